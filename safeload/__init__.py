@@ -1,0 +1,19 @@
+"""Load BERT and ELMo weights safely: every wrong path, file, byte and config is an error at the load call."""
+
+from __future__ import annotations
+
+from safeload.bert import FULL_LENGTH, check_bert, load_bert, load_vocabulary
+from safeload.errors import SafeLoadError
+from safeload.report import LoadReport, report_of
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FULL_LENGTH",
+    "LoadReport",
+    "SafeLoadError",
+    "check_bert",
+    "load_bert",
+    "load_vocabulary",
+    "report_of",
+]

@@ -1,0 +1,7 @@
+"""`python -m safeload`."""
+
+from __future__ import annotations
+
+from safeload.cli import main
+
+main()

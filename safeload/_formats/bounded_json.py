@@ -1,0 +1,146 @@
+"""JSON objects from files that nobody vouches for: a size cap, no duplicate keys, no NaN, and typed getters."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from safeload import _files
+from safeload.errors import ConfigError, first_few
+from safeload.report import KeyProblem
+
+MAX_JSON_BYTES = 16 << 20
+_ABSENT = object()
+
+
+def read_json_object(path: str, *, role: str, given: object = None) -> dict[str, Any]:
+    """Return the JSON object in the file at `path`; a UTF-8 byte order mark is allowed.
+
+    Raises:
+        ConfigError: Not UTF-8, not JSON, not one object, or an object with duplicate keys, NaN or absurd nesting.
+        WrongFileKindError: Recognised as something else: an HTML page, a Git LFS pointer, an HDF5 file, ...
+        UnsafeFileError: Larger than `MAX_JSON_BYTES`, or no regular file.
+        MissingFileError, UnreadableFileError: As `_files.require_file`.
+    """
+    data = _files.read_small(path, role=role, max_bytes=MAX_JSON_BYTES, given=given)
+    kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
+    if kind is not None and kind.name != "JSON text":
+        raise _files.wrong_kind(path, kind, role=role, wanted="JSON text", given=given)
+
+    def bad(what: str, hint: str = "", cause: Exception | None = None) -> NoReturn:
+        message = f"the {role} {what}"
+        raise ConfigError(
+            message, resolved=path, given=given, label=role, hints=[hint] if hint else [], problems=()
+        ) from cause
+
+    try:
+        value = json.loads(
+            data.decode("utf-8-sig"), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
+        )
+    except UnicodeDecodeError as exc:
+        bad(f"is not UTF-8 text: byte {data[exc.start]:#04x} at offset {exc.start}", "save it as UTF-8", exc)
+    except json.JSONDecodeError as exc:
+        lines = exc.doc.splitlines()
+        line = lines[exc.lineno - 1].strip()[:60] if exc.lineno <= len(lines) else ""
+        comment = line.startswith(("//", "#", "/*"))
+        hint = "JSON has no comments; remove the line" if comment else ""
+        bad(f"is not JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}: {line!r}", hint, exc)
+    except RecursionError as exc:
+        bad("is nested deeper than any config", cause=exc)
+    except ValueError as exc:
+        bad(f"is not acceptable JSON: {exc}", cause=exc)
+    if not isinstance(value, dict):
+        bad(f"holds a JSON {type(value).__name__}, not an object")
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        message = f"the key {repeated[0]!r} is there more than once"
+        raise ValueError(message)
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    message = f"{name} is no JSON number"
+    raise ValueError(message)
+
+
+@dataclass
+class Keys:
+    """Typed reading of a JSON object that collects every problem instead of stopping at the first.
+
+    Attributes:
+        data: The object.
+        path: The key path of the object itself, "" for the top level.
+        problems: What was wrong so far; shared with the children.
+    """
+
+    data: dict[str, Any]
+    path: str = ""
+    problems: list[KeyProblem] = field(default_factory=list)
+
+    def complain(self, key: str, problem: str) -> None:
+        """Record that `key` is bad."""
+        self.problems.append(KeyProblem(key=f"{self.path}.{key}" if self.path else key, problem=problem))
+
+    def integer(self, key: str, low: int, high: int) -> int:
+        """Return the integer under `key`, which lies in `low..high`; `low` itself after a complaint."""
+        value = self.data.get(key, _ABSENT)
+        if value is _ABSENT:
+            self.complain(key, f"missing; expected an integer from {low} to {high}")
+        elif isinstance(value, bool) or not isinstance(value, int):
+            self.complain(key, f"expected an integer, found {_shown(value)}{_quoted_number(value)}")
+        elif not low <= value <= high:
+            self.complain(key, f"expected {low} to {high}, found {_shown(value)}")
+        else:
+            return value
+        return low
+
+    def word(self, key: str, allowed: tuple[str, ...]) -> str:
+        """Return the string under `key`, which is one of `allowed`; the first of them after a complaint."""
+        value = self.data.get(key, _ABSENT)
+        if value is _ABSENT:
+            self.complain(key, f"missing; expected one of {', '.join(allowed)}")
+        elif value not in allowed:
+            self.complain(key, f"expected one of {', '.join(allowed)}, found {_shown(value)}")
+        else:
+            return str(value)
+        return allowed[0]
+
+    def raise_problems(self, what: str, *, resolved: str, given: object, hints: list[str]) -> None:
+        """Raise every problem at once, or return.
+
+        Raises:
+            ConfigError: Anything was complained about.
+        """
+        if not self.problems:
+            return
+        count = len(self.problems)
+        message = f"{what}: {count} bad key{'s' * (count > 1)}"
+        details = first_few([str(problem) for problem in self.problems], "error.problems")
+        raise ConfigError(
+            message,
+            problems=self.problems,
+            resolved=resolved,
+            given=given,
+            label="config",
+            details=details,
+            hints=hints,
+        )
+
+
+def _shown(value: object) -> str:
+    try:
+        text = json.dumps(value)
+    except ValueError:
+        text = f"a number of {int(value).bit_length()} bits" if isinstance(value, int) else "?"
+    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004  (the width of a row)
+
+
+def _quoted_number(value: object) -> str:
+    return "; remove the quotes" if isinstance(value, str) and value.strip().isdigit() else ""

@@ -1,0 +1,154 @@
+"""The sorted string table in which TensorFlow keeps a checkpoint's index: blocks of key-value pairs, each with a CRC.
+
+Source:
+    tensorflow/core/lib/io/{format,block,table}.cc, TensorFlow 2.15 and 2.21: what `Table::Open` and its iterators accept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import crc32c
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAGIC = bytes.fromhex("57fb808b247547db")
+N_FOOTER_BYTES = 48
+N_TRAILER_BYTES = 5
+MAX_TABLE_BYTES = 256 << 20
+_MASK_DELTA = 0xA282EAD8
+_U32 = 0xFFFFFFFF
+
+
+class TableError(Exception):
+    """The table is damaged.
+
+    Attributes:
+        offset: The byte of the file at which that was seen.
+    """
+
+    def __init__(self, message: str, offset: int) -> None:
+        """Keep the place."""
+        super().__init__(message)
+        self.offset = offset
+
+
+def unmask(masked: int) -> int:
+    """Return the CRC32C behind its stored form, which is rotated and offset so that a CRC of CRCs stays sound."""
+    rotated = (masked - _MASK_DELTA) & _U32
+    return ((rotated >> 17) | (rotated << 15)) & _U32
+
+
+def mask(crc: int) -> int:
+    """Return the stored form of a CRC32C."""
+    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & _U32
+
+
+def varint(data: bytes | memoryview, at: int, *, max_bytes: int = 10) -> tuple[int, int]:
+    """Return the variable-length integer at `at`, and where it ends.
+
+    Raises:
+        ValueError: It runs past the end or is longer than `max_bytes`.
+    """
+    value = 0
+    for position in range(at, min(at + max_bytes, len(data))):
+        byte = data[position]
+        value |= (byte & 0x7F) << 7 * (position - at)
+        if byte < 0x80:  # noqa: PLR2004  (the bit that says "more follows")
+            return value, position + 1
+    message = "a variable-length integer does not end"
+    raise ValueError(message)
+
+
+def read_table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield every key and value of the table, in order.
+
+    Args:
+        data: The whole file.
+
+    Raises:
+        TableError: The footer, a block's place, CRC, compression or an entry is damaged, or the keys do not ascend.
+    """
+    previous = None
+    for _, handle in _entries(_block(data, *_index_handle(data)), 0):
+        offset, size = _handle(handle, 0)[:2]
+        if previous is not None and offset <= previous:
+            message = "a block lies before the one that precedes it"
+            raise TableError(message, offset)
+        previous = offset
+        yield from _entries(_block(data, offset, size), offset)
+
+
+def _index_handle(data: bytes) -> tuple[int, int]:
+    start = len(data) - N_FOOTER_BYTES
+    if start < 0:
+        message = f"{len(data)} bytes are too few for an index file, whose footer alone has {N_FOOTER_BYTES}"
+        raise TableError(message, 0)
+    if data[-8:] != MAGIC:
+        message = "it does not end like an index file: it is cut off, or another kind of file"
+        raise TableError(message, len(data) - 8)
+    footer = data[start:-8]
+    _, _, end = _handle(footer, start)
+    offset, size, _ = _handle(footer[end:], start)
+    return offset, size
+
+
+def _handle(data: bytes, place: int) -> tuple[int, int, int]:
+    try:
+        offset, at = varint(data, 0)
+        size, at = varint(data, at)
+    except ValueError as exc:
+        message = "a block's place is unreadable"
+        raise TableError(message, place) from exc
+    return offset, size, at
+
+
+def _block(data: bytes, offset: int, size: int) -> bytes:
+    end = offset + size
+    if end + N_TRAILER_BYTES > len(data) - N_FOOTER_BYTES:
+        message = f"a block of {size} bytes runs past the end of the file"
+        raise TableError(message, offset)
+    stored = int.from_bytes(data[end + 1 : end + N_TRAILER_BYTES], "little")
+    if unmask(stored) != crc32c.crc32c(memoryview(data)[offset : end + 1]):
+        message = f"the checksum of a block of {size} bytes does not match"
+        raise TableError(message, offset)
+    if data[end] == 0:
+        return data[offset:end]
+    if data[end] == 1:
+        from safeload._formats import snappy  # noqa: PLC0415  (only TensorFlow 1.1 compressed index files)
+
+        try:
+            return snappy.decompress(data[offset:end], max_bytes=MAX_TABLE_BYTES)
+        except ValueError as exc:
+            message = f"a compressed block is damaged: {exc}"
+            raise TableError(message, offset) from exc
+    message = f"a block has the unknown compression {data[end]}"
+    raise TableError(message, end)
+
+
+def _entries(block: bytes, place: int) -> Iterator[tuple[bytes, bytes]]:
+    n_restarts = int.from_bytes(block[-4:], "little")
+    limit = len(block) - 4 * (n_restarts + 1)
+    if len(block) < 4 or limit < 0:  # noqa: PLR2004  (the count of restarts is a fixed32)
+        message = "a block is too short for its restart points"
+        raise TableError(message, place)
+    at, key = 0, b""
+    while at < limit:
+        try:
+            n_shared, at = varint(block, at, max_bytes=5)
+            n_own, at = varint(block, at, max_bytes=5)
+            n_value, at = varint(block, at, max_bytes=5)
+        except ValueError as exc:
+            message = "an entry's lengths are unreadable"
+            raise TableError(message, place) from exc
+        if n_shared > len(key) or at + n_own + n_value > limit:
+            message = "an entry is longer than its block"
+            raise TableError(message, place)
+        next_key = key[:n_shared] + block[at : at + n_own]
+        if at != 0 and next_key < key:
+            message = "the keys do not ascend"
+            raise TableError(message, place)
+        key = next_key
+        at += n_own + n_value
+        yield key, block[at - n_value : at]

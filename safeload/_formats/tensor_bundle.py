@@ -1,0 +1,301 @@
+"""TensorFlow's V2 checkpoint, read without TensorFlow: the index file, the data shards, every checksum.
+
+Source:
+    tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleReader, TensorFlow 2.15 and 2.21.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import BinaryIO, NoReturn
+
+from safeload import _files
+from safeload._formats import protobuf, sstable
+from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFileError, first_few
+
+MAX_VARIABLES = 200_000
+MAX_RANK = 254
+VERSION = 1
+_BIG_ENDIAN = 1
+
+STRING, VARIANT = "string", "variant"
+N_BYTES_OF = {
+    "float32": 4, "float64": 8, "int32": 4, "uint8": 1, "int16": 2, "int8": 1, "complex64": 8, "int64": 8, "bool": 1,
+    "qint8": 1, "quint8": 1, "qint32": 4, "bfloat16": 2, "qint16": 2, "quint16": 2, "uint16": 2, "complex128": 16,
+    "float16": 2, "uint32": 4, "uint64": 8, "float8_e5m2": 1, "float8_e4m3fn": 1, "int4": 1, "uint4": 1,
+}  # fmt: skip
+_DTYPE_NAMES = {
+    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: STRING, 8: "complex64", 9: "int64",
+    10: "bool", 11: "qint8", 12: "quint8", 13: "qint32", 14: "bfloat16", 15: "qint16", 16: "quint16", 17: "uint16",
+    18: "complex128", 19: "float16", 20: "resource", 21: VARIANT, 22: "uint32", 23: "uint64", 24: "float8_e5m2",
+    25: "float8_e4m3fn", 29: "int4", 30: "uint4",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a variable lies, and what it is.
+
+    Attributes:
+        name: The variable's name.
+        dtype: TensorFlow's name of the element type.
+        shape: The size of each dimension.
+        shard: The number of the data shard.
+        offset: First byte in the shard.
+        n_bytes: Bytes in the shard.
+        crc: CRC32C of those bytes.
+        slices: For a partitioned variable, each part as (start, length) pairs, one a dimension; length -1 is "all".
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    shard: int
+    offset: int
+    n_bytes: int
+    crc: int
+    slices: tuple[tuple[tuple[int, int], ...], ...] = ()
+
+
+class TensorBundle:
+    """An opened checkpoint: its files stay open, so that what is read later is what was opened.
+
+    Attributes:
+        prefix: The absolute checkpoint prefix.
+        given: What the caller passed, for messages.
+        n_shards: How many data shards the index file names.
+        variables: Name -> entry, sorted by name.
+        parts: The parts of partitioned variables, by the key under which the index file keeps them.
+    """
+
+    def __init__(self, prefix: str, *, given: object = None) -> None:
+        """Read the index file, open every shard and compare their sizes.
+
+        Raises:
+            CheckpointNotFoundError: A shard is missing.
+            CorruptFileError: The index file is damaged, or a shard has too few or too many bytes.
+            WrongFileKindError: Written on a big-endian machine, or by a TensorFlow with another format; an LFS pointer.
+            UnsafeFileError: The index file is larger or lists more than any model needs.
+        """
+        self.prefix = prefix
+        self.given = given
+        self.index_path = prefix + ".index"
+        self._shards: list[BinaryIO] = []
+        data = _files.read_small(self.index_path, role="index", max_bytes=sstable.MAX_TABLE_BYTES, given=given)
+        self._require_index(data)
+        self.n_shards, self.variables, self.parts = self._read_index(data)
+        try:
+            self._open_shards()
+            self._require_extents()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> TensorBundle:  # noqa: PYI034  (Self is not in Python 3.10)
+        """Return the bundle."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Close the files."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._shards:
+            file.close()
+
+    def shard_path(self, shard: int) -> str:
+        """Return the path of a data shard."""
+        return f"{self.prefix}.data-{shard:05d}-of-{self.n_shards:05d}"
+
+    def paths(self) -> list[tuple[str, str]]:
+        """Return (role, path) of every file of the checkpoint."""
+        return [("index", self.index_path), *(("shard", self.shard_path(i)) for i in range(self.n_shards))]
+
+    def file_of(self, shard: int) -> BinaryIO:
+        """Return the open file of a data shard."""
+        return self._shards[shard]
+
+    def require_unchanged(self) -> None:
+        """Compare the open shards with the files that now have their names.
+
+        Raises:
+            CorruptFileError: A shard was replaced or written to since it was opened.
+        """
+        for number, file in enumerate(self._shards):
+            opened = os.fstat(file.fileno())
+            path = self.shard_path(number)
+            try:
+                now: os.stat_result | None = os.stat(path)
+            except OSError:
+                now = None
+            if now is None or _identity(now) != self._identities[number] or _identity(opened) != _identity(now):
+                message = "a data shard was replaced or written to while the model was being loaded"
+                hints = ["load again when nothing writes to the folder"]
+                raise CorruptFileError(message, resolved=path, given=self.given, label="shard", hints=hints)
+
+    def _damaged(self, message: str, offset: int | None = None, cause: Exception | None = None) -> NoReturn:
+        text = f"the index file is damaged: {message}"
+        context = [("byte", str(offset))] if offset is not None else []
+        hints = ["copy or download the checkpoint again"]
+        raise CorruptFileError(
+            text, offset=offset, resolved=self.index_path, given=self.given, label="index", context=context, hints=hints
+        ) from cause
+
+    def _require_index(self, data: bytes) -> None:
+        kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
+        if kind is None or kind.name.startswith(("TensorFlow", "binary", "empty")):
+            return
+        raise _files.wrong_kind(self.index_path, kind, role="index", wanted="a TensorFlow index file", given=self.given)
+
+    def _read_index(self, data: bytes) -> tuple[int, dict[str, Entry], dict[bytes, Entry]]:
+        n_shards = -1
+        variables: dict[str, Entry] = {}
+        parts: dict[bytes, Entry] = {}
+        try:
+            for key, value in sstable.read_table(data):
+                if n_shards < 0:
+                    n_shards = self._read_header(key, value)
+                elif len(variables) + len(parts) >= MAX_VARIABLES:
+                    message = f"the index file lists more than {MAX_VARIABLES:,} variables"
+                    raise UnsafeFileError(message, resolved=self.index_path, given=self.given, label="index")
+                elif key.startswith(b"\0"):
+                    parts[key] = _read_entry(key.hex(), value)
+                else:
+                    name = key.decode("utf-8", "backslashreplace")
+                    variables[name] = _read_entry(name, value)
+        except sstable.TableError as exc:
+            self._damaged(str(exc), exc.offset, exc)
+        except ValueError as exc:
+            self._damaged(str(exc), None, exc)
+        if n_shards < 0:
+            self._damaged("it is empty")
+        return n_shards, variables, parts
+
+    def _read_header(self, key: bytes, value: bytes) -> int:
+        if key:
+            self._refuse("a TensorFlow V1 checkpoint or another table, not the index file of a V2 checkpoint")
+        n_shards = endianness = min_consumer = 0
+        for number, field in protobuf.read_fields(value):
+            if number == 1:
+                n_shards = protobuf.signed(field)
+            elif number == 2:  # noqa: PLR2004  (field numbers of BundleHeaderProto)
+                endianness = protobuf.signed(field)
+            elif number == 3:  # noqa: PLR2004
+                versions = dict(protobuf.read_fields(protobuf.message_bytes(field)))
+                min_consumer = protobuf.signed(versions.get(2, 0))
+        if endianness == _BIG_ENDIAN:
+            self._refuse("a checkpoint from a big-endian machine")
+        if min_consumer > VERSION:
+            self._refuse(f"a checkpoint of format version {min_consumer}; version {VERSION} is known")
+        if not 0 <= n_shards <= 99_999:  # noqa: PLR2004  (a shard's number has five digits)
+            self._damaged(f"it names {n_shards} shards")
+        return n_shards
+
+    def _refuse(self, found: str) -> NoReturn:
+        kind = _files.FileKind(name=found, hint="save the checkpoint anew with TensorFlow on this machine")
+        wanted = "a V2 checkpoint's index file"
+        raise _files.wrong_kind(self.index_path, kind, role="index", wanted=wanted, given=self.given)
+
+    def _open_shards(self) -> None:
+        missing = [self.shard_path(i) for i in range(self.n_shards) if not os.path.exists(self.shard_path(i))]
+        if missing:
+            message = f"{len(missing)} of the {self.n_shards} data shards of the checkpoint are missing"
+            facts = _files.missing_facts(missing[0], "shard", self.given, tuple(map(os.path.basename, missing)))
+            facts["context"] = [("index", self.index_path), *facts["context"]]
+            facts["hints"] = ["copy every file that starts with the prefix; the shards hold the weights"]
+            raise CheckpointNotFoundError(message, **facts)
+        for number in range(self.n_shards):
+            path = self.shard_path(number)
+            _files.require_file(path, role="shard", given=self.given)
+            self._shards.append(open(path, "rb", buffering=0))  # noqa: SIM115  (kept open: see the class)
+        self._identities = [_identity(os.fstat(file.fileno())) for file in self._shards]
+
+    def _require_extents(self) -> None:
+        extents: dict[int, list[tuple[int, int, str]]] = {number: [] for number in range(self.n_shards)}
+        for entry in [*self.variables.values(), *self.parts.values()]:
+            if entry.slices:
+                continue
+            if entry.shard not in extents:
+                self._damaged(f"{entry.name} is said to lie in shard {entry.shard} of {self.n_shards}")
+            extents[entry.shard].append((entry.offset, entry.offset + entry.n_bytes, entry.name))
+        for number, rows in extents.items():
+            end = 0
+            for start, stop, name in sorted(rows):
+                if start < end and start != stop:
+                    self._damaged(f"{name} overlaps the variable before it in shard {number}")
+                end = max(end, stop)
+            self._require_size(number, end, rows)
+
+    def _require_size(self, number: int, wanted: int, rows: list[tuple[int, int, str]]) -> None:
+        path = self.shard_path(number)
+        found = os.fstat(self._shards[number].fileno()).st_size
+        if found == wanted:
+            return
+        kind = _files.sniff(path)
+        if kind is not None and kind.name.startswith(("Git LFS", "HTML", "XML")):
+            raise _files.wrong_kind(path, kind, role="shard", wanted="a data shard", given=self.given)
+        lost = sorted(name for _, stop, name in rows if stop > found)
+        context = [("index", self.index_path), ("expected", f"{wanted:,} bytes"), ("found", f"{found:,} bytes")]
+        if lost:
+            message = (
+                f"a data shard is truncated: {wanted - found:,} bytes are missing, {len(lost)} variables with them"
+            )
+            hints = ["copy or download the shard again; the copy was cut off or the disk was full"]
+        else:
+            message = f"a data shard has {found - wanted:,} bytes more than its index file accounts for"
+            hints = ["take the index file and the shards from one checkpoint"]
+        raise CorruptFileError(
+            message, variables=lost, offset=min(found, wanted), resolved=path, given=self.given, label="shard",
+            context=context, details=first_few([f"LOST       {name}" for name in lost], "error.variables"), hints=hints,
+        )  # fmt: skip
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _read_entry(name: str, value: bytes) -> Entry:
+    numbers = {1: 0, 3: 0, 4: 0, 5: 0, 6: 0}
+    shape: tuple[int, ...] = ()
+    slices = []
+    for number, field in protobuf.read_fields(value):
+        if number == 2:  # noqa: PLR2004  (field numbers of BundleEntryProto)
+            shape = _read_shape(name, protobuf.message_bytes(field))
+        elif number == 7:  # noqa: PLR2004
+            slices.append(_read_slice(protobuf.message_bytes(field)))
+        elif number in numbers:
+            numbers[number] = protobuf.signed(field)
+    dtype, shard, offset, n_bytes, masked = numbers.values()
+    type_name = _DTYPE_NAMES.get(dtype, f"dtype {dtype}")
+    if offset < 0 or n_bytes < 0:
+        message = f"{name} has the impossible extent {offset}, {n_bytes}"
+        raise ValueError(message)
+    per_element = N_BYTES_OF.get(type_name)
+    if per_element and not slices and math.prod(shape) * per_element != n_bytes:
+        message = f"{name}, {shape} {type_name}, is said to have {n_bytes} bytes"
+        raise ValueError(message)
+    return Entry(name, type_name, shape, shard, offset, n_bytes, sstable.unmask(masked), tuple(slices))
+
+
+def _read_shape(name: str, data: bytes) -> tuple[int, ...]:
+    sizes = []
+    for number, field in protobuf.read_fields(data):
+        if number == 2:  # noqa: PLR2004  (TensorShapeProto.dim)
+            dim = dict(protobuf.read_fields(protobuf.message_bytes(field)))
+            sizes.append(protobuf.signed(dim.get(1, 0)))
+    if len(sizes) > MAX_RANK or any(size < 0 for size in sizes):
+        message = f"{name} has an impossible shape"
+        raise ValueError(message)
+    return tuple(sizes)
+
+
+def _read_slice(data: bytes) -> tuple[tuple[int, int], ...]:
+    extents = []
+    for number, field in protobuf.read_fields(data):
+        if number == 1:
+            extent = dict(protobuf.read_fields(protobuf.message_bytes(field)))
+            extents.append((protobuf.signed(extent.get(1, 0)), protobuf.signed(extent.get(2, -1))))
+    return tuple(extents)

@@ -1,0 +1,221 @@
+"""Steps 1 to 4 of a BERT load, with neither TensorFlow nor Keras: resolve, read, list, compare."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from safeload import _files
+from safeload._optional import version_of
+from safeload._paths import resolve_path
+from safeload.bert import _vocabulary
+from safeload.bert._arguments import BuildOptions, require_config_allows, require_patterns
+from safeload.bert._checkpoint import CheckpointPlace, find_checkpoint
+from safeload.bert._compare_checkpoint import Comparison, compare_checkpoint
+from safeload.bert._config import BertConfig, find_config, read_config
+from safeload.bert._variables import BertVariable, list_variables, with_positions_of
+from safeload.errors import InvalidPathError
+from safeload.report import LoadReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from safeload._formats.tensor_bundle import TensorBundle
+
+
+@dataclass(kw_only=True)
+class Places:
+    """Step 1's result: absolute paths."""
+
+    config: str
+    checkpoint: CheckpointPlace
+    vocab: str | None
+
+
+@dataclass(kw_only=True)
+class Clock:
+    """The time of each step, in seconds."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure one step."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
+def resolve(config_file: object, checkpoint_file: object, vocab_file: object, base_dir: object) -> Places:
+    """Step 1: find the files; what is left out is looked for in the config's folder.
+
+    Raises:
+        InvalidPathError, MissingFileError, CheckpointNotFoundError, AmbiguousCheckpointError, WrongFileKindError,
+        UnsafeFileError, UnreadableFileError, ConfigError: As each path's own resolver says.
+    """
+    if isinstance(vocab_file, bool):
+        message = f"vocab_file is {vocab_file}, not a path"
+        hints = ["in load_bert, training is passed by its name: training=True"]
+        raise InvalidPathError(message, given=vocab_file, hints=hints)
+    path = resolve_path(config_file, argument="config_file", base_dir=base_dir)
+    config = find_config(path, given=config_file)
+    folder = os.path.dirname(config)
+    _files.require_file(config, role="config", given=config_file)
+    if checkpoint_file is None:
+        place = find_checkpoint(folder, given=folder)
+    else:
+        path = resolve_path(checkpoint_file, argument="checkpoint_file", base_dir=base_dir)
+        place = find_checkpoint(path, given=checkpoint_file)
+    beside = os.path.join(folder, _vocabulary.VOCAB_NAME)
+    if vocab_file is None:
+        vocab = beside if os.path.lexists(beside) else None
+    else:
+        vocab = resolve_path(vocab_file, argument="vocab_file", base_dir=base_dir)
+        vocab = os.path.join(vocab, _vocabulary.VOCAB_NAME) if os.path.isdir(vocab) else vocab
+    return Places(config=config, checkpoint=place, vocab=vocab)
+
+
+def read(places: Places, config_file: object, vocab_file: object) -> tuple[BertConfig, list[str]]:
+    """Step 2: read and validate the config and the vocabulary; return the config and notes.
+
+    Raises:
+        ConfigError, VocabularyError, WrongFileKindError, MissingFileError, UnreadableFileError, UnsafeFileError
+    """
+    config = read_config(places.config, given=config_file)
+    if places.vocab is None:
+        return config, []
+    given = vocab_file if vocab_file is not None else places.vocab
+    vocabulary = _vocabulary.read_vocabulary(places.vocab, given=given)
+    notes = _vocabulary.require_fit(
+        vocabulary, config.vocab_size, path=places.vocab, config_path=config.path, given=given
+    )
+    return config, notes
+
+
+@dataclass(kw_only=True)
+class Checked:
+    """What steps 1 to 4 prove: these values fit this config.
+
+    Attributes:
+        config: The validated config.
+        variables: What keras-bert reads, by name.
+        bundle: The checkpoint, its files still open.
+        found: The checkpoint's scope, and what in it is unused or ignored.
+        clock: The time so far.
+        report: The facts so far.
+    """
+
+    config: BertConfig
+    variables: dict[str, BertVariable]
+    bundle: TensorBundle
+    found: Comparison
+    clock: Clock
+    report: LoadReport
+
+    def read_values(self) -> dict[str, NDArray[Any]]:
+        """Read the values into memory and prove them there: what a load fills is what was checked.
+
+        Raises:
+            CorruptFileError: The file was changed after the check.
+        """
+        from safeload._formats.tensor_values import read_values  # noqa: PLC0415  (numpy: not for `import safeload`)
+
+        values = read_values(self.bundle, [self.found.scope + name for name in self.variables])
+        return {name.removeprefix(self.found.scope): value for name, value in values.items()}
+
+
+@contextmanager
+def checked_bert(
+    config_file: object,
+    checkpoint_file: object,
+    vocab_file: object,
+    *,
+    options: BuildOptions,
+    base_dir: object,
+    ignore_unused: object,
+) -> Iterator[Checked]:
+    """Run steps 1 to 4, and keep the checkpoint open for step 5."""
+    clock = Clock()
+    patterns = require_patterns(ignore_unused)
+    with clock.step("resolve"):
+        places = resolve(config_file, checkpoint_file, vocab_file, base_dir)
+    with clock.step("read"):
+        config, notes = read(places, config_file, vocab_file)
+        require_config_allows(options, config)
+    given = checkpoint_file if checkpoint_file is not None else os.path.dirname(config.path)
+    with checked_checkpoint(
+        config, places.checkpoint, given=given, training=options.training, patterns=patterns, clock=clock
+    ) as checked:
+        checked.report = _report(places, checked, notes, given)
+        yield checked
+
+
+@contextmanager
+def checked_checkpoint(
+    config: BertConfig,
+    place: CheckpointPlace,
+    *,
+    given: object,
+    training: bool,
+    patterns: tuple[str, ...] = (),
+    clock: Clock | None = None,
+    clipped: bool = False,
+) -> Iterator[Checked]:
+    """Run steps 3 and 4 for a config that is already read.
+
+    Args:
+        config: The validated config.
+        place: Where the checkpoint is.
+        given: What the caller passed for it.
+        training: Whether the heads are read too.
+        patterns: Unexpected variables that may stay unread.
+        clock: Where the time is kept.
+        clipped: Whether `max_position_embeddings` may be smaller than the checkpoint's table of positions.
+    """
+    from safeload._formats.tensor_bundle import TensorBundle  # noqa: PLC0415  (numpy: not for `import safeload`)
+    from safeload._formats.tensor_values import check_values  # noqa: PLC0415
+
+    clock = clock or Clock()
+    with TensorBundle(place.prefix, given=given) as bundle:
+        if clipped:
+            config = with_positions_of(config, bundle.variables)
+        with clock.step("list"):
+            variables = list_variables(config, training=training)
+        with clock.step("compare"):
+            found = compare_checkpoint(variables, bundle, config, ignore_unused=patterns)
+            check_values(bundle, [found.scope + name for name in variables])
+        yield Checked(
+            config=config, variables=variables, bundle=bundle, found=found, clock=clock, report=LoadReport(model="BERT")
+        )
+
+
+def _report(places: Places, checked: Checked, notes: list[str], given: object) -> LoadReport:
+    config, found = checked.config, checked.found
+    files = [("config", config.path)]
+    files += [("vocab", places.vocab)] if places.vocab else []
+    files += [("state file", places.checkpoint.state_file)] if places.checkpoint.state_file else []
+    files += checked.bundle.paths()
+    versions = {"python": platform.python_version()}
+    versions |= {name: version for name in ("safeload", "numpy", "crc32c") if (version := version_of(name))}
+    return LoadReport(
+        model="BERT",
+        files=tuple(_files.file_read(role, path) for role, path in files),
+        given=str(given),
+        form=places.checkpoint.form,
+        scope=found.scope,
+        read=tuple(variable.spec for variable in checked.variables.values()),
+        unused=found.unused,
+        ignored=found.ignored,
+        taken_from_config={
+            "num_attention_heads": config.num_attention_heads,
+            "hidden_act": config.hidden_act,
+        },
+        notes=tuple(notes),
+        versions=versions,
+    )

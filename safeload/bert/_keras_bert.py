@@ -1,0 +1,329 @@
+"""Step 5 for BERT, the only importer of TensorFlow and keras-bert: build, fill, prove."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from safeload import _paths
+from safeload._optional import missing_dependency, version_of
+from safeload.errors import ArgumentError, BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from safeload.bert._arguments import BuildOptions
+    from safeload.bert._config import BertConfig
+    from safeload.bert._variables import BertVariable
+
+logger = logging.getLogger(__name__)
+
+LEGACY = "TF_USE_LEGACY_KERAS"
+INSTALL = "pip install 'safeload[bert]'"
+FIRST_KERAS_3 = (2, 16)
+_TENSORFLOWS = ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "tensorflow-intel", "tf-nightly")
+_TENSOR_ALIGNMENT = 64
+_INITIALISED = ("Embedding-Task/embeddings",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """The imported packages.
+
+    Attributes:
+        tf: tensorflow.
+        keras_bert: keras_bert, bound to Keras 2.
+        versions: Their versions, and which Keras it is.
+    """
+
+    tf: Any
+    keras_bert: Any
+    versions: dict[str, str]
+
+
+def require_backend() -> Backend:
+    """Import TensorFlow and keras-bert on Keras 2.
+
+    Where TensorFlow brings Keras 3 (from 2.16 on), `TF_USE_LEGACY_KERAS=1` is set for this process, so that `tf.keras`
+    is tf-keras; that works until the first attribute of `tf.keras` was used.
+
+    Raises:
+        MissingDependencyError: A package is missing or its version cannot work, or `tf.keras` is Keras 3 already.
+    """
+    tf_version = next((found for name in _TENSORFLOWS if (found := version_of(name))), None)
+    if tf_version is None and importlib.util.find_spec("tensorflow") is None:
+        raise _missing("tensorflow", ">=2.15,<2.22", "TensorFlow is not installed")
+    if importlib.util.find_spec("keras_bert") is None:
+        raise _missing("keras-bert", "==0.89.*", "keras-bert is not installed")
+    added = _choose_keras(tf_version or "0")
+    tf = _import("tensorflow")
+    keras_package = _keras_package(tf, added=added)
+    keras_bert = _import("keras_bert")
+    if not tf.executing_eagerly():
+        message = "keras-bert models are loaded eagerly, but TensorFlow is in graph mode"
+        hints = ["call outside of tf.function and of tf.Graph, and without tf.compat.v1.disable_eager_execution()"]
+        raise BackendError(message, hints=hints)
+    versions = {"tensorflow": tf.__version__, keras_package: version_of(keras_package) or "?"}
+    versions["keras-bert"] = version_of("keras-bert") or "?"
+    return Backend(tf=tf, keras_bert=keras_bert, versions=versions)
+
+
+def _missing(package: str, wanted: str, message: str) -> Exception:
+    return missing_dependency(message, package=package, wanted=wanted, hints=[INSTALL])
+
+
+def _choose_keras(tf_version: str) -> bool:
+    """Make `tf.keras` Keras 2 before it is resolved; return whether the environment had to be changed for that."""
+    minor = tuple(int(part) for part in tf_version.split(".")[:2] if part.isdigit())
+    asked = os.environ.get(LEGACY)
+    legacy = asked in ("1", "true", "True")
+    if minor < FIRST_KERAS_3 and not legacy:
+        return False
+    if asked and not legacy:
+        message = f"{LEGACY}={asked} asks for Keras 3, on which keras-bert cannot build"
+        raise missing_dependency(
+            message, package="tf-keras", wanted="==" + _minor(tf_version), hints=[f"unset {LEGACY}, or set it to 1"]
+        )
+    tf_keras = version_of("tf-keras")
+    if tf_keras is None or _minor(tf_keras) != _minor(tf_version):
+        why = f"TensorFlow {tf_version} brings Keras 3" if minor >= FIRST_KERAS_3 else f"{LEGACY} is set"
+        message = f"{why}; keras-bert needs tf-keras of the same minor version"
+        hints = [f"pip install 'tf-keras=={_minor(tf_version)}'"]
+        if minor < FIRST_KERAS_3:
+            hints.append(f"or unset {LEGACY}: TensorFlow {tf_version} has Keras 2 of its own")
+        raise missing_dependency(message, package="tf-keras", wanted="==" + _minor(tf_version), hints=hints)
+    os.environ[LEGACY] = "1"
+    return not legacy
+
+
+def _minor(version: str) -> str:
+    return ".".join([*version.split(".")[:2], "*"])
+
+
+def _import(name: str) -> Any:  # noqa: ANN401  (a module)
+    try:
+        return importlib.import_module(name)
+    except Exception as exc:
+        package = name.replace("_", "-")
+        message = (
+            f"{package} is installed but cannot be imported: {type(exc).__name__}: {str(exc).splitlines()[0][:200]}"
+        )
+        hints = ["the error above this one is the cause; a fresh environment with " + INSTALL + " mends most of them"]
+        raise missing_dependency(message, package=package, wanted="importable", hints=hints) from exc
+
+
+def _keras_package(tf: Any, *, added: bool) -> str:  # noqa: ANN401  (a module)
+    """Return the package behind `tf.keras`, after making both of its names lead to Keras 2."""
+    try:
+        package = str(tf.keras.Model.__module__).split(".", 1)[0].replace("_", "-")
+    except ImportError as exc:
+        raise _missing("tf-keras", "==" + _minor(tf.__version__), "tf.keras cannot be imported") from exc
+    imported = getattr(sys.modules.get("tensorflow.keras"), "Model", None)
+    if package == "tf-keras" and (imported is None or imported is tf.keras.Model):
+        _lead_imports_to_tf_keras(tf)
+        return package
+    if package == "keras" and (version_of("keras") or "2").startswith("2."):
+        return package
+    if added:
+        del os.environ[LEGACY]
+    message = "tf.keras is Keras 3 already in this process, and keras-bert can build on Keras 2 only"
+    hints = [
+        f"set {LEGACY}=1 in the environment before Python starts, or in Python before the first use of tf.keras",
+        "or call safeload.load_bert before anything uses tf.keras",
+    ]
+    raise missing_dependency(message, package="keras", wanted="tf-keras " + _minor(tf.__version__), hints=hints)
+
+
+def _lead_imports_to_tf_keras(tf: Any) -> None:  # noqa: ANN401  (a module)
+    """Make `from tensorflow.keras import ...` find tf-keras, as TensorFlow does when it is imported with the variable set.
+
+    A TensorFlow that was imported without it has the folder of Keras 3 in the path that such imports search, although
+    the attribute `tf.keras` is resolved on first use.
+    """
+    folder = os.path.dirname(os.path.dirname(importlib.import_module("tf_keras.api._v2.keras").__file__ or ""))
+    if folder not in tf.__path__:
+        tf.__path__.insert(0, folder)
+
+
+def build(backend: Backend, config: BertConfig, options: BuildOptions) -> tuple[Any, dict[str, Callable[[], Any]]]:
+    """Let keras-bert build the model graph, without running initialisers whose values would be thrown away.
+
+    Returns:
+        The model, and for each variable of its graph the initialiser that was put off.
+
+    Raises:
+        ArgumentError: A prefix of `trainable` fits no layer.
+        BackendError: keras-bert failed.
+
+    Source:
+        keras_bert/loader.py, build_model_from_config; keras_bert/bert.py, get_model: keras-bert 0.89.0.
+    """
+    tf = backend.tf
+    put_off: dict[str, Callable[[], Any]] = {}
+
+    def create_unfilled(next_creator: Callable[..., Any], **kwargs: Any) -> Any:  # noqa: ANN401  (TensorFlow's own)
+        shape, dtype, initial = kwargs["shape"], kwargs["dtype"], kwargs["initial_value"]
+        if shape is None or not callable(initial):
+            return next_creator(**kwargs)
+        kwargs["initial_value"] = lambda: tf.raw_ops.Empty(shape=shape, dtype=dtype)
+        variable = next_creator(**kwargs)
+        put_off[_graph_name(variable)] = initial
+        return variable
+
+    try:
+        with tf.variable_creator_scope(create_unfilled):
+            model = tf.autograph.experimental.do_not_convert(build_graph)(backend, config, options)
+    except Exception as exc:
+        raise _backend_error("keras-bert could not build the model", exc, config) from exc
+    _set_trainable(model, options)
+    return model, put_off
+
+
+def build_graph(backend: Backend, config: BertConfig, options: BuildOptions) -> Any:  # noqa: ANN401  (a Keras model)
+    """Call keras-bert as its own loader does, with a config that is already read."""
+    seq_len = options.seq_len
+    positions = config.max_position_embeddings
+    if seq_len is not None:
+        seq_len = positions = min(seq_len, positions)
+    layers = options.output_layer_num
+    model = backend.keras_bert.get_model(
+        token_num=config.vocab_size,
+        pos_num=positions,
+        seq_len=seq_len,
+        embed_dim=config.hidden_size,
+        transformer_num=config.num_hidden_layers,
+        head_num=config.num_attention_heads,
+        feed_forward_dim=config.intermediate_size,
+        feed_forward_activation=config.hidden_act,
+        training=options.training,
+        trainable=options.trainable if isinstance(options.trainable, bool) else True,
+        output_layer_num=list(layers) if isinstance(layers, tuple) else layers,
+        **options.model_options,
+    )
+    if options.training:
+        return model
+    inputs, outputs = model
+    return backend.tf.keras.models.Model(inputs=inputs, outputs=outputs)
+
+
+def _set_trainable(model: Any, options: BuildOptions) -> None:  # noqa: ANN401  (a Keras model)
+    """Apply a list of prefixes, which keras-bert documents and Keras 2.15 refuses inside its first layer."""
+    prefixes = options.trainable
+    if isinstance(prefixes, bool):
+        return
+    names = [layer.name for layer in model.layers]
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in names):
+            message = f"trainable: no layer's name starts with {prefix!r}"
+            close = _paths.close_names(prefix, names)
+            hints = [f"did you mean {close[0]!r} ?"] if close else []
+            hints.append("the layers are " + ", ".join(names[:6]) + ", ...")
+            raise ArgumentError(message, argument="trainable", given=prefix, hints=hints)
+    for layer in model.layers:
+        if layer.name != "Encoder-Output":
+            layer.trainable = layer.name.startswith(prefixes)
+
+
+def initialise(model: Any, put_off: Mapping[str, Callable[[], Any]]) -> None:  # noqa: ANN401  (a Keras model)
+    """Run the initialisers that were put off."""
+    for variable in _unique(model.weights):
+        variable.assign(put_off[_graph_name(variable)]())
+
+
+def fill(
+    backend: Backend,
+    model: Any,  # noqa: ANN401  (a Keras model)
+    variables: Mapping[str, BertVariable],
+    values: dict[str, NDArray[Any]],
+    put_off: Mapping[str, Callable[[], Any]] | None = None,
+    *,
+    config: BertConfig,
+) -> tuple[str, ...]:
+    """Fill every variable of the model graph exactly once, and prove it; `values` is used up.
+
+    With `put_off`, the initialisers of a graph that safeload built, no variable may be left over. Without it the graph
+    may have variables of the caller's own, which keep their values.
+
+    Returns:
+        The variables that no checkpoint has, now initialised as upstream does.
+
+    Raises:
+        BackendError: A variable of the graph has no value, another shape or dtype, or does not hold what was filled.
+    """
+    sources = {row.graph_name: row for row in variables.values()}
+    pairs = [(variable, sources.pop(_graph_name(variable), None)) for variable in _unique(model.weights)]
+    lost = [name for name in sources if not name.startswith("Encoder-")]
+    if lost:
+        raise _unproven(f"the model graph lacks the variable {lost[0]}", config)
+    unknown = [variable for variable, row in pairs if row is None]
+    strange = [name for variable in unknown if (name := _graph_name(variable)) not in _INITIALISED]
+    if strange and put_off is not None:
+        raise _unproven(f"the model graph has the variable {strange[0]}, which no BERT checkpoint has", config)
+    for variable, row in pairs:
+        if row is not None:
+            _require_same(variable, _changed(values[row.spec.name], row, variable), config)
+    for variable, row in pairs:
+        if row is not None:
+            _assign(backend, variable, _changed(values.pop(row.spec.name), row, variable), config)
+    if put_off is None:
+        return ()
+    for variable in unknown:
+        variable.assign(put_off[_graph_name(variable)]())
+    return tuple(_graph_name(variable) for variable in unknown)
+
+
+def _unique(weights: list[Any]) -> list[Any]:
+    return list({id(variable): variable for variable in weights}.values())
+
+
+def _graph_name(variable: Any) -> str:  # noqa: ANN401  (a tf.Variable)
+    return str(variable.name).rsplit(":", 1)[0]
+
+
+def _changed(value: NDArray[Any], row: BertVariable, variable: Any) -> NDArray[Any]:  # noqa: ANN401  (a tf.Variable)
+    if row.change == "transposed":
+        value = value.T
+    elif row.change == "rows":
+        value = value[: variable.shape[0]]
+    return value
+
+
+def _require_same(variable: Any, value: NDArray[Any], config: BertConfig) -> None:  # noqa: ANN401  (a tf.Variable)
+    shape, dtype = tuple(variable.shape), variable.dtype.base_dtype.name
+    if shape != value.shape or dtype != value.dtype.name:
+        name = _graph_name(variable)
+        wanted = f"{shape} {dtype} in the model graph, {value.shape} {value.dtype.name} in the checkpoint"
+        raise _unproven(f"the variable {name} is {wanted}", config)
+
+
+def _assign(backend: Backend, variable: Any, value: NDArray[Any], config: BertConfig) -> None:  # noqa: ANN401
+    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+    tf = backend.tf
+    shared = value.flags.c_contiguous and value.ctypes.data % _TENSOR_ALIGNMENT == 0
+    variable.assign(tf.experimental.dlpack.from_dlpack(value.__dlpack__()) if shared else tf.constant(value))
+    for copy in tf.distribute.get_strategy().experimental_local_results(variable):
+        held = (
+            copy.value().numpy() if copy.device and "CPU" not in copy.device else np.asarray(memoryview(copy.value()))
+        )
+        if held.ctypes.data != value.ctypes.data and not np.array_equal(held, value):
+            raise _unproven(f"the variable {_graph_name(variable)} does not hold the checkpoint's values", config)
+
+
+def _unproven(message: str, config: BertConfig) -> BackendError:
+    hints = ["please report this with the output of: pip list"]
+    return BackendError(message, resolved=config.path, label="config", hints=hints)
+
+
+def _backend_error(message: str, cause: Exception, config: BertConfig) -> BackendError:
+    text = (
+        f"{message}: {type(cause).__name__}: {str(cause).strip().splitlines()[0][:200] if str(cause).strip() else ''}"
+    )
+    return BackendError(text, resolved=config.path, label="config", hints=["the error above this one is the cause"])

@@ -1,0 +1,106 @@
+"""`vocab.txt`: one token a line, the line's number its id."""
+
+from __future__ import annotations
+
+from safeload import _files
+from safeload.errors import VocabularyError, first_few
+
+VOCAB_NAME = "vocab.txt"
+MAX_VOCAB_BYTES = 256 << 20
+MAX_PADDING_ROWS = 128
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+
+
+def read_vocabulary(path: str, *, given: object = None) -> dict[str, int]:
+    """Return token -> id, by Google's rules: lines end at a newline only, the id is the line's number from 0.
+
+    A carriage return, spaces and tabs around a token are dropped; every other character belongs to the token, a line
+    separator or a no-break space too.
+
+    Raises:
+        VocabularyError: Not UTF-8, a byte order mark, repeated tokens, a special token missing.
+        WrongFileKindError: Recognised as something else: an HTML page, a Git LFS pointer, JSON, SentencePiece, ...
+        MissingFileError, UnreadableFileError, UnsafeFileError: As `_files.read_small`.
+
+    Source:
+        google-research/bert, tokenization.py, load_vocab; keras_bert/loader.py, load_vocabulary, keras-bert 0.89.0,
+        which also splits at U+0085, U+2028 and form feeds, and lets a repeated token shift every later id.
+    """
+    data = _files.read_small(path, role="vocab", max_bytes=MAX_VOCAB_BYTES, given=given)
+    kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
+    if kind is not None:
+        raise _files.wrong_kind(path, kind, role="vocab", wanted="a vocabulary of one token a line", given=given)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        line = data.count(b"\n", 0, exc.start) + 1
+        problem = f"line {line} is not UTF-8: byte {data[exc.start]:#04x}"
+        raise _error([problem], path, given, ["save the file as UTF-8"]) from exc
+    lines = text.removesuffix("\n").split("\n")
+    tokens = [line.strip(" \t\r") for line in lines]
+    problems, hints = _faults(tokens, text)
+    if problems:
+        raise _error(problems, path, given, hints)
+    return {token: number for number, token in enumerate(tokens)}
+
+
+def _faults(tokens: list[str], text: str) -> tuple[list[str], list[str]]:
+    problems, hints = [], []
+    if text.startswith("\ufeff"):
+        problems.append(f"line 1 starts with a byte order mark, which makes its token {tokens[0]!r}")
+        hints.append("save the file as UTF-8 without a byte order mark")
+    ids: dict[str, int] = {}
+    for number, token in enumerate(tokens):
+        first = ids.setdefault(token, number)
+        if first != number:
+            problems.append(f"line {number + 1} repeats the token {token!r} of line {first + 1}")
+    if problems and len(ids) < len(tokens):
+        hints.append("each token may stand once: a repeated one would shift or hide an id")
+    lost = [token for token in SPECIAL_TOKENS if token not in ids and f"\ufeff{token}" not in ids]
+    if lost:
+        problems.append(f"the special token{'s' * (len(lost) > 1)} {' '.join(lost)} missing")
+        hints.append(f"this may be no BERT vocabulary; its first lines are {tokens[:3]!r}"[:200])
+    return problems, hints
+
+
+def require_fit(
+    vocabulary: dict[str, int], vocab_size: int, *, path: str, config_path: str, given: object
+) -> list[str]:
+    """Compare the vocabulary with the size of the embedding table; return notes on what is odd and not wrong.
+
+    Raises:
+        VocabularyError: More tokens than rows, or so few that it belongs to another model.
+    """
+    n_tokens = len(vocabulary)
+    if n_tokens > vocab_size or vocab_size - n_tokens >= MAX_PADDING_ROWS:
+        problem = f"{n_tokens:,} tokens in the vocabulary, vocab_size is {vocab_size:,} in the config"
+        hints = ["take the vocabulary and the config from one release"]
+        if "" in vocabulary:
+            hints.append(
+                f"line {vocabulary[''] + 1} of the vocabulary is empty; remove it if it is not meant as a token"
+            )
+        raise _error([problem], path, given, hints, context=[("config", config_path)])
+    notes = []
+    if n_tokens < vocab_size:
+        notes.append(f"the embedding table has {vocab_size - n_tokens} rows more than the vocabulary has tokens")
+    if vocabulary["[PAD]"] != 0:
+        notes.append(f"[PAD] has the id {vocabulary['[PAD]']}; keras-bert masks the id 0")
+    if "[MASK]" not in vocabulary:
+        notes.append("the vocabulary has no [MASK]")
+    return notes
+
+
+def _error(
+    problems: list[str], path: str, given: object, hints: list[str], context: list[tuple[str, str]] | None = None
+) -> VocabularyError:
+    message = f"the vocabulary cannot be used: {len(problems)} fault{'s' * (len(problems) > 1)}"
+    return VocabularyError(
+        message,
+        problems=problems,
+        resolved=path,
+        given=given,
+        label="vocab",
+        context=context or [],
+        details=first_few(problems, "error.problems"),
+        hints=hints,
+    )

@@ -1,0 +1,131 @@
+"""The main job on an embedded default: TensorFlow writes a tiny real checkpoint, safeload loads it in every form."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import safeload
+from safeload.bert._config import validate_config
+from safeload.bert._variables import list_variables
+from safeload.errors import SafeLoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CONFIG = {
+    "vocab_size": 30,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 32,
+    "hidden_act": "gelu",
+    "max_position_embeddings": 20,
+    "type_vocab_size": 2,
+}
+TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"word{number}" for number in range(25))]
+NAME = "bert_model.ckpt"
+SHARD = f"{NAME}.data-00000-of-00001"
+
+
+def run(show: Callable[[str], None]) -> None:
+    """Show what loads and what does not, one paragraph each."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with tempfile.TemporaryDirectory(prefix="safeload-demo-") as name:
+        folder = Path(name) / "uncased_tiny"
+        folder.mkdir()
+        write_bert(folder)
+        show("TensorFlow wrote a tiny BERT checkpoint:")
+        for path in sorted(folder.iterdir()):
+            show(f"  {path.stat().st_size:>7,} bytes  {path.name}")
+        show_forms(folder, show)
+        show_faults(folder, show)
+
+
+def write_bert(folder: Path) -> None:
+    """Write config, vocabulary and a checkpoint of random values, the heads among them, with TensorFlow."""
+    import numpy as np  # noqa: PLC0415  (not for `safeload --help`)
+    import tensorflow as tf  # noqa: PLC0415
+
+    (folder / "bert_config.json").write_text(json.dumps(CONFIG, indent=2), encoding="utf-8")
+    (folder / "vocab.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
+    random = np.random.default_rng(0)
+    specs = [row.spec for row in list_variables(validate_config(CONFIG, path="demo"), training=True).values()]
+    tf.raw_ops.SaveV2(
+        prefix=str(folder / NAME),
+        tensor_names=[spec.name for spec in specs],
+        shape_and_slices=[""] * len(specs),
+        tensors=[random.normal(0, 0.02, spec.shape).astype(np.float32) for spec in specs],
+    )
+
+
+def show_forms(folder: Path, show: Callable[[str], None]) -> None:
+    """Load the checkpoint by each form of its path."""
+    import numpy as np  # noqa: PLC0415  (not for `safeload --help`)
+
+    show("\nEvery form of its path loads the same model:")
+    prefix = folder / NAME
+    inputs = [np.array([[2, 7, 8, 3, *([0] * 16)]]), np.zeros((1, 20))]
+    first = None
+    for given in (prefix, f"{prefix}.index", folder / SHARD, f"{prefix}.meta", folder):
+        model = safeload.load_bert(folder, given)
+        report = safeload.report_of(model)
+        output = model(inputs).numpy()
+        first = output if first is None else first
+        same = "equal outputs" if np.array_equal(first, output) else "OTHER OUTPUTS"
+        show(f"  {Path(given).name:<36} {report.form:<28} {len(report.read)} variables, {same}")
+    show(f"\nThe report of the last one:\n{report}")
+
+
+def show_faults(folder: Path, show: Callable[[str], None]) -> None:
+    """Load broken copies, and show what each is told."""
+    broken = folder.with_name("broken")
+    for number, (title, spoil) in enumerate(FAULTS, 1):
+        shutil.copytree(folder, broken)
+        spoil(broken)
+        show(f"\nBroken copy {number}: {title}")
+        try:
+            safeload.load_bert(broken, broken / NAME)
+        except SafeLoadError as exc:
+            show(f"{type(exc).__name__}: {exc}")
+        else:
+            show("THIS SHOULD NOT HAVE LOADED")
+        shutil.rmtree(broken)
+
+
+def _edit_config(folder: Path, **changes: int) -> None:
+    (folder / "bert_config.json").write_text(json.dumps({**CONFIG, **changes}), encoding="utf-8")
+
+
+def _flip_a_bit(folder: Path) -> None:
+    data = bytearray((folder / SHARD).read_bytes())
+    data[1000] ^= 1
+    (folder / SHARD).write_bytes(data)
+
+
+def _cut_in_half(folder: Path) -> None:
+    data = (folder / SHARD).read_bytes()
+    (folder / SHARD).write_bytes(data[: len(data) // 2])
+
+
+def _lfs_pointer(folder: Path) -> None:
+    oid = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 440425712\n"
+    (folder / SHARD).write_text(text, encoding="ascii")
+
+
+FAULTS: tuple[tuple[str, Callable[[Path], object]], ...] = (
+    ("the data shard was never copied", lambda folder: (folder / SHARD).unlink()),
+    ("the download was cut off", _cut_in_half),
+    ("one bit of the weights flipped", _flip_a_bit),
+    ("the repository was cloned without Git LFS", _lfs_pointer),
+    (
+        "the config is of another vocabulary and has a layer less",
+        lambda folder: _edit_config(folder, vocab_size=31, num_hidden_layers=1),
+    ),
+    ("the config says 5 attention heads", lambda folder: _edit_config(folder, num_attention_heads=5)),
+)
