@@ -178,7 +178,9 @@ def unreadable(path: str, *, role: str, given: object = None) -> UnreadableFileE
 def missing(path: str, *, role: str, given: object = None, looked_for: tuple[str, ...] = ()) -> MissingFileError:
     """Return the error for a path that leads nowhere, with what a person needs to see their mistake."""
     message = (
-        f"the {role} is a symbolic link that leads nowhere" if os.path.islink(path) else f"there is no such {role}"
+        f"the {role} is a symbolic link that leads nowhere"
+        if os.path.islink(path)
+        else f"there is no {role} file at this path"
     )
     return MissingFileError(message, **missing_facts(path, role, given, looked_for or (os.path.basename(path),)))
 
@@ -189,7 +191,8 @@ def missing_facts(path: str, label: str, given: object, looked_for: tuple[str, .
     while not os.path.isdir(parent) and parent != os.path.dirname(parent):
         parent = os.path.dirname(parent)
     beside = _names_in(parent)
-    close = _paths.close_names(os.path.basename(path), beside) if parent == os.path.dirname(path) else []
+    others = [name for name in beside if name != os.path.basename(path)]
+    close = _paths.close_names(os.path.basename(path), others) if parent == os.path.dirname(path) else []
     context = [("cwd", os.getcwd())] if not os.path.isabs(str(given)) else []
     if parent != os.path.dirname(path):
         context.append(("exists", parent))

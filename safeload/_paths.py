@@ -42,7 +42,7 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None) -> st
 
 def _text_of(given: object, argument: str) -> str:
     if not isinstance(given, (str, bytes, os.PathLike)):
-        what = "None" if given is None else f"a {type(given).__name__}"
+        what = "None" if given is None else f"of type {type(given).__name__}"
         message = f"{argument} is {what}, not a path"
         hint = f"pass {argument} as str, bytes or os.PathLike"
         raise InvalidPathError(message, given=given, hints=[hint])

@@ -106,6 +106,11 @@ def plain(text: str) -> str:
     return "".join(c if c == "\n" or " " <= c <= "~" else ascii(c)[1:-1] for c in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return "1 variable", "2 variables"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def first_few(rows: Sequence[str], where: str) -> tuple[str, ...]:
     """Return the rows that are printed; `where` is the attribute that has the rest."""
     if len(rows) <= MAX_PRINTED_PROBLEMS:

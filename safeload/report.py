@@ -51,16 +51,18 @@ class Problem:
     expected: TensorSpec | None = None
     found: TensorSpec | None = None
 
-    def lines(self) -> list[str]:
-        """Return the rows of the message: the name, then what was expected and found."""
-        head = f"{self.kind.upper():<10} {self.name}"
+    def __str__(self) -> str:
+        """Return the row of the message: the name, and below it what was expected and found."""
+        return two_lines(self.kind.upper(), self.name, self._difference())
+
+    def _difference(self) -> str:
         expected, found = self.expected, self.found
         if expected is None or found is None:
             side, spec = ("expected", expected) if expected else ("found", found)
-            return [head, f"             {side} {spec}"]
+            return f"{side} {spec}"
         if self.kind == "dtype":
-            return [head, f"             expected {expected.dtype}, found {found.dtype}"]
-        return [head, f"             expected {expected.shape_text()}, found {found.shape_text()}"]
+            return f"expected {expected.dtype}, found {found.dtype}"
+        return f"expected {expected.shape_text()}, found {found.shape_text()}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +155,11 @@ class LoadReport:
         rows += [("versions", ", ".join(f"{name} {version}" for name, version in self.versions.items()))]
         head = f"{self.model}: {len(self.read)} variables read and verified, {n_unused} unused"
         return "\n".join([head, *(f"  {label + ':':<13}{value}" for label, value in rows if value)])
+
+
+def two_lines(kind: str, name: str, what: str) -> str:
+    """Return one problem as it is printed: its kind in capitals and the name, and what is wrong below."""
+    return f"{kind:<10} {name}\n               {what}"
 
 
 def with_article(noun: str) -> str:

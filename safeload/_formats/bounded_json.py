@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from safeload import _files
-from safeload.errors import ConfigError, first_few
+from safeload.errors import ConfigError, counted, first_few
 from safeload.report import KeyProblem
 
 MAX_JSON_BYTES = 16 << 20
+MAX_DIGITS = 20
 _ABSENT = object()
 
 
@@ -36,7 +37,10 @@ def read_json_object(path: str, *, role: str, given: object = None) -> dict[str,
 
     try:
         value = json.loads(
-            data.decode("utf-8-sig"), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
+            data.decode("utf-8-sig"),
+            object_pairs_hook=_without_duplicates,
+            parse_int=_bounded_int,
+            parse_constant=_refuse_constant,
         )
     except UnicodeDecodeError as exc:
         bad(f"is not UTF-8 text: byte {data[exc.start]:#04x} at offset {exc.start}", "save it as UTF-8", exc)
@@ -63,6 +67,13 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         message = f"the key {repeated[0]!r} is there more than once"
         raise ValueError(message)
     return value
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        message = f"a number has {len(digits)} digits"
+        raise ValueError(message)
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -121,7 +132,7 @@ class Keys:
         if not self.problems:
             return
         count = len(self.problems)
-        message = f"{what}: {count} bad key{'s' * (count > 1)}"
+        message = f"{what}: {counted(count, 'bad key')}"
         details = first_few([str(problem) for problem in self.problems], "error.problems")
         raise ConfigError(
             message,
@@ -135,10 +146,7 @@ class Keys:
 
 
 def _shown(value: object) -> str:
-    try:
-        text = json.dumps(value)
-    except ValueError:
-        text = f"a number of {int(value).bit_length()} bits" if isinstance(value, int) else "?"
+    text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004  (the width of a row)
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, NoReturn
 
 from safeload import _files
 from safeload._formats import protobuf, sstable
-from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFileError, first_few
+from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFileError, counted, first_few
 
 MAX_VARIABLES = 200_000
 MAX_RANK = 254
@@ -202,7 +202,8 @@ class TensorBundle:
     def _open_shards(self) -> None:
         missing = [self.shard_path(i) for i in range(self.n_shards) if not os.path.exists(self.shard_path(i))]
         if missing:
-            message = f"{len(missing)} of the {self.n_shards} data shards of the checkpoint are missing"
+            are = "is" if len(missing) == 1 else "are"
+            message = f"{len(missing)} of the checkpoint's {counted(self.n_shards, 'data shard')} {are} missing"
             facts = _files.missing_facts(missing[0], "shard", self.given, tuple(map(os.path.basename, missing)))
             facts["context"] = [("index", self.index_path), *facts["context"]]
             facts["hints"] = ["copy every file that starts with the prefix; the shards hold the weights"]
@@ -245,7 +246,7 @@ class TensorBundle:
             )
             hints = ["copy or download the shard again; the copy was cut off or the disk was full"]
         else:
-            message = f"a data shard has {found - wanted:,} bytes more than its index file accounts for"
+            message = f"a data shard has {counted(found - wanted, 'byte')} more than its index file accounts for"
             hints = ["take the index file and the shards from one checkpoint"]
         raise CorruptFileError(
             message, variables=lost, offset=min(found, wanted), resolved=path, given=self.given, label="shard",

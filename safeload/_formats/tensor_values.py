@@ -18,7 +18,8 @@ import numpy as np
 
 from safeload._formats import sstable
 from safeload._formats.tensor_bundle import N_BYTES_OF, STRING, VARIANT, Entry, TensorBundle
-from safeload.errors import CorruptFileError, first_few
+from safeload.errors import CorruptFileError, counted, first_few
+from safeload.report import two_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -77,8 +78,9 @@ def _for_each(bundle: TensorBundle, names: Iterable[str], use: Callable[[Entry],
                 rows.append((entry, str(exc)))
     if rows:
         first = rows[0][0]
-        message = f"{len(rows)} of {len(entries)} variables are damaged in the checkpoint"
-        details = [line for entry, what in rows for line in _rows(entry, what)]
+        are = "is" if len(rows) == 1 else "are"
+        message = f"{len(rows)} of {counted(len(entries), 'variable')} {are} damaged in the checkpoint"
+        details = [_row(entry, what) for entry, what in rows]
         raise CorruptFileError(
             message,
             variables=[entry.name for entry, _ in rows],
@@ -92,10 +94,10 @@ def _for_each(bundle: TensorBundle, names: Iterable[str], use: Callable[[Entry],
         )
 
 
-def _rows(entry: Entry, what: str) -> list[str]:
+def _row(entry: Entry, what: str) -> str:
     kind, _, rest = what.partition(": ")
     place = f"shard {entry.shard}, bytes {entry.offset} to {entry.offset + entry.n_bytes}"
-    return [f"{kind:<10} {entry.name}", f"             {place}: {rest}"]
+    return two_lines(kind, entry.name, f"{place}: {rest}")
 
 
 def _hints(faults: list[str], n_checked: int) -> list[str]:

@@ -12,7 +12,7 @@ from safeload.errors import AmbiguousCheckpointError, CheckpointNotFoundError, C
 
 STATE_NAME = "checkpoint"
 MAX_STATE_BYTES = 1 << 20
-DOCTOR_HINT = "a checkpoint is several files with one prefix: PREFIX.index and PREFIX.data-00000-of-00001"
+FORMS_HINT = "a checkpoint is several files with one prefix: PREFIX.index and PREFIX.data-00000-of-00001"
 
 _SUFFIXES = (
     (re.compile(r"\.index$"), "index file"),
@@ -98,7 +98,7 @@ def _in_folder(folder: str, given: object) -> CheckpointPlace:
         for name in _OTHER_WEIGHTS
         if name in facts["beside"]
     ]
-    facts.update(resolved=folder, hints=[*hints[:3], DOCTOR_HINT])
+    facts.update(resolved=folder, hints=[*hints[:3], FORMS_HINT])
     raise CheckpointNotFoundError(message, **facts)
 
 
@@ -109,7 +109,9 @@ def _require_index(prefix: str, form: str, path: str, given: object) -> Checkpoi
         _refuse_single_file(path, prefix, given)
     folder, name = os.path.split(prefix)
     facts = _files.missing_facts(prefix + ".index", "index", given, (name + ".index",))
-    siblings = [other for other in facts["beside"] if other.startswith(name)]
+    siblings = [
+        other for other in facts["beside"] if re.match(re.escape(name) + r"(\(\d+\))?\.(data-|meta|index)", other)
+    ]
     if siblings:
         message = f"the checkpoint has no index file; of its files there {'is' if len(siblings) == 1 else 'are'} only {', '.join(siblings[:4])}"
     else:
@@ -120,7 +122,7 @@ def _require_index(prefix: str, form: str, path: str, given: object) -> Checkpoi
     renamed = [other for other in siblings if re.search(r"\(\d+\)", other)]
     hints += [f"{other} looks renamed by a browser; all files of a checkpoint share one prefix" for other in renamed]
     invisible = [hint for hint in facts["hints"] if "did you mean" not in hint]
-    facts["hints"] = [*hints, *invisible] or [DOCTOR_HINT]
+    facts["hints"] = [*hints, *invisible] or [FORMS_HINT]
     raise CheckpointNotFoundError(message, **facts)
 
 
@@ -129,17 +131,16 @@ def _refuse_single_file(path: str, prefix: str, given: object) -> NoReturn:
     kind = _files.sniff(path)
     wanted = "a TensorFlow V2 checkpoint"
     if path != prefix:
-        kind = _files.FileKind(name="a file without its index file", hint=f"put {prefix}.index beside it")
         message = f"the index file that belongs to {os.path.basename(path)} is missing"
         facts = _files.missing_facts(prefix + ".index", "index", given, (os.path.basename(prefix) + ".index",))
-        facts["hints"] = [*facts["hints"], kind.hint]
+        facts["hints"] = [f"put {os.path.basename(prefix)}.index, from the same checkpoint, beside it"]
         raise CheckpointNotFoundError(message, **facts)
     if kind is not None and kind.name.startswith("TensorFlow"):
         kind = _files.FileKind(
             name="a TensorFlow V1 checkpoint", hint="load it in TensorFlow 1 and save it with Saver(write_version=V2)"
         )
-    elif kind is None:
-        kind = _files.FileKind(name="a file of no kind that safeload knows", hint=DOCTOR_HINT)
+    elif kind is None or not kind.hint:
+        kind = _files.FileKind(name=kind.name if kind else "a file of no kind that safeload knows", hint=FORMS_HINT)
     raise _files.wrong_kind(path, kind, role="checkpoint", wanted=wanted, given=given)
 
 

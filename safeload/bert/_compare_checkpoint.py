@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from safeload import _files
 from safeload._compare import compare
 from safeload.bert import _variables
-from safeload.errors import MAX_PRINTED_PROBLEMS, VariableMismatchError
+from safeload.errors import VariableMismatchError, first_few
 from safeload.report import LoadReport, Problem, TensorSpec, tally
 
 if TYPE_CHECKING:
@@ -112,9 +112,7 @@ def _raise(
         f"the BERT checkpoint does not fit its config: "
         f"{len(expected) - n_wrong} of {len(expected)} variables match, {counts}"
     )
-    lines = [line for problem in problems[:MAX_PRINTED_PROBLEMS] for line in problem.lines()]
-    if len(problems) > MAX_PRINTED_PROBLEMS:
-        lines.append(f"... and {len(problems) - MAX_PRINTED_PROBLEMS} more in error.report.problems")
+    details = first_few([str(problem) for problem in problems], "error.report.problems")
     context = [("config", config.path)] + [("scope", scope)] * bool(scope)
     raise VariableMismatchError(
         message,
@@ -123,7 +121,7 @@ def _raise(
         given=bundle.given,
         label="prefix",
         context=context,
-        details=lines,
+        details=details,
         hints=_hints(problems, found, config),
     )
 
@@ -140,6 +138,14 @@ def _hints(problems: list[Problem], found: Mapping[str, TensorSpec], config: Ber
         )
     elif any(problem.kind == "unexpected" for problem in problems):
         hints.append("what is unexpected on purpose can be named: ignore_unused=['bert/...']")
+    if len(missing) == len(problems) and not any(name.startswith("bert/") for name in found):
+        few = ", ".join(sorted(found)[:3])
+        hints.append(f"nothing in the checkpoint is BERT's; its variables are {few}, ...")
+    stored = {problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found}
+    if stored:
+        hints.append(
+            f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32, safeload converts nothing"
+        )
     heads = [name for name in missing if name.startswith(("cls/", "bert/pooler/"))]
     if heads and len(heads) == len(missing):
         hints.append("the checkpoint was saved without the heads for training; load it with training=False")

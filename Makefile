@@ -1,0 +1,47 @@
+# make demo    make the environment and see safeload at work
+# make test    make the environment and run the tests
+# make lint    ruff and mypy
+# make bench   the speed table: ratios against keras-bert, a few minutes
+#
+# Another Python: make test PYTHON=python3.11 VENV=.venv311
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP = $(VENV)/bin/python -m pip install --quiet
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/demo.installed
+	$(VENV)/bin/safeload demo
+
+test: $(VENV)/test.installed
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/lint.installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/demo.installed
+	$(VENV)/bin/python benchmarks/bench_bert.py
+
+$(VENV)/bin/python:
+	@echo "making the environment $(VENV) with $$($(PYTHON) --version)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "installing safeload, TensorFlow and keras-bert: about a minute"
+	$(PIP) --editable '.[bert]'
+	@touch $@
+
+$(VENV)/test.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "installing safeload, TensorFlow, keras-bert and the test tools: about a minute"
+	$(PIP) --editable '.[bert,test]'
+	@touch $@ $(VENV)/demo.installed
+
+$(VENV)/lint.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .nox

@@ -1,0 +1,28 @@
+"""`nox`: the suite on each Python, and the checks that need no model."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    session.install("-e", ".[bert,test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=["3.10", "3.13"])
+def light(session: nox.Session) -> None:
+    """Check that what needs no TensorFlow works without it."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-m", "not tensorflow", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    session.install("-e", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
