@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from safeload import report as _report
 from safeload._paths import StrPath, resolve_path
 from safeload.bert._arguments import FULL_LENGTH, build_options
-from safeload.bert._check import checked_bert
-from safeload.bert._vocabulary import read_vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -72,6 +70,8 @@ def load_bert(
     Source:
         keras_bert/loader.py, load_trained_model_from_checkpoint, keras-bert 0.89.0.
     """
+    from safeload.bert._check import checked_bert  # noqa: PLC0415  (`import safeload` stays light)
+
     options = build_options(
         training=training,
         trainable=trainable,
@@ -145,6 +145,8 @@ def check_bert(
     Source:
         keras_bert/loader.py, load_model_weights_from_checkpoint, keras-bert 0.89.0.
     """
+    from safeload.bert._check import checked_bert  # noqa: PLC0415  (`import safeload` stays light)
+
     options = build_options(training=training, trainable=None, output_layer_num=1, seq_len=seq_len, model_options={})
     with checked_bert(
         config_file,
@@ -175,4 +177,6 @@ def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> 
     Source:
         google-research/bert, tokenization.py, load_vocab; keras_bert/loader.py, load_vocabulary, keras-bert 0.89.0.
     """
+    from safeload.bert._vocabulary import read_vocabulary  # noqa: PLC0415  (`import safeload` stays light)
+
     return read_vocabulary(resolve_path(vocab_file, argument="vocab_file", base_dir=base_dir), given=vocab_file)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import platform
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import safeload
 from safeload import _files
-from safeload._optional import version_of
 from safeload._paths import resolve_path
 from safeload.bert import _vocabulary
 from safeload.bert._arguments import BuildOptions, require_config_allows, require_patterns
@@ -201,8 +201,9 @@ def _report(places: Places, checked: Checked, notes: list[str], given: object) -
     files += [("vocab", places.vocab)] if places.vocab else []
     files += [("state file", places.checkpoint.state_file)] if places.checkpoint.state_file else []
     files += checked.bundle.paths()
-    versions = {"python": platform.python_version()}
-    versions |= {name: version for name in ("safeload", "numpy", "crc32c") if (version := version_of(name))}
+    import numpy as np  # noqa: PLC0415  (imported by now: see checked_checkpoint)
+
+    python = ".".join(map(str, sys.version_info[:3]))
     return LoadReport(
         model="BERT",
         files=tuple(_files.file_read(role, path) for role, path in files),
@@ -217,5 +218,5 @@ def _report(places: Places, checked: Checked, notes: list[str], given: object) -
             "hidden_act": config.hidden_act,
         },
         notes=tuple(notes),
-        versions=versions,
+        versions={"python": python, "safeload": safeload.__version__, "numpy": np.__version__},
     )

@@ -1,0 +1,97 @@
+"""The rooms, their arrows, and what an import costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import safeload
+from safeload import errors
+
+PACKAGE = Path(safeload.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = {"tensorflow", "keras", "tf_keras", "keras_bert", "torch", "allennlp"}
+HEAVY_ROOMS = {"bert/_keras_bert.py", "demo.py"}
+ROOMS = [
+    "errors.py",
+    "report.py",
+    "_paths.py",
+    "_files.py",
+    "_optional.py",
+    "_compare.py",
+    "_formats",
+    "bert",
+    "compat",
+    "demo.py",
+    "cli.py",
+]
+
+
+def imports_of(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def room_of(name):
+    parts = name.split(".")[1:]
+    return next((room for part in parts[:1] for room in ROOMS if room.removesuffix(".py") == part), None)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_an_import_points_to_an_earlier_room(path):
+    here = path.relative_to(PACKAGE).parts[0]
+    if here in ("__init__.py", "__main__.py"):
+        return
+    for _, name in imports_of(path):
+        if name.startswith("safeload.") and (room := room_of(name)):
+            assert ROOMS.index(room) <= ROOMS.index(here), f"{here} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_heavy_import_stands_inside_a_function_of_its_room(path):
+    top_level = {id(node) for node in ast.parse(path.read_text(encoding="utf-8")).body}
+    for node, name in imports_of(path):
+        if name.split(".")[0] in HEAVY:
+            assert str(path.relative_to(PACKAGE)) in HEAVY_ROOMS
+            assert id(node) not in top_level
+            assert node.col_offset > 0
+
+
+def test_importing_safeload_imports_only_the_standard_library():
+    code = "import sys; before = set(sys.modules); import safeload; print(*sorted({m.split('.')[0] for m in set(sys.modules) - before}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert set(done.stdout.split()) - sys.stdlib_module_names == {"safeload"}
+
+
+def test_every_public_name_is_there_and_documented():
+    assert sorted(safeload.__all__) == safeload.__all__
+    for name in safeload.__all__:
+        assert name == "FULL_LENGTH" or getattr(safeload, name).__doc__
+
+
+def test_the_error_tree_is_the_one_that_is_drawn():
+    classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.SafeLoadError)]
+    drawn = [
+        line.strip("+-| ").split("(")[0].split(" ")[0] for line in errors.__doc__.split("```")[1].splitlines() if line
+    ]
+
+    assert sorted(drawn) == sorted(cls.__name__ for cls in classes)
+    for cls in classes:
+        assert cls.__name__ + "(" in errors.__doc__ or issubclass(cls, errors.MissingFileError)
