@@ -32,27 +32,6 @@ CONFIG = {
 PREFIX = "bert_model.ckpt"
 
 
-def write(folder: Path) -> None:
-    """Write a checkpoint of BERT-Base's shapes, its config and vocabulary."""
-    import numpy as np
-    import tensorflow as tf
-
-    from safeload.bert._config import validate_config
-    from safeload.bert._variables import list_variables
-
-    random = np.random.default_rng(0)
-    specs = [row.spec for row in list_variables(validate_config(CONFIG, path="bench"), training=True).values()]
-    tf.raw_ops.SaveV2(
-        prefix=str(folder / PREFIX),
-        tensor_names=[spec.name for spec in specs],
-        shape_and_slices=[""] * len(specs),
-        tensors=[random.standard_normal(spec.shape, np.float32) * np.float32(0.02) for spec in specs],
-    )
-    (folder / "bert_config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"token{number}" for number in range(30517))]
-    (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
-
-
 def peak_bytes() -> int:
     """Return the largest resident size of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -136,10 +115,12 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4:
+    if sys.argv[1:2] in (["write"], ["load"]):
         mode, side, where = sys.argv[1:]
         if mode == "write":
-            write(Path(where))
+            from safeload.demo import write_bert
+
+            write_bert(Path(where), CONFIG)
         else:
             print(json.dumps(sample_load(side, Path(where))))
     else:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import safeload
 from safeload.bert._config import validate_config
@@ -15,7 +15,10 @@ from safeload.bert._variables import list_variables
 from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 CONFIG = {
     "vocab_size": 30,
@@ -27,7 +30,7 @@ CONFIG = {
     "max_position_embeddings": 20,
     "type_vocab_size": 2,
 }
-TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"word{number}" for number in range(25))]
+TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "bad", "film", "good", "plot"]
 NAME = "bert_model.ckpt"
 SHARD = f"{NAME}.data-00000-of-00001"
 
@@ -46,21 +49,32 @@ def run(show: Callable[[str], None]) -> None:
         show_faults(folder, show)
 
 
-def write_bert(folder: Path) -> None:
+def write_bert(folder: Path, config: Mapping[str, Any] = CONFIG) -> None:
     """Write config, vocabulary and a checkpoint of random values, the heads among them, with TensorFlow."""
-    import numpy as np  # noqa: PLC0415  (not for `safeload --help`)
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415  (not for `safeload --help`)
 
-    (folder / "bert_config.json").write_text(json.dumps(CONFIG, indent=2), encoding="utf-8")
-    (folder / "vocab.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
-    random = np.random.default_rng(0)
-    specs = [row.spec for row in list_variables(validate_config(CONFIG, path="demo"), training=True).values()]
+    more = [f"word{number}" for number in range(config["vocab_size"] - len(TOKENS))]
+    (folder / "bert_config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    (folder / "vocab.txt").write_text("\n".join([*TOKENS, *more]) + "\n", encoding="utf-8")
+    tensors = random_tensors(config)
     tf.raw_ops.SaveV2(
         prefix=str(folder / NAME),
-        tensor_names=[spec.name for spec in specs],
-        shape_and_slices=[""] * len(specs),
-        tensors=[random.normal(0, 0.02, spec.shape).astype(np.float32) for spec in specs],
+        tensor_names=list(tensors),
+        shape_and_slices=[""] * len(tensors),
+        tensors=list(tensors.values()),
     )
+
+
+def random_tensors(config: Mapping[str, Any] = CONFIG, *, seed: int = 0) -> dict[str, NDArray[np.float32]]:
+    """Return random values, of the size that BERT's have, for every variable that keras-bert reads."""
+    import numpy as np  # noqa: PLC0415  (not for `safeload --help`)
+
+    random = np.random.default_rng(seed)
+    tensors = {}
+    for name, row in list_variables(validate_config(config, path="demo"), training=True).items():
+        noise = random.standard_normal(row.spec.shape, np.float32) * np.float32(0.02)
+        tensors[name] = noise + np.float32(1) if name.endswith("gamma") else noise
+    return tensors
 
 
 def show_forms(folder: Path, show: Callable[[str], None]) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from safeload.demo import random_tensors as bert_tensors
+
+__all__ = ["PREFIX", "SHARD", "bert_tensors", "write_checkpoint", "write_sharded"]
+
 PREFIX = "bert_model.ckpt"
 SHARD = f"{PREFIX}.data-00000-of-00001"
 
@@ -26,16 +30,3 @@ def write_sharded(prefix, *shards):
     for part, tensors in zip(parts, shards, strict=True):
         write_checkpoint(part, tensors)
     tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=parts, destination_prefix=str(prefix))
-
-
-def bert_tensors(config=None, *, training=True, seed=0):
-    """Return random values for every variable that keras-bert reads."""
-    import numpy as np
-
-    from safeload.bert._config import validate_config
-    from safeload.bert._variables import list_variables
-    from safeload.demo import CONFIG
-
-    rows = list_variables(validate_config(config or CONFIG, path="test"), training=training)
-    random = np.random.default_rng(seed)
-    return {name: random.normal(0, 0.02, row.spec.shape).astype(np.float32) for name, row in rows.items()}

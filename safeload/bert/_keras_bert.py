@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload import _paths
 from safeload._optional import missing_dependency, version_of
+from safeload.bert._keras_tracing import trace_alike_layers_once
 from safeload.errors import ArgumentError, BackendError
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def build(backend: Backend, config: BertConfig, options: BuildOptions) -> tuple[
         return variable
 
     try:
-        with tf.variable_creator_scope(create_unfilled):
+        with trace_alike_layers_once(tf), tf.variable_creator_scope(create_unfilled):
             model = tf.autograph.experimental.do_not_convert(build_graph)(backend, config, options)
     except Exception as exc:
         raise _backend_error("keras-bert could not build the model", exc, config) from exc

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 import safeload
-from safeload.demo import TOKENS
+from safeload import demo
+
+TOKENS = [*demo.TOKENS, *(f"word{number}" for number in range(20))]
 
 
 def write(path, lines, end="\n"):

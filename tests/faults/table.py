@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from checkpoints import PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
 
-from safeload import errors
-from safeload.demo import CONFIG, TOKENS
+from safeload import demo, errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +20,7 @@ CONFIG_NAME, VOCAB, INDEX = "bert_config.json", "vocab.txt", f"{PREFIX}.index"
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 440425712\n"
 HTML = "<!DOCTYPE html>\n<html><head><title>Google Drive - Virus scan warning</title></head></html>\n"
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>\n'
+TOKENS = [*demo.TOKENS, *(f"word{number}" for number in range(20))]
 FIRST = "bert/embeddings/word_embeddings"
 
 
@@ -71,7 +71,7 @@ def flip(name: str, at: int) -> Callable[[Path], object]:
 
 def config(**changes: object) -> Callable[[Path], object]:
     """Change keys of the config; None removes one."""
-    merged = {key: value for key, value in {**CONFIG, **changes}.items() if value is not None}
+    merged = {key: value for key, value in {**demo.CONFIG, **changes}.items() if value is not None}
     return write(CONFIG_NAME, json.dumps(merged))
 
 
@@ -82,7 +82,7 @@ def tokens(change: Callable[[list[str]], list[str]]) -> Callable[[Path], object]
 
 def checkpoint(change: Callable[[dict[str, Any]], dict[str, Any]], **sizes: int) -> Callable[[Path], object]:
     """Write another checkpoint in place of the good one."""
-    return lambda folder: write_checkpoint(folder / PREFIX, change(bert_tensors({**CONFIG, **sizes})))
+    return lambda folder: write_checkpoint(folder / PREFIX, change(bert_tensors({**demo.CONFIG, **sizes})))
 
 
 def renamed(rule: Callable[[str], str]) -> Callable[[Path], object]:
@@ -186,7 +186,7 @@ FAULTS = [
     Fault(name="config_is_an_lfs_pointer", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, LFS)),
     Fault(name="config_is_the_checkpoint", error=Wrong, path=INDEX, call={"config_file": f"{{}}/{INDEX}"}),
     Fault(name="config_is_empty", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, "")),
-    Fault(name="config_is_utf16", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, json.dumps(CONFIG).encode("utf-16"))),
+    Fault(name="config_is_utf16", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, json.dumps(demo.CONFIG).encode("utf-16"))),
     Fault(name="config_is_a_fifo", error=Unsafe, path=CONFIG_NAME,
           spoil=then(remove(CONFIG_NAME), lambda folder: os.mkfifo(folder / CONFIG_NAME))),
     Fault(name="config_is_huge", error=Unsafe, path=CONFIG_NAME,

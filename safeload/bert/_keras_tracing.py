@@ -1,0 +1,85 @@
+"""Keras traces each layer's `call` to learn the shape of its output; encoders that are alike need that once.
+
+A BERT of twelve encoders is traced twelve times by Keras 2, which is three quarters of the time that its graph takes to
+build (BERT-Base: 1.4 s against 0.4 s on Python 3.11, 2.1 s against 0.5 s on 3.10). What a layer is told and what it
+answers decide whether it is alike: its type, its config but for the name, and the specs of its inputs and masks.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_REPEATED = re.compile(r"Encoder-\d+-")
+_HOOK = "_infer_output_signature"
+_lock = threading.RLock()
+
+
+@contextmanager
+def trace_alike_layers_once(tf: Any) -> Iterator[None]:  # noqa: ANN401  (a module)
+    """Answer for the calling thread what Keras 2 asks about an encoder's layer from the encoder before it.
+
+    The hook is a method of Keras' own `Layer`, not of keras-bert; where it is not there, nothing changes. It is put back
+    whatever happens, one build at a time has it, and layers that other threads build meanwhile are traced as ever.
+
+    Source:
+        keras/src/engine/base_layer.py, Layer._infer_output_signature: Keras 2.15, tf-keras 2.16 to 2.21.
+    """
+    layer_class = tf.keras.layers.Layer
+    trace = getattr(layer_class, _HOOK, None)
+    if trace is None:
+        yield
+        return
+    thread = threading.get_ident()
+    traced: dict[Any, tuple[Any, Any]] = {}
+
+    def answer(layer: Any, inputs: Any, args: Any, kwargs: Any, masks: Any) -> Any:  # noqa: ANN401  (Keras' own)
+        if threading.get_ident() != thread or not _REPEATED.match(layer.name):
+            return trace(layer, inputs, args, kwargs, masks)
+        key = (type(layer), _config(layer), _specs(tf, [inputs, args, kwargs, masks]))
+        if key not in traced:
+            traced[key] = layer, trace(layer, inputs, args, kwargs, masks)
+            return traced[key][1]
+        with tf.name_scope(layer.name):
+            layer._maybe_build(inputs)  # noqa: SLF001  (what the trace would have done)
+        layer._set_save_spec(inputs, args, kwargs)  # noqa: SLF001
+        first, outputs = traced[key]
+        for attribute, value in vars(first).items():
+            if value is not None and vars(layer).get(attribute) is None:
+                setattr(layer, attribute, value)
+        return tf.nest.map_structure(lambda output: _renamed(output, first.name, layer.name), outputs)
+
+    with _lock:
+        setattr(layer_class, _HOOK, answer)
+        try:
+            yield
+        finally:
+            setattr(layer_class, _HOOK, trace)
+
+
+def _config(layer: Any) -> str:  # noqa: ANN401  (a Keras layer)
+    return repr(sorted((key, repr(value)) for key, value in layer.get_config().items() if key != "name"))
+
+
+def _specs(tf: Any, structure: Any) -> str:  # noqa: ANN401  (a module; nested tensors)
+    def spec(value: Any) -> str:  # noqa: ANN401  (a tensor, or a plain argument)
+        mask = getattr(value, "_keras_mask", None)
+        return repr((getattr(value, "type_spec", value), getattr(mask, "type_spec", None)))
+
+    return repr(tf.nest.map_structure(spec, structure))
+
+
+def _renamed(tensor: Any, name: str, new_name: str) -> Any:  # noqa: ANN401  (a KerasTensor, or None)
+    if tensor is None:
+        return None
+    text = tensor.name.replace(name, new_name) if tensor.name else tensor.name
+    twin = type(tensor)(tensor.type_spec, tensor._inferred_value, text)  # noqa: SLF001  (KerasTensor has no copy)
+    mask = getattr(tensor, "_keras_mask", None)
+    if mask is not None:
+        twin._keras_mask = _renamed(mask, name, new_name)  # noqa: SLF001
+    return twin

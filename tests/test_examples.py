@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def test_replace_keras_bert_trains():
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "replace_keras_bert.py")], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    losses = [float(line.rsplit(" ", 1)[1]) for line in done.stdout.splitlines()]
+    assert len(losses) == 5
+    assert losses[-1] < losses[0]
+
+
+def test_the_demo_loads_every_form_and_fails_on_every_broken_copy():
+    done = subprocess.run([sys.executable, "-m", "safeload", "demo"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("37 variables, equal outputs") == 5
+    assert [line for line in done.stdout.splitlines() if "Error: " in line and "hint" not in line] != []
+    for number in range(1, 7):
+        assert f"Broken copy {number}: " in done.stdout
+    assert "SHOULD NOT" not in done.stdout
+    assert "OTHER OUTPUTS" not in done.stdout
