@@ -28,6 +28,7 @@ bench: $(VENV)/demo.installed
 $(VENV)/bin/python:
 	@echo "making the environment $(VENV) with $$($(PYTHON) --version)"
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) wheel
 
 $(VENV)/demo.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "installing safeload, TensorFlow and keras-bert: about a minute"

@@ -37,7 +37,7 @@ SHARD = f"{NAME}.data-00000-of-00001"
 
 def run(show: Callable[[str], None]) -> None:
     """Show what loads and what does not, one paragraph each."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory(prefix="safeload-demo-") as name:
         folder = Path(name) / "uncased_tiny"
         folder.mkdir()

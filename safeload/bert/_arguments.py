@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 FULL_LENGTH = int(1e9)
 """The default of `seq_len`: as long as the config allows. The number is keras-bert's own default."""
 
+ACTIVATIONS = (
+    "gelu", "relu", "elu", "exponential", "hard_sigmoid", "linear", "selu", "sigmoid", "softplus", "softsign",
+    "swish", "tanh",
+)  # fmt: skip
+"""What keras-bert can build: its own gelu, and what Keras 2 resolves by name."""
+
 MODEL_OPTIONS = ("dropout_rate", "attention_activation", "use_task_embed", "task_num")
 _FROM_CONFIG = {
     "token_num": "vocab_size",
@@ -154,6 +160,10 @@ def _require_model_options(options: Mapping[str, Any]) -> None:
     rate = options.get("dropout_rate", 0.1)
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
         raise _bad("dropout_rate", rate, "a number from 0 up to, not including, 1", ["BERT was trained with 0.1"])
+    activation = options.get("attention_activation")
+    if not (activation is None or callable(activation) or activation in ACTIVATIONS):
+        hints = ["keras-bert's default is None: no activation"]
+        raise _bad("attention_activation", activation, f"None, a callable or one of {', '.join(ACTIVATIONS)}", hints)
     if not isinstance(options.get("use_task_embed", False), bool):
         raise _bad("use_task_embed", options["use_task_embed"], "a bool", ["pass True or False"])
     task_num = options.get("task_num", 1)

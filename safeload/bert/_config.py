@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload import _files
 from safeload._formats.bounded_json import Keys, read_json_object
+from safeload.bert._arguments import ACTIVATIONS
 from safeload.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,12 +18,6 @@ CONFIG_NAMES = ("bert_config.json", "config.json")
 MAX_LAYERS = 1_000
 MAX_SIZE = 1 << 24
 SEGMENTS = 2
-
-ACTIVATIONS = (
-    "gelu", "relu", "elu", "exponential", "hard_sigmoid", "linear", "selu", "sigmoid", "softplus", "softsign",
-    "swish", "tanh",
-)  # fmt: skip
-"""What keras-bert can build: its own gelu, and what Keras 2 resolves by name."""
 
 _OTHER_MODELS = {
     "albert": ("embedding_size", "num_hidden_groups", "inner_group_num"),

@@ -45,7 +45,8 @@ def trace_alike_layers_once(tf: Any) -> Iterator[None]:  # noqa: ANN401  (a modu
         if key not in traced:
             traced[key] = layer, trace(layer, inputs, args, kwargs, masks)
             return traced[key][1]
-        with tf.name_scope(layer.name):
+        absolute_scope = layer.name + "/"
+        with tf.name_scope(absolute_scope):
             layer._maybe_build(inputs)  # noqa: SLF001  (what the trace would have done)
         layer._set_save_spec(inputs, args, kwargs)  # noqa: SLF001
         first, outputs = traced[key]

@@ -38,23 +38,26 @@ def read_vocabulary(path: str, *, given: object = None) -> dict[str, int]:
         raise _error([problem], path, given, ["save the file as UTF-8"]) from exc
     lines = text.removesuffix("\n").split("\n")
     tokens = [line.strip(" \t\r") for line in lines]
-    problems, hints = _faults(tokens, text)
+    ids = {token: number for number, token in enumerate(tokens)}
+    problems, hints = _faults(tokens, ids, text)
     if problems:
         raise _error(problems, path, given, hints)
-    return {token: number for number, token in enumerate(tokens)}
+    return ids
 
 
-def _faults(tokens: list[str], text: str) -> tuple[list[str], list[str]]:
+def _faults(tokens: list[str], ids: dict[str, int], text: str) -> tuple[list[str], list[str]]:
     problems, hints = [], []
     if text.startswith("\ufeff"):
         problems.append(f"line 1 starts with a byte order mark, which makes its token {tokens[0]!r}")
         hints.append("save the file as UTF-8 without a byte order mark")
-    ids: dict[str, int] = {}
-    for number, token in enumerate(tokens):
-        first = ids.setdefault(token, number)
-        if first != number:
-            problems.append(f"line {number + 1} repeats the token {token!r} of line {first + 1}")
-    if problems and len(ids) < len(tokens):
+    if len(ids) < len(tokens):
+        seen: dict[str, int] = {}
+        pairs = [(number, seen.setdefault(token, number)) for number, token in enumerate(tokens)]
+        problems += [
+            f"line {number + 1} repeats the token {tokens[number]!r} of line {first + 1}"
+            for number, first in pairs
+            if number != first
+        ]
         hints.append("each token may stand once: a repeated one would shift or hide an id")
     lost = [token for token in SPECIAL_TOKENS if token not in ids and f"\ufeff{token}" not in ids]
     if lost:

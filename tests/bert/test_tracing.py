@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+import safeload
+from safeload.bert._keras_bert import require_backend
+from safeload.bert._keras_tracing import trace_alike_layers_once
+
+
+@pytest.fixture(scope="module")
+def tf():
+    return require_backend().tf
+
+
+def traced_names(tf, build):
+    """Return the names of the layers whose call Keras really traced."""
+    names = []
+
+    class Noisy(tf.keras.layers.Dense):
+        def call(self, inputs):
+            names.append(self.name)
+            return super().call(inputs)
+
+    build(Noisy)
+    return names
+
+
+def test_every_layer_is_as_if_it_had_been_traced(tiny_bert):
+    import keras_bert
+
+    require_backend()
+    files = str(tiny_bert / "bert_config.json"), str(tiny_bert / "bert_model.ckpt")
+    theirs = keras_bert.load_trained_model_from_checkpoint(*files, training=True)
+    ours = safeload.load_bert(tiny_bert, training=True)
+
+    for one, other in zip(theirs.layers, ours.layers, strict=True):
+        assert {name: type(value) for name, value in vars(one).items()} == {
+            name: type(value) for name, value in vars(other).items()
+        }
+        assert (str(one.output), str(one.output_mask)) == (str(other.output), str(other.output_mask))
+
+
+def test_alike_layers_are_traced_once_and_others_each(tf):
+    def build(layer):
+        inputs = tf.keras.Input((4,))
+        with trace_alike_layers_once(tf):
+            for number, units in enumerate((4, 4, 5), 1):
+                output = layer(units, name=f"Encoder-{number}-Dense")(inputs)
+                assert output.shape[1] == units
+            layer(4, name="Other-1")(inputs)
+            layer(4, name="Other-2")(inputs)
+
+    assert traced_names(tf, build) == ["Encoder-1-Dense", "Encoder-3-Dense", "Other-1", "Other-2"]
+
+
+def test_another_threads_layers_are_traced_as_ever(tf):
+    def build(layer):
+        inputs = tf.keras.Input((4,))
+        with trace_alike_layers_once(tf):
+            layer(4, name="Encoder-1-Dense")(inputs)
+            thread = threading.Thread(target=lambda: layer(4, name="Encoder-2-Dense")(inputs))
+            thread.start()
+            thread.join()
+
+    assert traced_names(tf, build) == ["Encoder-1-Dense", "Encoder-2-Dense"]
+
+
+def test_keras_is_as_it_was_afterwards_whatever_happens(tf):
+    layer = tf.keras.layers.Layer
+    before = layer._infer_output_signature
+
+    with trace_alike_layers_once(tf):
+        assert layer._infer_output_signature is not before
+    with pytest.raises(ZeroDivisionError), trace_alike_layers_once(tf):
+        1 / 0  # noqa: B018  (any failure)
+
+    assert layer._infer_output_signature is before
