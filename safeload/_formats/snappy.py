@@ -45,7 +45,8 @@ def decompress(data: bytes, *, max_bytes: int) -> bytes:
                 distance |= (tag >> 5) << 8
                 length = (tag >> 2 & 7) + 4
             _require(0 < distance <= len(out))
-            chunk = bytes(out[-distance:])[:length]
+            start = len(out) - distance
+            chunk = out[start : start + length]
             out += (chunk * (length // len(chunk) + 1))[:length]
         _require(len(out) <= n_bytes)
     _require(len(out) == n_bytes)

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 MAGIC = bytes.fromhex("57fb808b247547db")
 N_FOOTER_BYTES = 48
 N_TRAILER_BYTES = 5
-MAX_TABLE_BYTES = 256 << 20
+MAX_TABLE_BYTES = 32 << 20
 _MASK_DELTA = 0xA282EAD8
 _U32 = 0xFFFFFFFF
+_ESCAPED = {0x00: b"\x00\xff", 0xFF: b"\xff\x00"}
 
 
 class TableError(Exception):
@@ -32,6 +33,10 @@ class TableError(Exception):
         """Keep the place."""
         super().__init__(message)
         self.offset = offset
+
+
+class TableTooLargeError(TableError):
+    """The table unpacks to more than `MAX_TABLE_BYTES`: blocks are compressed, and keys share their beginnings."""
 
 
 def unmask(masked: int) -> int:
@@ -69,15 +74,36 @@ def read_table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
     Raises:
         TableError: The footer, a block's place, CRC, compression or an entry is damaged, or the keys do not ascend.
+        TableTooLargeError: It unpacks to more than `MAX_TABLE_BYTES`.
     """
-    previous = None
-    for _, handle in _entries(_block(data, *_index_handle(data)), 0):
-        offset, size = _handle(handle, 0)[:2]
-        if previous is not None and offset <= previous:
-            message = "a block lies before the one that precedes it"
+    room = _Room()
+    start, size = _index_handle(data)
+    end, previous = 0, None
+    for _, handle in _entries(_block(data, start, size), start, room):
+        offset, size, _ = _handle(handle, start)
+        if offset < end:
+            message = "a block begins before the end of the one that precedes it"
             raise TableError(message, offset)
-        previous = offset
-        yield from _entries(_block(data, offset, size), offset)
+        end = offset + size + N_TRAILER_BYTES
+        for key, value in _entries(_block(data, offset, size), offset, room):
+            if previous is not None and key <= previous:
+                message = "the keys do not ascend"
+                raise TableError(message, offset)
+            previous = key
+            yield key, value
+
+
+class _Room:
+    """What is left of `MAX_TABLE_BYTES`."""
+
+    def __init__(self) -> None:
+        self.n_bytes = MAX_TABLE_BYTES
+
+    def take(self, n_bytes: int, place: int) -> None:
+        self.n_bytes -= n_bytes
+        if self.n_bytes < 0:
+            message = f"it unpacks to more than {MAX_TABLE_BYTES:,} bytes"
+            raise TableTooLargeError(message, place)
 
 
 def _index_handle(data: bytes) -> tuple[int, int]:
@@ -127,7 +153,8 @@ def _block(data: bytes, offset: int, size: int) -> bytes:
     raise TableError(message, end)
 
 
-def _entries(block: bytes, place: int) -> Iterator[tuple[bytes, bytes]]:
+def _entries(block: bytes, place: int, room: _Room) -> Iterator[tuple[bytes, bytes]]:
+    room.take(len(block), place)
     n_restarts = int.from_bytes(block[-4:], "little")
     limit = len(block) - 4 * (n_restarts + 1)
     if len(block) < 4 or limit < 0:  # noqa: PLR2004  (the count of restarts is a fixed32)
@@ -145,10 +172,32 @@ def _entries(block: bytes, place: int) -> Iterator[tuple[bytes, bytes]]:
         if n_shared > len(key) or at + n_own + n_value > limit:
             message = "an entry is longer than its block"
             raise TableError(message, place)
-        next_key = key[:n_shared] + block[at : at + n_own]
-        if at != 0 and next_key < key:
-            message = "the keys do not ascend"
-            raise TableError(message, place)
-        key = next_key
+        room.take(n_shared + n_own, place)
+        key = key[:n_shared] + block[at : at + n_own]
         at += n_own + n_value
         yield key, block[at - n_value : at]
+
+
+def part_key(name: bytes, extents: tuple[tuple[int, int], ...]) -> bytes:
+    """Return the key of a partitioned variable's part, in the encoding whose byte order is the order of its numbers.
+
+    Args:
+        name: The variable's own key.
+        extents: First index and length in each dimension; length -1 is "all".
+    """
+    escaped = b"".join(_ESCAPED.get(byte, bytes([byte])) for byte in name)
+    numbers = b"".join(_ordered(start) + _ordered(length) for start, length in extents)
+    return b"\x00" + escaped + b"\x00\x01" + _ordered_unsigned(len(extents)) + numbers
+
+
+def _ordered_unsigned(value: int) -> bytes:
+    size = (value.bit_length() + 7) // 8
+    return bytes([size]) + value.to_bytes(size, "big")
+
+
+def _ordered(value: int) -> bytes:
+    """Encode a signed number: as many leading bits as bytes, the sign inverted, then the number itself."""
+    magnitude = ~value if value < 0 else value
+    size = magnitude.bit_length() // 7 + 1
+    header = ((1 << size) - 1) << 7 * size
+    return ((value & ((1 << 8 * size) - 1)) ^ header).to_bytes(size, "big")

@@ -6,17 +6,25 @@ Source:
 
 from __future__ import annotations
 
+import errno
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, NoReturn
 
 from safeload import _files
 from safeload._formats import protobuf, sstable
-from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFileError, counted, first_few
+from safeload.errors import (
+    CheckpointNotFoundError,
+    CorruptFileError,
+    SafeLoadError,
+    UnreadableFileError,
+    UnsafeFileError,
+    counted,
+    first_few,
+)
 
 MAX_VARIABLES = 200_000
-MAX_RANK = 254
 VERSION = 1
 _BIG_ENDIAN = 1
 
@@ -24,14 +32,18 @@ STRING, VARIANT = "string", "variant"
 N_BYTES_OF = {
     "float32": 4, "float64": 8, "int32": 4, "uint8": 1, "int16": 2, "int8": 1, "complex64": 8, "int64": 8, "bool": 1,
     "qint8": 1, "quint8": 1, "qint32": 4, "bfloat16": 2, "qint16": 2, "quint16": 2, "uint16": 2, "complex128": 16,
-    "float16": 2, "uint32": 4, "uint64": 8, "float8_e5m2": 1, "float8_e4m3fn": 1, "int4": 1, "uint4": 1,
+    "float16": 2, "uint32": 4, "uint64": 8, "float8_e5m2": 1, "float8_e4m3fn": 1, "float8_e4m3fnuz": 1,
+    "float8_e4m3b11fnuz": 1, "float8_e5m2fnuz": 1, "int4": 1, "uint4": 1, "int2": 1, "uint2": 1, "float4_e2m1fn": 1,
 }  # fmt: skip
 _DTYPE_NAMES = {
     1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: STRING, 8: "complex64", 9: "int64",
     10: "bool", 11: "qint8", 12: "quint8", 13: "qint32", 14: "bfloat16", 15: "qint16", 16: "quint16", 17: "uint16",
     18: "complex128", 19: "float16", 20: "resource", 21: VARIANT, 22: "uint32", 23: "uint64", 24: "float8_e5m2",
-    25: "float8_e4m3fn", 29: "int4", 30: "uint4",
+    25: "float8_e4m3fn", 26: "float8_e4m3fnuz", 27: "float8_e4m3b11fnuz", 28: "float8_e5m2fnuz", 29: "int4",
+    30: "uint4", 31: "int2", 32: "uint2", 33: "float4_e2m1fn",
 }  # fmt: skip
+
+Extents = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,8 @@ class Entry:
         offset: First byte in the shard.
         n_bytes: Bytes in the shard.
         crc: CRC32C of those bytes.
-        slices: For a partitioned variable, each part as (start, length) pairs, one a dimension; length -1 is "all".
+        slices: For a partitioned variable, the extents of each part: the first index and the length in each dimension;
+            length -1 is "all".
     """
 
     name: str
@@ -56,7 +69,7 @@ class Entry:
     offset: int
     n_bytes: int
     crc: int
-    slices: tuple[tuple[tuple[int, int], ...], ...] = ()
+    slices: tuple[Extents, ...] = ()
 
 
 class TensorBundle:
@@ -67,7 +80,7 @@ class TensorBundle:
         given: What the caller passed, for messages.
         n_shards: How many data shards the index file names.
         variables: Name -> entry, sorted by name.
-        parts: The parts of partitioned variables, by the key under which the index file keeps them.
+        parts: (name, extents) -> entry of the parts of partitioned variables; their name is the variable's.
     """
 
     def __init__(self, prefix: str, *, given: object = None) -> None:
@@ -77,6 +90,7 @@ class TensorBundle:
             CheckpointNotFoundError: A shard is missing.
             CorruptFileError: The index file is damaged, or a shard has too few or too many bytes.
             WrongFileKindError: Written on a big-endian machine, or by a TensorFlow with another format; an LFS pointer.
+            UnreadableFileError: The system refuses to open a shard.
             UnsafeFileError: The index file is larger or lists more than any model needs.
         """
         self.prefix = prefix
@@ -144,38 +158,58 @@ class TensorBundle:
             text, offset=offset, resolved=self.index_path, given=self.given, label="index", context=context, hints=hints
         ) from cause
 
+    def _unsafe(self, message: str, cause: Exception | None = None) -> NoReturn:
+        raise UnsafeFileError(message, resolved=self.index_path, given=self.given, label="index") from cause
+
     def _require_index(self, data: bytes) -> None:
         kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
         if kind is None or kind.name.startswith(("TensorFlow", "binary", "empty")):
             return
         raise _files.wrong_kind(self.index_path, kind, role="index", wanted="a TensorFlow index file", given=self.given)
 
-    def _read_index(self, data: bytes) -> tuple[int, dict[str, Entry], dict[bytes, Entry]]:
+    def _read_index(self, data: bytes) -> tuple[int, dict[str, Entry], dict[tuple[str, Extents], Entry]]:
         n_shards = -1
-        variables: dict[str, Entry] = {}
-        parts: dict[bytes, Entry] = {}
+        entries: dict[bytes, Entry] = {}
         try:
             for key, value in sstable.read_table(data):
                 if n_shards < 0:
                     n_shards = self._read_header(key, value)
-                elif len(variables) + len(parts) >= MAX_VARIABLES:
-                    message = f"the index file lists more than {MAX_VARIABLES:,} variables"
-                    raise UnsafeFileError(message, resolved=self.index_path, given=self.given, label="index")
-                elif key.startswith(b"\0"):
-                    parts[key] = _read_entry(key.hex(), value)
+                elif len(entries) >= MAX_VARIABLES:
+                    self._unsafe(f"the index file lists more than {MAX_VARIABLES:,} variables")
                 else:
-                    name = key.decode("utf-8", "backslashreplace")
-                    variables[name] = _read_entry(name, value)
+                    entries[key] = _read_entry(key.decode("utf-8", "backslashreplace"), value)
+        except sstable.TableTooLargeError as exc:
+            self._unsafe(f"the index file is out of proportion: {exc}", exc)
         except sstable.TableError as exc:
             self._damaged(str(exc), exc.offset, exc)
+        except SafeLoadError:
+            raise
         except ValueError as exc:
             self._damaged(str(exc), None, exc)
         if n_shards < 0:
             self._damaged("it is empty")
+        parts = self._take_parts(entries)
+        variables = {entry.name: entry for entry in entries.values()}
+        if len(variables) < len(entries):
+            self._damaged("two names differ only in bytes that are not UTF-8")
         return n_shards, variables, parts
 
+    def _take_parts(self, entries: dict[bytes, Entry]) -> dict[tuple[str, Extents], Entry]:
+        """Move out the entries that a partitioned variable names as its parts; their keys alone do not tell them."""
+        parts: dict[tuple[str, Extents], Entry] = {}
+        partitioned = [(key, entry) for key, entry in entries.items() if entry.slices]
+        if sum(len(entry.slices) for _, entry in partitioned) > MAX_VARIABLES:
+            self._unsafe(f"the index file lists more than {MAX_VARIABLES:,} parts of variables")
+        for key, entry in partitioned:
+            for extents in entry.slices:
+                part = entries.pop(sstable.part_key(key, extents), None)
+                if part is not None:
+                    parts[entry.name, extents] = replace(part, name=entry.name)
+        return parts
+
     def _read_header(self, key: bytes, value: bytes) -> int:
-        if key:
+        first = next(protobuf.read_fields(value), None)
+        if key or (first is not None and first[0] == 1 and isinstance(first[1], bytes)):
             self._refuse("a TensorFlow V1 checkpoint or another table, not the index file of a V2 checkpoint")
         n_shards = endianness = min_consumer = 0
         for number, field in protobuf.read_fields(value):
@@ -211,14 +245,18 @@ class TensorBundle:
         for number in range(self.n_shards):
             path = self.shard_path(number)
             _files.require_file(path, role="shard", given=self.given)
-            self._shards.append(open(path, "rb", buffering=0))  # noqa: SIM115  (kept open: see the class)
+            try:
+                self._shards.append(open(path, "rb", buffering=0))  # noqa: SIM115  (kept open: see the class)
+            except OSError as exc:
+                message = f"the system cannot open a data shard: {exc.strerror}"
+                hints = ["allow this process more open files: ulimit -n"] if exc.errno == errno.EMFILE else []
+                raise UnreadableFileError(message, resolved=path, given=self.given, label="shard", hints=hints) from exc
         self._identities = [_identity(os.fstat(file.fileno())) for file in self._shards]
 
     def _require_extents(self) -> None:
         extents: dict[int, list[tuple[int, int, str]]] = {number: [] for number in range(self.n_shards)}
-        for entry in [*self.variables.values(), *self.parts.values()]:
-            if entry.slices:
-                continue
+        whole = [entry for entry in self.variables.values() if not entry.slices]
+        for entry in [*whole, *self.parts.values()]:
             if entry.shard not in extents:
                 self._damaged(f"{entry.name} is said to lie in shard {entry.shard} of {self.n_shards}")
             extents[entry.shard].append((entry.offset, entry.offset + entry.n_bytes, entry.name))
@@ -235,10 +273,11 @@ class TensorBundle:
         found = os.fstat(self._shards[number].fileno()).st_size
         if found == wanted:
             return
-        kind = _files.sniff(path)
+        self._shards[number].seek(0)
+        kind = _files.kind_of(self._shards[number].read(_files.N_HEAD_BYTES))
         if kind is not None and kind.name.startswith(("Git LFS", "HTML", "XML")):
             raise _files.wrong_kind(path, kind, role="shard", wanted="a data shard", given=self.given)
-        lost = sorted(name for _, stop, name in rows if stop > found)
+        lost = sorted({name for _, stop, name in rows if stop > found})
         context = [("index", self.index_path), ("expected", f"{wanted:,} bytes"), ("found", f"{found:,} bytes")]
         if lost:
             message = (
@@ -264,9 +303,9 @@ def _read_entry(name: str, value: bytes) -> Entry:
     slices = []
     for number, field in protobuf.read_fields(value):
         if number == 2:  # noqa: PLR2004  (field numbers of BundleEntryProto)
-            shape = _read_shape(name, protobuf.message_bytes(field))
+            shape = protobuf.read_shape(protobuf.message_bytes(field))
         elif number == 7:  # noqa: PLR2004
-            slices.append(_read_slice(protobuf.message_bytes(field)))
+            slices.append(protobuf.read_slice(protobuf.message_bytes(field)))
         elif number in numbers:
             numbers[number] = protobuf.signed(field)
     dtype, shard, offset, n_bytes, masked = numbers.values()
@@ -279,24 +318,3 @@ def _read_entry(name: str, value: bytes) -> Entry:
         message = f"{name}, {shape} {type_name}, is said to have {n_bytes} bytes"
         raise ValueError(message)
     return Entry(name, type_name, shape, shard, offset, n_bytes, sstable.unmask(masked), tuple(slices))
-
-
-def _read_shape(name: str, data: bytes) -> tuple[int, ...]:
-    sizes = []
-    for number, field in protobuf.read_fields(data):
-        if number == 2:  # noqa: PLR2004  (TensorShapeProto.dim)
-            dim = dict(protobuf.read_fields(protobuf.message_bytes(field)))
-            sizes.append(protobuf.signed(dim.get(1, 0)))
-    if len(sizes) > MAX_RANK or any(size < 0 for size in sizes):
-        message = f"{name} has an impossible shape"
-        raise ValueError(message)
-    return tuple(sizes)
-
-
-def _read_slice(data: bytes) -> tuple[tuple[int, int], ...]:
-    extents = []
-    for number, field in protobuf.read_fields(data):
-        if number == 1:
-            extent = dict(protobuf.read_fields(protobuf.message_bytes(field)))
-            extents.append((protobuf.signed(extent.get(1, 0)), protobuf.signed(extent.get(2, -1))))
-    return tuple(extents)

@@ -17,12 +17,12 @@ import crc32c
 import numpy as np
 
 from safeload._formats import sstable
-from safeload._formats.tensor_bundle import N_BYTES_OF, STRING, VARIANT, Entry, TensorBundle
+from safeload._formats.tensor_bundle import N_BYTES_OF, STRING, VARIANT, Entry, Extents, TensorBundle
 from safeload.errors import CorruptFileError, counted, first_few
 from safeload.report import two_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -32,11 +32,20 @@ N_BLOCK_BYTES = 1 << 20
 N_ALIGN_BYTES = 64
 _MAX_UINT32 = 0xFFFFFFFF
 _FLOATS = ("float16", "float32", "float64")
-_AS_BITS = {"bfloat16": "u2", "qint8": "i1", "quint8": "u1", "qint16": "i2", "quint16": "u2", "qint32": "i4"}
+_INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+_IN_NUMPY = (*_FLOATS, *_INTEGERS, "bool", "complex64", "complex128")
 
 
 class _Damaged(Exception):  # noqa: N818  (never leaves this module)
-    """A variable's bytes are not what they should be."""
+    """A variable's bytes are not what they should be.
+
+    Attributes:
+        entry: The variable, or the part of it, that has them.
+    """
+
+    def __init__(self, entry: Entry, message: str) -> None:
+        super().__init__(message)
+        self.entry = entry
 
 
 def check_values(bundle: TensorBundle, names: Iterable[str]) -> None:
@@ -73,9 +82,10 @@ def _for_each(bundle: TensorBundle, names: Iterable[str], use: Callable[[Entry],
     with np.errstate(all="ignore"):
         for entry in entries:
             try:
+                _require_shape(entry)
                 use(entry)
             except _Damaged as exc:  # noqa: PERF203  (every variable's fault is wanted)
-                rows.append((entry, str(exc)))
+                rows.append((exc.entry, str(exc)))
     if rows:
         first = rows[0][0]
         are = "is" if len(rows) == 1 else "are"
@@ -96,6 +106,8 @@ def _for_each(bundle: TensorBundle, names: Iterable[str], use: Callable[[Entry],
 
 def _row(entry: Entry, what: str) -> str:
     kind, _, rest = what.partition(": ")
+    if entry.slices:
+        return two_lines(kind, entry.name, rest)
     place = f"shard {entry.shard}, bytes {entry.offset} to {entry.offset + entry.n_bytes}"
     return two_lines(kind, entry.name, f"{place}: {rest}")
 
@@ -107,9 +119,18 @@ def _hints(faults: list[str], n_checked: int) -> list[str]:
         hints.append("copy or download the checkpoint again, in binary mode")
     if wrong == n_checked and n_checked > 1:
         hints.append("every checksum is wrong: the shard belongs to another index file; take both from one checkpoint")
-    if wrong < len(faults):
+    if any(fault.startswith("NOT FINITE") for fault in faults):
         hints.append("the weights were saved after training diverged; take an earlier checkpoint")
     return hints
+
+
+def _require_shape(entry: Entry) -> None:
+    """TensorFlow allows 254 dimensions, NumPy 32 before its version 2.0 and 64 since."""
+    try:
+        np.broadcast_to(np.complex128(0), entry.shape)  # the widest type
+    except ValueError as exc:
+        message = f"TYPE: NumPy has no array of {len(entry.shape)} dimensions and this shape"
+        raise _Damaged(entry, message) from exc
 
 
 def _check(bundle: TensorBundle, entry: Entry, scratch: NDArray[np.uint8]) -> None:
@@ -128,9 +149,7 @@ def _read(bundle: TensorBundle, entry: Entry) -> Array:
     if entry.dtype in N_BYTES_OF:
         data = _aligned(entry.n_bytes)
         _read_block_by_block(bundle, entry, lambda start, size: data[start : start + size])
-        size = N_BYTES_OF[entry.dtype]
-        bits = _AS_BITS.get(entry.dtype, entry.dtype if entry.dtype in np.sctypeDict else f"u{size}")
-        return data.view(bits).reshape(entry.shape)
+        return data.view(_dtype_of(entry)).reshape(entry.shape)
     data = np.empty(entry.n_bytes, np.uint8)
     _fill(bundle, entry, 0, data)
     if entry.dtype == STRING:
@@ -138,7 +157,14 @@ def _read(bundle: TensorBundle, entry: Entry) -> Array:
     if entry.dtype == VARIANT:
         return _strings(data.tobytes(), entry, interleaved=True)
     message = f"TYPE: {entry.dtype} cannot be read"
-    raise _Damaged(message)
+    raise _Damaged(entry, message)
+
+
+def _dtype_of(entry: Entry) -> np.dtype[Any]:
+    if entry.dtype in _IN_NUMPY:
+        return np.dtype(entry.dtype)
+    sign = "i" if entry.dtype.startswith(("int", "qint")) else "u"
+    return np.dtype(f"{sign}{N_BYTES_OF[entry.dtype]}")
 
 
 def _aligned(n_bytes: int) -> NDArray[np.uint8]:
@@ -156,10 +182,10 @@ def _fill(bundle: TensorBundle, entry: Entry, start: int, block: NDArray[np.uint
             got = file.readinto(view[n_read:])  # type: ignore[attr-defined]  # an unbuffered file has it
         except OSError as exc:
             message = f"UNREADABLE: the system reports: {exc.strerror}"
-            raise _Damaged(message) from exc
+            raise _Damaged(entry, message) from exc
         if not got:
             message = f"TRUNCATED: the file ended at byte {entry.offset + start + n_read} while it was being read"
-            raise _Damaged(message)
+            raise _Damaged(entry, message)
         n_read += got
 
 
@@ -174,10 +200,10 @@ def _read_block_by_block(bundle: TensorBundle, entry: Entry, room: Callable[[int
             n_bad += _count_non_finite(block.view(entry.dtype))
     if crc != entry.crc:
         message = f"CHECKSUM: stored {entry.crc:08x}, found {crc:08x}"
-        raise _Damaged(message)
+        raise _Damaged(entry, message)
     if n_bad:
         message = f"NOT FINITE: {n_bad:,} of {math.prod(entry.shape):,} values are NaN or infinite"
-        raise _Damaged(message)
+        raise _Damaged(entry, message)
 
 
 def _count_non_finite(values: Array) -> int:
@@ -190,18 +216,16 @@ def _count_non_finite(values: Array) -> int:
 def _strings(data: bytes, entry: Entry, *, interleaved: bool = False) -> Array:
     """Return the strings, or with `interleaved` the serialized variants, whose checksums cover lengths as integers."""
     n_strings = math.prod(entry.shape)
-    out = np.empty(n_strings, object)
-    if not data:
-        out[:] = b""
-        return out.reshape(entry.shape)
     try:
+        _require(n_strings <= len(data))
+        out = np.empty(n_strings, object)
         crc = (_read_variants if interleaved else _read_strings)(data, out)
-    except (ValueError, IndexError) as exc:
+    except ValueError as exc:
         message = "CHECKSUM: the strings' lengths contradict their bytes"
-        raise _Damaged(message) from exc
+        raise _Damaged(entry, message) from exc
     if crc != entry.crc:
         message = f"CHECKSUM: stored {entry.crc:08x}, found {crc:08x}"
-        raise _Damaged(message)
+        raise _Damaged(entry, message)
     return out.reshape(entry.shape)
 
 
@@ -210,13 +234,14 @@ def _read_strings(data: bytes, out: Array) -> int:
     lengths = []
     for _ in range(len(out)):
         length, at = sstable.varint(data, at)
+        _require(length <= len(data))
         crc = crc32c.crc32c(length.to_bytes(4 if length <= _MAX_UINT32 else 8, "little"), crc)
         lengths.append(length)
     crc, at = _require_crc(data, at, crc)
     for i, length in enumerate(lengths):
         out[i] = data[at : at + length]
         at += length
-    _require_end(data, at)
+    _require(at == len(data))
     return crc32c.crc32c(b"".join(out), crc)
 
 
@@ -224,67 +249,70 @@ def _read_variants(data: bytes, out: Array) -> int:
     at = crc = 0
     for i in range(len(out)):
         length, at = sstable.varint(data, at)
+        _require(length <= len(data))
         out[i] = data[at : at + length]
         crc = crc32c.crc32c(length.to_bytes(8, "little") + out[i], crc)
         crc, at = _require_crc(data, at + length, crc)
-    _require_end(data, at)
+    _require(at == len(data))
     return crc
 
 
 def _require_crc(data: bytes, at: int, crc: int) -> tuple[int, int]:
     stored = data[at : at + 4]
-    if sstable.unmask(int.from_bytes(stored, "little")) != crc:
-        message = "the checksum inside the strings does not match"
-        raise ValueError(message)
+    _require(sstable.unmask(int.from_bytes(stored, "little")) == crc)
     return crc32c.crc32c(stored, crc), at + 4
 
 
-def _require_end(data: bytes, at: int) -> None:
-    if at != len(data):
-        message = "bytes are left over or missing"
+def _require(holds: bool) -> None:  # noqa: FBT001  (an assertion that -O keeps)
+    if not holds:
+        message = "lengths, checksum and bytes contradict each other"
         raise ValueError(message)
 
 
-def _parts(bundle: TensorBundle, entry: Entry) -> Iterator[tuple[tuple[slice, ...], Entry]]:
-    for extents in entry.slices:
-        part = bundle.parts.get(_slice_key(entry.name, extents))
-        place = tuple(slice(start, None if length < 0 else start + length) for start, length in extents)
-        shape = tuple(len(range(size)[at]) for size, at in zip(entry.shape, place, strict=True))
-        if part is None or part.slices or part.dtype != entry.dtype or part.shape != shape:
-            message = f"PARTITION: the part at {list(extents)} is missing or has another shape"
-            raise _Damaged(message)
-        yield place, part
-
-
 def _read_parts(bundle: TensorBundle, entry: Entry) -> Array:
+    parts = _parts(bundle, entry)
+    whole = _aligned(math.prod(entry.shape) * N_BYTES_OF[entry.dtype]).view(_dtype_of(entry)).reshape(entry.shape)
+    for place, part in parts:
+        whole[place] = _read(bundle, part)
+    return whole
+
+
+def _parts(bundle: TensorBundle, entry: Entry) -> list[tuple[tuple[slice, ...], Entry]]:
+    """Return where each part belongs; together they are the whole, and no two overlap.
+
+    Nothing of the whole's size is made before the parts, whose bytes lie in the shards, are known to add up to it.
+    """
+    if entry.dtype not in N_BYTES_OF:
+        message = f"TYPE: {entry.dtype} in parts cannot be read"
+        raise _Damaged(entry, message)
+    parts = []
+    for extents in entry.slices:
+        part = bundle.parts.get((entry.name, extents))
+        place = _place(entry.shape, extents)
+        if part is None or place is None or part.slices or part.dtype != entry.dtype:
+            message = f"PARTITION: the part at {list(extents)} is missing or of another type"
+            raise _Damaged(entry, message)
+        if part.shape != tuple(at.stop - at.start for at in place):
+            message = f"PARTITION: the part at {list(extents)} has the shape {part.shape}"
+            raise _Damaged(entry, message)
+        parts.append((place, part))
+    if len(set(entry.slices)) < len(parts) or sum(math.prod(part.shape) for _, part in parts) != math.prod(entry.shape):
+        message = "PARTITION: the parts do not add up to the whole"
+        raise _Damaged(entry, message)
     covered = np.zeros(entry.shape, bool)
-    whole = _aligned(covered.size * N_BYTES_OF.get(entry.dtype, 0))
-    for place, part in _parts(bundle, entry):
-        values = _read(bundle, part)
-        whole = whole.view(values.dtype)
-        whole.reshape(entry.shape)[place] = values
+    for place, _ in parts:
         covered[place] = True
     if not covered.all():
-        message = "PARTITION: the parts do not add up to the whole"
-        raise _Damaged(message)
-    return whole.reshape(entry.shape)
+        message = "PARTITION: the parts overlap"
+        raise _Damaged(entry, message)
+    return parts
 
 
-def _slice_key(name: str, extents: tuple[tuple[int, int], ...]) -> bytes:
-    """Return the key of one part, in the encoding whose byte order is the order of its numbers."""
-    escaped = name.encode().replace(b"\xff", b"\xff\x00").replace(b"\x00", b"\x00\xff")
-    numbers = b"".join(_ordered(start) + _ordered(length) for start, length in extents)
-    return b"\x00" + escaped + b"\x00\x01" + _ordered_unsigned(len(extents)) + numbers
-
-
-def _ordered_unsigned(value: int) -> bytes:
-    size = (value.bit_length() + 7) // 8
-    return bytes([size]) + value.to_bytes(size, "big")
-
-
-def _ordered(value: int) -> bytes:
-    """Encode a signed number: as many leading bits as bytes, the sign inverted, then the number itself."""
-    magnitude = ~value if value < 0 else value
-    size = magnitude.bit_length() // 7 + 1
-    header = ((1 << size) - 1) << 7 * size
-    return ((value & ((1 << 8 * size) - 1)) ^ header).to_bytes(size, "big")
+def _place(shape: tuple[int, ...], extents: Extents) -> tuple[slice, ...] | None:
+    if len(extents) != len(shape):
+        return None
+    place = tuple(
+        slice(0, size) if (start, length) == (0, -1) else slice(start, start + length)
+        for size, (start, length) in zip(shape, extents, strict=True)
+    )
+    return place if all(0 <= at.start <= at.stop <= size for size, at in zip(shape, place, strict=True)) else None

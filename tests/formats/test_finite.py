@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from both_readers import assert_same
+from checkpoints import write_checkpoint
+
+from safeload._formats.tensor_bundle import TensorBundle
+from safeload._formats.tensor_values import N_BLOCK_BYTES, check_values, read_values
+from safeload.errors import CorruptFileError
+
+FLOATS = (np.float16, np.float32, np.float64)
+BAD = {"nan": np.nan, "infinity": np.inf, "minus_infinity": -np.inf}
+DIVERGED = "the weights were saved after training diverged; take an earlier checkpoint"
+
+
+@pytest.fixture(params=[check_values, read_values])
+def use(request):
+    """Return one of the two calls that look at values."""
+    return request.param
+
+
+def failure(use, prefix):
+    with TensorBundle(str(prefix)) as bundle, pytest.raises(CorruptFileError) as caught:
+        use(bundle, bundle.variables)
+    return caught.value
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+@pytest.mark.parametrize("at", [0, 5, -1])
+def test_a_value_that_is_not_finite_is_found_wherever_it_is(use, dtype, bad, at, tmp_path):
+    values = np.ones(11, dtype)
+    values[at] = bad
+    write_checkpoint(tmp_path / "m", {"good": np.ones(3, dtype), "bad": values})
+
+    error = failure(use, tmp_path / "m")
+
+    assert error.variables == ("bad",)
+    assert "1 of 11 values are NaN or infinite" in str(error)
+    assert error.hints == (DIVERGED,)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_values_that_are_not_finite_are_counted_in_every_block(use, dtype, tmp_path):
+    n_a_block = N_BLOCK_BYTES // np.dtype(dtype).itemsize
+    values = np.zeros(2 * n_a_block + 10, dtype)
+    places = [0, n_a_block - 1, n_a_block, 2 * n_a_block - 1, 2 * n_a_block, 2 * n_a_block + 9]
+    values[places] = [np.nan, np.inf, -np.inf, np.nan, np.inf, -np.inf]
+    write_checkpoint(tmp_path / "m", {"bad": values})
+
+    assert f"6 of {len(values):,} values" in str(failure(use, tmp_path / "m"))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_huge_values_whose_sum_overflows_are_finite(dtype, sign, tmp_path):
+    write_checkpoint(tmp_path / "m", {"x": np.full(300_000, sign * np.finfo(dtype).max, dtype)})
+
+    assert_same(tmp_path / "m")
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_infinities_are_counted_among_huge_values(use, dtype, tmp_path):
+    values = np.full(1000, np.finfo(dtype).max, dtype)
+    values[[3, 999]] = np.inf, -np.inf
+    write_checkpoint(tmp_path / "m", {"bad": values})
+
+    assert "2 of 1,000 values" in str(failure(use, tmp_path / "m"))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_smallest_values_are_finite(dtype, tmp_path):
+    info = np.finfo(dtype)
+    write_checkpoint(tmp_path / "m", {"x": np.array([info.smallest_subnormal, -info.tiny, -0.0], dtype)})
+
+    assert_same(tmp_path / "m")
+
+
+def test_a_scalar_that_is_not_finite_is_found(use, tmp_path):
+    write_checkpoint(tmp_path / "m", {"loss": np.float32(np.nan)})
+
+    assert "1 of 1 values" in str(failure(use, tmp_path / "m"))
+
+
+def test_every_variable_that_is_not_finite_is_named_in_the_shard_s_order(use, tmp_path):
+    write_checkpoint(tmp_path / "m", {f"v{number:02}": np.float32([np.nan] * number) for number in range(13)})
+
+    error = failure(use, tmp_path / "m")
+
+    assert error.variables == tuple(f"v{number:02}" for number in range(1, 13))
+    assert "... and 2 more in error.variables" in str(error)
+
+
+def test_integers_and_strings_are_not_asked_whether_they_are_finite(tmp_path):
+    as_nan = np.full(4, np.nan, np.float32)
+    write_checkpoint(tmp_path / "m", {"i": as_nan.view(np.int32), "s": np.array([as_nan.tobytes()], object)})
+
+    assert_same(tmp_path / "m")
+
+
+def test_what_is_not_finite_in_a_variable_that_is_not_asked_for_is_let_be(use, tmp_path):
+    write_checkpoint(tmp_path / "m", {"bad": np.float32([np.inf]), "good": np.float32([1])})
+
+    with TensorBundle(str(tmp_path / "m")) as bundle:
+        use(bundle, ["good"])
+
+
+def test_a_wrong_checksum_is_told_from_training_that_diverged(use, tmp_path):
+    write_checkpoint(tmp_path / "m", {"a": np.float32([1]), "b": np.float32([np.nan])})
+    shard = tmp_path / "m.data-00000-of-00001"
+    shard.write_bytes(b"\1" + shard.read_bytes()[1:])
+
+    error = failure(use, tmp_path / "m")
+
+    assert [detail.split()[0] for detail in error.details] == ["CHECKSUM", "NOT"]
+    assert error.hints == ("copy or download the checkpoint again, in binary mode", DIVERGED)

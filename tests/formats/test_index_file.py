@@ -1,0 +1,235 @@
+"""Index files that no TensorFlow of this machine's kind writes."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import crc32c
+import pytest
+from both_readers import assert_same, listed_by_safeload, small
+from index_writer import block, entry, header, message, slice_of, table, table_of, write_index
+
+from safeload._formats.sstable import MAX_TABLE_BYTES, read_table
+from safeload._formats.tensor_bundle import MAX_VARIABLES, TensorBundle
+from safeload._formats.tensor_values import check_values, read_values
+from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFileError, WrongFileKindError
+
+EIGHT = bytes(range(8))
+SOUND = entry((2,), dtype=3, n_bytes=8, crc=crc32c.crc32c(EIGHT))
+SECONDS = 20
+
+
+def failure(prefix):
+    """Return the error of opening, which comes soon."""
+    start = time.monotonic()
+    with pytest.raises((CheckpointNotFoundError, CorruptFileError, UnsafeFileError, WrongFileKindError)) as caught:
+        TensorBundle(str(prefix))
+    assert time.monotonic() - start < SECONDS
+    assert caught.value.resolved.startswith(str(prefix))
+    return caught.value
+
+
+def test_tensorflow_reads_what_the_index_writer_writes(tmp_path):
+    names = [f"layer_{number:03}" for number in range(100)]
+    write_index(tmp_path / "m", {name: entry((2,), dtype=3, n_bytes=8, offset=8 * i, crc=crc32c.crc32c(EIGHT))
+                                 for i, name in enumerate(names)}, shards=[EIGHT * 100])  # fmt: skip
+
+    assert list(assert_same(tmp_path / "m")) == names
+
+
+def test_the_index_writer_writes_what_tensorflow_writes(tmp_path):
+    prefix, _ = small(tmp_path)
+    data = prefix.with_suffix(".ckpt.index").read_bytes()
+
+    assert list(read_table(table(read_table(data)))) == list(read_table(data))
+
+
+HEADERS = {
+    "big_endian": (header(endianness=1), WrongFileKindError, "a checkpoint from a big-endian machine"),
+    "too_new": (header(min_consumer=2), WrongFileKindError, "format version 2; version 1 is known"),
+    "no_shard": (header(0), CorruptFileError, "is said to lie in shard 0 of 0"),
+    "too_many_shards": (header(100_000), CorruptFileError, "it names 100000 shards"),
+    "shards_without_end": (header(1 << 62), CorruptFileError, "shards"),
+    "fewer_than_no_shards": (header(-1), CorruptFileError, "it names -1 shards"),
+    "as_many_as_have_a_name": (header(99_999), CheckpointNotFoundError, "99,999 data shards are missing"),
+    "not_a_message": (b"\xff" * 12, CorruptFileError, "does not end"),
+    "a_group": (b"\x0b\x0c", CorruptFileError, "wire type 3"),
+    "cut_off": (header()[:-1], CorruptFileError, "runs past the end"),
+    "version_as_a_number": (message((1, 1), (3, 1)), CorruptFileError, "expected a message"),
+}
+
+
+@pytest.mark.parametrize(("head", "error", "text"), HEADERS.values(), ids=HEADERS)
+def test_a_header_that_cannot_be_served_is_refused(head, error, text, tmp_path):
+    write_index(tmp_path / "m", {"v": SOUND}, shards=[EIGHT], head=head)
+
+    caught = failure(tmp_path / "m")
+
+    assert type(caught) is error
+    assert text in str(caught)
+
+
+def test_a_header_alone_is_an_empty_checkpoint(tmp_path):
+    write_index(tmp_path / "m", {}, shards=[b""])
+
+    assert listed_by_safeload(tmp_path / "m") == {}
+
+
+ENTRIES = {
+    "negative_offset": entry((2,), n_bytes=8, offset=-8),
+    "negative_size": entry((2,), n_bytes=-8),
+    "negative_dimension": entry((-2,), n_bytes=8),
+    "two_negative_dimensions": entry((-1, -2), n_bytes=8),
+    "a_product_that_overflows_to_the_size": entry((1 << 32, 1 << 30, 2), n_bytes=0),
+    "a_product_that_overflows_to_two": entry(((1 << 62) + 2, 4), n_bytes=8),
+    "a_size_of_another_shape": entry((3,), n_bytes=8),
+    "too_many_dimensions": entry((1,) * 255, n_bytes=4),
+    "dimensions_without_end": entry((1,) * 1_000_000, n_bytes=4),
+    "another_shard": entry((2,), n_bytes=8, shard=1),
+    "a_shard_before_the_first": entry((2,), n_bytes=8, shard=-1),
+    "beyond_the_shard": entry((2,), n_bytes=8, offset=1 << 62),
+    "nothing_far_beyond_the_shard": entry((0,), n_bytes=0, offset=1 << 62),
+    "a_shape_as_a_number": message((1, 1), (2, 7)),
+    "an_offset_as_bytes": message((1, 1), (4, b"8")),
+    "a_slice_as_a_number": message((1, 1), (7, 7)),
+    "a_slice_of_too_many_dimensions": entry((2,), slices=[slice_of(*[None] * 255)]),
+    "field_0": b"\x00\x01" + SOUND,
+    "not_a_message": b"\xff" * 30,
+    "cut_off": SOUND[:-1],
+}
+
+
+@pytest.mark.parametrize("value", ENTRIES.values(), ids=ENTRIES)
+def test_an_entry_that_contradicts_itself_or_the_shards_is_refused(value, tmp_path):
+    write_index(tmp_path / "m", {"v": value}, shards=[EIGHT])
+
+    assert type(failure(tmp_path / "m")) is CorruptFileError
+
+
+def test_the_sound_entry_of_these_tests_is_read(tmp_path):
+    write_index(tmp_path / "m", {"v": SOUND}, shards=[EIGHT])
+
+    assert assert_same(tmp_path / "m")["v"].tobytes() == EIGHT
+
+
+OVERLAPS = {
+    "the_same_place": [(0, 2), (0, 2)],
+    "one_byte": [(0, 2), (7, 2)],
+    "one_inside_the_other": [(0, 4), (4, 1)],
+    "not_the_neighbour": [(0, 4), (16, 0), (12, 2)],
+}
+
+
+@pytest.mark.parametrize("rows", OVERLAPS.values(), ids=OVERLAPS)
+def test_variables_that_overlap_are_refused(rows, tmp_path):
+    rows = {f"v{number}": entry((n,), offset=at, n_bytes=4 * n) for number, (at, n) in enumerate(rows)}
+    write_index(tmp_path / "m", rows, shards=[bytes(20)])
+
+    assert "overlaps the variable before it in shard 0" in str(failure(tmp_path / "m"))
+
+
+def test_a_gap_between_variables_is_let_be(tmp_path):
+    rows = {"a": SOUND, "b": entry((2,), dtype=3, offset=64, n_bytes=8, crc=crc32c.crc32c(EIGHT))}
+    write_index(tmp_path / "m", rows, shards=[EIGHT + bytes(56) + EIGHT])
+
+    assert len(assert_same(tmp_path / "m")) == 2
+
+
+UNREADABLE = {
+    "strings_without_end": entry((1 << 40,), dtype=7, n_bytes=8),
+    "a_string_without_bytes": entry((), dtype=7, n_bytes=0),
+    "variants_without_end": entry((1 << 62,), dtype=21, n_bytes=8),
+    "a_resource": entry((), dtype=20, n_bytes=8),
+    "an_unknown_dtype": entry((), dtype=99, n_bytes=8),
+    "a_negative_dtype": entry((), dtype=-1, n_bytes=8),
+    "no_dtype": entry((), dtype=0, n_bytes=8),
+    "nothing_in_a_shape_without_end": entry((0, 1 << 62, 1 << 62), n_bytes=0),
+}
+
+
+@pytest.mark.parametrize("use", [check_values, read_values])
+@pytest.mark.parametrize("value", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_variable_that_cannot_be_read_is_named_and_the_others_are_read(use, value, tmp_path):
+    good = entry((2,), dtype=3, offset=8, n_bytes=8, crc=crc32c.crc32c(EIGHT))
+    write_index(tmp_path / "m", {"bad": value, "good": good}, shards=[EIGHT * 2])
+
+    with TensorBundle(str(tmp_path / "m")) as bundle:
+        use(bundle, ["good"])
+        with pytest.raises(CorruptFileError) as caught:
+            use(bundle, ["bad", "good"])
+
+    assert caught.value.variables == ("bad",)
+    assert not any("diverged" in hint for hint in caught.value.hints)
+
+
+def test_more_variables_than_any_model_has_are_refused(tmp_path):
+    rows = {f"v{number:06}": SOUND for number in range(250_001)}
+    write_index(tmp_path / "m", rows, shards=[EIGHT])
+
+    caught = failure(tmp_path / "m")
+
+    assert type(caught) is UnsafeFileError
+    assert f"more than {MAX_VARIABLES:,} variables" in str(caught)
+
+
+def test_names_that_share_a_huge_beginning_are_refused(tmp_path):
+    rows = [(b"", header()), *((b"x" * 1_000_000 + b"%06d" % number, SOUND) for number in range(200))]
+    (tmp_path / "m.index").write_bytes(table_of([(rows[-1][0], block(rows))]))
+
+    caught = failure(tmp_path / "m")
+
+    assert type(caught) is UnsafeFileError
+    assert f"unpacks to more than {MAX_TABLE_BYTES:,} bytes" in str(caught)
+
+
+def test_an_index_file_larger_than_any_is_not_read(tmp_path):
+    with (tmp_path / "m.index").open("wb") as file:
+        file.truncate(1 << 40)
+
+    assert type(failure(tmp_path / "m")) is UnsafeFileError
+
+
+NO_INDEX = {
+    "no_bytes": b"",
+    "zeros": bytes(100),
+    "text": b"model_checkpoint_path: 'm'\n" * 4,
+    "no_block": table_of([]),
+    "an_empty_block": table_of([(b"", block([]))]),
+    "no_header": table([(b"v", SOUND)]),
+}
+
+
+@pytest.mark.parametrize("data", NO_INDEX.values(), ids=NO_INDEX)
+def test_a_file_that_is_no_index_is_refused(data, tmp_path):
+    (tmp_path / "m.index").write_bytes(data)
+
+    assert type(failure(tmp_path / "m")) in {CorruptFileError, WrongFileKindError}
+
+
+@pytest.mark.parametrize("op", ["Save", "SaveSlices"])
+def test_a_v1_checkpoint_under_an_index_s_name_is_recognised(op, tmp_path):
+    import tensorflow as tf
+
+    facts = {"tensor_names": ["a"], "data": [tf.ones([3])]} | (
+        {"shapes_and_slices": [""]} if op == "SaveSlices" else {}
+    )
+    getattr(tf.raw_ops, op)(filename=str(tmp_path / "v1"), **facts)
+    shutil.copy(tmp_path / "v1", tmp_path / "m.index")
+
+    caught = failure(tmp_path / "m")
+
+    assert type(caught) is WrongFileKindError
+    assert "V1 checkpoint" in caught.found
+
+
+def test_a_v1_checkpoint_of_a_saver_is_recognised(tmp_path):
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        session.run(v1.get_variable("w", [2], use_resource=False).initializer)
+        path = v1.train.Saver(write_version=v1.train.SaverDef.V1).save(session, str(tmp_path / "v1"))
+    shutil.copy(path, tmp_path / "m.index")
+
+    assert type(failure(tmp_path / "m")) is WrongFileKindError
