@@ -11,6 +11,8 @@ Source:
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import crc32c
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+MAX_THREADS = 4
 N_BLOCK_BYTES = 1 << 20
 N_ALIGN_BYTES = 64
 _MAX_UINT32 = 0xFFFFFFFF
@@ -49,13 +52,21 @@ class _Damaged(Exception):  # noqa: N818  (never leaves this module)
 
 
 def check_values(bundle: TensorBundle, names: Iterable[str]) -> None:
-    """Read the variables once, keep nothing.
+    """Read the variables once, in a few threads, and keep nothing.
 
     Raises:
         CorruptFileError: A checksum does not match, a value is NaN or infinite, or the file ends early.
     """
-    scratch = np.empty(N_BLOCK_BYTES, np.uint8)
-    _for_each(bundle, names, lambda entry: _check(bundle, entry, scratch))
+
+    def check(share: list[Entry]) -> list[_Damaged]:
+        scratch = np.empty(N_BLOCK_BYTES, np.uint8)
+        return _faults(share, lambda entry: _check(bundle, entry, scratch))
+
+    entries = _entries(bundle, names)
+    shares = _shares(entries)
+    with ThreadPoolExecutor(len(shares)) as pool:
+        faults = [fault for found in pool.map(check, shares) for fault in found]
+    _raise_faults(bundle, faults, len(entries))
 
 
 def read_values(bundle: TensorBundle, names: Iterable[str]) -> dict[str, Array]:
@@ -72,36 +83,61 @@ def read_values(bundle: TensorBundle, names: Iterable[str]) -> dict[str, Array]:
     def keep(entry: Entry) -> None:
         values[entry.name] = _read(bundle, entry)
 
-    _for_each(bundle, names, keep)
+    entries = _entries(bundle, names)
+    _raise_faults(bundle, _faults(entries, keep), len(entries))
     return values
 
 
-def _for_each(bundle: TensorBundle, names: Iterable[str], use: Callable[[Entry], object]) -> None:
-    entries = sorted((bundle.variables[name] for name in names), key=lambda entry: (entry.shard, entry.offset))
-    rows: list[tuple[Entry, str]] = []
+def _entries(bundle: TensorBundle, names: Iterable[str]) -> list[Entry]:
+    return sorted((bundle.variables[name] for name in names), key=_position)
+
+
+def _position(entry: Entry) -> tuple[int, int]:
+    return entry.shard, entry.offset
+
+
+def _shares(entries: list[Entry]) -> list[list[Entry]]:
+    """Split the entries into shares of about the same number of bytes, one for each thread."""
+    n_shares = min(MAX_THREADS, os.cpu_count() or 1)
+    shares: list[list[Entry]] = [[] for _ in range(n_shares)]
+    n_bytes = [0] * n_shares
+    for entry in sorted(entries, key=lambda entry: -entry.n_bytes):
+        least = n_bytes.index(min(n_bytes))
+        shares[least].append(entry)
+        n_bytes[least] += entry.n_bytes
+    return shares
+
+
+def _faults(entries: list[Entry], use: Callable[[Entry], object]) -> list[_Damaged]:
+    faults = []
     with np.errstate(all="ignore"):
         for entry in entries:
             try:
                 _require_shape(entry)
                 use(entry)
             except _Damaged as exc:  # noqa: PERF203  (every variable's fault is wanted)
-                rows.append((exc.entry, str(exc)))
-    if rows:
-        first = rows[0][0]
-        are = "is" if len(rows) == 1 else "are"
-        message = f"{len(rows)} of {counted(len(entries), 'variable')} {are} damaged in the checkpoint"
-        details = [_row(entry, what) for entry, what in rows]
-        raise CorruptFileError(
-            message,
-            variables=[entry.name for entry, _ in rows],
-            offset=first.offset,
-            resolved=bundle.shard_path(first.shard),
-            given=bundle.given,
-            label="shard",
-            context=[("index", bundle.index_path)],
-            details=first_few(details, "error.variables"),
-            hints=_hints([what for _, what in rows], len(entries)),
-        )
+                faults.append(exc)
+    return faults
+
+
+def _raise_faults(bundle: TensorBundle, faults: list[_Damaged], n_checked: int) -> None:
+    if not faults:
+        return
+    faults = sorted(faults, key=lambda fault: _position(fault.entry))
+    first = faults[0].entry
+    are = "is" if len(faults) == 1 else "are"
+    message = f"{len(faults)} of {counted(n_checked, 'variable')} {are} damaged in the checkpoint"
+    raise CorruptFileError(
+        message,
+        variables=[fault.entry.name for fault in faults],
+        offset=first.offset,
+        resolved=bundle.shard_path(first.shard),
+        given=bundle.given,
+        label="shard",
+        context=[("index", bundle.index_path)],
+        details=first_few([_row(fault.entry, str(fault)) for fault in faults], "error.variables"),
+        hints=_hints([str(fault) for fault in faults], n_checked),
+    )
 
 
 def _row(entry: Entry, what: str) -> str:
@@ -174,12 +210,11 @@ def _aligned(n_bytes: int) -> NDArray[np.uint8]:
 
 
 def _fill(bundle: TensorBundle, entry: Entry, start: int, block: NDArray[np.uint8]) -> None:
-    file = bundle.file_of(entry.shard)
-    file.seek(entry.offset + start)
+    file = bundle.file_of(entry.shard).fileno()
     view, n_read = block.data, 0
     while n_read < len(view):
         try:
-            got = file.readinto(view[n_read:])  # type: ignore[attr-defined]  # an unbuffered file has it
+            got = os.preadv(file, [view[n_read:]], entry.offset + start + n_read)
         except OSError as exc:
             message = f"UNREADABLE: the system reports: {exc.strerror}"
             raise _Damaged(entry, message) from exc
