@@ -40,9 +40,9 @@ def peak_bytes() -> int:
 def sample_load(side: str, folder: Path) -> dict[str, object]:
     """Load once, with everything imported before the clock starts."""
     import safeload
-    from safeload.bert import _keras_bert
+    from safeload.bert import _backend
 
-    tf = _keras_bert.require_backend().tf
+    tf = _backend.require_backend().tf
     import keras_bert
 
     tf.zeros(1)

@@ -15,7 +15,7 @@ from safeload import errors
 PACKAGE = Path(safeload.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"tensorflow", "keras", "tf_keras", "keras_bert", "torch", "allennlp"}
-HEAVY_ROOMS = {"bert/_keras_bert.py", "demo.py"}
+HEAVY_ROOMS = {"bert/_backend.py", "demo.py"}
 ROOMS = [
     "errors.py",
     "report.py",

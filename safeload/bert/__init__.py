@@ -89,12 +89,12 @@ def load_bert(
     ) as checked:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (with the backend, for step 5 alone)
 
-        from safeload.bert import _keras_bert  # noqa: PLC0415
+        from safeload.bert import _backend, _keras_bert  # noqa: PLC0415
 
         with ThreadPoolExecutor(1) as reader:
             values = reader.submit(checked.read_values)
             with checked.clock.step("import"):
-                backend = _keras_bert.require_backend()
+                backend = _backend.require_backend()
             with checked.clock.step("build"):
                 model, put_off = _keras_bert.build(backend, checked.config, options)
             with checked.clock.step("fill"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -19,7 +20,7 @@ from safeload.bert._compare_checkpoint import Comparison, compare_checkpoint
 from safeload.bert._config import BertConfig, find_config, read_config
 from safeload.bert._variables import BertVariable, list_variables, with_positions_of
 from safeload.errors import InvalidPathError
-from safeload.report import LoadReport
+from safeload.report import LoadReport, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._formats.tensor_bundle import TensorBundle
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -190,6 +193,7 @@ def checked_checkpoint(
         with clock.step("compare"):
             found = compare_checkpoint(variables, bundle, config, ignore_unused=patterns)
             check_values(bundle, [found.scope + name for name in variables])
+        logger.info("checked %s, %s, under the scope %r", place.prefix, with_article(place.form), found.scope)
         yield Checked(
             config=config, variables=variables, bundle=bundle, found=found, clock=clock, report=LoadReport(model="BERT")
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload import bert
 from safeload._paths import StrPath, resolve_path
-from safeload.bert import _keras_bert
+from safeload.bert import _backend, _keras_bert
 from safeload.bert._arguments import FULL_LENGTH, build_options, require_config_allows, require_training
 from safeload.bert._check import checked_checkpoint
 from safeload.bert._checkpoint import find_checkpoint
@@ -65,7 +65,7 @@ def build_model_from_config(
     path = find_config(resolve_path(config_file, argument="config_file"), given=config_file)
     config = read_config(path, given=config_file)
     require_config_allows(options, config)
-    backend = _keras_bert.require_backend()
+    backend = _backend.require_backend()
     model, put_off = _keras_bert.build(backend, config, options)
     _keras_bert.initialise(model, put_off)
     positions = config.max_position_embeddings
@@ -100,7 +100,7 @@ def load_model_weights_from_checkpoint(
     place = find_checkpoint(resolve_path(checkpoint_file, argument="checkpoint_file"), given=checkpoint_file)
     valid = validate_config(config, path="the dict that was passed as config")
     with checked_checkpoint(valid, place, given=checkpoint_file, training=flag, clipped=True) as checked:
-        backend = _keras_bert.require_backend()
+        backend = _backend.require_backend()
         _keras_bert.fill(backend, model, checked.variables, checked.read_values(), config=checked.config)
         checked.bundle.require_unchanged()
 

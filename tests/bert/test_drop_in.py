@@ -8,7 +8,7 @@ import pytest
 from checkpoints import PREFIX
 
 import safeload
-from safeload.bert._keras_bert import require_backend
+from safeload.bert._backend import require_backend
 from safeload.compat import keras_bert as drop_in
 from safeload.errors import ArgumentError, VariableMismatchError
 

@@ -9,7 +9,7 @@ import pytest
 from checkpoints import PREFIX
 
 import safeload
-from safeload.bert._keras_bert import require_backend
+from safeload.bert._backend import require_backend
 
 INPUTS = [
     np.array([[2, 7, 8, 9, 3, 0, 0, 0], [2, 5, 3, 6, 6, 6, 3, 0]]),

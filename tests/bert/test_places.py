@@ -12,9 +12,9 @@ import pytest
 from checkpoints import PREFIX, SHARD, bert_tensors
 
 import safeload
-from safeload.bert import _keras_bert
+from safeload.bert import _backend, _keras_bert
+from safeload.bert._backend import require_backend
 from safeload.bert._config import read_config
-from safeload.bert._keras_bert import require_backend
 from safeload.bert._variables import list_variables
 from safeload.errors import BackendError, CorruptFileError
 
@@ -77,7 +77,7 @@ STRATEGY = """
 import sys
 import numpy as np
 import safeload
-from safeload.bert._keras_bert import require_backend
+from safeload.bert._backend import require_backend
 tf = require_backend().tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -106,16 +106,15 @@ def test_mirrored_variables_are_filled_on_each_device(tiny_bert):
     assert done.stdout.splitlines()[-1] == "both replicas hold 37 variables"
 
 
-def swap_after(step, folder, monkeypatch, swap):
-    """Let `swap` happen when `step` of the backend is called."""
-    original = getattr(_keras_bert, step)
+def swap_after(module, step, monkeypatch, swap):
+    """Let `swap` happen when `step` is called."""
+    original = getattr(module, step)
 
     def swapped(*args, **kwargs):
         swap()
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(_keras_bert, step, swapped)
-    return folder
+    monkeypatch.setattr(module, step, swapped)
 
 
 def other_weights(folder):
@@ -124,7 +123,7 @@ def other_weights(folder):
 
 
 def test_a_shard_rewritten_between_check_and_fill_is_noticed(bert, monkeypatch):
-    swap_after("require_backend", bert, monkeypatch, lambda: (bert / SHARD).write_bytes(other_weights(bert)))
+    swap_after(_backend, "require_backend", monkeypatch, lambda: (bert / SHARD).write_bytes(other_weights(bert)))
     monkeypatch.setattr("safeload.bert._check.Checked.read_values", delayed(monkeypatch))
 
     with pytest.raises(CorruptFileError) as caught:
@@ -140,14 +139,14 @@ def delayed(monkeypatch):
     from safeload.bert._check import Checked
 
     read, swapped = Checked.read_values, threading.Event()
-    swap = _keras_bert.require_backend
+    swap = _backend.require_backend
 
     def then_set(*args):
         backend = swap(*args)
         swapped.set()
         return backend
 
-    monkeypatch.setattr(_keras_bert, "require_backend", then_set)
+    monkeypatch.setattr(_backend, "require_backend", then_set)
 
     def wait_and_read(self):
         assert swapped.wait(60)
@@ -161,7 +160,7 @@ def test_a_shard_replaced_while_the_graph_is_built_is_noticed(bert, monkeypatch)
         (bert / "other").write_bytes(other_weights(bert))
         (bert / "other").replace(bert / SHARD)
 
-    swap_after("build", bert, monkeypatch, replace)
+    swap_after(_keras_bert, "build", monkeypatch, replace)
 
     with pytest.raises(CorruptFileError, match="replaced or written to"):
         safeload.load_bert(bert)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 import safeload
-from safeload.bert._keras_bert import require_backend
+from safeload.bert._backend import require_backend
 from safeload.bert._keras_tracing import trace_alike_layers_once
 
 

@@ -1,0 +1,142 @@
+"""TensorFlow and keras-bert on Keras 2, imported for step 5: which Keras `tf.keras` is, and until when that can be chosen."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from safeload._optional import missing_dependency, version_of
+from safeload.errors import BackendError
+
+logger = logging.getLogger(__name__)
+
+LEGACY = "TF_USE_LEGACY_KERAS"
+INSTALL = "pip install 'safeload[bert]'"
+FIRST_KERAS_3 = (2, 16)
+_TENSORFLOWS = ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "tensorflow-intel", "tf-nightly")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """The imported packages.
+
+    Attributes:
+        tf: tensorflow.
+        keras_bert: keras_bert, bound to Keras 2.
+        versions: Their versions, and which Keras it is.
+    """
+
+    tf: Any
+    keras_bert: Any
+    versions: dict[str, str]
+
+
+def require_backend() -> Backend:
+    """Import TensorFlow and keras-bert on Keras 2.
+
+    Where TensorFlow brings Keras 3 (from 2.16 on), `TF_USE_LEGACY_KERAS=1` is set for this process, so that `tf.keras`
+    is tf-keras; that works until the first attribute of `tf.keras` was used.
+
+    Raises:
+        MissingDependencyError: A package is missing or its version cannot work, or `tf.keras` is Keras 3 already.
+    """
+    tf_version = next((found for name in _TENSORFLOWS if (found := version_of(name))), None)
+    if tf_version is None and importlib.util.find_spec("tensorflow") is None:
+        raise _missing("tensorflow", ">=2.15,<2.22", "TensorFlow is not installed")
+    if importlib.util.find_spec("keras_bert") is None:
+        raise _missing("keras-bert", "==0.89.*", "keras-bert is not installed")
+    added = _choose_keras(tf_version or "0")
+    tf = _import("tensorflow")
+    keras_package = _keras_package(tf, added=added)
+    keras_bert = _import("keras_bert")
+    if not tf.executing_eagerly():
+        message = "keras-bert models are loaded eagerly, but TensorFlow is in graph mode"
+        hints = ["call outside of tf.function and of tf.Graph, and without tf.compat.v1.disable_eager_execution()"]
+        raise BackendError(message, hints=hints)
+    versions = {"tensorflow": tf.__version__, keras_package: version_of(keras_package) or "?"}
+    versions["keras-bert"] = version_of("keras-bert") or "?"
+    return Backend(tf=tf, keras_bert=keras_bert, versions=versions)
+
+
+def _missing(package: str, wanted: str, message: str) -> Exception:
+    return missing_dependency(message, package=package, wanted=wanted, hints=[INSTALL])
+
+
+def _choose_keras(tf_version: str) -> bool:
+    """Make `tf.keras` Keras 2 before it is resolved; return whether the environment had to be changed for that."""
+    minor = tuple(int(part) for part in tf_version.split(".")[:2] if part.isdigit())
+    asked = os.environ.get(LEGACY)
+    legacy = asked in ("1", "true", "True")
+    if minor < FIRST_KERAS_3 and not legacy:
+        return False
+    if asked and not legacy:
+        message = f"{LEGACY}={asked} asks for Keras 3, on which keras-bert cannot build"
+        raise missing_dependency(
+            message, package="tf-keras", wanted="==" + _minor(tf_version), hints=[f"unset {LEGACY}, or set it to 1"]
+        )
+    tf_keras = version_of("tf-keras")
+    if tf_keras is None or _minor(tf_keras) != _minor(tf_version):
+        why = f"TensorFlow {tf_version} brings Keras 3" if minor >= FIRST_KERAS_3 else f"{LEGACY} is set"
+        message = f"{why}; keras-bert needs tf-keras of the same minor version"
+        hints = [f"pip install 'tf-keras=={_minor(tf_version)}'"]
+        if minor < FIRST_KERAS_3:
+            hints.append(f"or unset {LEGACY}: TensorFlow {tf_version} has Keras 2 of its own")
+        raise missing_dependency(message, package="tf-keras", wanted="==" + _minor(tf_version), hints=hints)
+    os.environ[LEGACY] = "1"
+    if not legacy:
+        logger.info("set %s=1 for this process: TensorFlow %s brings Keras 3", LEGACY, tf_version)
+    return not legacy
+
+
+def _minor(version: str) -> str:
+    return ".".join([*version.split(".")[:2], "*"])
+
+
+def _import(name: str) -> Any:  # noqa: ANN401  (a module)
+    try:
+        return importlib.import_module(name)
+    except Exception as exc:
+        package = name.replace("_", "-")
+        message = (
+            f"{package} is installed but cannot be imported: {type(exc).__name__}: {str(exc).splitlines()[0][:200]}"
+        )
+        hints = ["the error above this one is the cause; a fresh environment with " + INSTALL + " mends most of them"]
+        raise missing_dependency(message, package=package, wanted="importable", hints=hints) from exc
+
+
+def _keras_package(tf: Any, *, added: bool) -> str:  # noqa: ANN401  (a module)
+    """Return the package behind `tf.keras`, after making both of its names lead to Keras 2."""
+    try:
+        package = str(tf.keras.Model.__module__).split(".", 1)[0].replace("_", "-")
+    except ImportError as exc:
+        raise _missing("tf-keras", "==" + _minor(tf.__version__), "tf.keras cannot be imported") from exc
+    imported = getattr(sys.modules.get("tensorflow.keras"), "Model", None)
+    if package == "tf-keras" and (imported is None or imported is tf.keras.Model):
+        _lead_imports_to_tf_keras(tf)
+        return package
+    if package == "keras" and (version_of("keras") or "2").startswith("2."):
+        return package
+    if added:
+        del os.environ[LEGACY]
+    message = "tf.keras is Keras 3 already in this process, and keras-bert can build on Keras 2 only"
+    hints = [
+        f"set {LEGACY}=1 in the environment before Python starts, or in Python before the first use of tf.keras",
+        "or call safeload.load_bert before anything uses tf.keras",
+    ]
+    raise missing_dependency(message, package="keras", wanted="tf-keras " + _minor(tf.__version__), hints=hints)
+
+
+def _lead_imports_to_tf_keras(tf: Any) -> None:  # noqa: ANN401  (a module)
+    """Make `from tensorflow.keras import ...` find tf-keras, as TensorFlow does when it is imported with the variable set.
+
+    A TensorFlow that was imported without it has the folder of Keras 3 in the path that such imports search, although
+    the attribute `tf.keras` is resolved on first use.
+    """
+    folder = os.path.dirname(os.path.dirname(importlib.import_module("tf_keras.api._v2.keras").__file__ or ""))
+    if folder not in tf.__path__:
+        tf.__path__.insert(0, folder)
