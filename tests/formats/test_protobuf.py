@@ -24,6 +24,16 @@ def test_a_varint_stands_for_an_int64(number):
     assert [signed(value) for _, value in read_fields(message((1, number)))] == [number]
 
 
+@pytest.mark.parametrize("last", [0x01, 0x7F, 0x7E], ids=hex)
+def test_bits_beyond_64_are_dropped_as_tensorflow_drops_them(last):
+    from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
+
+    encoded = b"\x08" + b"\xff" * 9 + bytes([last])
+    parsed = TensorShapeProto.Dim.FromString(encoded)
+
+    assert [signed(value) for _, value in read_fields(encoded)] == [parsed.size]
+
+
 @pytest.mark.parametrize("wire", [(5, 4), (1, 8)], ids=["fixed32", "fixed64"])
 def test_a_fixed_number_is_little_endian(wire):
     kind, size = wire

@@ -137,6 +137,8 @@ CHANGES = {
     "written_to": lambda path: (path.write_bytes(bytes(12)), os.utime(path, ns=(1, 1))),
     "appended_to": lambda path: path.write_bytes(path.read_bytes() + b"\0"),
     "cut_off": lambda path: os.truncate(path, 3),
+    "replaced_by_a_file_of_the_same_age": lambda path: _keeping_its_age(path, CHANGES["replaced_by_other_bytes"]),
+    "cut_off_at_the_same_age": lambda path: _keeping_its_age(path, CHANGES["cut_off"]),
 }
 
 
@@ -144,6 +146,12 @@ def _written(path, data):
     other = path.with_name("other")
     other.write_bytes(data)
     return other
+
+
+def _keeping_its_age(path, change):
+    status = path.stat()
+    change(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)

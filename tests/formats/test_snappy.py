@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import crc32c
 import numpy as np
@@ -172,6 +173,18 @@ def test_a_bomb_of_far_copies_ends_soon():
     bomb = stream((16 << 20) + n_copies, start, copy(16 << 20, 1, 4) * n_copies)
 
     assert unpacked_in(5, table_of([(b"a", bomb)], compression=SNAPPY))
+
+
+def test_more_than_is_claimed_is_never_held():
+    bomb = stream(8, literal(bytes(8)), copy(1, 64, 2) * 200_000)
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="contradicts"):
+            snappy.decompress(bomb, max_bytes=ROOM)
+        assert tracemalloc.get_traced_memory()[1] < ROOM
+    finally:
+        tracemalloc.stop()
 
 
 def test_bombs_in_many_blocks_are_refused_together():

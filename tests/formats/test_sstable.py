@@ -10,7 +10,15 @@ from index_writer import block, sealed, table, table_of, varint
 from laws import LAW
 
 from safeload._formats import sstable
-from safeload._formats.sstable import MAGIC, MAX_TABLE_BYTES, N_FOOTER_BYTES, TableError, TableTooLargeError, read_table
+from safeload._formats.sstable import (
+    MAGIC,
+    MAX_TABLE_BYTES,
+    N_FOOTER_BYTES,
+    TableError,
+    TableTooLargeError,
+    part_key,
+    read_table,
+)
 
 ROWS = [(b"", b"head"), (b"aa", b"1"), (b"aab", b""), (b"b" * 200, b"x" * 1000)]
 
@@ -49,6 +57,25 @@ def test_a_varint_is_read_as_it_was_written(value):
 @given(crc=st.integers(0, (1 << 32) - 1))
 def test_a_checksum_is_unmasked_to_what_was_masked(crc):
     assert sstable.unmask(sstable.mask(crc)) == crc
+
+
+ORDERED = {0: "80", 1: "81", 63: "bf", 64: "c040", 8191: "dfff", 8192: "e02000", (1 << 62): "ffc04000000000000000",
+           -1: "7f", -64: "40", -65: "3fbf", -8192: "2000", -8193: "1fdfff"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "encoded"), ORDERED.items())
+def test_a_number_in_a_part_s_key_takes_as_few_bytes_as_it_can(number, encoded):
+    key = part_key(b"v", ((number, -1),))
+
+    assert key == b"\0v\0\1\1\1" + bytes.fromhex(encoded) + b"\x7f"
+
+
+@LAW
+@given(numbers=st.lists(st.integers(-(1 << 63), (1 << 63) - 1)))
+def test_the_keys_of_parts_are_in_the_order_of_their_numbers(numbers):
+    keys = [part_key(b"v", ((number, number),)) for number in sorted(numbers)]
+
+    assert keys == sorted(keys)
 
 
 def refused(data, text):
