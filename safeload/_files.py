@@ -96,11 +96,15 @@ def _kind_of_text(head: bytes) -> FileKind | None:
 
 
 def sniff(path: str) -> FileKind | None:
-    """Recognise the regular file at `path`."""
-    with Path(path).open("rb") as file:
-        head = file.read(N_HEAD_BYTES)
-        file.seek(-min(8, os.fstat(file.fileno()).st_size), os.SEEK_END)
-        return kind_of(head, file.read(8))
+    """Recognise the regular file at `path`; None where nothing is sure, or the system cannot read it."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(N_HEAD_BYTES)
+            n_bytes = os.fstat(file.fileno()).st_size
+            tail = os.pread(file.fileno(), 8, n_bytes - 8) if n_bytes > N_HEAD_BYTES else head[-8:]
+    except OSError:
+        return None
+    return kind_of(head, tail)
 
 
 def file_read(role: str, path: str) -> FileRead:
@@ -146,13 +150,17 @@ def read_small(path: str, *, role: str, max_bytes: int, given: object = None) ->
         MissingFileError, WrongFileKindError, UnreadableFileError: As `require_file`.
     """
     status = require_file(path, role=role, given=given)
-    kind = sniff(path)
     if status.st_size > max_bytes:
+        kind = sniff(path)
         message = f"the {role} file has {status.st_size:,} bytes; no {role} file needs more than {max_bytes:,}"
         hints = [f"this looks like: {kind.name}"] if kind else []
         raise UnsafeFileError(message, resolved=path, given=given, label=role, hints=hints)
-    with Path(path).open("rb") as file:
-        data = file.read(max_bytes + 1)
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as exc:
+        message = f"the system cannot read the {role} file: {exc.strerror}"
+        raise UnreadableFileError(message, resolved=path, given=given, label=role) from exc
     if len(data) != status.st_size:
         message = f"the {role} file changed while it was being read"
         raise CorruptFileError(message, resolved=path, given=given, label=role)
@@ -193,7 +201,7 @@ def missing_facts(path: str, label: str, given: object, looked_for: tuple[str, .
     beside = _names_in(parent)
     others = [name for name in beside if name != os.path.basename(path)]
     close = _paths.close_names(os.path.basename(path), others) if parent == os.path.dirname(path) else []
-    context = [("cwd", os.getcwd())] if not os.path.isabs(str(given)) else []
+    context = [("cwd", _paths.working_directory() or "removed")] if not os.path.isabs(str(given)) else []
     if parent != os.path.dirname(path):
         context.append(("exists", parent))
     context.append(("inside", _names_text(beside)))

@@ -36,8 +36,22 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None) -> st
     text = _text_of(given, argument)
     if os.path.lexists(text) and os.path.isabs(text):
         return _absolute(text, "/")
-    base = os.getcwd() if base_dir is None else resolve_path(base_dir, argument="base_dir")
-    return _absolute(_expanded(text, given, argument), base)
+    expanded = _expanded(text, given, argument)
+    if os.path.isabs(expanded):
+        return _absolute(expanded, "/")
+    base = working_directory() if base_dir is None else resolve_path(base_dir, argument="base_dir")
+    if base is None:
+        message = f"{argument} is relative, and the working directory no longer exists"
+        raise InvalidPathError(message, given=given, hints=["write the absolute path, or pass base_dir"])
+    return _absolute(expanded, base)
+
+
+def working_directory() -> str | None:
+    """Return the working directory; None where it was removed under the process."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None
 
 
 def _text_of(given: object, argument: str) -> str:
@@ -46,17 +60,25 @@ def _text_of(given: object, argument: str) -> str:
         message = f"{argument} is {what}, not a path"
         hint = f"pass {argument} as str, bytes or os.PathLike"
         raise InvalidPathError(message, given=given, hints=[hint])
-    text = os.fsdecode(given)
+    try:
+        text = os.fsdecode(given)
+    except TypeError as exc:
+        message = f"{argument} is no path: {exc}"
+        raise InvalidPathError(message, given=given, hints=[f"pass {argument} as str, bytes or os.PathLike"]) from exc
     if not text.strip():
         message = f"{argument} is empty"
         raise InvalidPathError(message, given=given, hints=[f"pass the path of a file or folder as {argument}"])
+    _require_no_control_characters(text, given, argument)
+    return text
+
+
+def _require_no_control_characters(text: str, given: object, argument: str) -> None:
     bad = [c for c in text if unicodedata.category(c) == "Cc"]
     if bad:
         message = f"{argument} holds the control character {bad[0]!r}"
         hint = "a backslash in a plain string starts an escape; write r'...' or forward slashes"
         hints = [hint] if "\0" not in bad else []
         raise InvalidPathError(message, given=given, hints=[*hints, "remove the character from the path"])
-    return text
 
 
 def _expanded(text: str, given: object, argument: str) -> str:
@@ -70,6 +92,7 @@ def _expanded(text: str, given: object, argument: str) -> str:
             message = f"{argument} is a file URL on another host, {parts.netloc!r}"
             raise InvalidPathError(message, given=given, hints=["use three slashes: file:///absolute/path"])
         text = urllib.request.url2pathname(parts.path)
+        _require_no_control_characters(text, given, argument)
     elif scheme:
         message = f"{argument} is a {scheme[1]}:// address; only local files are read"
         raise InvalidPathError(message, given=given, hints=["download the files and pass the local folder"])

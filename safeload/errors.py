@@ -27,7 +27,7 @@ given; then the problems; then hints, one action each. Plain ASCII, so that it s
 
 from __future__ import annotations
 
-import os
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class SafeLoadError(Exception):
         rows: list[tuple[str, str]] = []
         if self.resolved is not None:
             rows.append((self.label, self.resolved))
-        given = os.fspath(self.given) if isinstance(self.given, os.PathLike) else self.given
+        given = str(self.given) if isinstance(self.given, PurePath) else self.given
         if given is not None and given != self.resolved:
             rows.append(("given", repr(given)))
         rows.extend(self.context)

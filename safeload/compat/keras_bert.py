@@ -9,6 +9,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from safeload import bert
@@ -18,9 +19,10 @@ from safeload.bert._arguments import FULL_LENGTH, build_options, require_config_
 from safeload.bert._check import checked_checkpoint
 from safeload.bert._checkpoint import find_checkpoint
 from safeload.bert._config import find_config, read_config, validate_config
+from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
 __all__ = [
     "build_model_from_config",
@@ -97,12 +99,24 @@ def load_model_weights_from_checkpoint(
         WrongFileKindError: As `safeload.load_bert`.
     """
     flag = require_training(training)
+    _require_what_build_returned(model, config)
     place = find_checkpoint(resolve_path(checkpoint_file, argument="checkpoint_file"), given=checkpoint_file)
     valid = validate_config(config, path="the dict that was passed as config")
     with checked_checkpoint(valid, place, given=checkpoint_file, training=flag, clipped=True) as checked:
         backend = _backend.require_backend()
         _keras_bert.fill(backend, model, checked.variables, checked.read_values(), config=checked.config)
         checked.bundle.require_unchanged()
+
+
+def _require_what_build_returned(model: object, config: object) -> None:
+    if not isinstance(config, Mapping):
+        message = f"config must be the dict that build_model_from_config returns, not of type {type(config).__name__}"
+        raise ArgumentError(message, argument="config", hints=["pass the second of the two things that it returns"])
+    if not hasattr(model, "weights"):
+        message = f"model must be a Keras model, not of type {type(model).__name__}"
+        raise ArgumentError(
+            message, argument="model", hints=["pass the first of the two that build_model_from_config returns"]
+        )
 
 
 def load_trained_model_from_checkpoint(

@@ -82,6 +82,16 @@ def test_nothing_is_filled_unless_everything_fits(tiny_bert):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize(
+    ("model", "config", "bad"), [(None, None, "config"), (None, [], "config"), (None, {}, "model")]
+)
+def test_a_model_or_config_of_another_type_is_told(tiny_bert, model, config, bad):
+    with pytest.raises(ArgumentError) as caught:
+        drop_in.load_model_weights_from_checkpoint(model, config, files(tiny_bert)[1])
+
+    assert caught.value.argument == bad
+
+
 @pytest.mark.parametrize("vocabulary", ["vocab.txt", Path("vocab.txt")])
 def test_a_vocabulary_as_third_argument_is_told(tiny_bert, vocabulary):
     with pytest.raises(ArgumentError, match="vocab_file") as caught:

@@ -7,7 +7,7 @@ import pytest
 from checkpoints import PREFIX, SHARD, bert_tensors, write_checkpoint
 
 import safeload
-from safeload.errors import AmbiguousCheckpointError
+from safeload.errors import AmbiguousCheckpointError, InvalidPathError, MissingFileError
 
 CONFIG_NAME, INDEX = "bert_config.json", f"{PREFIX}.index"
 
@@ -153,3 +153,15 @@ def test_a_read_only_folder_is_enough(bert):
     bert.chmod(0o555)
 
     assert safeload.check_bert(bert).read
+
+
+def test_a_removed_working_directory_matters_to_relative_paths_only(tiny_bert, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert safeload.check_bert(tiny_bert).read
+    with pytest.raises(InvalidPathError, match="no longer exists"):
+        safeload.check_bert("model")
+    with pytest.raises(MissingFileError, match="removed"):
+        safeload.check_bert("file:///nowhere/at/all")

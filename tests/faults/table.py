@@ -43,6 +43,17 @@ class Fault:
     call: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class PathOf:
+    """A path-like object that returns no path."""
+
+    value: Any
+
+    def __fspath__(self) -> Any:
+        """Return what no path is."""
+        return self.value
+
+
 def write(name: str, content: str | bytes) -> Callable[[Path], object]:
     """Replace a file."""
     data = content.encode() if isinstance(content, str) else content
@@ -181,6 +192,10 @@ FAULTS = [
           spoil=state('model_checkpoint_path: "/home/author/model.ckpt-9"\n')),
     Fault(name="state_file_leads_out", error=Unsafe, path="checkpoint", spoil=state('model_checkpoint_path: "../other/model.ckpt"\n')),
     Fault(name="state_file_names_nothing", error=Corrupt, path="checkpoint", spoil=state("all_model_checkpoint_paths: []\n")),
+    Fault(name="config_in_proc", error=errors.CorruptFileError, path=CONFIG_NAME,
+          spoil=then(remove(CONFIG_NAME), lambda folder: (folder / CONFIG_NAME).symlink_to("/proc/self/status"))),
+    Fault(name="path_object_that_is_none", error=Path_, path=None, call={"config_file": PathOf(3)}),
+    Fault(name="file_url_with_an_escaped_nul", error=Path_, path=None, call={"config_file": "file:///a%00b"}),
     # another kind of file
     Fault(name="config_is_an_html_page", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, HTML)),
     Fault(name="config_is_an_lfs_pointer", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, LFS)),
