@@ -18,6 +18,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode; a checkout shall have it too
 
 CONFIG = {
     "vocab_size": 30522,
@@ -96,6 +97,7 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, "write", "", name], check=True)
         loads: dict[str, list[dict]] = {"keras-bert": [], "safeload": []}
         checks: dict[str, list[dict]] = {"tensorflow": [], "safeload": []}
+        sample_check("safeload", folder)
         for _ in range(rounds):
             for side, samples in loads.items():
                 samples.append(in_fresh_process("load", side, folder))

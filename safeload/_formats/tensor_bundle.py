@@ -168,7 +168,7 @@ class TensorBundle:
         raise _files.wrong_kind(self.index_path, kind, role="index", wanted="a TensorFlow index file", given=self.given)
 
     def _read_index(self, data: bytes) -> tuple[int, dict[str, Entry], dict[tuple[str, Extents], Entry]]:
-        n_shards = -1
+        n_shards, name = -1, "its header"
         entries: dict[bytes, Entry] = {}
         try:
             for key, value in sstable.read_table(data):
@@ -177,7 +177,8 @@ class TensorBundle:
                 elif len(entries) >= MAX_VARIABLES:
                     self._unsafe(f"the index file lists more than {MAX_VARIABLES:,} variables")
                 else:
-                    entries[key] = _read_entry(key.decode("utf-8", "backslashreplace"), value)
+                    name = key.decode("utf-8", "backslashreplace")
+                    entries[key] = _read_entry(name, value)
         except sstable.TableTooLargeError as exc:
             self._unsafe(f"the index file is out of proportion: {exc}", exc)
         except sstable.TableError as exc:
@@ -185,7 +186,7 @@ class TensorBundle:
         except SafeLoadError:
             raise
         except ValueError as exc:
-            self._damaged(str(exc), None, exc)
+            self._damaged(f"{name}: {exc}", None, exc)
         if n_shards < 0:
             self._damaged("it is empty")
         parts = self._take_parts(entries)
@@ -311,10 +312,10 @@ def _read_entry(name: str, value: bytes) -> Entry:
     dtype, shard, offset, n_bytes, masked = numbers.values()
     type_name = _DTYPE_NAMES.get(dtype, f"dtype {dtype}")
     if offset < 0 or n_bytes < 0:
-        message = f"{name} has the impossible extent {offset}, {n_bytes}"
+        message = f"an impossible extent of {n_bytes} bytes from {offset}"
         raise ValueError(message)
     per_element = N_BYTES_OF.get(type_name)
     if per_element and not slices and math.prod(shape) * per_element != n_bytes:
-        message = f"{name}, {shape} {type_name}, is said to have {n_bytes} bytes"
+        message = f"{shape} {type_name} is said to have {n_bytes} bytes"
         raise ValueError(message)
     return Entry(name, type_name, shape, shard, offset, n_bytes, sstable.unmask(masked), tuple(slices))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-import numpy as np
 import pytest
 from both_readers import bits, read_all, small
-from checkpoints import write_checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_writer import block, entry, header, sealed, slice_of, table
@@ -165,12 +163,3 @@ def test_an_invented_entry_never_escapes_untyped(value, head, copy):
     shard.write_bytes(bytes(16))
 
     outcome(prefix)
-
-
-@pytest.mark.parametrize("damaged", [b"\xff" * 20, b"\x80" * 9 + b"\x01" + b"\xff" * 10])
-def test_a_string_length_beyond_64_bits_is_found(damaged, tmp_path):
-    write_checkpoint(tmp_path / "m", {"x": np.array([b"\xff" * 15], object)})
-    (tmp_path / "m.data-00000-of-00001").write_bytes(damaged)
-
-    with pytest.raises(CorruptFileError, match="lengths contradict"):
-        read_all(tmp_path / "m")

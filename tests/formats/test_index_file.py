@@ -54,7 +54,7 @@ HEADERS = {
     "fewer_than_no_shards": (header(-1), CorruptFileError, "it names -1 shards"),
     "as_many_as_have_a_name": (header(99_999), CheckpointNotFoundError, "99,999 data shards are missing"),
     "not_a_message": (b"\xff" * 12, CorruptFileError, "does not end"),
-    "a_group": (b"\x0b\x0c", CorruptFileError, "wire type 3"),
+    "a_group": (b"\x0b\x0c", CorruptFileError, "its header: wire type 3"),
     "cut_off": (header()[:-1], CorruptFileError, "runs past the end"),
     "version_as_a_number": (message((1, 1), (3, 1)), CorruptFileError, "expected a message"),
 }
@@ -77,13 +77,13 @@ def test_a_header_alone_is_an_empty_checkpoint(tmp_path):
 
 
 ENTRIES = {
-    "negative_offset": (entry((2,), n_bytes=8, offset=-8), "impossible extent -8, 8"),
-    "negative_size": (entry((2,), n_bytes=-8), "impossible extent 0, -8"),
-    "negative_dimension": (entry((-2,), n_bytes=8), "impossible shape"),
+    "negative_offset": (entry((2,), n_bytes=8, offset=-8), "v: an impossible extent of 8 bytes from -8"),
+    "negative_size": (entry((2,), n_bytes=-8), "v: an impossible extent of -8 bytes from 0"),
+    "negative_dimension": (entry((-2,), n_bytes=8), "v: an impossible shape"),
     "two_negative_dimensions": (entry((-1, -2), n_bytes=8), "impossible shape"),
     "a_product_that_overflows_to_nothing": (entry((1 << 32, 1 << 30, 4), n_bytes=0), "is said to have 0 bytes"),
     "a_product_that_overflows_to_eight": (entry(((1 << 62) + 2, 4), n_bytes=8), "is said to have 8 bytes"),
-    "a_size_of_another_shape": (entry((3,), n_bytes=8), "is said to have 8 bytes"),
+    "a_size_of_another_shape": (entry((3,), n_bytes=8), "v: (3,) float32 is said to have 8 bytes"),
     "too_many_dimensions": (entry((1,) * 255, n_bytes=4), "impossible shape"),
     "dimensions_without_end": (entry((1,) * 1_000_000, n_bytes=4), "impossible shape"),
     "another_shard": (entry((2,), n_bytes=8, shard=1), "in shard 1 of 1"),

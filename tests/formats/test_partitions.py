@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 
 import crc32c
 import numpy as np
@@ -178,6 +179,7 @@ FORGED = {
     "listed_twice": ((2,), [([(0, 1)], [(0, 1)], (1,)), ([(0, 1)], [(0, 1)], (1,))]),
     "beyond_the_end": ((2,), [([(1, 2)], [(1, 2)], (2,))]),
     "before_the_start": ((2,), [([(-1, 2)], [(-1, 2)], (2,))]),
+    "counted_from_the_end": ((3,), [([(-3, 2)], [(-3, 2)], (2,)), ([(2, 1)], [(2, 1)], (1,))]),
     "negative_length": ((2,), [([(0, -2)], [(0, -2)], (2,))]),
     "all_from_the_middle": ((2,), [([(1, -1)], [(1, -1)], (1,))]),
     "too_few_dimensions": ((2, 1), [([(0, 2)], [(0, 2)], (2,))]),
@@ -202,6 +204,28 @@ def test_a_forged_partition_would_be_read_if_it_were_sound(tmp_path):
     write_parts(tmp_path / "m", (4,), ([(0, 2)], [(0, 2)], (2,)), ([(2, 2)], [(2, 2)], (2,)))
 
     assert read_all(tmp_path / "m")["v"].tolist() == [0, 0, 0, 0]
+
+
+def test_a_part_that_names_itself_as_its_part_is_refused(tmp_path):
+    named = {"n_bytes": 8, "slices": [slice_of((0, 2))]}
+    write_index(tmp_path / "m", {"v": entry((2,), **named), part_key(b"v", ((0, 2),)): entry((2,), **named)},
+                shards=[bytes(8)])  # fmt: skip
+
+    with pytest.raises(CorruptFileError, match="missing or of another type"):
+        read_all(tmp_path / "m")
+
+
+def test_one_part_listed_often_takes_no_memory(tmp_path):
+    n_bytes, n_times = 1 << 36, 100_000
+    rows = {
+        "v": entry((n_bytes * n_times,), dtype=4, slices=[slice_of((0, n_bytes))] * n_times),
+        part_key(b"v", ((0, n_bytes),)): entry((n_bytes,), dtype=4, n_bytes=n_bytes),
+    }
+    write_index(tmp_path / "m", rows, shards=[b""])
+    os.truncate(tmp_path / "m.data-00000-of-00001", n_bytes)
+
+    with TensorBundle(str(tmp_path / "m")) as bundle, pytest.raises(CorruptFileError, match="do not add up"):
+        read_values(bundle, ["v"])
 
 
 def test_a_part_of_another_dtype_is_refused(tmp_path):

@@ -139,35 +139,6 @@ def test_two_names_that_would_print_alike_are_refused(tmp_path):
         TensorBundle(str(tmp_path / "m"))
 
 
-@pytest.mark.parametrize(
-    "strings",
-    [[b""], [b"", b"", b""], [b"x" * 127, b"y" * 128, b"z" * 70_000], [b"\xff\xfe\x80", b"\0", "\u5c42".encode()]],
-    ids=["empty", "all_empty", "long", "not_utf_8"],
-)
-def test_strings_are_read_byte_for_byte(strings, tmp_path):
-    write_checkpoint(tmp_path / "m", {"x": np.array(strings, object), "scalar": np.array(strings[0], object)})
-
-    values = assert_same(tmp_path / "m")
-
-    assert values["x"].tolist() == strings
-    assert values["scalar"].item() == strings[0]
-
-
-def test_variants_are_read_as_they_were_serialized(tmp_path):
-    import tensorflow as tf
-
-    lists = [tf.raw_ops.TensorListFromTensor(tensor=[[i, 2], [3, 4]], element_shape=[2]) for i in range(3)]
-    write_checkpoint(tmp_path / "m", {"one": lists[0], "three": tf.stack(lists), "none": tf.stack(lists)[:0]})
-
-    values = read_all(tmp_path / "m")
-
-    assert listed_by_safeload(tmp_path / "m") == listed_by_tensorflow(tmp_path / "m")
-    assert values["none"].shape == (0,)
-    assert values["three"][0] == values["one"].item()
-    assert values["three"][0] != values["three"][1]
-    assert all(b"tensorflow::TensorList" in serialized for serialized in values["three"])
-
-
 @pytest.mark.parametrize("n_shards", [1, 2, 3, 12])
 def test_shards_are_read_as_one_checkpoint(n_shards, tmp_path):
     tensors = [{f"v{i}/{j}": np.full((i + 1, j), i * j, np.float32) for j in range(4)} for i in range(n_shards)]
