@@ -13,13 +13,6 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
-@nox.session(python=["3.10", "3.13"])
-def light(session: nox.Session) -> None:
-    """Check that what needs no TensorFlow works without it."""
-    session.install("-e", ".[test]")
-    session.run("pytest", "-m", "not tensorflow", *session.posargs)
-
-
 @nox.session
 def lint(session: nox.Session) -> None:
     session.install("-e", ".[dev]")

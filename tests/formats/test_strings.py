@@ -72,6 +72,7 @@ FORGED = {
     "a_length_as_long_as_the_shard": stored(lengths=b"\3\0" + varint(1 << 40)),
     "a_length_of_64_bits": stored(lengths=b"\3\0" + b"\xff" * 9 + b"\1"),
     "a_length_beyond_64_bits": stored(lengths=b"\3\0" + b"\xff" * 9 + b"\x7f"),
+    "a_first_length_beyond_64_bits": stored(lengths=b"\xff" * 9 + b"\x7f" + b"\0\0"),
     "a_length_without_end": stored(lengths=b"\3\0" + b"\xff" * 20),
     "only_lengths": (b"\3\0\1", 0),
     "no_bytes": (b"", 0),
