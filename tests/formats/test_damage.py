@@ -16,6 +16,7 @@ from safeload._formats.tensor_bundle import TensorBundle
 from safeload._formats.tensor_values import check_values, read_values
 from safeload.errors import CheckpointNotFoundError, CorruptFileError, SafeLoadError
 
+N_PLACE_BYTES = 8  # of the footer: the places of two blocks, which no checksum covers
 MASKS = (*(1 << bit for bit in range(8)), 0xFF, 0x81)
 
 
@@ -52,7 +53,8 @@ def test_a_changed_byte_of_the_index_file_is_found_or_harmless(saved, copy):
     harmless = set()
     for at in range(len(data)):
         good = data[at]
-        for byte in {*range(256)} - {good} if at >= footer else [good ^ mask for mask in MASKS]:
+        in_a_place = footer <= at < footer + N_PLACE_BYTES
+        for byte in {*range(256)} - {good} if in_a_place else [good ^ mask for mask in MASKS]:
             data[at] = byte
             index.write_bytes(data)
             found = outcome(prefix)
