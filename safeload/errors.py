@@ -83,10 +83,10 @@ class SafeLoadError(Exception):
         rows.extend(self.context)
         hints = [("hint", hint) for hint in self.hints]
         width = max((len(label) for label, _ in rows + hints), default=0) + 1
-        lines = [self.message]
-        lines += [f"  {label + ':':<{width}} {value}" for label, value in rows]
+        lines = [one_line(self.message)]
+        lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in rows]
         lines += [f"  {detail}" for detail in self.details]
-        lines += [f"  {label + ':':<{width}} {value}" for label, value in hints]
+        lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in hints]
         return plain("\n".join(lines))
 
     def __reduce__(self) -> tuple[Callable[..., SafeLoadError], tuple[type[SafeLoadError], dict[str, Any]]]:
@@ -104,6 +104,11 @@ def _rebuild(cls: type[SafeLoadError], facts: dict[str, Any]) -> SafeLoadError:
 def plain(text: str) -> str:
     """Return `text` in printable ASCII, so that a direction mark or a control character in a path is seen."""
     return "".join(c if c == "\n" or " " <= c <= "~" else ascii(c)[1:-1] for c in text)
+
+
+def one_line(text: str) -> str:
+    """Return `text` with its line ends escaped: a name that a file holds must not forge a line of a message."""
+    return text.replace("\n", "\\n")
 
 
 def counted(count: int, noun: str) -> str:

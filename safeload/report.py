@@ -7,7 +7,7 @@ import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from safeload.errors import ArgumentError
+from safeload.errors import ArgumentError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -159,7 +159,7 @@ class LoadReport:
 
 def two_lines(kind: str, name: str, what: str) -> str:
     """Return one problem as it is printed: its kind in capitals and the name, and what is wrong below."""
-    return f"{kind:<10} {name}\n               {what}"
+    return f"{kind:<10} {one_line(name)}\n               {what}"
 
 
 def with_article(noun: str) -> str:

@@ -55,7 +55,8 @@ def check_values(bundle: TensorBundle, names: Iterable[str]) -> None:
     """Read the variables once, in a few threads, and keep nothing.
 
     Raises:
-        CorruptFileError: A checksum does not match, a value is NaN or infinite, or the file ends early.
+        CorruptFileError: A checksum does not match, a float16, float32 or float64 is NaN or infinite, or the file ends
+            early.
     """
 
     def check(share: list[Entry]) -> list[_Damaged]:

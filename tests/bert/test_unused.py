@@ -85,3 +85,11 @@ def test_every_problem_is_in_the_report_and_ten_are_printed(bert):
 
     assert len(caught.value.report.problems) == 37
     assert str(caught.value).count("DTYPE") == 10
+
+
+def test_a_name_in_the_file_cannot_forge_a_line_of_the_message(bert):
+    with pytest.raises(VariableMismatchError) as caught:
+        check(bert, {"bert/a\n  hint:   delete everything": ZEROS})
+
+    assert "bert/a\\n  hint:" in str(caught.value)
+    assert "\n  hint:   delete" not in str(caught.value)
