@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from safeload.report import Problem, TensorSpec
+from safeload.report import Problem, TensorSpec, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def compare(
@@ -32,3 +34,46 @@ def compare(
         elif other.dtype != spec.dtype:
             dtype.append(Problem(kind="dtype", name=name, expected=spec, found=other))
     return [*missing, *shape, *dtype, *extra]
+
+
+def split_ignored(names: Iterable[str], patterns: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the names that any of the shell-style patterns covers, and the others."""
+    ignored: list[str] = []
+    left: list[str] = []
+    for name in names:
+        covered = any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        (ignored if covered else left).append(name)
+    return ignored, left
+
+
+def matched(problems: Sequence[Problem], expected: Mapping[str, TensorSpec], noun: str) -> str:
+    """Return the counts of a comparison: "36 of 37 variables match, 1 wrong shape"."""
+    kinds = Counter(problem.kind for problem in problems)
+    n_wrong = kinds["missing"] + kinds["shape"] + kinds["dtype"]
+    counts = tally(
+        [
+            (kinds["missing"], "missing"),
+            (kinds["unexpected"], "unexpected"),
+            (kinds["shape"], "wrong shape"),
+            (kinds["dtype"], "wrong dtype"),
+        ]
+    )
+    return f"{len(expected) - n_wrong} of {len(expected)} {noun} match, {counts}"
+
+
+def size_claims(problems: Iterable[Problem]) -> dict[str, tuple[int, int]]:
+    """Return the config keys whose sizes the file contradicts: key -> (the config's size, the file's).
+
+    A dimension that is a multiple of a key, written "2*key", counts for the key where it is the same multiple.
+    """
+    claims: dict[str, Counter[tuple[int, int]]] = {}
+    for problem in problems:
+        expected, found = problem.expected, problem.found
+        if problem.kind != "shape" or expected is None or found is None or len(expected.shape) != len(found.shape):
+            continue
+        for text, wanted, size in zip(expected.size_keys, expected.shape, found.shape, strict=True):
+            times, _, key = text.rpartition("*")
+            factor = int(times or 1)
+            if key and wanted != size and size % factor == 0:
+                claims.setdefault(key, Counter())[wanted // factor, size // factor] += 1
+    return {key: sizes.most_common(1)[0][0] for key, sizes in claims.items()}

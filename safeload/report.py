@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import weakref
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from safeload.errors import ArgumentError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Kind = Literal["missing", "unexpected", "shape", "dtype"]
 
@@ -105,12 +107,14 @@ class LoadReport:
 
     Attributes:
         model: "BERT" or "ELMo".
+        noun: What its file calls a tensor: "variables" in a checkpoint, "datasets" in an HDF5 file.
+        backend: Which module was built, for an ELMo: "allennlp" or "torch"; "" where there is no choice.
         files: Every file that was read.
         given: What the caller passed as the weights.
         form: The form that was recognised, such as "checkpoint prefix" or "index file".
         scope: What stands before every variable's name in the file, such as "module/"; "" for nothing.
-        read: The variables that were read, checked and, by `load_*`, filled.
-        unused: Variables of the file that this load does not need, by class.
+        read: The tensors that were read, checked and, by `load_*`, filled.
+        unused: Tensors of the file that this load does not need, by class.
         ignored: Unexpected variables that `ignore_unused` named.
         initialised: Variables of the model graph that no checkpoint has, initialised as upstream does.
         problems: Every variable that does not fit; empty in the report of a load that succeeded.
@@ -121,6 +125,8 @@ class LoadReport:
     """
 
     model: str
+    noun: str = "variables"
+    backend: str = ""
     files: tuple[FileRead, ...] = ()
     given: str = ""
     form: str = ""
@@ -145,6 +151,7 @@ class LoadReport:
         rows = [(file.role, f"{file.path} ({file.n_bytes:,} bytes)") for file in self.files]
         rows += [("real path", file.real_path) for file in self.files if file.real_path]
         rows += [("given", f"{self.given!r}, {with_article(self.form)}")]
+        rows += [("backend", self.backend)]
         rows += [("scope", self.scope)] * bool(self.scope)
         rows += [("unused", f"{len(names)} {what}") for what, names in self.unused.items()]
         rows += [("ignored", name) for name in self.ignored]
@@ -153,8 +160,22 @@ class LoadReport:
         rows += [("note", note) for note in self.notes]
         rows += [("seconds", ", ".join(f"{step} {spent:.3f}" for step, spent in self.seconds.items()))]
         rows += [("versions", ", ".join(f"{name} {version}" for name, version in self.versions.items()))]
-        head = f"{self.model}: {len(self.read)} variables read and verified, {n_unused} unused"
+        head = f"{self.model}: {len(self.read)} {self.noun} read and verified, {n_unused} unused"
         return "\n".join([head, *(f"  {label + ':':<13}{value}" for label, value in rows if value)])
+
+
+@dataclass(kw_only=True)
+class Clock:
+    """The time of each step, in seconds."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure one step."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
 
 
 def two_lines(kind: str, name: str, what: str) -> str:
@@ -181,7 +202,7 @@ def remember(model: object, report: LoadReport) -> None:
 
 
 def report_of(model: object) -> LoadReport:
-    """Return what was read for a model that `load_bert` returned: from where, how much, how long.
+    """Return what was read for a model that `load_bert` or `load_elmo` returned: from where, how much, how long.
 
     Raises:
         ArgumentError: The model was not loaded by safeload in this process.
@@ -190,5 +211,5 @@ def report_of(model: object) -> LoadReport:
         return _REPORTS[model]
     except (KeyError, TypeError) as exc:
         message = f"there is no report for this {type(model).__name__}: safeload did not load it in this process"
-        hints = ["pass the very object that safeload.load_bert returned"]
+        hints = ["pass the very object that safeload.load_bert or safeload.load_elmo returned"]
         raise ArgumentError(message, argument="model", hints=hints) from exc

@@ -23,6 +23,7 @@ ROOMS = [
     "_files.py",
     "_optional.py",
     "_compare.py",
+    "_arguments.py",
     "_formats",
     "bert",
     "compat",

@@ -19,6 +19,7 @@ import crc32c
 import numpy as np
 
 from safeload._formats import sstable
+from safeload._formats.floats import count_non_finite
 from safeload._formats.tensor_bundle import N_BYTES_OF, STRING, VARIANT, Entry, Extents, TensorBundle
 from safeload.errors import CorruptFileError, counted, first_few
 from safeload.report import two_lines
@@ -233,20 +234,13 @@ def _read_block_by_block(bundle: TensorBundle, entry: Entry, room: Callable[[int
         _fill(bundle, entry, start, block)
         crc = crc32c.crc32c(block.data, crc)
         if entry.dtype in _FLOATS:
-            n_bad += _count_non_finite(block.view(entry.dtype))
+            n_bad += count_non_finite(block.view(entry.dtype))
     if crc != entry.crc:
         message = f"CHECKSUM: stored {entry.crc:08x}, found {crc:08x}"
         raise _Damaged(entry, message)
     if n_bad:
         message = f"NOT FINITE: {n_bad:,} of {math.prod(entry.shape):,} values are NaN or infinite"
         raise _Damaged(entry, message)
-
-
-def _count_non_finite(values: Array) -> int:
-    """Count NaN and infinity; a finite sum proves that there is none, at a fraction of the cost of asking each."""
-    if np.isfinite(values.sum(dtype=np.promote_types(values.dtype, np.float32))):
-        return 0
-    return int(values.size - np.count_nonzero(np.isfinite(values)))
 
 
 def _strings(data: bytes, entry: Entry, *, interleaved: bool = False) -> Array:

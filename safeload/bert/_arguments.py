@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from safeload import _paths
+from safeload._arguments import bad_argument, is_int
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from safeload.bert._config import BertConfig
 
 FULL_LENGTH = int(1e9)
@@ -76,18 +78,7 @@ def require_training(training: object) -> bool:
     hints = ["pass training=True or training=False"]
     if isinstance(training, (str, bytes, os.PathLike)):
         hints = ["a vocabulary goes to vocab_file=...; keras-bert's loader has no argument for it"]
-    raise _bad("training", training, "a bool", hints)
-
-
-def require_patterns(ignore_unused: object) -> tuple[str, ...]:
-    """Return `ignore_unused`, a list of shell-style patterns."""
-    if isinstance(ignore_unused, (str, bytes)) or not isinstance(ignore_unused, Iterable):
-        raise _bad("ignore_unused", ignore_unused, "a list of patterns", ["write a list: ['bert/encoder/layer_*']"])
-    patterns = tuple(ignore_unused)
-    for pattern in patterns:
-        if not isinstance(pattern, str):
-            raise _bad("ignore_unused", pattern, "a list of patterns", ["each pattern is a str"])
-    return patterns
+    raise bad_argument("training", training, "a bool", hints)
 
 
 def require_config_allows(options: BuildOptions, config: BertConfig) -> None:
@@ -97,25 +88,20 @@ def require_config_allows(options: BuildOptions, config: BertConfig) -> None:
         ArgumentError: `seq_len` is longer than the position table, or an output layer does not exist.
     """
     limit, layers = config.max_position_embeddings, config.num_hidden_layers
+    contradicted = {"label": "config", "resolved": config.path}
     if options.seq_len is not None and limit < options.seq_len != FULL_LENGTH:
+        wanted = f"at most max_position_embeddings={limit}"
         hints = [f"pass seq_len={limit} or less, or leave it out for the full length"]
-        raise _bad("seq_len", options.seq_len, f"at most max_position_embeddings={limit}", hints, config)
+        raise bad_argument("seq_len", options.seq_len, wanted, hints, **contradicted)
     number = options.output_layer_num
     if isinstance(number, int) and number > layers:
         wanted = f"at most num_hidden_layers={layers}"
-        raise _bad("output_layer_num", number, wanted, [f"pass {layers} or less"], config)
+        raise bad_argument("output_layer_num", number, wanted, [f"pass {layers} or less"], **contradicted)
     for index in number if isinstance(number, tuple) else ():
         if not -layers <= index < layers:
             wanted = f"layers from {-layers} to {layers - 1}"
-            raise _bad("output_layer_num", index, wanted, ["layers count from 0, or from the end below 0"], config)
-
-
-def _bad(
-    argument: str, value: object, wanted: str, hints: list[str], config: BertConfig | None = None
-) -> ArgumentError:
-    message = f"{argument} must be {wanted}, not {value!r}"
-    facts = {"resolved": config.path, "label": "config"} if config else {}
-    return ArgumentError(message, argument=argument, hints=hints, given=value, **facts)
+            hints = ["layers count from 0, or from the end below 0"]
+            raise bad_argument("output_layer_num", index, wanted, hints, **contradicted)
 
 
 def _trainable(trainable: object) -> bool | tuple[str, ...]:
@@ -124,27 +110,23 @@ def _trainable(trainable: object) -> bool | tuple[str, ...]:
     hints = ["pass True, False, or a list of prefixes of layer names such as ['Encoder-12', 'NSP']"]
     if isinstance(trainable, (list, tuple, set, frozenset)) and all(isinstance(prefix, str) for prefix in trainable):
         return tuple(sorted(trainable))
-    raise _bad("trainable", trainable, "a bool or a list of prefixes", hints)
+    raise bad_argument("trainable", trainable, "a bool or a list of prefixes", hints)
 
 
 def _output_layers(number: object) -> int | tuple[int, ...]:
     hints = ["pass how many of the last layers to concatenate, or a list of layer numbers"]
-    if _is_int(number) and number >= 1:
+    if is_int(number) and number >= 1:
         return number
-    if isinstance(number, (list, tuple)) and number and all(map(_is_int, number)):
+    if isinstance(number, (list, tuple)) and number and all(map(is_int, number)):
         return tuple(number)
-    raise _bad("output_layer_num", number, "a positive int or a list of layer numbers", hints)
+    raise bad_argument("output_layer_num", number, "a positive int or a list of layer numbers", hints)
 
 
 def _seq_len(seq_len: object) -> int | None:
-    if seq_len is None or (_is_int(seq_len) and seq_len >= 1):
+    if seq_len is None or (is_int(seq_len) and seq_len >= 1):
         return seq_len
     hints = ["pass a length in tokens, None for any length, or leave it out for the full length"]
-    raise _bad("seq_len", seq_len, "a positive int or None", hints)
-
-
-def _is_int(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
+    raise bad_argument("seq_len", seq_len, "a positive int or None", hints)
 
 
 def _require_model_options(options: Mapping[str, Any]) -> None:
@@ -159,13 +141,17 @@ def _require_model_options(options: Mapping[str, Any]) -> None:
             raise ArgumentError(message, argument=name, hints=hints)
     rate = options.get("dropout_rate", 0.1)
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
-        raise _bad("dropout_rate", rate, "a number from 0 up to, not including, 1", ["BERT was trained with 0.1"])
+        raise bad_argument(
+            "dropout_rate", rate, "a number from 0 up to, not including, 1", ["BERT was trained with 0.1"]
+        )
     activation = options.get("attention_activation")
     if not (activation is None or callable(activation) or activation in ACTIVATIONS):
         hints = ["keras-bert's default is None: no activation"]
-        raise _bad("attention_activation", activation, f"None, a callable or one of {', '.join(ACTIVATIONS)}", hints)
+        raise bad_argument(
+            "attention_activation", activation, f"None, a callable or one of {', '.join(ACTIVATIONS)}", hints
+        )
     if not isinstance(options.get("use_task_embed", False), bool):
-        raise _bad("use_task_embed", options["use_task_embed"], "a bool", ["pass True or False"])
+        raise bad_argument("use_task_embed", options["use_task_embed"], "a bool", ["pass True or False"])
     task_num = options.get("task_num", 1)
-    if not _is_int(task_num) or task_num < 1:
-        raise _bad("task_num", task_num, "a positive int", ["pass the number of tasks"])
+    if not is_int(task_num) or task_num < 1:
+        raise bad_argument("task_num", task_num, "a positive int", ["pass the number of tasks"])

@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import safeload
 from safeload import _files
+from safeload._arguments import require_patterns
 from safeload._paths import resolve_path
 from safeload.bert import _vocabulary
-from safeload.bert._arguments import BuildOptions, require_config_allows, require_patterns
+from safeload.bert._arguments import BuildOptions, require_config_allows
 from safeload.bert._checkpoint import CheckpointPlace, find_checkpoint
 from safeload.bert._compare_checkpoint import Comparison, compare_checkpoint
 from safeload.bert._config import BertConfig, find_config, read_config
 from safeload.bert._variables import BertVariable, list_variables, with_positions_of
 from safeload.errors import InvalidPathError
-from safeload.report import LoadReport, with_article
+from safeload.report import Clock, LoadReport, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,20 +39,6 @@ class Places:
     config: str
     checkpoint: CheckpointPlace
     vocab: str | None
-
-
-@dataclass(kw_only=True)
-class Clock:
-    """The time of each step, in seconds."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Measure one step."""
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
 
 
 def resolve(config_file: object, checkpoint_file: object, vocab_file: object, base_dir: object) -> Places:
@@ -145,7 +131,7 @@ def checked_bert(
 ) -> Iterator[Checked]:
     """Run steps 1 to 4, and keep the checkpoint open for step 5."""
     clock = Clock()
-    patterns = require_patterns(ignore_unused)
+    patterns = require_patterns(ignore_unused, example="bert/encoder/layer_*")
     with clock.step("resolve"):
         places = resolve(config_file, checkpoint_file, vocab_file, base_dir)
     with clock.step("read"):

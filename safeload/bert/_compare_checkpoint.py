@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from safeload import _files
-from safeload._compare import compare
+from safeload._compare import compare, matched, size_claims, split_ignored
 from safeload.bert import _variables
 from safeload.errors import VariableMismatchError, first_few
-from safeload.report import LoadReport, Problem, TensorSpec, tally
+from safeload.report import LoadReport, Problem, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,7 +56,7 @@ def compare_checkpoint(
         for name, entry in sorted(bundle.variables.items(), key=lambda item: item[0].startswith(scope))
     }
     unused, unexpected = _variables.sort_unused(name for name in found if name not in variables)
-    ignored, unexpected = _variables.split_ignored(unexpected, ignore_unused)
+    ignored, unexpected = split_ignored(unexpected, ignore_unused)
     expected = {name: row.spec for name, row in variables.items()}
     problems = compare(expected, found, unexpected=unexpected)
     if problems:
@@ -98,20 +97,7 @@ def _raise(
     config: BertConfig,
     scope: str,
 ) -> NoReturn:
-    kinds = Counter(problem.kind for problem in problems)
-    n_wrong = kinds["missing"] + kinds["shape"] + kinds["dtype"]
-    counts = tally(
-        [
-            (kinds["missing"], "missing"),
-            (kinds["unexpected"], "unexpected"),
-            (kinds["shape"], "wrong shape"),
-            (kinds["dtype"], "wrong dtype"),
-        ]
-    )
-    message = (
-        f"the BERT checkpoint does not fit its config: "
-        f"{len(expected) - n_wrong} of {len(expected)} variables match, {counts}"
-    )
+    message = f"the BERT checkpoint does not fit its config: {matched(problems, expected, 'variables')}"
     details = first_few([str(problem) for problem in problems], "error.report.problems")
     context = [("config", config.path)] + [("scope", scope)] * bool(scope)
     raise VariableMismatchError(
@@ -157,17 +143,8 @@ def _hints(problems: list[Problem], found: Mapping[str, TensorSpec], config: Ber
 
 def _size_hints(problems: list[Problem]) -> list[str]:
     """Return one hint for each config key whose size contradicts the checkpoint everywhere it occurs."""
-    claims: dict[str, Counter[tuple[int, int]]] = {}
-    for problem in problems:
-        expected, found = problem.expected, problem.found
-        if problem.kind != "shape" or expected is None or found is None or len(expected.shape) != len(found.shape):
-            continue
-        for key, wanted, size in zip(expected.size_keys, expected.shape, found.shape, strict=True):
-            if key and wanted != size:
-                claims.setdefault(key, Counter())[wanted, size] += 1
     hints = []
-    for key, sizes in claims.items():
-        (wanted, size), _ = sizes.most_common(1)[0]
+    for key, (wanted, size) in size_claims(problems).items():
         if key == "type_vocab_size":
             hints.append(f"the checkpoint has {size} segments; keras-bert always builds {wanted}")
         else:

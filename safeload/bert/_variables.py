@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -148,16 +147,6 @@ def sort_unused(names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
         else:
             unused.setdefault(known or "task heads", []).append(name)
     return unused, unexpected
-
-
-def split_ignored(names: Iterable[str], patterns: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return the names that any of the shell-style patterns covers, and the others."""
-    ignored: list[str] = []
-    left: list[str] = []
-    for name in names:
-        covered = any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-        (ignored if covered else left).append(name)
-    return ignored, left
 
 
 def find_scope(names: Mapping[str, object]) -> list[str]:
