@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from safeload.bert import FULL_LENGTH, check_bert, load_bert, load_vocabulary
+from safeload.elmo import character_ids, check_elmo, load_elmo
 from safeload.errors import SafeLoadError
 from safeload.report import LoadReport, report_of
 
@@ -12,8 +13,11 @@ __all__ = [
     "FULL_LENGTH",
     "LoadReport",
     "SafeLoadError",
+    "character_ids",
     "check_bert",
+    "check_elmo",
     "load_bert",
+    "load_elmo",
     "load_vocabulary",
     "report_of",
 ]

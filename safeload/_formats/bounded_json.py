@@ -105,9 +105,9 @@ class Keys:
         if value is _ABSENT:
             self.complain(key, f"missing; expected an integer from {low} to {high}")
         elif isinstance(value, bool) or not isinstance(value, int):
-            self.complain(key, f"expected an integer, found {_shown(value)}{_quoted_number(value)}")
+            self.complain(key, f"expected an integer, found {shown(value)}{_quoted_number(value)}")
         elif not low <= value <= high:
-            self.complain(key, f"expected {low} to {high}, found {_shown(value)}")
+            self.complain(key, f"expected {low} to {high}, found {shown(value)}")
         else:
             return value
         return low
@@ -118,12 +118,43 @@ class Keys:
         if value is _ABSENT:
             self.complain(key, f"missing; expected one of {', '.join(allowed)}")
         elif value not in allowed:
-            self.complain(key, f"expected one of {', '.join(allowed)}, found {_shown(value)}")
+            self.complain(key, f"expected one of {', '.join(allowed)}, found {shown(value)}")
         else:
             return str(value)
         return allowed[0]
 
-    def raise_problems(self, what: str, *, resolved: str, given: object, hints: list[str]) -> None:
+    def number_or_null(self, key: str) -> float | None:
+        """Return the number above 0 under `key`, or None for null; None after a complaint."""
+        wanted = "a number above 0, or null"
+        value = self.data.get(key, _ABSENT)
+        if value is _ABSENT:
+            self.complain(key, f"missing; expected {wanted}")
+        elif value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0):
+            self.complain(key, f"expected {wanted}, found {shown(value)}{_quoted_number(value)}")
+        else:
+            return value
+        return None
+
+    def flag(self, key: str) -> bool:
+        """Return the bool under `key`; False after a complaint."""
+        value = self.data.get(key, _ABSENT)
+        if value is _ABSENT:
+            self.complain(key, "missing; expected true or false")
+        elif not isinstance(value, bool):
+            self.complain(key, f"expected true or false, found {shown(value)}")
+        return value is True
+
+    def children(self, key: str) -> Keys:
+        """Return the getters of the object under `key`; of an empty object after a complaint."""
+        value = self.data.get(key, _ABSENT)
+        if value is _ABSENT:
+            self.complain(key, "missing; expected an object")
+        elif not isinstance(value, dict):
+            self.complain(key, f"expected an object, found {shown(value)}")
+        path = f"{self.path}.{key}" if self.path else key
+        return Keys(value if isinstance(value, dict) else {}, path, self.problems)
+
+    def raise_problems(self, what: str, *, resolved: str, given: object, hints: list[str], label: str) -> None:
         """Raise every problem at once, or return.
 
         Raises:
@@ -139,13 +170,14 @@ class Keys:
             problems=self.problems,
             resolved=resolved,
             given=given,
-            label="config",
+            label=label,
             details=details,
             hints=hints,
         )
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a JSON value as it is printed in a row of a message."""
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004  (the width of a row)
 

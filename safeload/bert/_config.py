@@ -110,7 +110,7 @@ def validate_config(data: Mapping[str, Any], *, path: str, given: object = None)
     hints = []
     if len(keys.problems) > 1 and all(problem.problem.startswith("missing") for problem in keys.problems):
         hints = ["this may be the config of another program; BERT's is published as bert_config.json"]
-    keys.raise_problems("the BERT config cannot be used", resolved=path, given=given, hints=hints)
+    keys.raise_problems("the BERT config cannot be used", resolved=path, given=given, hints=hints, label="config")
     return BertConfig(path=path, hidden_act=hidden_act, raw=dict(data), **sizes)
 
 

@@ -1,0 +1,283 @@
+"""HDF5, strictly read-only: what the file lists, with everything refused that a weight file has no reason to hold.
+
+h5py reads the structure through the one file that is open here. Values that lie in the file as they are, which is how
+weight files are written, are read past it: see `hdf5_values`.
+
+Source:
+    HDF5 File Format Specification 3.0, sections II.A (superblock) and IV.A.2 (messages).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from safeload import _files
+from safeload.errors import CorruptFileError, UnsafeFileError, first_few
+from safeload.report import TensorSpec, two_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+MAX_OBJECTS = 10_000
+MAX_DEPTH = 16
+MAX_EXPANSION = 1_100
+"""Bytes that one byte of the file may declare: deflate reaches 1,032."""
+
+KNOWN_FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
+_N_SUPERBLOCK_BYTES = 64
+_FIRST_SIGNATURES = (0, *(1 << power for power in range(9, 40)))
+_OPEN_FOR_WRITING = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """What the file says of a dataset, before its values are read.
+
+    Attributes:
+        spec: Its path in the file, shape and dtype.
+        offset: Where its values lie in the file as they are; None where h5py has to gather them.
+        lacks: Why its values are not all there, "" where they are.
+    """
+
+    spec: TensorSpec
+    offset: int | None = None
+    lacks: str = ""
+
+    @property
+    def n_bytes(self) -> int:
+        """The size of its float32 values."""
+        return math.prod(self.spec.shape) * 4
+
+
+class Hdf5File:
+    """An open HDF5 file.
+
+    Attributes:
+        path: Absolute path.
+        given: What the caller passed for it.
+        n_bytes: Its size.
+        datasets: Path in the file -> dataset.
+        groups: The paths of its groups.
+    """
+
+    def __init__(self, path: str, *, given: object = None) -> None:
+        """Open the file and list what it holds.
+
+        Raises:
+            WrongFileKindError: No HDF5 file: the kind is named where it is known.
+            CorruptFileError: Truncated, not closed by its writer, or unreadable structure.
+            UnsafeFileError: Links, external storage, virtual datasets, filters that are not known, sizes out of
+                proportion, more objects than any weight file.
+            MissingFileError, UnreadableFileError: As `_files.require_file`.
+        """
+        _files.require_file(path, role="weights", given=given)
+        self.path = path
+        self.given = given
+        self.datasets: dict[str, Dataset] = {}
+        self.groups: list[str] = []
+        self._file: BinaryIO = Path(path).open("rb", buffering=0)  # noqa: SIM115  (closed by close)
+        self._h5: Any = None
+        try:
+            self._stat = os.fstat(self.fileno())
+            self.n_bytes = self._stat.st_size
+            self._require_superblock()
+            with self.translated("its structure cannot be read"):
+                self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Hdf5File:  # noqa: PYI034  (Self is newer than Python 3.10)
+        """Return itself, open."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the listing stays."""
+        if self._h5 is not None:
+            self._h5.close()
+        self._file.close()
+
+    def fileno(self) -> int:
+        """Return the descriptor through which everything is read."""
+        return self._file.fileno()
+
+    def read_gathered(self, name: str, values: Any) -> None:  # noqa: ANN401  (a NumPy array)
+        """Let h5py fill `values` with a dataset that does not lie in the file as it is."""
+        import h5py  # noqa: PLC0415  (imported by now: see _open)
+
+        with self.translated(f"the dataset {name} cannot be read"):
+            h5py.h5d.open(self._h5.id, name.encode()).read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+
+    def require_unchanged(self) -> None:
+        """Require that the file is as it was when it was opened.
+
+        Raises:
+            CorruptFileError: It was written to in the meantime.
+        """
+        now = os.fstat(self.fileno())
+        if (now.st_size, now.st_mtime_ns) != (self._stat.st_size, self._stat.st_mtime_ns):
+            raise self.corrupt("the weight file changed while it was being read", ["load again when it is complete"])
+
+    def corrupt(self, message: str, hints: list[str], **facts: Any) -> CorruptFileError:  # noqa: ANN401  (the error's own)
+        """Return the error for damage in this file."""
+        return CorruptFileError(message, resolved=self.path, given=self.given, label="weights", hints=hints, **facts)
+
+    @contextmanager
+    def translated(self, what: str) -> Iterator[None]:
+        """Turn what h5py raises for a damaged file into a CorruptFileError."""
+        try:
+            yield
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as exc:
+            if isinstance(exc, (CorruptFileError, UnsafeFileError)):
+                raise
+            reason = " ".join(str(exc).split())[:200]
+            message = f"the weight file is damaged: {what}"
+            raise self.corrupt(message, ["copy or download the file again"], context=[("hdf5", reason)]) from exc
+
+    def _require_superblock(self) -> None:
+        """Tell truncation from the file's own first bytes, before h5py opens it."""
+        start = next((at for at in _FIRST_SIGNATURES if at < self.n_bytes and self._is_signature(at)), None)
+        if start is None:
+            head = os.pread(self.fileno(), _files.N_HEAD_BYTES, 0)
+            kind = _files.kind_of(head) or _files.FileKind(name="a file of no kind that safeload knows")
+            raise _files.wrong_kind(self.path, kind, role="weights", wanted="an HDF5 file", given=self.given)
+        end, is_open = _read_superblock(os.pread(self.fileno(), _N_SUPERBLOCK_BYTES, start))
+        if end is None or end > self.n_bytes:
+            there = f"{self.n_bytes:,} of {end:,} bytes are there" if end else f"it ends after {self.n_bytes:,} bytes"
+            message = f"the weight file is truncated: {there}"
+            raise self.corrupt(
+                message, ["copy or download the file again; the disk may have been full"], offset=self.n_bytes
+            )
+        if is_open:
+            message = "the weight file was not closed: a program is writing it, or ended while it did"
+            raise self.corrupt(message, ["wait for the program that writes it, or save the weights again"])
+
+    def _is_signature(self, at: int) -> bool:
+        return os.pread(self.fileno(), 8, at) == _files.HDF5_SIGNATURE
+
+    def _open(self) -> None:
+        import h5py  # noqa: PLC0415  (slow to import: not for `import safeload`)
+
+        self._h5 = h5py.File(self._file, "r")
+        self._list(self._h5.id, "", 0)
+
+    def _list(self, group: Any, path: str, depth: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
+        import h5py  # noqa: PLC0415  (imported by now)
+
+        for raw in sorted(group):
+            name = path + raw.decode("utf-8", "backslashreplace")
+            if group.links.get_info(raw).type != h5py.h5l.TYPE_HARD:
+                self._refuse(name, "a link to another place, which may be another file")
+            opened = h5py.h5o.open(group, raw)
+            if len(self.groups) + len(self.datasets) >= MAX_OBJECTS or depth > MAX_DEPTH:
+                self._refuse(name, f"more than {MAX_OBJECTS:,} objects, or groups nested deeper than {MAX_DEPTH}")
+            if isinstance(opened, h5py.h5g.GroupID):
+                self.groups.append(name)
+                self._list(opened, name + "/", depth + 1)
+            elif isinstance(opened, h5py.h5d.DatasetID):
+                self.datasets[name] = self._describe(opened, name)
+            else:
+                self._refuse(name, "neither a group nor a dataset")
+
+    def _describe(self, dataset: Any, name: str) -> Dataset:  # noqa: ANN401  (h5py's low-level ids)
+        import h5py  # noqa: PLC0415  (imported by now)
+
+        plan = dataset.get_create_plist()
+        layout = plan.get_layout()
+        if layout == h5py.h5d.VIRTUAL:
+            self._refuse(name, "a virtual dataset, whose values lie in other files")
+        if plan.get_external_count():
+            self._refuse(name, "external storage: its values lie in another file")
+        for number in range(plan.get_nfilters()):
+            code, _, _, label = plan.get_filter(number)
+            if code not in KNOWN_FILTERS:
+                shown = label.decode("ascii", "replace") or "unnamed"
+                self._refuse(name, f"the filter {code} ({shown}), which would run code of a plugin")
+        shape = dataset.shape
+        spec = TensorSpec(
+            name=name, shape=shape or (), dtype=_dtype_name(dataset.get_type(), has_values=shape is not None)
+        )
+        n_declared = math.prod(spec.shape) * dataset.get_type().get_size()
+        if layout == h5py.h5d.CHUNKED:
+            if n_declared > MAX_EXPANSION * self.n_bytes:
+                self._refuse(name, f"{n_declared:,} declared bytes in a file of {self.n_bytes:,}")
+            return Dataset(spec=spec, lacks=_lacking_chunks(dataset, plan))
+        if layout != h5py.h5d.CONTIGUOUS:
+            return Dataset(spec=spec)
+        offset = dataset.get_offset()
+        if offset is None and n_declared:
+            return Dataset(spec=spec, lacks="created but never written: it would read as zeros")
+        if offset is not None and offset + n_declared > self.n_bytes:
+            message = f"the weight file is damaged: the dataset {name} would end at byte {offset + n_declared:,} of {self.n_bytes:,}"
+            raise self.corrupt(message, ["copy or download the file again"], variables=[name], offset=offset)
+        return Dataset(spec=spec, offset=offset)
+
+    def _refuse(self, name: str, what: str) -> NoReturn:
+        message = "the weight file holds what no weight file needs, and was not read further"
+        row = two_lines("REFUSED", name, what)
+        hints = ["get the file from where the model was published, or copy its datasets into a new file with h5py"]
+        raise UnsafeFileError(
+            message,
+            resolved=self.path,
+            given=self.given,
+            label="weights",
+            details=first_few([row], "error.details"),
+            hints=hints,
+        )
+
+
+def _read_superblock(block: bytes) -> tuple[int | None, bool]:
+    """Return where the file must end, and whether a writer has it open; (None, False) for a block that is cut."""
+    version = block[8] if len(block) > 8 else 255  # noqa: PLR2004  (the signature's length)
+    if version in (0, 1):
+        width, at = block[13:14], 24 + 4 * version
+        is_open = False
+    elif version in (2, 3):
+        width, at = block[9:10], 12
+        is_open = version == 3 and bool(block[11:12] and block[11] & _OPEN_FOR_WRITING)  # noqa: PLR2004  (the version with flags)
+    else:
+        return (None, False) if len(block) < _N_SUPERBLOCK_BYTES else (0, False)
+    size = width[0] if width else 0
+    address = block[at + 2 * size : at + 3 * size]
+    if len(address) < size or not size:
+        return None, False
+    return int.from_bytes(address, "little"), is_open
+
+
+def _dtype_name(kind: Any, *, has_values: bool) -> str:  # noqa: ANN401  (h5py's TypeID)
+    import h5py  # noqa: PLC0415  (imported by now)
+
+    if not has_values:
+        return "nothing (a null dataspace)"
+    if kind.equal(h5py.h5t.IEEE_F32LE):
+        return "float32"
+    word = {h5py.h5t.FLOAT: "float", h5py.h5t.INTEGER: "integer", h5py.h5t.STRING: "string"}.get(kind.get_class())
+    if word is None:
+        return "a compound or other type"
+    if word == "string":
+        return word
+    try:
+        dtype = kind.dtype
+    except (TypeError, ValueError):
+        return f"{word} of {kind.get_size()} bytes"
+    return f"{'big-endian ' if dtype.byteorder == '>' else ''}{dtype.name}"
+
+
+def _lacking_chunks(dataset: Any, plan: Any) -> str:  # noqa: ANN401  (h5py's low-level ids)
+    n_chunks = math.prod(-(-size // step) for size, step in zip(dataset.shape, plan.get_chunk(), strict=True))
+    n_written = dataset.get_num_chunks()
+    if n_written >= n_chunks:
+        return ""
+    if not n_written:
+        return "created but never written: it would read as zeros"
+    return f"{n_written:,} of {n_chunks:,} chunks were written: the others would read as zeros"

@@ -1,0 +1,166 @@
+"""ELMo through AllenNLP, or through safeload's own biLM: the five steps in order, nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from safeload import report as _report
+from safeload.elmo._arguments import elmo_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from safeload._paths import StrPath
+    from safeload.report import LoadReport
+
+__all__ = ["character_ids", "check_elmo", "load_elmo"]
+
+
+def load_elmo(
+    options_file: StrPath,
+    weight_file: StrPath | None = None,
+    num_output_representations: int = 1,
+    *,
+    requires_grad: bool = False,
+    do_layer_norm: bool = False,
+    dropout: float = 0.5,
+    vocab_to_cache: Iterable[str] | None = None,
+    keep_sentence_boundaries: bool = False,
+    scalar_mix_parameters: Sequence[float] | None = None,
+    backend: str = "auto",
+    base_dir: StrPath | None = None,
+    ignore_unused: Collection[str] = (),
+) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's)
+    """Load a verified ELMo, as `allennlp.modules.elmo.Elmo(...)` would return it.
+
+    The module's `forward(inputs, word_inputs=None)` takes character ids `(batch, tokens, 50)`, as `character_ids` makes
+    them, and returns a dict: `elmo_representations`, a list of `num_output_representations` tensors
+    `(batch, tokens, 2 * lstm.projection_dim)`, each a learned weighted sum of the same `lstm.n_layers + 1` layers, and
+    `mask`, `(batch, tokens)` bool. As upstream's, it is in training mode, with dropout, until `eval()` is called, and it
+    carries the state of its LSTMs from one call to the next: the same sentence gives other vectors the second time.
+
+    Args:
+        options_file: `options.json`, or the folder that holds it and the weights; an address where cached-path is
+            installed.
+        weight_file: `weights.hdf5`, or its folder; by default the one HDF5 file in the options' folder.
+        num_output_representations: How many weighted sums of the layers to return; not a number of layers.
+        requires_grad: Whether the biLM itself is trained; the weighted sums are in any case.
+        do_layer_norm: Whether each layer is normalised before it is summed.
+        dropout: Rate of the dropout on each returned tensor.
+        vocab_to_cache: Words whose vectors before the LSTMs are computed now, to be looked up by word id
+            `(batch, tokens)` in `word_inputs`. Id 0 is padding, so the first word must stand for that.
+        keep_sentence_boundaries: Whether the vectors of the marks around each sentence are returned too.
+        scalar_mix_parameters: Fixed weights of the layers, before the softmax, in place of learned ones;
+            `lstm.n_layers + 1` numbers.
+        backend: "allennlp" builds `allennlp.modules.elmo.Elmo`; "torch" builds safeload's own biLM, with the same
+            parameters, `state_dict` keys, forward and outputs; "auto" takes AllenNLP where it imports, else torch.
+        base_dir: Where relative paths start; by default the working directory.
+        ignore_unused: Shell-style patterns of unexpected datasets that are meant to be left, such as `["extra/*"]`.
+
+    Returns:
+        The torch module, on the CPU. `safeload.report_of(module)` says what was read and which backend was taken.
+
+    Raises:
+        InvalidPathError: A path argument is no path, or an address and cached-path is not installed.
+        MissingFileError: A file is not there, or could not be downloaded.
+        AmbiguousCheckpointError: The folder has several HDF5 files.
+        UnreadableFileError: No permission.
+        WrongFileKindError: A file is of another kind, or the weights of another model; the two are exchanged.
+        CorruptFileError: Truncated, never written, NaN or infinite values, changed while it was read.
+        UnsafeFileError: A file holds links, external storage, virtual datasets, unknown filters, sizes out of proportion.
+        ConfigError: The options have bad keys, or are of another model.
+        VariableMismatchError: Datasets are missing, unexpected, or of another shape or dtype.
+        ArgumentError: Another argument is bad.
+        MissingDependencyError: torch or AllenNLP is missing or cannot work.
+        BackendError: AllenNLP failed although every check passed.
+
+    Source:
+        allennlp/modules/elmo.py, Elmo, AllenNLP 2.10.1.
+    """
+    from safeload.elmo._check import check  # noqa: PLC0415  (`import safeload` stays light)
+
+    arguments = elmo_arguments(
+        num_output_representations=num_output_representations,
+        requires_grad=requires_grad,
+        do_layer_norm=do_layer_norm,
+        dropout=dropout,
+        vocab_to_cache=vocab_to_cache,
+        keep_sentence_boundaries=keep_sentence_boundaries,
+        scalar_mix_parameters=scalar_mix_parameters,
+        backend=backend,
+    )
+    checked = check(options_file, weight_file, arguments=arguments, base_dir=base_dir, ignore_unused=ignore_unused)
+    from safeload.elmo import _backend  # noqa: PLC0415  (for step 5 alone)
+
+    with checked.clock.step("import"):
+        chosen = _backend.choose_backend(backend, checked.options)
+        if chosen == "allennlp":
+            from safeload.elmo._allennlp import build  # noqa: PLC0415
+        else:
+            from safeload.elmo._torch import build  # noqa: PLC0415
+    with checked.clock.step("build"):
+        module = build(checked.options, arguments, checked.values)
+    report = dataclasses.replace(
+        checked.report,
+        backend=chosen,
+        seconds=checked.clock.seconds,
+        versions={**checked.report.versions, **_backend.versions_of(chosen)},
+    )
+    _report.remember(module, report)
+    return module
+
+
+def check_elmo(
+    options_file: StrPath,
+    weight_file: StrPath | None = None,
+    *,
+    base_dir: StrPath | None = None,
+    ignore_unused: Collection[str] = (),
+) -> LoadReport:
+    """Check everything that `load_elmo` checks before it builds, without torch or AllenNLP.
+
+    Every dataset that a load would read is compared by name, shape and dtype, and its values are read and tested for
+    NaN and infinity. HDF5 keeps no checksum of them: other damage inside a value cannot be told.
+
+    Args:
+        options_file: As in `load_elmo`.
+        weight_file: As in `load_elmo`.
+        base_dir: As in `load_elmo`.
+        ignore_unused: As in `load_elmo`.
+
+    Returns:
+        What was read and found.
+
+    Raises:
+        SafeLoadError: As `load_elmo`, without MissingDependencyError and BackendError.
+
+    Source:
+        allennlp/modules/elmo.py and elmo_lstm.py, AllenNLP 2.10.1.
+    """
+    from safeload.elmo._check import check  # noqa: PLC0415  (`import safeload` stays light)
+
+    checked = check(options_file, weight_file, arguments=None, base_dir=base_dir, ignore_unused=ignore_unused)
+    return dataclasses.replace(checked.report, seconds=checked.clock.seconds)
+
+
+def character_ids(sentences: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401  (a torch tensor)
+    """Return the character ids of sentences, as `allennlp.modules.elmo.batch_to_ids` does, without AllenNLP.
+
+    Args:
+        sentences: One list of words for each sentence.
+
+    Returns:
+        A torch tensor `(sentences, words of the longest, 50)`, int64; 0 where a sentence has no such word.
+
+    Raises:
+        ArgumentError: A bare string or a flat list of words, whose letters would become words; or no words at all.
+        MissingDependencyError: torch is missing.
+
+    Source:
+        allennlp/modules/elmo.py, batch_to_ids, AllenNLP 2.10.1.
+    """
+    from safeload.elmo import _backend, _characters  # noqa: PLC0415  (`import safeload` stays light)
+
+    ids = _characters.ids_of(sentences)
+    return _backend.require_torch().from_numpy(ids)

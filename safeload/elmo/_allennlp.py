@@ -1,0 +1,126 @@
+"""Step 5 for ELMo through AllenNLP: its own Elmo, built from verified values, without initialisation that is thrown away."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import threading
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from safeload.elmo import _fill
+from safeload.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from safeload.elmo._arguments import ElmoArguments
+    from safeload.elmo._options import ElmoOptions
+
+_ONE_AT_A_TIME = threading.RLock()
+
+
+def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, NDArray[Any]]) -> Any:  # noqa: ANN401  (a torch module)
+    """Let AllenNLP build its Elmo, and prove that every parameter holds the file's values.
+
+    AllenNLP's constructor runs as it is. For its duration, and for the calling thread alone, what it reads from the two
+    files are the options and values that were checked, and random initialisation does nothing.
+
+    Raises:
+        BackendError: AllenNLP failed, or a parameter does not hold the file's values.
+
+    Source:
+        allennlp/modules/elmo.py, Elmo, AllenNLP 2.10.1.
+    """
+    elmo = importlib.import_module("allennlp.modules.elmo")
+    words = arguments.vocab_to_cache
+    mixed = arguments.scalar_mix_parameters
+    try:
+        with _verified(options, values):
+            module = elmo.Elmo(
+                options.path,
+                "the weights that safeload verified",
+                arguments.num_output_representations,
+                requires_grad=arguments.requires_grad,
+                do_layer_norm=arguments.do_layer_norm,
+                dropout=arguments.dropout,
+                vocab_to_cache=None if words is None else list(words),
+                keep_sentence_boundaries=arguments.keep_sentence_boundaries,
+                scalar_mix_parameters=None if mixed is None else list(mixed),
+            )
+    except Exception as exc:
+        reason = " ".join(str(exc).split())[:200]
+        message = f"AllenNLP could not build the module: {type(exc).__name__}: {reason}"
+        hints = ["the error above this one is the cause"]
+        raise BackendError(message, resolved=options.path, label="options", hints=hints) from exc
+    _fill.fill(module._elmo_lstm, values, options, start=_fill.LSTMS)  # noqa: SLF001  (the attribute that holds the biLM)
+    _fill.prove(module._elmo_lstm, values, options)  # noqa: SLF001
+    return module
+
+
+@contextmanager
+def _verified(options: ElmoOptions, values: Mapping[str, NDArray[Any]]) -> Iterator[None]:
+    """Replace, for the calling thread, initialisers that do nothing useful and the reading of both files."""
+    torch = importlib.import_module("torch")
+    elmo = importlib.import_module("allennlp.modules.elmo")
+    cell = importlib.import_module("allennlp.modules.lstm_cell_with_projection").LstmCellWithProjection
+    lstm = importlib.import_module("allennlp.modules.elmo_lstm").ElmoLstm
+
+    def require_grad_as_asked(self: Any, weight_file: str) -> None:  # noqa: ANN401, ARG001  (AllenNLP's signature)
+        self.requires_grad_(self.requires_grad)
+
+    def nothing(self: Any) -> None:  # noqa: ANN401
+        """Leave the memory as it is: every value is filled afterwards, and proven."""
+
+    def unchanged(path: str) -> str:
+        return path
+
+    replaced: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+        (torch.nn.Linear, "reset_parameters", nothing),
+        (torch.nn.modules.conv._ConvNd, "reset_parameters", nothing),  # noqa: SLF001  (the base of Conv1d)
+        (cell, "reset_parameters", nothing),
+        (lstm, "load_weights", require_grad_as_asked),
+        (elmo, "cached_path", unchanged),
+    )
+    with _ONE_AT_A_TIME:
+        owner = threading.get_ident()
+        h5py = SimpleNamespace(File=_for_thread(owner, lambda path, mode: _Verified(values), elmo.h5py.File))  # noqa: ARG005
+        json = SimpleNamespace(load=_for_thread(owner, lambda file: copy.deepcopy(options.raw), elmo.json.load))  # noqa: ARG005
+        stand_ins: list[tuple[Any, str, Any]] = [(elmo, "h5py", h5py), (elmo, "json", json)]
+        stand_ins += [(place, name, _for_thread(owner, call, getattr(place, name))) for place, name, call in replaced]
+        originals = [(place, name, getattr(place, name)) for place, name, _ in stand_ins]
+        try:
+            for place, name, stand_in in stand_ins:
+                setattr(place, name, stand_in)
+            yield
+        finally:
+            for place, name, original in originals:
+                setattr(place, name, original)
+
+
+def _for_thread(owner: int, call: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    def either(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        return (call if threading.get_ident() == owner else original)(*args, **kwargs)
+
+    return either
+
+
+class _Verified:
+    """The verified values in the form in which AllenNLP reads them: an open file, its groups, its datasets."""
+
+    def __init__(self, values: Mapping[str, NDArray[Any]], group: str = "") -> None:
+        self._values = values
+        self._group = group
+
+    def __enter__(self) -> _Verified:  # noqa: PYI034  (Self is newer than Python 3.10)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401  (a NumPy array, or a group of them)
+        path = self._group + name
+        return self._values[path] if path in self._values else _Verified(self._values, path + "/")

@@ -1,0 +1,136 @@
+"""The arguments of `load_elmo` that are not paths, checked before any file is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from safeload._arguments import bad_argument, is_int, is_number
+
+if TYPE_CHECKING:
+    from safeload.elmo._options import ElmoOptions
+
+BACKENDS = ("auto", "allennlp", "torch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElmoArguments:
+    """How the module shall be built; the meaning of each is `load_elmo`'s."""
+
+    num_output_representations: int
+    requires_grad: bool
+    do_layer_norm: bool
+    dropout: float
+    vocab_to_cache: tuple[str, ...] | None
+    keep_sentence_boundaries: bool
+    scalar_mix_parameters: tuple[float, ...] | None
+    backend: str
+
+
+def elmo_arguments(
+    *,
+    num_output_representations: object,
+    requires_grad: object,
+    do_layer_norm: object,
+    dropout: object,
+    vocab_to_cache: object,
+    keep_sentence_boundaries: object,
+    scalar_mix_parameters: object,
+    backend: object,
+) -> ElmoArguments:
+    """Validate what can be validated without the options.
+
+    Raises:
+        ArgumentError: A wrong type or value.
+    """
+    if not is_int(num_output_representations) or num_output_representations < 1:
+        hints = [
+            "it counts the weighted sums of the layers, of which most models need 1; the layers themselves are in each"
+        ]
+        raise bad_argument("num_output_representations", num_output_representations, "a positive int", hints)
+    if not is_number(dropout) or not 0 <= dropout <= 1:
+        raise bad_argument("dropout", dropout, "a number from 0 to 1", ["AllenNLP's default is 0.5"])
+    if backend not in BACKENDS:
+        raise bad_argument("backend", backend, f"one of {', '.join(BACKENDS)}", ["leave it out for 'auto'"])
+    return ElmoArguments(
+        num_output_representations=num_output_representations,
+        requires_grad=_flag("requires_grad", requires_grad),
+        do_layer_norm=_flag("do_layer_norm", do_layer_norm),
+        dropout=dropout,
+        vocab_to_cache=_vocabulary(vocab_to_cache),
+        keep_sentence_boundaries=_flag("keep_sentence_boundaries", keep_sentence_boundaries),
+        scalar_mix_parameters=_scalars(scalar_mix_parameters),
+        backend=str(backend),
+    )
+
+
+def require_options_allow(arguments: ElmoArguments, options: ElmoOptions) -> None:
+    """Compare the arguments with the options.
+
+    Raises:
+        ArgumentError: The number of scalar mix parameters, or a backend that cannot build such a biLM.
+    """
+    mixed, n_layers = arguments.scalar_mix_parameters, options.n_layers + 1
+    contradicted = {"label": "options", "resolved": options.path}
+    if mixed is not None and len(mixed) != n_layers:
+        wanted = f"{n_layers} numbers, one for the characters and one for each of n_layers={options.n_layers}"
+        hints = [f"pass {n_layers} numbers, or leave it out to learn them"]
+        raise bad_argument("scalar_mix_parameters", list(mixed), wanted, hints, **contradicted)
+    if arguments.backend == "allennlp" and not options.use_skip_connections:
+        hints = ["pass backend='torch': safeload's own biLM has both kinds"]
+        wanted = "'torch' or 'auto' for a biLM without skip connections, which AllenNLP cannot build"
+        raise bad_argument("backend", arguments.backend, wanted, hints, **contradicted)
+
+
+def vocabulary_notes(arguments: ElmoArguments) -> list[str]:
+    """Return what is odd, and not wrong by itself, in the words to cache."""
+    words, notes = arguments.vocab_to_cache, []
+    if words is None:
+        return []
+    if not words[0].startswith(("@@", "[", "<")):
+        notes.append(
+            f"vocab_to_cache starts with {words[0]!r}, but word id 0 is padding: that word cannot be looked up"
+        )
+    if len(set(words)) < len(words):
+        notes.append(f"vocab_to_cache repeats {len(words) - len(set(words))} of its {len(words)} words")
+    if arguments.requires_grad:
+        notes.append(
+            "requires_grad with vocab_to_cache: cached words are trained as vectors, other words by their characters"
+        )
+    return notes
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise bad_argument(name, value, "a bool", ["pass True or False"])
+    return value
+
+
+def _vocabulary(words: object) -> tuple[str, ...] | None:
+    if words is None:
+        return None
+    hints = ["pass a list of str whose first entry is for padding, such as ['@@PADDING@@', 'the', ...]"]
+    if isinstance(words, (str, bytes)) or not isinstance(words, Iterable):
+        raise bad_argument("vocab_to_cache", words, "a list of words", hints)
+    listed = tuple(words)
+    if not listed:
+        raise bad_argument(
+            "vocab_to_cache", list(listed), "a list of words that is not empty", ["leave it out, or pass words"]
+        )
+    for word in listed:
+        if not isinstance(word, str):
+            raise bad_argument("vocab_to_cache", word, "a list of words", hints)
+    return listed
+
+
+def _scalars(numbers: object) -> tuple[float, ...] | None:
+    if numbers is None:
+        return None
+    hints = ["pass one number for each layer, before the softmax, such as [0, 0, 1]"]
+    if isinstance(numbers, (str, bytes)) or not isinstance(numbers, Iterable):
+        raise bad_argument("scalar_mix_parameters", numbers, "a list of numbers", hints)
+    listed = tuple(numbers)
+    if not all(map(is_number, listed)):
+        raise bad_argument("scalar_mix_parameters", list(listed), "a list of finite numbers", hints)
+    return listed

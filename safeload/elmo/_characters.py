@@ -1,0 +1,92 @@
+"""Words as character ids: the UTF-8 bytes of each word between two marks, padded to 50."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from safeload.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+N_CHARACTERS = 262
+"""Ids of characters: 256 bytes, five marks, and 0 for tokens that are not there."""
+
+MAX_CHARACTERS_PER_TOKEN = 50
+BEGIN_OF_SENTENCE, END_OF_SENTENCE, BEGIN_OF_WORD, END_OF_WORD, PADDING = range(257, 262)
+_SENTENCE_MARKS = {"<S>": BEGIN_OF_SENTENCE, "</S>": END_OF_SENTENCE}
+
+
+def word_ids(word: str) -> list[int]:
+    """Return the 50 character ids of a word; its bytes after the 48th are left out.
+
+    Source:
+        allennlp/data/token_indexers/elmo_indexer.py, ELMoCharacterMapper.convert_word_to_char_ids, AllenNLP 2.10.1.
+    """
+    mark = _SENTENCE_MARKS.get(word)
+    inner = [mark] if mark else [byte + 1 for byte in word.encode("utf-8", "ignore")[: MAX_CHARACTERS_PER_TOKEN - 2]]
+    ids = [BEGIN_OF_WORD, *inner, END_OF_WORD]
+    return ids + [PADDING] * (MAX_CHARACTERS_PER_TOKEN - len(ids))
+
+
+def ids_of(sentences: Sequence[Sequence[str]]) -> NDArray[Any]:
+    """Return `(sentences, tokens of the longest, 50)` int64; 0 where a sentence has no such token.
+
+    Raises:
+        ArgumentError: `sentences` is no list of lists of words.
+    """
+    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+    rows = require_sentences(sentences)
+    ids = np.zeros((len(rows), max(map(len, rows)), MAX_CHARACTERS_PER_TOKEN), np.int64)
+    for number, row in enumerate(rows):
+        for position, word in enumerate(row):
+            ids[number, position] = word_ids(word)
+    return ids
+
+
+def require_sentences(sentences: object) -> list[list[str]]:
+    """Return `sentences` as lists of words; a bare string or a flat list would silently become other tokens.
+
+    Raises:
+        ArgumentError: Anything else than one list for each sentence, with one str for each word.
+    """
+    if isinstance(sentences, (str, bytes)):
+        hints = ["split it into words first: [sentence.split()] for a single sentence"]
+        raise _bad(
+            f"sentences is a single {type(sentences).__name__}, of which every character would be a sentence", hints
+        )
+    try:
+        rows = list(sentences)  # type: ignore[call-overload]
+    except TypeError as exc:
+        raise _bad(f"sentences is of type {type(sentences).__name__}, not a list of lists of words", []) from exc
+    if not rows:
+        raise _bad("sentences is empty", ["pass at least one sentence"])
+    for number, row in enumerate(rows):
+        if isinstance(row, (str, bytes)):
+            hints = ["for one sentence write [words], a list that holds the list of its words"]
+            raise _bad(f"sentences[{number}] is the {type(row).__name__} {row!r}, not a list of words", hints)
+    words = [_words(number, row) for number, row in enumerate(rows)]
+    if not any(words):
+        raise _bad("no sentence has a word", ["leave out empty sentences"])
+    return words
+
+
+def _words(number: int, row: object) -> list[str]:
+    try:
+        words: list[Any] = list(row)  # type: ignore[call-overload]
+    except TypeError as exc:
+        raise _bad(f"sentences[{number}] is of type {type(row).__name__}, not a list of words", []) from exc
+    for position, word in enumerate(words):
+        if not isinstance(word, str):
+            hints = ["decode bytes, and pass the text of tokens, not token objects or ids"]
+            raise _bad(f"sentences[{number}][{position}] is of type {type(word).__name__}, not str", hints)
+    return words
+
+
+def _bad(message: str, hints: list[str]) -> ArgumentError:
+    return ArgumentError(
+        message, argument="sentences", hints=[*hints, "the form is [['First', 'sentence', '.'], ['Second', '.']]"]
+    )

@@ -1,0 +1,98 @@
+"""Steps 1 to 4 of an ELMo load, with neither torch nor AllenNLP: resolve, read, list, compare."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import safeload
+from safeload import _files
+from safeload._arguments import require_patterns
+from safeload.elmo._arguments import ElmoArguments, require_options_allow, vocabulary_notes
+from safeload.elmo._compare_weights import compare_weights
+from safeload.elmo._datasets import list_datasets
+from safeload.elmo._options import ElmoOptions, read_options
+from safeload.elmo._places import find_elmo
+from safeload.report import Clock, LoadReport, TensorSpec, with_article
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Checked:
+    """What steps 1 to 4 prove: these values fit these options.
+
+    Attributes:
+        options: The validated options.
+        datasets: What the biLM reads, by name.
+        values: Their values, where a load asked for them: what it fills is what was checked.
+        clock: The time so far.
+        report: The facts so far.
+    """
+
+    options: ElmoOptions
+    datasets: dict[str, TensorSpec]
+    values: dict[str, NDArray[Any]]
+    clock: Clock
+    report: LoadReport
+
+
+def check(
+    options_file: object,
+    weight_file: object,
+    *,
+    arguments: ElmoArguments | None,
+    base_dir: object,
+    ignore_unused: object,
+) -> Checked:
+    """Run steps 1 to 4; with `arguments`, for a load, keep the values."""
+    clock = Clock()
+    patterns = require_patterns(ignore_unused, example="RNN_*")
+    with clock.step("resolve"):
+        places = find_elmo(options_file, weight_file, base_dir)
+    with clock.step("read"):
+        options = read_options(places.options, given=options_file)
+        if arguments is not None:
+            require_options_allow(arguments, options)
+    with clock.step("list"):
+        datasets = list_datasets(options)
+    given = weight_file if weight_file is not None else options_file
+    with clock.step("compare"):
+        from safeload._formats.hdf5 import Hdf5File  # noqa: PLC0415  (with h5py and numpy: not for `import safeload`)
+
+        with Hdf5File(places.weights, given=given) as file:
+            from safeload._formats import hdf5_values  # noqa: PLC0415
+
+            found = compare_weights(datasets, file, options, ignore_unused=patterns)
+            if arguments is None:
+                hdf5_values.check_values(file, datasets)
+            values = {} if arguments is None else hdf5_values.read_values(file, datasets)
+            file.require_unchanged()
+    logger.info("checked %s, %s", places.weights, with_article(places.form))
+    report = LoadReport(
+        model="ELMo",
+        noun="datasets",
+        files=(_files.file_read("options", places.options), _files.file_read("weights", places.weights)),
+        given=str(given),
+        form=places.form,
+        read=tuple(datasets.values()),
+        unused=found.unused,
+        ignored=found.ignored,
+        taken_from_config=options.believed,
+        notes=tuple(vocabulary_notes(arguments)) if arguments else (),
+        versions=_versions(),
+    )
+    return Checked(options=options, datasets=datasets, values=values, clock=clock, report=report)
+
+
+def _versions() -> dict[str, str]:
+    import h5py  # noqa: PLC0415  (imported by now: see check)
+    import numpy as np  # noqa: PLC0415
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"python": python, "safeload": safeload.__version__, "numpy": np.__version__, "h5py": h5py.__version__}

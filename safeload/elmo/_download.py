@@ -1,0 +1,36 @@
+"""Addresses in place of paths: what AllenNLP downloads is taken from, or put into, the same cache."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import Any
+
+from safeload.errors import InvalidPathError, MissingFileError
+
+_DOWNLOAD = "download the options and the weights, and pass the folder that holds both"
+
+
+def download(url: str, argument: str) -> str:
+    """Return the local path of what the address names, through AllenNLP's cache.
+
+    Raises:
+        InvalidPathError: cached_path is not installed, so addresses cannot be read.
+        MissingFileError: It could not be downloaded, and no earlier copy is in the cache.
+
+    Source:
+        allennlp/common/file_utils.py, cached_path, AllenNLP 2.10.1.
+    """
+    if importlib.util.find_spec("cached_path") is None:
+        message = f"{argument} is an address, and the package that downloads, cached-path, is not installed"
+        raise InvalidPathError(message, given=url, hints=[_DOWNLOAD, "or: pip install cached-path"])
+    cache = os.path.join(os.environ.get("ALLENNLP_CACHE_ROOT") or os.path.expanduser("~/.allennlp"), "cache")
+    try:
+        cached_path: Any = importlib.import_module("cached_path")
+        return str(cached_path.cached_path(url, cache_dir=cache))
+    except Exception as exc:  # cached_path and the clients that it calls raise what they like
+        reason = f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
+        message = f"{argument} could not be downloaded, and the cache has no copy"
+        raise MissingFileError(
+            message, given=url, looked_for=(url,), context=[("cache", cache), ("reason", reason)], hints=[_DOWNLOAD]
+        ) from exc

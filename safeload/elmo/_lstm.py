@@ -1,0 +1,230 @@
+"""The LSTMs of a biLM in torch: projected, clipped, stacked in both directions, and stateful.
+
+Written after Peters et al., "Deep contextualized word representations" (2018), and the layout of bilm-tf's weight files;
+names and behaviour are those of AllenNLP's module, so that its `state_dict` fits.
+
+torch is imported here at the top, since classes of modules must be found by name to be copied and pickled; nothing
+imports this room but a function that builds a module.
+
+Source:
+    allennlp/modules/lstm_cell_with_projection.py, elmo_lstm.py, encoder_base.py, AllenNLP 2.10.1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from safeload.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+State = tuple[Tensor, Tensor]
+"""Outputs `(batch, projection_dim)` and memory cells `(batch, dim)`."""
+
+
+def empty_linear(n_inputs: int, n_outputs: int, *, bias: bool) -> torch.nn.Linear:
+    """Return a layer whose memory nobody has touched: it is filled from a file."""
+    return torch.nn.utils.skip_init(torch.nn.Linear, n_inputs, n_outputs, bias=bias)
+
+
+class LstmCellWithProjection(torch.nn.Module):
+    """An LSTM of one direction over packed sequences."""
+
+    def __init__(
+        self, *, n_inputs: int, dim: int, go_forward: bool, cell_clip: float | None, proj_clip: float | None
+    ) -> None:
+        super().__init__()
+        self.go_forward = go_forward
+        self.cell_clip = cell_clip
+        self.proj_clip = proj_clip
+        self.input_linearity = empty_linear(n_inputs, 4 * dim, bias=False)
+        self.state_linearity = empty_linear(n_inputs, 4 * dim, bias=True)
+        self.state_projection = empty_linear(dim, n_inputs, bias=False)
+
+    def forward(self, inputs: Tensor, batch_sizes: Sequence[int], initial: State) -> tuple[Tensor, State]:
+        """Run over all steps.
+
+        Args:
+            inputs: The packed vectors `(sum of lengths, projection_dim)`: step after step, longest sequence first.
+            batch_sizes: How many sequences reach each step.
+            initial: The state before the first step of each sequence, as it runs.
+
+        Returns:
+            The packed outputs, shaped as `inputs`, and the state after each sequence's last step.
+        """
+        steps = self.input_linearity(inputs).split(batch_sizes)
+        return self._run_forward(steps, initial) if self.go_forward else self._run_backward(steps, initial)
+
+    def _run_forward(self, steps: Sequence[Tensor], state: State) -> tuple[Tensor, State]:
+        outputs, ended = [], []
+        for step in steps:
+            n_rows = len(step)
+            if n_rows < len(state[0]):
+                ended.append((state[0][n_rows:], state[1][n_rows:]))
+                state = state[0][:n_rows], state[1][:n_rows]
+            state = self._step(step, state)
+            outputs.append(state[0])
+        ended.append(state)
+        hidden, memory = zip(*reversed(ended), strict=True)
+        return torch.cat(outputs), (torch.cat(hidden), torch.cat(memory))
+
+    def _run_backward(self, steps: Sequence[Tensor], initial: State) -> tuple[Tensor, State]:
+        outputs = []
+        state = initial[0][:0], initial[1][:0]
+        for step in reversed(steps):
+            n_rows, n_running = len(step), len(state[0])
+            if n_rows > n_running:
+                state = (
+                    torch.cat([state[0], initial[0][n_running:n_rows]]),
+                    torch.cat([state[1], initial[1][n_running:n_rows]]),
+                )
+            state = self._step(step, state)
+            outputs.append(state[0])
+        return torch.cat(outputs[::-1]), state
+
+    def _step(self, projected_input: Tensor, state: State) -> State:
+        hidden, memory = state
+        gates = projected_input + self.state_linearity(hidden)
+        into, forget, new, out = gates.chunk(4, dim=1)
+        memory = torch.sigmoid(into) * torch.tanh(new) + torch.sigmoid(forget) * memory
+        if self.cell_clip:
+            memory = memory.clamp(-self.cell_clip, self.cell_clip)
+        hidden = self.state_projection(torch.sigmoid(out) * torch.tanh(memory))
+        if self.proj_clip:
+            hidden = hidden.clamp(-self.proj_clip, self.proj_clip)
+        return hidden, memory
+
+
+class ElmoLstm(torch.nn.Module):
+    """Stacked LSTMs of both directions, which carry their state from one call to the next.
+
+    Attributes:
+        stateful: Set it to False to start every call from zeros.
+    """
+
+    def __init__(
+        self,
+        *,
+        projection_dim: int,
+        dim: int,
+        n_layers: int,
+        cell_clip: float | None,
+        proj_clip: float | None,
+        use_skip_connections: bool,
+    ) -> None:
+        super().__init__()
+        self.stateful = True
+        self.hidden_size = projection_dim
+        self.cell_size = dim
+        self.num_layers = n_layers
+        self.use_skip_connections = use_skip_connections
+        self._states: State | None = None
+        for layer in range(n_layers):
+            for word in ("forward", "backward"):
+                cell = LstmCellWithProjection(
+                    n_inputs=projection_dim,
+                    dim=dim,
+                    go_forward=word == "forward",
+                    cell_clip=cell_clip,
+                    proj_clip=proj_clip,
+                )
+                self.add_module(f"{word}_layer_{layer}", cell)
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """Return each layer's outputs, forward and backward side by side.
+
+        Args:
+            inputs: Token vectors `(batch, tokens, projection_dim)`.
+            mask: `(batch, tokens)` bool; each row's true tokens come first.
+
+        Returns:
+            `(n_layers, batch, tokens, 2 * projection_dim)`, zeros where the mask is false.
+        """
+        n_rows, n_tokens = mask.shape
+        lengths, order = mask.sum(dim=1).sort(descending=True)
+        order = order[: int((lengths > 0).sum())]  # a row without any token takes no part, and keeps its state
+        packed = pack_padded_sequence(inputs.index_select(0, order), lengths[: len(order)].cpu(), batch_first=True)
+        layers, states = self._run(packed, self._initial(inputs, n_rows, order))
+        self._keep(states, n_rows, order)
+        padded = [
+            pad_packed_sequence(PackedSequence(layer, packed.batch_sizes), batch_first=True, total_length=n_tokens)[0]
+            for layer in layers
+        ]
+        sorted_rows = torch.stack(padded)
+        if len(order) == n_rows:
+            return sorted_rows.index_select(1, order.argsort())
+        every_row = sorted_rows.new_zeros(self.num_layers, n_rows, n_tokens, 2 * self.hidden_size)
+        return every_row.index_copy(1, order, sorted_rows)
+
+    def reset_states(self, mask: Tensor | None = None) -> None:
+        """Forget the state, as before the first call.
+
+        Args:
+            mask: `(batch,)` bool, which rows to forget; by default all.
+
+        Raises:
+            ArgumentError: The mask has another number of rows than the state.
+        """
+        if mask is None or self._states is None:
+            self._states = None
+            return
+        n_rows = self._states[0].size(1)
+        if tuple(mask.shape) != (n_rows,):
+            message = f"mask must have the shape ({n_rows},) of the state's rows, not {tuple(mask.shape)}"
+            raise ArgumentError(message, argument="mask", hints=["leave it out to forget every row"])
+        kept = ~mask.view(1, n_rows, 1)
+        self._states = self._states[0] * kept, self._states[1] * kept
+
+    def _run(self, packed: PackedSequence, initial: State) -> tuple[list[Tensor], State]:
+        sizes = packed.batch_sizes.tolist()
+        forward = backward = packed.data
+        layers, hidden, memory = [], [], []
+        for layer in range(self.num_layers):
+            ends = []
+            outputs = []
+            for side, (word, inputs) in enumerate((("forward", forward), ("backward", backward))):
+                start = (
+                    initial[0][layer].chunk(2, dim=-1)[side],
+                    initial[1][layer].chunk(2, dim=-1)[side],
+                )
+                output, end = getattr(self, f"{word}_layer_{layer}")(inputs, sizes, start)
+                outputs.append(output + inputs if layer and self.use_skip_connections else output)
+                ends.append(end)
+            forward, backward = outputs
+            layers.append(torch.cat(outputs, dim=-1))
+            hidden.append(torch.cat([end[0] for end in ends], dim=-1))
+            memory.append(torch.cat([end[1] for end in ends], dim=-1))
+        return layers, (torch.stack(hidden), torch.stack(memory))
+
+    def _initial(self, like: Tensor, n_rows: int, order: Tensor) -> State:
+        if self.stateful and self._states is not None:
+            states = self._states[0].to(like), self._states[1].to(like)
+        else:
+            states = self._zeros(like, n_rows)
+        return self._grown(states, n_rows)[0].index_select(1, order), self._grown(states, n_rows)[1].index_select(
+            1, order
+        )
+
+    def _keep(self, new: State, n_rows: int, order: Tensor) -> None:
+        old = self._states if self._states is not None else self._zeros(new[0], n_rows)
+        grown = self._grown((old[0].to(new[0]), old[1].to(new[1])), n_rows)
+        self._states = grown[0].index_copy(1, order, new[0].detach()), grown[1].index_copy(1, order, new[1].detach())
+
+    def _zeros(self, like: Tensor, n_rows: int) -> State:
+        return (
+            like.new_zeros(self.num_layers, n_rows, 2 * self.hidden_size),
+            like.new_zeros(self.num_layers, n_rows, 2 * self.cell_size),
+        )
+
+    def _grown(self, states: State, n_rows: int) -> State:
+        """Return the states with zeros for rows that a larger batch brings."""
+        n_more = n_rows - states[0].size(1)
+        if n_more <= 0:
+            return states
+        more = self._zeros(states[0], n_more)
+        return torch.cat([states[0], more[0]], dim=1), torch.cat([states[1], more[1]], dim=1)
