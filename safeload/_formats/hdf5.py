@@ -166,7 +166,7 @@ class Hdf5File:
         return os.pread(self.fileno(), 8, at) == _files.HDF5_SIGNATURE
 
     def _open(self) -> None:
-        import h5py  # noqa: PLC0415  (slow to import: not for `import safeload`)
+        import h5py  # noqa: PLC0415  (imported by now)
 
         self._h5 = h5py.File(self._file, "r")
         self._list(self._h5.id, "", 0)

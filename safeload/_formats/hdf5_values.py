@@ -5,13 +5,12 @@ HDF5 keeps no checksum of its values, so nothing else can be told from the bytes
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from safeload._formats.floats import count_non_finite
+from safeload._formats.blocks import count_non_finite, read_exactly, shares
 from safeload.errors import CorruptFileError, counted, first_few
 from safeload.report import two_lines
 
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
 
     from safeload._formats.hdf5 import Dataset, Hdf5File
 
-N_BLOCK_VALUES = 1 << 18
+    Array = NDArray[np.float32]
+
+N_BLOCK_VALUES = 1 << 19
 N_THREADS = 2
 
 
@@ -36,45 +37,49 @@ def check_values(file: Hdf5File, names: Iterable[str]) -> None:
     Raises:
         CorruptFileError: A dataset was never written, holds NaN or infinity, or the file ends early.
     """
-    _for_each(file, names, lambda dataset: _check(file, dataset))
+
+    def check(share: list[Dataset]) -> dict[str, str]:
+        scratch = np.empty(N_BLOCK_VALUES, np.float32)
+        return _faults(share, lambda dataset: _check(file, dataset, scratch))
+
+    _for_each_share(file, names, check)
 
 
-def read_values(file: Hdf5File, names: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+def read_values(file: Hdf5File, names: Iterable[str]) -> dict[str, Array]:
     """Return name -> values of the datasets, checked in the memory in which they are returned.
 
     Raises:
         CorruptFileError: As `check_values`.
     """
-    values: dict[str, NDArray[np.float32]] = {}
+    values: dict[str, Array] = {}
 
     def keep(dataset: Dataset) -> None:
         values[dataset.spec.name] = _read(file, dataset)
 
-    _for_each(file, names, keep)
+    _for_each_share(file, names, lambda share: _faults(share, keep))
     return values
 
 
-def _for_each(file: Hdf5File, names: Iterable[str], use: Callable[[Dataset], object]) -> None:
+def _for_each_share(file: Hdf5File, names: Iterable[str], use: Callable[[list[Dataset]], dict[str, str]]) -> None:
     datasets = [file.datasets[name] for name in names]
-
-    def fault_of(dataset: Dataset) -> str:
-        if dataset.lacks:
-            return f"UNWRITTEN: {dataset.lacks}"
-        try:
-            with np.errstate(all="ignore"):
-                use(dataset)
-        except _Damaged as exc:
-            return str(exc)
-        return ""
-
+    split = shares(datasets, lambda dataset: dataset.n_bytes, N_THREADS)
     with ThreadPoolExecutor(N_THREADS) as pool:
-        largest_first = sorted(datasets, key=lambda dataset: -dataset.n_bytes)
-        texts = dict(
-            zip([dataset.spec.name for dataset in largest_first], pool.map(fault_of, largest_first), strict=True)
-        )
-    faults = [(dataset, texts[dataset.spec.name]) for dataset in datasets if texts[dataset.spec.name]]
+        found = {name: text for faults in pool.map(use, split) for name, text in faults.items()}
+    faults = [(dataset, found[dataset.spec.name]) for dataset in datasets if dataset.spec.name in found]
     if faults:
         raise _error(file, faults, len(datasets))
+
+
+def _faults(share: list[Dataset], use: Callable[[Dataset], object]) -> dict[str, str]:
+    faults = {dataset.spec.name: f"UNWRITTEN: {dataset.lacks}" for dataset in share if dataset.lacks}
+    with np.errstate(all="ignore"):
+        for dataset in share:
+            try:
+                if not dataset.lacks:
+                    use(dataset)
+            except _Damaged as exc:  # noqa: PERF203  (every dataset's fault is wanted)
+                faults[dataset.spec.name] = str(exc)
+    return faults
 
 
 def _error(file: Hdf5File, faults: list[tuple[Dataset, str]], n_checked: int) -> CorruptFileError:
@@ -89,9 +94,7 @@ def _error(file: Hdf5File, faults: list[tuple[Dataset, str]], n_checked: int) ->
     if any(dataset.lacks for dataset, _ in faults):
         hints.append("the program that wrote the file ended early; save the weights again")
     if any(text.startswith("NOT FINITE") for _, text in faults):
-        hints.append(
-            "the weights were saved after training diverged, or bytes were damaged; take another copy of the file"
-        )
+        hints.append("training diverged before the weights were saved, or bytes were damaged; take another copy")
     return file.corrupt(
         message,
         hints,
@@ -101,52 +104,41 @@ def _error(file: Hdf5File, faults: list[tuple[Dataset, str]], n_checked: int) ->
     )
 
 
-def _check(file: Hdf5File, dataset: Dataset) -> None:
-    n_values = dataset.n_bytes // 4
+def _check(file: Hdf5File, dataset: Dataset, scratch: Array) -> None:
     if dataset.offset is None:
-        _require_finite(count_non_finite(_gathered(file, dataset)), n_values)
+        _read(file, dataset)
         return
-    scratch = np.empty(min(N_BLOCK_VALUES, n_values), np.float32)
+    n_values = dataset.n_bytes // 4
     n_bad = 0
-    for start in range(0, n_values, N_BLOCK_VALUES):
+    for start in range(0, n_values, len(scratch)):
         n_bad += _fill(file, dataset.offset + 4 * start, scratch[: n_values - start])
     _require_finite(n_bad, n_values)
 
 
-def _read(file: Hdf5File, dataset: Dataset) -> NDArray[np.float32]:
-    n_values = dataset.n_bytes // 4
-    if dataset.offset is None:
-        values = _gathered(file, dataset)
-        _require_finite(count_non_finite(values), n_values)
-        return values
-    values = np.empty(n_values, np.float32)
-    n_bad = 0
-    for start in range(0, n_values, N_BLOCK_VALUES):
-        n_bad += _fill(file, dataset.offset + 4 * start, values[start : start + N_BLOCK_VALUES])
-    _require_finite(n_bad, n_values)
-    return values.reshape(dataset.spec.shape)
-
-
-def _gathered(file: Hdf5File, dataset: Dataset) -> NDArray[np.float32]:
+def _read(file: Hdf5File, dataset: Dataset) -> Array:
     values = np.empty(dataset.spec.shape, "<f4")
-    file.read_gathered(dataset.spec.name, values)
+    if dataset.offset is None:
+        file.read_gathered(dataset.spec.name, values)
+        n_bad = count_non_finite(values)
+    else:
+        flat = values.reshape(-1)
+        n_bad = 0
+        for start in range(0, flat.size, N_BLOCK_VALUES):
+            n_bad += _fill(file, dataset.offset + 4 * start, flat[start : start + N_BLOCK_VALUES])
+    _require_finite(n_bad, values.size)
     return values
 
 
-def _fill(file: Hdf5File, offset: int, block: NDArray[np.float32]) -> int:
+def _fill(file: Hdf5File, offset: int, block: Array) -> int:
     """Read into `block`, and count what is not finite while the processor's cache still holds it."""
-    view: Any = block.view(np.uint8).data
-    n_read = 0
-    while n_read < len(view):
-        try:
-            got = os.preadv(file.fileno(), [view[n_read:]], offset + n_read)
-        except OSError as exc:
-            message = f"UNREADABLE: the system reports: {exc.strerror}"
-            raise _Damaged(message) from exc
-        if not got:
-            message = f"TRUNCATED: the file ended at byte {offset + n_read} while it was being read"
-            raise _Damaged(message)
-        n_read += got
+    try:
+        n_read = read_exactly(file.fileno(), block, offset)
+    except OSError as exc:
+        message = f"UNREADABLE: the system reports: {exc.strerror}"
+        raise _Damaged(message) from exc
+    if n_read < block.nbytes:
+        message = f"TRUNCATED: the file ended at byte {offset + n_read} while it was being read"
+        raise _Damaged(message)
     return count_non_finite(block)
 
 

@@ -19,7 +19,7 @@ import crc32c
 import numpy as np
 
 from safeload._formats import sstable
-from safeload._formats.floats import count_non_finite
+from safeload._formats.blocks import count_non_finite, read_exactly, shares
 from safeload._formats.tensor_bundle import N_BYTES_OF, STRING, VARIANT, Entry, Extents, TensorBundle
 from safeload.errors import CorruptFileError, counted, first_few
 from safeload.report import two_lines
@@ -65,9 +65,10 @@ def check_values(bundle: TensorBundle, names: Iterable[str]) -> None:
         return _faults(share, lambda entry: _check(bundle, entry, scratch))
 
     entries = _entries(bundle, names)
-    shares = _shares(entries)
-    with ThreadPoolExecutor(len(shares)) as pool:
-        faults = [fault for found in pool.map(check, shares) for fault in found]
+    n_threads = min(MAX_THREADS, os.cpu_count() or 1)
+    split = shares(entries, lambda entry: entry.n_bytes, n_threads)
+    with ThreadPoolExecutor(n_threads) as pool:
+        faults = [fault for found in pool.map(check, split) for fault in found]
     _raise_faults(bundle, faults, len(entries))
 
 
@@ -96,18 +97,6 @@ def _entries(bundle: TensorBundle, names: Iterable[str]) -> list[Entry]:
 
 def _position(entry: Entry) -> tuple[int, int]:
     return entry.shard, entry.offset
-
-
-def _shares(entries: list[Entry]) -> list[list[Entry]]:
-    """Split the entries into shares of about the same number of bytes, one for each thread."""
-    n_shares = min(MAX_THREADS, os.cpu_count() or 1)
-    shares: list[list[Entry]] = [[] for _ in range(n_shares)]
-    n_bytes = [0] * n_shares
-    for entry in sorted(entries, key=lambda entry: -entry.n_bytes):
-        least = n_bytes.index(min(n_bytes))
-        shares[least].append(entry)
-        n_bytes[least] += entry.n_bytes
-    return shares
 
 
 def _faults(entries: list[Entry], use: Callable[[Entry], object]) -> list[_Damaged]:
@@ -212,18 +201,14 @@ def _aligned(n_bytes: int) -> NDArray[np.uint8]:
 
 
 def _fill(bundle: TensorBundle, entry: Entry, start: int, block: NDArray[np.uint8]) -> None:
-    file = bundle.file_of(entry.shard).fileno()
-    view, n_read = block.data, 0
-    while n_read < len(view):
-        try:
-            got = os.preadv(file, [view[n_read:]], entry.offset + start + n_read)
-        except OSError as exc:
-            message = f"UNREADABLE: the system reports: {exc.strerror}"
-            raise _Damaged(entry, message) from exc
-        if not got:
-            message = f"TRUNCATED: the file ended at byte {entry.offset + start + n_read} while it was being read"
-            raise _Damaged(entry, message)
-        n_read += got
+    try:
+        n_read = read_exactly(bundle.file_of(entry.shard).fileno(), block, entry.offset + start)
+    except OSError as exc:
+        message = f"UNREADABLE: the system reports: {exc.strerror}"
+        raise _Damaged(entry, message) from exc
+    if n_read < block.nbytes:
+        message = f"TRUNCATED: the file ended at byte {entry.offset + start + n_read} while it was being read"
+        raise _Damaged(entry, message)
 
 
 def _read_block_by_block(bundle: TensorBundle, entry: Entry, room: Callable[[int, int], NDArray[np.uint8]]) -> None:

@@ -94,13 +94,10 @@ def load_elmo(
     from safeload.elmo import _backend  # noqa: PLC0415  (for step 5 alone)
 
     with checked.clock.step("import"):
-        chosen = _backend.choose_backend(backend, checked.options)
-        if chosen == "allennlp":
-            from safeload.elmo._allennlp import build  # noqa: PLC0415
-        else:
-            from safeload.elmo._torch import build  # noqa: PLC0415
+        chosen = _backend.choose_backend(backend, use_skip_connections=checked.options.use_skip_connections)
+        room = _backend.room_of(chosen)
     with checked.clock.step("build"):
-        module = build(checked.options, arguments, checked.values)
+        module = room.build(checked.options, arguments, checked.values)
     report = dataclasses.replace(
         checked.report,
         backend=chosen,

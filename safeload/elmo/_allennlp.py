@@ -35,22 +35,9 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
     Source:
         allennlp/modules/elmo.py, Elmo, AllenNLP 2.10.1.
     """
-    elmo = importlib.import_module("allennlp.modules.elmo")
-    words = arguments.vocab_to_cache
-    mixed = arguments.scalar_mix_parameters
     try:
         with _verified(options, values):
-            module = elmo.Elmo(
-                options.path,
-                "the weights that safeload verified",
-                arguments.num_output_representations,
-                requires_grad=arguments.requires_grad,
-                do_layer_norm=arguments.do_layer_norm,
-                dropout=arguments.dropout,
-                vocab_to_cache=None if words is None else list(words),
-                keep_sentence_boundaries=arguments.keep_sentence_boundaries,
-                scalar_mix_parameters=None if mixed is None else list(mixed),
-            )
+            module = _construct(options.path, "the weights that safeload verified", arguments)
     except Exception as exc:
         reason = " ".join(str(exc).split())[:200]
         message = f"AllenNLP could not build the module: {type(exc).__name__}: {reason}"
@@ -59,6 +46,27 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
     _fill.fill(module._elmo_lstm, values, options, start=_fill.LSTMS)  # noqa: SLF001  (the attribute that holds the biLM)
     _fill.prove(module._elmo_lstm, values, options)  # noqa: SLF001
     return module
+
+
+def around(bilm: Any, arguments: ElmoArguments) -> Any:  # noqa: ANN401  (torch modules)
+    """Return AllenNLP's weighted sums over a biLM that the caller built."""
+    return _construct(None, None, arguments, module=bilm)
+
+
+def _construct(options_file: str | None, weight_file: str | None, arguments: ElmoArguments, module: Any = None) -> Any:  # noqa: ANN401
+    words, mixed = arguments.vocab_to_cache, arguments.scalar_mix_parameters
+    return importlib.import_module("allennlp.modules.elmo").Elmo(
+        options_file,
+        weight_file,
+        arguments.num_output_representations,
+        requires_grad=arguments.requires_grad,
+        do_layer_norm=arguments.do_layer_norm,
+        dropout=arguments.dropout,
+        vocab_to_cache=None if words is None else list(words),
+        keep_sentence_boundaries=arguments.keep_sentence_boundaries,
+        scalar_mix_parameters=None if mixed is None else list(mixed),
+        module=module,
+    )
 
 
 @contextmanager

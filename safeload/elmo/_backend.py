@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from safeload._optional import missing_dependency, version_of
 
 if TYPE_CHECKING:
-    from safeload.elmo._options import ElmoOptions
     from safeload.errors import MissingDependencyError
 
 logger = logging.getLogger(__name__)
@@ -21,7 +20,7 @@ _ALLENNLP = ">=2.10.1,<2.11"
 _LAST_PYTHON_OF_ALLENNLP = (3, 10)
 
 
-def choose_backend(wanted: str, options: ElmoOptions) -> str:
+def choose_backend(wanted: str, *, use_skip_connections: bool = True) -> str:
     """Import what the module is made of, and return "allennlp" or "torch".
 
     Raises:
@@ -34,7 +33,7 @@ def choose_backend(wanted: str, options: ElmoOptions) -> str:
         _import_allennlp()
         return "allennlp"
     reason = "AllenNLP cannot build a biLM without skip connections"
-    if options.use_skip_connections:
+    if use_skip_connections:
         try:
             _import_allennlp()
         except ImportError as exc:
@@ -51,6 +50,11 @@ def versions_of(backend: str) -> dict[str, str]:
     """Return the versions of the packages that a backend is made of."""
     names = ("torch", "allennlp") if backend == "allennlp" else ("torch",)
     return {name: version_of(name) or "?" for name in names}
+
+
+def room_of(backend: str) -> Any:  # noqa: ANN401  (a module)
+    """Return the room of a backend that was chosen; it has `build` and `around`."""
+    return importlib.import_module(f"safeload.elmo._{backend}")
 
 
 def require_torch() -> Any:  # noqa: ANN401  (a module)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import safeload
 from safeload import _files
 from safeload._arguments import require_patterns
+from safeload._optional import collector_paused
 from safeload.elmo._arguments import ElmoArguments, require_options_allow, vocabulary_notes
 from safeload.elmo._compare_weights import compare_weights
 from safeload.elmo._datasets import list_datasets
@@ -63,11 +64,13 @@ def check(
         datasets = list_datasets(options)
     given = weight_file if weight_file is not None else options_file
     with clock.step("compare"):
-        from safeload._formats.hdf5 import Hdf5File  # noqa: PLC0415  (with h5py and numpy: not for `import safeload`)
+        with collector_paused():
+            import h5py  # noqa: F401, PLC0415  (slow to import: not for `import safeload`)
+
+            from safeload._formats import hdf5_values  # noqa: PLC0415
+            from safeload._formats.hdf5 import Hdf5File  # noqa: PLC0415
 
         with Hdf5File(places.weights, given=given) as file:
-            from safeload._formats import hdf5_values  # noqa: PLC0415
-
             found = compare_weights(datasets, file, options, ignore_unused=patterns)
             if arguments is None:
                 hdf5_values.check_values(file, datasets)

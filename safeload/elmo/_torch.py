@@ -41,15 +41,19 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
     bilm = ElmoBiLm(options, requires_grad=arguments.requires_grad)
     _fill.fill(bilm, values, options)
     _fill.prove(bilm, values, options)
-    words = arguments.vocab_to_cache
-    if words is not None:
-        bilm.create_cached_cnn_embeddings(words)
+    if arguments.vocab_to_cache is not None:
+        bilm.create_cached_cnn_embeddings(arguments.vocab_to_cache)
+    return around(bilm, arguments)
+
+
+def around(bilm: torch.nn.Module, arguments: ElmoArguments) -> Elmo:
+    """Return the weighted sums over a biLM: a module with `num_layers` and `get_output_dim`, as `ElmoBiLm` is."""
     return Elmo(
         bilm,
         arguments.num_output_representations,
         do_layer_norm=arguments.do_layer_norm,
         dropout=arguments.dropout,
-        has_cached_vocab=words is not None,
+        has_cached_vocab=arguments.vocab_to_cache is not None,
         keep_sentence_boundaries=arguments.keep_sentence_boundaries,
         scalar_mix_parameters=arguments.scalar_mix_parameters,
     )

@@ -1,0 +1,119 @@
+"""AllenNLP's `Elmo` and `batch_to_ids`, with AllenNLP's signatures and safeload's checks.
+
+`from allennlp.modules.elmo import Elmo, batch_to_ids` becomes
+`from safeload.compat.allennlp import Elmo, batch_to_ids`.
+
+Source:
+    allennlp/modules/elmo.py, AllenNLP 2.10.1.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from safeload import elmo
+from safeload.elmo import _backend
+from safeload.elmo._arguments import elmo_arguments
+from safeload.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from safeload._paths import StrPath
+
+__all__ = ["Elmo", "batch_to_ids"]
+
+
+class _IsAnyElmo(type):
+    """Makes `isinstance(module, Elmo)` true for what `Elmo(...)` returns."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        modules = [sys.modules.get(name) for name in ("allennlp.modules.elmo", "safeload.elmo._torch")]
+        return isinstance(instance, tuple(module.Elmo for module in modules if module is not None))
+
+
+class Elmo(metaclass=_IsAnyElmo):
+    """A verified ELMo: `safeload.load_elmo` under AllenNLP's name, with AllenNLP's order of arguments.
+
+    Calling it returns AllenNLP's own module where AllenNLP imports, else safeload's, which has the same parameters,
+    `state_dict` keys, forward and outputs.
+    """
+
+    def __new__(  # noqa: PLR0917  (AllenNLP's signature)
+        cls,
+        options_file: StrPath | None,
+        weight_file: StrPath | None,
+        num_output_representations: int,
+        requires_grad: bool = False,  # noqa: FBT001, FBT002
+        do_layer_norm: bool = False,  # noqa: FBT001, FBT002
+        dropout: float = 0.5,
+        vocab_to_cache: Sequence[str] | None = None,
+        keep_sentence_boundaries: bool = False,  # noqa: FBT001, FBT002
+        scalar_mix_parameters: Sequence[float] | None = None,
+        module: Any = None,  # noqa: ANN401  (a torch module)
+    ) -> Any:  # noqa: ANN401  (a torch module)
+        """Load the module.
+
+        Args:
+            options_file: As in `safeload.load_elmo`; None with `module`.
+            weight_file: As in `safeload.load_elmo`; None with `module`.
+            num_output_representations: As in `safeload.load_elmo`, as the next six are.
+            requires_grad: Whether the biLM itself is trained.
+            do_layer_norm: Whether each layer is normalised before it is summed.
+            dropout: Rate of the dropout on each returned tensor.
+            vocab_to_cache: Words whose vectors before the LSTMs are computed now.
+            keep_sentence_boundaries: Whether the vectors of the marks around each sentence are returned too.
+            scalar_mix_parameters: Fixed weights of the layers, before the softmax.
+            module: A biLM of the caller's own, in place of both files: nothing is read then.
+
+        Raises:
+            SafeLoadError: As `safeload.load_elmo`.
+        """
+        if module is None:
+            return elmo.load_elmo(
+                options_file,  # type: ignore[arg-type]
+                weight_file,
+                num_output_representations,
+                requires_grad=requires_grad,
+                do_layer_norm=do_layer_norm,
+                dropout=dropout,
+                vocab_to_cache=vocab_to_cache,
+                keep_sentence_boundaries=keep_sentence_boundaries,
+                scalar_mix_parameters=scalar_mix_parameters,
+            )
+        if options_file is not None or weight_file is not None:
+            message = "module is in place of options_file and weight_file, and both were passed"
+            raise ArgumentError(message, argument="module", hints=["pass None for both files, or leave module out"])
+        arguments = elmo_arguments(
+            num_output_representations=num_output_representations,
+            requires_grad=requires_grad,
+            do_layer_norm=do_layer_norm,
+            dropout=dropout,
+            vocab_to_cache=vocab_to_cache,
+            keep_sentence_boundaries=keep_sentence_boundaries,
+            scalar_mix_parameters=scalar_mix_parameters,
+            backend="auto",
+        )
+        return _backend.room_of(_backend.choose_backend("auto")).around(module, arguments)
+
+    def __init_subclass__(cls) -> None:
+        """Refuse subclasses: `Elmo(...)` returns another class' object, so a subclass would silently be left out.
+
+        Raises:
+            ArgumentError: Always.
+        """
+        message = (
+            f"{cls.__name__} cannot inherit from safeload.compat.allennlp.Elmo, which returns modules of other classes"
+        )
+        hints = ["inherit from torch.nn.Module, and keep Elmo(...) as an attribute"]
+        raise ArgumentError(message, argument="Elmo", hints=hints)
+
+
+def batch_to_ids(batch: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401  (a torch tensor)
+    """Return character ids: `safeload.character_ids` under AllenNLP's name.
+
+    Raises:
+        ArgumentError, MissingDependencyError: As `safeload.character_ids`.
+    """
+    return elmo.character_ids(batch)
