@@ -120,7 +120,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] in (["write"], ["load"]):
         mode, side, where = sys.argv[1:]
         if mode == "write":
-            from safeload.demo import write_bert
+            from safeload.demo.bert import write_bert
 
             write_bert(Path(where), CONFIG)
         else:

@@ -50,7 +50,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         main(Path(sys.argv[1]))
     else:
-        from safeload.demo import write_bert
+        from safeload.demo.bert import write_bert
 
         with tempfile.TemporaryDirectory() as name:
             write_bert(Path(name))

@@ -61,19 +61,23 @@ def matched(problems: Sequence[Problem], expected: Mapping[str, TensorSpec], nou
     return f"{len(expected) - n_wrong} of {len(expected)} {noun} match, {counts}"
 
 
-def size_claims(problems: Iterable[Problem]) -> dict[str, tuple[int, int]]:
-    """Return the config keys whose sizes the file contradicts: key -> (the config's size, the file's).
+def size_claims(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec]) -> dict[str, tuple[int, int]]:
+    """Return the config keys whose sizes the file contradicts everywhere: key -> (the config's size, the file's).
 
     A dimension that is a multiple of a key, written "2*key", counts for the key where it is the same multiple.
     """
     claims: dict[str, Counter[tuple[int, int]]] = {}
-    for problem in problems:
-        expected, found = problem.expected, problem.found
-        if problem.kind != "shape" or expected is None or found is None or len(expected.shape) != len(found.shape):
+    for name, spec in expected.items():
+        other = found.get(name)
+        if other is None or len(other.shape) != len(spec.shape):
             continue
-        for text, wanted, size in zip(expected.size_keys, expected.shape, found.shape, strict=True):
+        for text, wanted, size in zip(spec.size_keys, spec.shape, other.shape, strict=True):
             times, _, key = text.rpartition("*")
             factor = int(times or 1)
-            if key and wanted != size and size % factor == 0:
+            if key and size % factor == 0:
                 claims.setdefault(key, Counter())[wanted // factor, size // factor] += 1
-    return {key: sizes.most_common(1)[0][0] for key, sizes in claims.items()}
+    return {
+        key: sizes.most_common(1)[0][0]
+        for key, sizes in claims.items()
+        if not any(wanted == size for wanted, size in sizes)
+    }

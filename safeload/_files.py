@@ -97,6 +97,8 @@ def _kind_of_text(head: bytes) -> FileKind | None:
 
 def sniff(path: str) -> FileKind | None:
     """Recognise the regular file at `path`; None where nothing is sure, or the system cannot read it."""
+    if not os.path.isfile(path):
+        return None  # opening a FIFO would wait for its writer
     try:
         with Path(path).open("rb") as file:
             head = file.read(N_HEAD_BYTES)
@@ -169,7 +171,7 @@ def read_small(path: str, *, role: str, max_bytes: int, given: object = None) ->
 
 def wrong_kind(path: str, kind: FileKind, *, role: str, wanted: str, given: object = None) -> WrongFileKindError:
     """Return the error for a file that is another kind than its place asks for."""
-    message = f"the {role} is not {wanted}: {kind.name}"
+    message = f"the {role} file is not {wanted}: {kind.name}"
     hints = [kind.hint] if kind.hint else []
     return WrongFileKindError(
         message, wanted=wanted, found=kind.name, resolved=path, given=given, label=role, hints=hints
@@ -186,7 +188,7 @@ def unreadable(path: str, *, role: str, given: object = None) -> UnreadableFileE
 def missing(path: str, *, role: str, given: object = None, looked_for: tuple[str, ...] = ()) -> MissingFileError:
     """Return the error for a path that leads nowhere, with what a person needs to see their mistake."""
     message = (
-        f"the {role} is a symbolic link that leads nowhere"
+        f"the {role} file is a symbolic link that leads nowhere"
         if os.path.islink(path)
         else f"there is no {role} file at this path"
     )

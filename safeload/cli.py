@@ -14,16 +14,17 @@ def main() -> None:
 
     \b
     Example:
-      safeload demo       see a checkpoint load in every form, and six broken ones fail
+      safeload demo       see a BERT and an ELMo load in every form, and broken copies fail
     """  # noqa: D301  (the backslash is click's mark for text that keeps its lines)
 
 
 @main.command()
 def demo() -> None:
-    """Write a tiny BERT checkpoint, load it in every form of its path, then load six broken copies.
+    """Write a tiny BERT and a tiny ELMo, load them in every form, then load broken copies of each.
 
-    Needs the extra 'bert'. Everything is written to a temporary folder, which is removed at the end.
+    Needs the extra 'bert', 'elmo' or, for both, 'all'. Everything is written to a temporary folder, which is removed at
+    the end.
     """
-    from safeload.demo import run  # noqa: PLC0415  (writes with TensorFlow)
+    from safeload.demo import run  # noqa: PLC0415  (not for `safeload --help`)
 
     run(click.echo)

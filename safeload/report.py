@@ -185,7 +185,7 @@ def two_lines(kind: str, name: str, what: str) -> str:
 
 def with_article(noun: str) -> str:
     """Return `noun` after "a" or "an"."""
-    return f"{'an' if noun[:1].lower() in 'aeio' else 'a'} {noun}"
+    return f"{'an' if noun[:1].lower() in 'aeio' or noun.startswith('HDF5') else 'a'} {noun}"
 
 
 def tally(words: Iterable[tuple[int, str]]) -> str:

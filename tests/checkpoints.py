@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safeload.demo import random_tensors as bert_tensors
+from safeload.demo.bert import random_tensors as bert_tensors
 
 __all__ = ["PREFIX", "SHARD", "bert_tensors", "write_checkpoint", "write_sharded"]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from checkpoints import bert_tensors, write_checkpoint, write_sharded  # noqa: F401
+from elmos import write_elmo
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -20,7 +21,7 @@ if importlib.util.find_spec("tf_keras"):
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory):
     """Return a folder with config, vocabulary and a checkpoint with heads; not to be changed."""
-    from safeload.demo import write_bert
+    from safeload.demo.bert import write_bert
 
     folder = tmp_path_factory.mktemp("models") / "tiny_bert"
     folder.mkdir()
@@ -35,6 +36,27 @@ def bert(tiny_bert, tmp_path):
     """Return a copy of the tiny model that a test may spoil."""
     folder = tmp_path / "model"
     shutil.copytree(tiny_bert, folder)
+    for path in Path(folder).iterdir():
+        path.chmod(0o644)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_elmo(tmp_path_factory):
+    """Return a folder with options and weights; not to be changed."""
+    folder = tmp_path_factory.mktemp("models") / "tiny_elmo"
+    folder.mkdir()
+    write_elmo(folder)
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    return folder
+
+
+@pytest.fixture
+def elmo(tiny_elmo, tmp_path):
+    """Return a copy of the tiny ELMo that a test may spoil."""
+    folder = tmp_path / "elmo"
+    shutil.copytree(tiny_elmo, folder)
     for path in Path(folder).iterdir():
         path.chmod(0o644)
     return folder

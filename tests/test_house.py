@@ -15,7 +15,8 @@ from safeload import errors
 PACKAGE = Path(safeload.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"tensorflow", "keras", "tf_keras", "keras_bert", "torch", "allennlp"}
-HEAVY_ROOMS = {"bert/_backend.py", "demo.py"}
+HEAVY_ROOMS = {"bert/_backend.py", "demo/bert.py", "demo/elmo.py", "elmo/_fill.py"}
+HEAVY_AT_THE_TOP = {"elmo/_lstm.py", "elmo/_torch.py"}
 ROOMS = [
     "errors.py",
     "report.py",
@@ -26,8 +27,9 @@ ROOMS = [
     "_arguments.py",
     "_formats",
     "bert",
+    "elmo",
     "compat",
-    "demo.py",
+    "demo",
     "cli.py",
 ]
 
@@ -68,10 +70,23 @@ def test_an_import_points_to_an_earlier_room(path):
 def test_a_heavy_import_stands_inside_a_function_of_its_room(path):
     top_level = {id(node) for node in ast.parse(path.read_text(encoding="utf-8")).body}
     for node, name in imports_of(path):
-        if name.split(".")[0] in HEAVY:
-            assert str(path.relative_to(PACKAGE)) in HEAVY_ROOMS
+        room = str(path.relative_to(PACKAGE))
+        if room in HEAVY_AT_THE_TOP:
+            assert name.split(".")[0] == "torch" or name.split(".")[0] not in HEAVY
+        elif name.split(".")[0] in HEAVY:
+            assert room in HEAVY_ROOMS
             assert id(node) not in top_level
             assert node.col_offset > 0
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_with_torch_at_its_top_is_imported_by_no_other_at_its_top(path):
+    if str(path.relative_to(PACKAGE)) in HEAVY_AT_THE_TOP:
+        return
+    heavy = {"safeload." + room.removesuffix(".py").replace("/", ".") for room in HEAVY_AT_THE_TOP}
+    for node, name in imports_of(path):
+        assert name.rpartition(".")[0] not in heavy or node.col_offset > 0
+        assert name not in heavy or node.col_offset > 0
 
 
 def test_importing_safeload_imports_only_the_standard_library():

@@ -30,7 +30,7 @@ def read_json_object(path: str, *, role: str, given: object = None) -> dict[str,
         raise _files.wrong_kind(path, kind, role=role, wanted="JSON text", given=given)
 
     def bad(what: str, hint: str = "", cause: Exception | None = None) -> NoReturn:
-        message = f"the {role} {what}"
+        message = f"the {role} file {what}"
         raise ConfigError(
             message, resolved=path, given=given, label=role, hints=[hint] if hint else [], problems=()
         ) from cause
@@ -145,14 +145,14 @@ class Keys:
         return value is True
 
     def children(self, key: str) -> Keys:
-        """Return the getters of the object under `key`; of an empty object after a complaint."""
+        """Return the getters of the object under `key`; after a complaint, getters that complain no further."""
         value = self.data.get(key, _ABSENT)
         if value is _ABSENT:
             self.complain(key, "missing; expected an object")
         elif not isinstance(value, dict):
             self.complain(key, f"expected an object, found {shown(value)}")
         path = f"{self.path}.{key}" if self.path else key
-        return Keys(value if isinstance(value, dict) else {}, path, self.problems)
+        return Keys(value, path, self.problems) if isinstance(value, dict) else Keys({}, path)
 
     def raise_problems(self, what: str, *, resolved: str, given: object, hints: list[str], label: str) -> None:
         """Raise every problem at once, or return.

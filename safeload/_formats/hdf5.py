@@ -76,7 +76,7 @@ class Hdf5File:
                 proportion, more objects than any weight file.
             MissingFileError, UnreadableFileError: As `_files.require_file`.
         """
-        _files.require_file(path, role="weights", given=given)
+        _files.require_file(path, role="weight", given=given)
         self.path = path
         self.given = given
         self.datasets: dict[str, Dataset] = {}
@@ -130,7 +130,7 @@ class Hdf5File:
 
     def corrupt(self, message: str, hints: list[str], **facts: Any) -> CorruptFileError:  # noqa: ANN401  (the error's own)
         """Return the error for damage in this file."""
-        return CorruptFileError(message, resolved=self.path, given=self.given, label="weights", hints=hints, **facts)
+        return CorruptFileError(message, resolved=self.path, given=self.given, label="weight", hints=hints, **facts)
 
     @contextmanager
     def translated(self, what: str) -> Iterator[None]:
@@ -150,7 +150,10 @@ class Hdf5File:
         if start is None:
             head = os.pread(self.fileno(), _files.N_HEAD_BYTES, 0)
             kind = _files.kind_of(head) or _files.FileKind(name="a file of no kind that safeload knows")
-            raise _files.wrong_kind(self.path, kind, role="weights", wanted="an HDF5 file", given=self.given)
+            kind = _files.FileKind(
+                name=kind.name, hint=kind.hint or "weights are published as a file that ends in .hdf5 or .h5"
+            )
+            raise _files.wrong_kind(self.path, kind, role="weight", wanted="an HDF5 file", given=self.given)
         end, is_open = _read_superblock(os.pread(self.fileno(), _N_SUPERBLOCK_BYTES, start))
         if end is None or end > self.n_bytes:
             there = f"{self.n_bytes:,} of {end:,} bytes are there" if end else f"it ends after {self.n_bytes:,} bytes"
@@ -230,7 +233,7 @@ class Hdf5File:
             message,
             resolved=self.path,
             given=self.given,
-            label="weights",
+            label="weight",
             details=first_few([row], "error.details"),
             hints=hints,
         )

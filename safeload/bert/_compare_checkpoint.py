@@ -108,12 +108,14 @@ def _raise(
         label="prefix",
         context=context,
         details=details,
-        hints=_hints(problems, found, config),
+        hints=_hints(problems, expected, found, config),
     )
 
 
-def _hints(problems: list[Problem], found: Mapping[str, TensorSpec], config: BertConfig) -> list[str]:
-    hints = _size_hints(problems)
+def _hints(
+    problems: list[Problem], expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec], config: BertConfig
+) -> list[str]:
+    hints = _size_hints(expected, found)
     missing = [problem.name for problem in problems if problem.kind == "missing"]
     layers = {int(m[1]) for name in found if (m := re.match(r"bert/encoder/layer_(\d+)/", name))}
     n_layers = max(layers) + 1 if layers else 0
@@ -141,10 +143,10 @@ def _hints(problems: list[Problem], found: Mapping[str, TensorSpec], config: Ber
     return hints
 
 
-def _size_hints(problems: list[Problem]) -> list[str]:
+def _size_hints(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec]) -> list[str]:
     """Return one hint for each config key whose size contradicts the checkpoint everywhere it occurs."""
     hints = []
-    for key, (wanted, size) in size_claims(problems).items():
+    for key, (wanted, size) in size_claims(expected, found).items():
         if key == "type_vocab_size":
             hints.append(f"the checkpoint has {size} segments; keras-bert always builds {wanted}")
         else:

@@ -80,7 +80,7 @@ def check(
     report = LoadReport(
         model="ELMo",
         noun="datasets",
-        files=(_files.file_read("options", places.options), _files.file_read("weights", places.weights)),
+        files=(_files.file_read("options", places.options), _files.file_read("weight", places.weights)),
         given=str(given),
         form=places.form,
         read=tuple(datasets.values()),

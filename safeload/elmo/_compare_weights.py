@@ -44,33 +44,43 @@ def compare_weights(
     if other is not None:
         kind = _files.FileKind(name=other[0], hint=other[1])
         raise _files.wrong_kind(
-            file.path, kind, role="weights", wanted="the weights of a biLM of characters", given=file.given
+            file.path, kind, role="weight", wanted="the weights of a biLM of characters", given=file.given
         )
     found = {name: dataset.spec for name, dataset in file.datasets.items()}
     unused, unexpected = _datasets.sort_unused(name for name in found if name not in expected)
     ignored, unexpected = split_ignored(unexpected, ignore_unused)
     problems = compare(expected, found, unexpected=unexpected)
     if problems:
-        raise _mismatch(problems, expected, file, options)
+        raise _mismatch(problems, expected, found, file, options)
     return Comparison(unused=unused, ignored=tuple(ignored))
 
 
 def _mismatch(
-    problems: list[Problem], expected: Mapping[str, TensorSpec], file: Hdf5File, options: ElmoOptions
+    problems: list[Problem],
+    expected: Mapping[str, TensorSpec],
+    found: Mapping[str, TensorSpec],
+    file: Hdf5File,
+    options: ElmoOptions,
 ) -> VariableMismatchError:
     return VariableMismatchError(
         f"the ELMo weight file does not fit its options: {matched(problems, expected, 'datasets')}",
         report=LoadReport(model="ELMo", noun="datasets", given=str(file.given), problems=tuple(problems)),
         resolved=file.path,
         given=file.given,
-        label="weights",
+        label="weight",
         context=[("options", options.path)],
         details=first_few([str(problem) for problem in problems], "error.report.problems"),
-        hints=_hints(problems, file, options),
+        hints=_hints(problems, expected, found, file, options),
     )
 
 
-def _hints(problems: list[Problem], file: Hdf5File, options: ElmoOptions) -> list[str]:
+def _hints(
+    problems: list[Problem],
+    expected: Mapping[str, TensorSpec],
+    found: Mapping[str, TensorSpec],
+    file: Hdf5File,
+    options: ElmoOptions,
+) -> list[str]:
     missing = [problem.name for problem in problems if problem.kind == "missing"]
     hints = []
     if missing and not any(
@@ -78,7 +88,7 @@ def _hints(problems: list[Problem], file: Hdf5File, options: ElmoOptions) -> lis
     ):
         few = ", ".join(sorted(file.datasets)[:3]) or "none"
         return [f"nothing in the file is a biLM's; its datasets are {few}"]
-    for key, (wanted, size) in size_claims(problems).items():
+    for key, (wanted, size) in size_claims(expected, found).items():
         hints.append(_size_hint(key, wanted, size))
     for key, wanted, pattern in (
         ("lstm.n_layers", options.n_layers, r"RNN_\d+/RNN/MultiRNNCell/Cell(\d+)/"),
@@ -90,7 +100,7 @@ def _hints(problems: list[Problem], file: Hdf5File, options: ElmoOptions) -> lis
             hints.append(
                 f"{key} is {wanted} in the options but {n_found} in the file; take both files from one release"
             )
-    if any(name.endswith("/W_P_0") for name in missing):
+    if missing and not any(name.endswith("/W_P_0") for name in found):
         same = options.dim == options.projection_dim
         hints.append(
             "W_P_0 is missing: the biLM was trained without projections"
@@ -112,7 +122,7 @@ def _hints(problems: list[Problem], file: Hdf5File, options: ElmoOptions) -> lis
 def _size_hint(key: str, wanted: int, size: int) -> str:
     if key == "char_cnn.n_characters - 1":
         return (
-            f"char_embed has {size} rows, but a biLM of bytes has {wanted}: it was trained with n_characters {size}, "
-            f"and AllenNLP's character ids need {wanted}"
+            f"char_embed has {size} rows where a biLM of bytes has {wanted}: it was not trained with n_characters {wanted}, "
+            "so its character ids are not those of AllenNLP and safeload.character_ids"
         )
     return f"{key} is {wanted} in the options but {size} in the file; take both files from one release"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safeload._formats.bounded_json import Keys, read_json_object, shown
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN, N_CHARACTERS
 from safeload.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_LAYERS = 100
 MAX_SIZE = 1 << 20
@@ -84,7 +87,16 @@ def read_options(path: str, *, given: object = None) -> ElmoOptions:
     Source:
         allennlp/modules/elmo.py, _ElmoCharacterEncoder and _ElmoBiLm, AllenNLP 2.10.1; allenai/bilm-tf, bilm/model.py.
     """
-    data = read_json_object(path, role="options", given=given)
+    return validate_options(read_json_object(path, role="options", given=given), path=path, given=given)
+
+
+def validate_options(data: Mapping[str, Any], *, path: str, given: object = None) -> ElmoOptions:
+    """Validate options that are already a dict; `path` is where they came from, for the message.
+
+    Raises:
+        ConfigError: As `read_options`.
+    """
+    data = dict(data)
     _require_character_bilm(data, path, given)
     keys = Keys(data)
     lstm, cnn = keys.children("lstm"), keys.children("char_cnn")

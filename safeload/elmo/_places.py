@@ -61,7 +61,7 @@ def find_elmo(options_file: object, weight_file: object, base_dir: object) -> El
             weights, form = _find_weights(weights, weight_file), "folder"
         _require_not_exchanged(options, weights, options_file)
         _files.require_file(options, role="options", given=options_file)
-    _files.require_file(weights, role="weights", given=weight_file)
+    _files.require_file(weights, role="weight", given=weight_file)
     return ElmoPlaces(options=options, weights=weights, form=form)
 
 
@@ -84,7 +84,7 @@ def _require_not_exchanged(options: str, weights: str, given: object) -> None:
         resolved=options,
         given=given,
         label="options",
-        context=[("weights", weights)],
+        context=[("weight", weights)],
         hints=["pass the options first, then the weights"],
     )
 
@@ -93,7 +93,7 @@ def _require_no_weights(options: str, given: object) -> None:
     kind = _files.sniff(options)
     if kind is not None and kind.name == "HDF5 file":
         kind = _files.FileKind(
-            name=kind.name, hint="this is the weight file; pass the options JSON first and this as weight_file"
+            name=kind.name, hint="it holds weights: pass the options JSON as options_file, and this as weight_file"
         )
         raise _files.wrong_kind(options, kind, role="options", wanted="JSON text", given=given)
 
@@ -129,7 +129,7 @@ def _find_weights(folder: str, given: object) -> str:
             message, candidates=paths, resolved=folder, given=given, label="folder", hints=hints
         )
     raise _files.missing(
-        os.path.join(folder, WEIGHTS_NAME), role="weights", given=given, looked_for=("*weights*.hdf5", "*.hdf5")
+        os.path.join(folder, WEIGHTS_NAME), role="weight", given=given, looked_for=("*weights*.hdf5", "*.hdf5")
     )
 
 

@@ -151,7 +151,7 @@ def test_every_activation_that_the_config_may_name_builds(bert):
     import json
 
     from safeload.bert._arguments import ACTIVATIONS
-    from safeload.demo import CONFIG
+    from safeload.demo.bert import CONFIG
 
     for activation in ACTIVATIONS:
         (bert / "bert_config.json").write_text(json.dumps({**CONFIG, "hidden_act": activation}))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 import safeload
-from safeload import demo
+from safeload.demo import bert as demo
 
 TOKENS = [*demo.TOKENS, *(f"word{number}" for number in range(20))]
 

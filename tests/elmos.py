@@ -1,0 +1,33 @@
+"""Real ELMos, written by h5py, and the backends that are installed."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+
+from safeload.demo.elmo import OPTIONS, OPTIONS_NAME, WEIGHTS_NAME, random_datasets, write_elmo, write_weights
+
+__all__ = [
+    "BACKENDS",
+    "OPTIONS",
+    "OPTIONS_NAME",
+    "WEIGHTS_NAME",
+    "options",
+    "random_datasets",
+    "write_elmo",
+    "write_weights",
+]
+
+BACKENDS = ("allennlp", "torch") if importlib.util.find_spec("allennlp") else ("torch",)
+
+
+def options(**changes):
+    """Return the tiny model's options with keys changed: `options(lstm={"dim": 5})`; None removes a key."""
+    edited = copy.deepcopy(OPTIONS)
+    for part, keys in changes.items():
+        for key, value in keys.items():
+            if value is None:
+                edited[part].pop(key)
+            else:
+                edited[part][key] = value
+    return edited

@@ -1,0 +1,227 @@
+"""The table of BERT's faults."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from checkpoints import PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
+from fault import HTML, LFS, XML, Fault, PathOf, bytes_of, flip, remove, rename, then, write
+
+from safeload import errors
+from safeload.demo import bert as demo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CONFIG_NAME, VOCAB, INDEX = "bert_config.json", "vocab.txt", f"{PREFIX}.index"
+TOKENS = [*demo.TOKENS, *(f"word{number}" for number in range(20))]
+FIRST = "bert/embeddings/word_embeddings"
+
+
+def config(**changes: object) -> Callable[[Path], object]:
+    """Change keys of the config; None removes one."""
+    merged = {key: value for key, value in {**demo.CONFIG, **changes}.items() if value is not None}
+    return write(CONFIG_NAME, json.dumps(merged))
+
+
+def tokens(change: Callable[[list[str]], list[str]]) -> Callable[[Path], object]:
+    """Change the vocabulary's lines."""
+    return write(VOCAB, "\n".join(change(list(TOKENS))) + "\n")
+
+
+def checkpoint(change: Callable[[dict[str, Any]], dict[str, Any]], **sizes: int) -> Callable[[Path], object]:
+    """Write another checkpoint in place of the good one."""
+    return lambda folder: write_checkpoint(folder / PREFIX, change(bert_tensors({**demo.CONFIG, **sizes})))
+
+
+def renamed(rule: Callable[[str], str]) -> Callable[[Path], object]:
+    """Write the checkpoint with other names."""
+    return checkpoint(lambda tensors: {rule(name): value for name, value in tensors.items()})
+
+
+def without(part: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Drop the variables whose name has `part` in it."""
+    return lambda tensors: {name: value for name, value in tensors.items() if part not in name}
+
+
+def with_value(name: str, value: Callable[[Any], Any]) -> Callable[[Path], object]:
+    """Change one variable."""
+    return checkpoint(lambda tensors: {**tensors, name: value(tensors[name])})
+
+
+def poisoned(value: float) -> Callable[[Any], Any]:
+    """Put `value` into the first two places."""
+    return lambda array: np.concatenate([np.full(2, value, np.float32), array.ravel()[2:]]).reshape(array.shape)
+
+
+def second_checkpoint(folder: Path) -> None:
+    """Put another checkpoint beside the first."""
+    write_checkpoint(folder / "model.ckpt-20", bert_tensors())
+
+
+def two_shards(folder: Path) -> None:
+    """Write the checkpoint in two shards: BERT, and what only training reads."""
+    tensors = bert_tensors()
+    heads = {name: value for name, value in tensors.items() if name.startswith("cls/")}
+    (folder / SHARD).unlink()
+    write_sharded(folder / PREFIX, {name: v for name, v in tensors.items() if name not in heads}, heads)
+
+
+def in_subfolder(folder: Path) -> None:
+    """Unpack one level too deep."""
+    (folder / "inner").mkdir()
+    for path in [path for path in folder.iterdir() if path.name.startswith(PREFIX)]:
+        path.rename(folder / "inner" / path.name)
+
+
+def state(text: str) -> Callable[[Path], object]:
+    """Write a checkpoint state file."""
+    return write("checkpoint", text)
+
+
+CKPT = {"checkpoint_file": f"{{}}/{PREFIX}"}
+SECOND_SHARD = f"{PREFIX}.data-00001-of-00002"
+Wrong, Missing, Config = errors.WrongFileKindError, errors.MissingFileError, errors.ConfigError
+NotFound, Corrupt, Unsafe = errors.CheckpointNotFoundError, errors.CorruptFileError, errors.UnsafeFileError
+Mismatch, Path_, Vocab = errors.VariableMismatchError, errors.InvalidPathError, errors.VocabularyError
+
+FAULTS = [
+    # the path's text
+    Fault(name="config_none", error=Path_, path=None, call={"config_file": None}),
+    Fault(name="config_empty", error=Path_, path=None, call={"config_file": ""}),
+    Fault(name="config_is_a_number", error=Path_, path=None, call={"config_file": 3}),
+    Fault(name="path_with_nul", error=Path_, path=None, call={"config_file": "{}/a\0b"}),
+    Fault(name="path_with_tab_from_a_backslash", error=Path_, path=None, call={"config_file": "C:\new\table"}),
+    Fault(name="path_with_unset_variable", error=Path_, path=None, call={"config_file": "$SAFELOAD_UNSET/model"}),
+    Fault(name="path_of_an_unknown_home", error=Path_, path=None, call={"config_file": "~nobody-here/model"}),
+    Fault(name="remote_address", error=Path_, path=None, call={"checkpoint_file": "gs://bucket/bert_model.ckpt"}),
+    Fault(name="file_url_of_another_host", error=Path_, path=None, call={"checkpoint_file": "file://host/model"}),
+    Fault(name="vocab_file_is_training", error=Path_, path=None, call={"vocab_file": True}),
+    Fault(name="path_with_a_space_behind", error=NotFound, path=f"{PREFIX} .index", call={"checkpoint_file": f"{{}}/{PREFIX} "}),
+    Fault(name="path_with_an_invisible_character", error=NotFound, path=f"\\u202a{PREFIX}.index", call={"checkpoint_file": f"{{}}/\u202a{PREFIX}"}),
+    # nothing there
+    Fault(name="config_missing", error=Missing, path=CONFIG_NAME, spoil=remove(CONFIG_NAME)),
+    Fault(name="config_misspelt", error=Missing, path="bert_confg.json", call={"config_file": "{}/bert_confg.json"}),
+    Fault(name="folder_missing", error=Missing, path="modells/bert", call={"config_file": "{}/modells/bert"}),
+    Fault(name="config_is_a_broken_link", error=Missing, path=CONFIG_NAME,
+          spoil=then(remove(CONFIG_NAME), lambda folder: (folder / CONFIG_NAME).symlink_to("gone.json"))),
+    Fault(name="vocab_missing", error=Missing, path="vocabulary.txt", call={"vocab_file": "{}/vocabulary.txt"}),
+    Fault(name="checkpoint_missing", error=NotFound, path="model.ckpt.index", call={"checkpoint_file": "{}/model.ckpt"}),
+    Fault(name="checkpoint_prefix_cut_short", error=NotFound, path="bert_model.index", call={"checkpoint_file": "{}/bert_model"}),
+    Fault(name="index_missing", error=NotFound, path=INDEX, spoil=remove(INDEX), call=CKPT),
+    Fault(name="index_missing_and_the_shard_given", error=NotFound, path=INDEX, spoil=remove(INDEX),
+          call={"checkpoint_file": f"{{}}/{SHARD}"}),
+    Fault(name="index_renamed_by_a_browser", error=NotFound, path=INDEX, spoil=rename(INDEX, f"{PREFIX}(1).index"), call=CKPT),
+    Fault(name="shard_missing", error=NotFound, path=SHARD, spoil=remove(SHARD), call=CKPT),
+    Fault(name="unused_shard_missing", error=NotFound, path=SECOND_SHARD, spoil=then(two_shards, remove(SECOND_SHARD)), call=CKPT),
+    Fault(name="folder_without_checkpoint", error=NotFound, path="", spoil=remove(INDEX, SHARD)),
+    Fault(name="folder_one_level_too_high", error=NotFound, path="", spoil=in_subfolder),
+    Fault(name="folder_with_pytorch_weights", error=NotFound, path="",
+          spoil=then(remove(INDEX, SHARD), write("pytorch_model.bin", b"PK\x03\x04"))),
+    Fault(name="folder_with_two_checkpoints", error=errors.AmbiguousCheckpointError, path="", spoil=second_checkpoint),
+    Fault(name="folder_with_two_configs", error=Config, path="",
+          spoil=then(rename(CONFIG_NAME, "bert_config_a.json"), write("bert_config_b.json", "{}"))),
+    Fault(name="state_file_names_a_lost_checkpoint", error=NotFound, path="model.ckpt-9.index",
+          spoil=state('model_checkpoint_path: "/home/author/model.ckpt-9"\n')),
+    Fault(name="state_file_leads_out", error=Unsafe, path="checkpoint", spoil=state('model_checkpoint_path: "../other/model.ckpt"\n')),
+    Fault(name="state_file_names_nothing", error=Corrupt, path="checkpoint", spoil=state("all_model_checkpoint_paths: []\n")),
+    Fault(name="config_in_proc", error=errors.CorruptFileError, path=CONFIG_NAME,
+          spoil=then(remove(CONFIG_NAME), lambda folder: (folder / CONFIG_NAME).symlink_to("/proc/self/status"))),
+    Fault(name="path_object_that_is_none", error=Path_, path=None, call={"config_file": PathOf(3)}),
+    Fault(name="file_url_with_an_escaped_nul", error=Path_, path=None, call={"config_file": "file:///a%00b"}),
+    # another kind of file
+    Fault(name="config_is_an_html_page", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, HTML)),
+    Fault(name="config_is_an_lfs_pointer", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, LFS)),
+    Fault(name="config_is_the_checkpoint", error=Wrong, path=INDEX, call={"config_file": f"{{}}/{INDEX}"}),
+    Fault(name="config_is_empty", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, "")),
+    Fault(name="config_is_utf16", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, json.dumps(demo.CONFIG).encode("utf-16"))),
+    Fault(name="config_is_a_fifo", error=Unsafe, path=CONFIG_NAME,
+          spoil=then(remove(CONFIG_NAME), lambda folder: os.mkfifo(folder / CONFIG_NAME))),
+    Fault(name="config_is_huge", error=Unsafe, path=CONFIG_NAME,
+          spoil=lambda folder: os.truncate(folder / CONFIG_NAME, 1 << 30)),
+    Fault(name="index_is_an_lfs_pointer", error=Wrong, path=INDEX, spoil=write(INDEX, LFS), call=CKPT),
+    Fault(name="index_is_an_xml_error", error=Wrong, path=INDEX, spoil=write(INDEX, XML), call=CKPT),
+    Fault(name="shard_is_an_lfs_pointer", error=Wrong, path=SHARD, spoil=write(SHARD, LFS), call=CKPT),
+    Fault(name="checkpoint_is_hdf5", error=Wrong, path="model.h5", spoil=write("model.h5", b"\x89HDF\r\n\x1a\n" + bytes(99)),
+          call={"checkpoint_file": "{}/model.h5"}),
+    Fault(name="checkpoint_is_a_zip", error=Wrong, path="uncased.zip", spoil=write("uncased.zip", b"PK\x03\x04" + bytes(99)),
+          call={"checkpoint_file": "{}/uncased.zip"}),
+    Fault(name="checkpoint_is_a_pickle", error=Wrong, path="model.pkl", spoil=write("model.pkl", b"\x80\x04\x95" + bytes(99)),
+          call={"checkpoint_file": "{}/model.pkl"}),
+    Fault(name="checkpoint_is_v1", error=Wrong, path="v1.ckpt", spoil=lambda folder: (folder / INDEX).rename(folder / "v1.ckpt"),
+          call={"checkpoint_file": "{}/v1.ckpt"}),
+    Fault(name="checkpoint_is_the_config", error=Wrong, path=CONFIG_NAME, call={"checkpoint_file": f"{{}}/{CONFIG_NAME}"}),
+    # damaged bytes
+    Fault(name="index_cut", error=Corrupt, path=INDEX, spoil=bytes_of(INDEX, lambda data: data[:900]), call=CKPT),
+    Fault(name="index_of_forty_bytes", error=Corrupt, path=INDEX, spoil=bytes_of(INDEX, lambda data: data[:40]), call=CKPT),
+    Fault(name="index_with_a_flipped_bit", error=Corrupt, path=INDEX, spoil=flip(INDEX, 300), call=CKPT),
+    Fault(name="shard_cut", error=Corrupt, path=SHARD, spoil=bytes_of(SHARD, lambda data: data[:-8]), call=CKPT),
+    Fault(name="shard_empty", error=Corrupt, path=SHARD, spoil=write(SHARD, b""), call=CKPT),
+    Fault(name="shard_with_bytes_behind", error=Corrupt, path=SHARD, spoil=bytes_of(SHARD, lambda data: data + b"\r\n"), call=CKPT),
+    Fault(name="unused_shard_cut", error=Corrupt, path=SECOND_SHARD,
+          spoil=then(two_shards, bytes_of(SECOND_SHARD, lambda data: data[:-1])), call=CKPT),
+    Fault(name="shard_with_a_flipped_bit", error=Corrupt, path=SHARD, spoil=flip(SHARD, 1000), call=CKPT),
+    Fault(name="shard_of_another_checkpoint", error=Corrupt, path=SHARD, spoil=bytes_of(SHARD, lambda data: data[::-1]), call=CKPT),
+    Fault(name="nan_in_the_weights", error=Corrupt, path=SHARD, spoil=with_value(FIRST, poisoned(float("nan")))),
+    Fault(name="infinity_in_the_weights", error=Corrupt, path=SHARD, spoil=with_value(FIRST, poisoned(float("inf")))),
+    # the config
+    Fault(name="config_not_json", error=Config, path=CONFIG_NAME, spoil=write(CONFIG_NAME, '{"vocab_size": 30,\n  // tiny\n}')),
+    Fault(name="config_is_a_list", error=Config, path=CONFIG_NAME, spoil=write(CONFIG_NAME, "[1, 2]")),
+    Fault(name="config_not_utf8", error=Config, path=CONFIG_NAME, spoil=write(CONFIG_NAME, '{"hidden_act": "\xe9"}'.encode("latin-1"))),
+    Fault(name="config_with_a_key_twice", error=Config, path=CONFIG_NAME, spoil=write(CONFIG_NAME, '{"vocab_size": 30, "vocab_size": 31}')),
+    Fault(name="config_with_nan", error=Config, path=CONFIG_NAME, spoil=write(CONFIG_NAME, '{"vocab_size": NaN}')),
+    Fault(name="config_nested_too_deep", error=Config, path=CONFIG_NAME, spoil=write(CONFIG_NAME, '{"a":' * 100_000)),
+    Fault(name="config_with_no_keys", error=Config, path=CONFIG_NAME, spoil=write(CONFIG_NAME, "{}")),
+    Fault(name="config_with_quoted_number", error=Config, path=CONFIG_NAME, spoil=config(vocab_size="30")),
+    Fault(name="config_with_three_bad_keys", error=Config, path=CONFIG_NAME,
+          spoil=config(hidden_size=0, hidden_act="gelu_new", num_hidden_layers=True)),
+    Fault(name="config_with_heads_that_do_not_divide", error=Config, path=CONFIG_NAME, spoil=config(num_attention_heads=5)),
+    Fault(name="config_with_sixteen_segments", error=Config, path=CONFIG_NAME, spoil=config(type_vocab_size=16)),
+    Fault(name="config_of_albert", error=Config, path=CONFIG_NAME, spoil=config(embedding_size=8, num_hidden_groups=1)),
+    Fault(name="config_of_roberta", error=Config, path=CONFIG_NAME, spoil=config(model_type="roberta")),
+    Fault(name="config_with_an_absurd_number", error=Config, path=CONFIG_NAME, spoil=write(CONFIG_NAME, '{"vocab_size": 1' + "0" * 5000 + "}")),
+    # the vocabulary
+    Fault(name="vocab_too_long", error=Vocab, path=VOCAB, spoil=tokens(lambda lines: [*lines, "new"])),
+    Fault(name="vocab_with_a_blank_last_line", error=Vocab, path=VOCAB, spoil=tokens(lambda lines: [*lines, ""])),
+    Fault(name="vocab_of_another_model", error=Vocab, path=VOCAB, spoil=config(vocab_size=3000)),
+    Fault(name="vocab_with_a_token_twice", error=Vocab, path=VOCAB, spoil=tokens(lambda lines: [*lines[:-1], lines[9]])),
+    Fault(name="vocab_without_special_tokens", error=Vocab, path=VOCAB, spoil=tokens(lambda lines: ["a", "b", *lines[3:]])),
+    Fault(name="vocab_with_a_byte_order_mark", error=Vocab, path=VOCAB, spoil=bytes_of(VOCAB, lambda data: b"\xef\xbb\xbf" + data)),
+    Fault(name="vocab_not_utf8", error=Vocab, path=VOCAB, spoil=bytes_of(VOCAB, lambda data: data + b"caf\xe9\n")),
+    Fault(name="vocab_is_json", error=Wrong, path=VOCAB, spoil=write(VOCAB, '{"[PAD]": 0}')),
+    Fault(name="vocab_is_sentencepiece", error=Wrong, path=VOCAB, spoil=write(VOCAB, b"\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00")),
+    Fault(name="vocab_is_an_html_page", error=Wrong, path=VOCAB, spoil=write(VOCAB, HTML)),
+    Fault(name="vocab_is_an_lfs_pointer", error=Wrong, path=VOCAB, spoil=write(VOCAB, LFS)),
+    # the variables
+    Fault(name="config_has_more_layers", error=Mismatch, path=PREFIX, spoil=config(num_hidden_layers=3)),
+    Fault(name="config_has_fewer_layers", error=Mismatch, path=PREFIX, spoil=config(num_hidden_layers=1)),
+    Fault(name="config_has_another_vocab_size", error=Mismatch, path=PREFIX, spoil=config(vocab_size=31)),
+    Fault(name="config_has_fewer_positions", error=Mismatch, path=PREFIX, spoil=config(max_position_embeddings=19)),
+    Fault(name="config_of_a_larger_model", error=Mismatch, path=PREFIX, spoil=config(hidden_size=32, intermediate_size=64)),
+    Fault(name="checkpoint_has_sixteen_segments", error=Mismatch, path=PREFIX,
+          spoil=with_value("bert/embeddings/token_type_embeddings", lambda value: np.repeat(value, 8, axis=0))),
+    Fault(name="checkpoint_in_half_precision", error=Mismatch, path=PREFIX,
+          spoil=checkpoint(lambda tensors: {name: value.astype(np.float16) for name, value in tensors.items()})),
+    Fault(name="checkpoint_without_heads", error=Mismatch, path=PREFIX, spoil=checkpoint(without("cls/")), call={"training": True}),
+    Fault(name="checkpoint_of_a_graph_built_twice", error=Mismatch, path=PREFIX,
+          spoil=renamed(lambda name: name.replace("attention/output/LayerNorm", "attention/output/LayerNorm_1"))),
+    Fault(name="checkpoint_with_an_unknown_variable", error=Mismatch, path=PREFIX,
+          spoil=checkpoint(lambda tensors: {**tensors, "bert/adapter/kernel": np.zeros(3, np.float32)})),
+    Fault(name="checkpoint_of_albert", error=Wrong, path=INDEX,
+          spoil=renamed(lambda name: name.replace("layer_0/", "transformer/group_0/inner_group_0/"))),
+    Fault(name="checkpoint_of_electra", error=Wrong, path=INDEX, spoil=renamed(lambda name: name.replace("bert/", "electra/"))),
+    Fault(name="checkpoint_of_roberta", error=Wrong, path=INDEX, spoil=renamed(lambda name: name.replace("bert/", "roberta/"))),
+    Fault(name="checkpoint_of_nezha", error=Wrong, path=INDEX, spoil=checkpoint(without("position_embeddings"))),
+    Fault(name="checkpoint_saved_by_keras", error=Wrong, path=INDEX,
+          spoil=lambda folder: write_checkpoint(folder / PREFIX, {"Embedding-Token/embeddings": np.zeros((30, 16), np.float32)})),
+    Fault(name="checkpoint_object_based", error=Wrong, path=INDEX,
+          spoil=renamed(lambda name: f"model/{name.replace('/', '_')}/.ATTRIBUTES/VARIABLE_VALUE")),
+    Fault(name="checkpoint_with_two_berts", error=Wrong, path=INDEX,
+          spoil=checkpoint(lambda tensors: {f"{scope}/{name}": value for scope in ("a", "b") for name, value in tensors.items()})),
+    Fault(name="checkpoint_of_something_else", error=Mismatch, path=PREFIX,
+          spoil=lambda folder: write_checkpoint(folder / PREFIX, {"conv1/weights": np.zeros(3, np.float32)})),
+]  # fmt: skip
