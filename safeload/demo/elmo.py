@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import safeload
 from safeload.demo._show import cut_in_half, show_faults, show_files, write_lfs_pointer
-from safeload.elmo._datasets import list_datasets
+from safeload.elmo._datasets import CHAR_EMBED, list_datasets
 from safeload.elmo._options import validate_options
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def random_datasets(options: Mapping[str, Any] = OPTIONS, *, seed: int = 0) -> d
     random = np.random.default_rng(seed)
     datasets = {}
     for name, spec in list_datasets(validate_options(options, path="demo")).items():
-        scale = np.float32(0.5 if spec.shape[0] < 1000 else 0.05)  # noqa: PLR2004  (large sums stay inside the clips)
-        datasets[name] = random.standard_normal(spec.shape, np.float32) * scale
+        n_inputs = math.prod(spec.shape[:-1]) if name != CHAR_EMBED else 1
+        datasets[name] = random.standard_normal(spec.shape, np.float32) / np.float32(n_inputs**0.5)
     return datasets
 
 

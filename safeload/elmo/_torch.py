@@ -163,7 +163,8 @@ class ElmoBiLm(torch.nn.Module):
         super().__init__()
         self._requires_grad = requires_grad
         self._token_embedder = CharacterEncoder(options)
-        self._word_embedding: torch.nn.Embedding | None = None
+        self._word_embedding: torch.nn.Embedding | None
+        self.register_module("_word_embedding", None)  # its place among the parameters, which optimisers count
         self.register_buffer("_bos_embedding", None, persistent=False)
         self.register_buffer("_eos_embedding", None, persistent=False)
         self._elmo_lstm = ElmoLstm(
@@ -211,8 +212,10 @@ class ElmoBiLm(torch.nn.Module):
             vectors.append(self._token_embedder.embed(torch.tensor(ids, device=device)).detach())
         table = torch.cat(vectors)
         self._bos_embedding, self._eos_embedding = table[0], table[1]
+        vectors_by_id = table[2:].clone()
+        vectors_by_id[0] = 0  # so that padding is no token: see _with_boundaries
         self._word_embedding = torch.nn.Embedding.from_pretrained(
-            table[2:].clone(), freeze=not self._requires_grad, padding_idx=0
+            vectors_by_id, freeze=not self._requires_grad, padding_idx=0
         )
 
     def _is_cached(self, ids: Tensor) -> bool:
@@ -290,10 +293,7 @@ class Highway(torch.nn.Module):
 
 
 def _with_boundaries(tokens: Tensor, mask: Tensor, begin: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
-    """Put a mark before and after each sentence of `(batch, tokens, units)`; the new mask is of what is above zero.
-
-    As in AllenNLP, the mask is taken from the vectors: cached words at padding count as tokens there.
-    """
+    """Put a mark before and after each sentence of `(batch, tokens, units)`; what has a unit above zero is a token."""
     n_rows, _, n_units = tokens.shape
     begin, end = begin.detach().to(tokens), end.detach().to(tokens)
     rows = torch.cat([begin.expand(n_rows, 1, n_units), tokens, tokens.new_zeros(n_rows, 1, n_units)], dim=1)
