@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+from elmos import OPTIONS_NAME, options, write_elmo
+
+import safeload
+from safeload.errors import ArgumentError
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_output_representations": 0}, "num_output_representations must be a positive int, not 0"),
+        ({"num_output_representations": True}, "num_output_representations must be a positive int, not True"),
+        ({"num_output_representations": "weights.hdf5"}, "num_output_representations must be a positive int"),
+        ({"dropout": 1.5}, "dropout must be a number from 0 to 1, not 1.5"),
+        ({"dropout": NAN}, "dropout must be a number from 0 to 1, not nan"),
+        ({"dropout": "0.5"}, "dropout must be a number from 0 to 1, not '0.5'"),
+        ({"requires_grad": 1}, "requires_grad must be a bool, not 1"),
+        ({"do_layer_norm": None}, "do_layer_norm must be a bool, not None"),
+        ({"keep_sentence_boundaries": "yes"}, "keep_sentence_boundaries must be a bool, not 'yes'"),
+        ({"vocab_to_cache": "words.txt"}, "vocab_to_cache must be a list of words, not 'words.txt'"),
+        ({"vocab_to_cache": []}, "vocab_to_cache must be a list of words that is not empty"),
+        ({"vocab_to_cache": ["a", 3]}, "vocab_to_cache must be a list of words, not 3"),
+        (
+            {"scalar_mix_parameters": [0, 1]},
+            "scalar_mix_parameters must be 3 numbers, one for the characters and one for",
+        ),
+        ({"scalar_mix_parameters": [0, 1, NAN]}, "scalar_mix_parameters must be a list of finite numbers"),
+        ({"scalar_mix_parameters": 3}, "scalar_mix_parameters must be a list of numbers, not 3"),
+        ({"backend": "tensorflow"}, "backend must be one of auto, allennlp, torch, not 'tensorflow'"),
+        ({"ignore_unused": "RNN_*"}, "ignore_unused must be a list of patterns, not 'RNN_*'"),
+        ({"ignore_unused": [3]}, "ignore_unused must be a list of patterns, not 3"),
+    ],
+    ids=str,
+)
+def test_a_bad_argument_is_told(arguments, message, tiny_elmo):
+    with pytest.raises(ArgumentError) as caught:
+        safeload.load_elmo(tiny_elmo, **arguments)
+
+    assert caught.value.message.startswith(message)
+    assert caught.value.argument == next(iter(arguments))
+    assert caught.value.hints
+
+
+def test_allennlp_cannot_build_without_skip_connections(elmo):
+    write_elmo(elmo, options(lstm={"use_skip_connections": False}))
+
+    with pytest.raises(ArgumentError, match="which AllenNLP cannot build") as caught:
+        safeload.load_elmo(elmo, backend="allennlp")
+    assert caught.value.resolved == str(elmo / OPTIONS_NAME)
+    assert safeload.report_of(safeload.load_elmo(elmo)).backend == "torch"
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        (["the", "a"], "vocab_to_cache starts with 'the', but word id 0 is padding"),
+        (["@@PADDING@@", "a", "a"], "vocab_to_cache repeats 1 of its 3 words"),
+        (["<pad>", "a"], ""),
+    ],
+)
+def test_odd_words_to_cache_are_noted(words, note, tiny_elmo):
+    notes = safeload.report_of(safeload.load_elmo(tiny_elmo, vocab_to_cache=words, backend="torch")).notes
+
+    assert [text[: len(note)] for text in notes] == ([note] if note else [])
+
+
+def test_unexpected_datasets_are_ignored_by_name(elmo):
+    from elmos import WEIGHTS_NAME, random_datasets, write_weights
+
+    extra = {"adapter/kernel": random_datasets()["char_embed"], "softmax/W": random_datasets()["char_embed"]}
+    write_weights(elmo / WEIGHTS_NAME, {**random_datasets(), **extra})
+    report = safeload.check_elmo(elmo, ignore_unused=["adapter/*"])
+
+    assert report.ignored == ("adapter/kernel",)
+    assert report.unused == {"training": ("softmax/W",)}
+    with pytest.raises(safeload.SafeLoadError, match="1 unexpected"):
+        safeload.check_elmo(elmo)

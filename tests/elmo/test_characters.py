@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import safeload
+from safeload.compat.allennlp import batch_to_ids
+from safeload.errors import ArgumentError
+
+WORD = [259, 98, 103, 260] + [261] * 46
+
+
+def test_a_word_is_its_bytes_between_two_marks():
+    ids = safeload.character_ids([["af", "<S>"], ["é"]])
+
+    assert ids.dtype == torch.int64
+    assert ids.shape == (2, 2, 50)
+    assert ids[0, 0].tolist() == WORD
+    assert ids[0, 1].tolist() == [259, 257, 260] + [261] * 47
+    assert ids[1, 0].tolist() == [259, 0xC3 + 1, 0xA9 + 1, 260] + [261] * 46
+    assert not ids[1, 1].any()
+
+
+def test_a_long_word_keeps_its_first_48_bytes():
+    ids = safeload.character_ids([["x" * 100]])[0, 0]
+
+    assert ids.tolist() == [259] + [121] * 48 + [260]
+
+
+@given(st.lists(st.lists(st.text(), max_size=4), min_size=1, max_size=4).filter(any))
+def test_ids_equal_those_of_allennlp(sentences):
+    upstream = pytest.importorskip("allennlp.modules.elmo").batch_to_ids
+
+    assert torch.equal(safeload.character_ids(sentences), upstream(sentences))
+    assert torch.equal(batch_to_ids(tuple(map(tuple, sentences))), upstream(sentences))
+
+
+@pytest.mark.parametrize(
+    ("sentences", "message"),
+    [
+        ("A good film", "sentences is a single str, of which every character would be a sentence"),
+        (b"A", "sentences is a single bytes"),
+        (["A", "good", "film"], "sentences[0] is the str 'A', not a list of words"),
+        ([["A"], "film"], "sentences[1] is the str 'film', not a list of words"),
+        ([["A", 3]], "sentences[0][1] is of type int, not str"),
+        ([["A", b"film"]], "sentences[0][1] is of type bytes, not str"),
+        ([3], "sentences[0] is of type int, not a list of words"),
+        (None, "sentences is of type NoneType, not a list of lists of words"),
+        ([], "sentences is empty"),
+        ([[], []], "no sentence has a word"),
+    ],
+    ids=str,
+)
+def test_what_would_become_other_tokens_is_refused(sentences, message):
+    with pytest.raises(ArgumentError) as caught:
+        safeload.character_ids(sentences)
+
+    assert caught.value.message.startswith(message)
+    assert caught.value.argument == "sentences"
+    assert "[['First', 'sentence', '.'], ['Second', '.']]" in str(caught.value)
