@@ -1,7 +1,7 @@
 # make demo    make the environment and see safeload at work
 # make test    make the environment and run the tests
 # make lint    ruff and mypy
-# make bench   the speed table: ratios against keras-bert, a few minutes
+# make bench   the speed tables: ratios against keras-bert and AllenNLP, some minutes
 #
 # Another Python: make test PYTHON=python3.11 VENV=.venv311
 
@@ -24,6 +24,7 @@ lint: $(VENV)/lint.installed
 
 bench: $(VENV)/demo.installed
 	$(VENV)/bin/python benchmarks/bench_bert.py
+	$(VENV)/bin/python benchmarks/bench_elmo.py
 
 $(VENV)/bin/python:
 	@echo "making the environment $(VENV) with $$($(PYTHON) --version)"
@@ -31,13 +32,13 @@ $(VENV)/bin/python:
 	$(PIP) wheel
 
 $(VENV)/demo.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "installing safeload, TensorFlow and keras-bert: about a minute"
-	$(PIP) --editable '.[bert]'
+	@echo "installing safeload, TensorFlow, keras-bert, torch and AllenNLP: about two minutes"
+	$(PIP) --editable '.[all]'
 	@touch $@
 
 $(VENV)/test.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "installing safeload, TensorFlow, keras-bert and the test tools: about a minute"
-	$(PIP) --editable '.[bert,test]'
+	@echo "installing safeload, TensorFlow, keras-bert, torch, AllenNLP and the test tools: about two minutes"
+	$(PIP) --editable '.[all,test]'
 	@touch $@ $(VENV)/demo.installed
 
 $(VENV)/lint.installed: setup.cfg pyproject.toml | $(VENV)/bin/python

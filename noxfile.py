@@ -9,7 +9,7 @@ nox.options.default_venv_backend = "venv"
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
-    session.install("-e", ".[bert,test]")
+    session.install("-e", ".[all,test]")
     session.run("pytest", *session.posargs)
 
 

@@ -4,15 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from elmos import BACKENDS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def test_replace_keras_bert_trains():
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "replace_keras_bert.py")], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize("example", ["replace_keras_bert.py", "replace_allennlp_elmo.py"])
+def test_an_example_trains(example):
+    done = subprocess.run([sys.executable, str(EXAMPLES / example)], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
     losses = [float(line.rsplit(" ", 1)[1]) for line in done.stdout.splitlines()]

@@ -9,6 +9,7 @@ Source:
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from contextlib import contextmanager
@@ -173,6 +174,7 @@ class Hdf5File:
 
         self._h5 = h5py.File(self._file, "r")
         self._list(self._h5.id, "", 0)
+        self._require_apart()
 
     def _list(self, group: Any, path: str, depth: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
         import h5py  # noqa: PLC0415  (imported by now)
@@ -224,6 +226,16 @@ class Hdf5File:
             message = f"the weight file is damaged: the dataset {name} would end at byte {offset + n_declared:,} of {self.n_bytes:,}"
             raise self.corrupt(message, ["copy or download the file again"], variables=[name], offset=offset)
         return Dataset(spec=spec, offset=offset)
+
+    def _require_apart(self) -> None:
+        """Require that no two datasets share bytes: a damaged address would silently give one the other's values."""
+        placed = [each for each in self.datasets.values() if each.offset is not None and each.spec.dtype == "float32"]
+        placed.sort(key=lambda each: each.offset or 0)
+        for first, second in itertools.pairwise(placed):
+            if (first.offset or 0) + first.n_bytes > (second.offset or 0):
+                names = [first.spec.name, second.spec.name]
+                message = f"the weight file is damaged: {names[0]} and {names[1]} share bytes"
+                raise self.corrupt(message, ["copy or download the file again"], variables=names, offset=second.offset)
 
     def _refuse(self, name: str, what: str) -> NoReturn:
         message = "the weight file holds what no weight file needs, and was not read further"
