@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safeload.errors import MissingDependencyError
 
@@ -46,3 +47,18 @@ def missing_dependency(message: str, *, package: str, wanted: str, hints: list[s
     return MissingDependencyError(
         message, package=package, wanted=wanted, found=found, python=python, context=context, hints=hints
     )
+
+
+def import_installed(module: str, *, package: str, wanted: str, install: str) -> Any:  # noqa: ANN401  (a module)
+    """Import a module of a package that is installed; the package's own failure is the cause of the error.
+
+    Raises:
+        MissingDependencyError: It cannot be imported, whatever it raises meanwhile.
+    """
+    try:
+        return importlib.import_module(module)
+    except Exception as exc:
+        reason = " ".join(str(exc).split())[:200]
+        message = f"{package} is installed but cannot be imported: {type(exc).__name__}: {reason}"
+        hints = [f"the error above this one is the cause; a fresh environment with {install} mends most of them"]
+        raise missing_dependency(message, package=package, wanted=wanted, hints=hints) from exc

@@ -16,7 +16,7 @@ PACKAGE = Path(safeload.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"tensorflow", "keras", "tf_keras", "keras_bert", "torch", "allennlp"}
 HEAVY_ROOMS = {"bert/_backend.py", "demo/bert.py", "demo/elmo.py", "elmo/_fill.py"}
-HEAVY_AT_THE_TOP = {"elmo/_lstm.py", "elmo/_torch.py"}
+HEAVY_AT_THE_TOP = {"elmo/_encoder.py", "elmo/_lstm.py", "elmo/_torch.py"}
 ROOMS = [
     "errors.py",
     "report.py",

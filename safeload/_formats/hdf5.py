@@ -208,10 +208,7 @@ class Hdf5File:
             if code not in KNOWN_FILTERS:
                 shown = label.decode("ascii", "replace") or "unnamed"
                 self._refuse(name, f"the filter {code} ({shown}), which would run code of a plugin")
-        shape = dataset.shape
-        spec = TensorSpec(
-            name=name, shape=shape or (), dtype=_dtype_name(dataset.get_type(), has_values=shape is not None)
-        )
+        spec = TensorSpec(name=name, shape=dataset.shape or (), dtype=_dtype_name(dataset.get_type()))
         n_declared = math.prod(spec.shape) * dataset.get_type().get_size()
         if layout == h5py.h5d.CHUNKED:
             if n_declared > MAX_EXPANSION * self.n_bytes:
@@ -269,11 +266,9 @@ def _read_superblock(block: bytes) -> tuple[int | None, bool]:
     return int.from_bytes(address, "little"), is_open
 
 
-def _dtype_name(kind: Any, *, has_values: bool) -> str:  # noqa: ANN401  (h5py's TypeID)
+def _dtype_name(kind: Any) -> str:  # noqa: ANN401  (h5py's TypeID)
     import h5py  # noqa: PLC0415  (imported by now)
 
-    if not has_values:
-        return "nothing (a null dataspace)"
     if kind.equal(h5py.h5t.IEEE_F32LE):
         return "float32"
     word = {h5py.h5t.FLOAT: "float", h5py.h5t.INTEGER: "integer", h5py.h5t.STRING: "string"}.get(kind.get_class())

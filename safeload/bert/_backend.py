@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from safeload._optional import missing_dependency, version_of
+from safeload._optional import import_installed, missing_dependency, version_of
 from safeload.errors import BackendError
 
 logger = logging.getLogger(__name__)
@@ -51,9 +51,9 @@ def require_backend() -> Backend:
     if importlib.util.find_spec("keras_bert") is None:
         raise _missing("keras-bert", "==0.89.*", "keras-bert is not installed")
     added = _choose_keras(tf_version or "0")
-    tf = _import("tensorflow")
+    tf = import_installed("tensorflow", package="tensorflow", wanted="importable", install=INSTALL)
     keras_package = _keras_package(tf, added=added)
-    keras_bert = _import("keras_bert")
+    keras_bert = import_installed("keras_bert", package="keras-bert", wanted="importable", install=INSTALL)
     if not tf.executing_eagerly():
         message = "keras-bert models are loaded eagerly, but TensorFlow is in graph mode"
         hints = ["call outside of tf.function and of tf.Graph, and without tf.compat.v1.disable_eager_execution()"]
@@ -95,18 +95,6 @@ def _choose_keras(tf_version: str) -> bool:
 
 def _minor(version: str) -> str:
     return ".".join([*version.split(".")[:2], "*"])
-
-
-def _import(name: str) -> Any:  # noqa: ANN401  (a module)
-    try:
-        return importlib.import_module(name)
-    except Exception as exc:
-        package = name.replace("_", "-")
-        message = (
-            f"{package} is installed but cannot be imported: {type(exc).__name__}: {str(exc).splitlines()[0][:200]}"
-        )
-        hints = ["the error above this one is the cause; a fresh environment with " + INSTALL + " mends most of them"]
-        raise missing_dependency(message, package=package, wanted="importable", hints=hints) from exc
 
 
 def _keras_package(tf: Any, *, added: bool) -> str:  # noqa: ANN401  (a module)

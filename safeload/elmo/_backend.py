@@ -6,17 +6,17 @@ import importlib
 import importlib.util
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from safeload._optional import missing_dependency, version_of
-
-if TYPE_CHECKING:
-    from safeload.errors import MissingDependencyError
+from safeload._optional import import_installed, missing_dependency, version_of
+from safeload.errors import MissingDependencyError
 
 logger = logging.getLogger(__name__)
 
 INSTALL = "pip install 'safeload[elmo]'"
+OR_TORCH = "or pass backend='torch': the same parameters, forward and outputs, without AllenNLP"
 _ALLENNLP = ">=2.10.1,<2.11"
+_TORCH = ">=1.12"
 _LAST_PYTHON_OF_ALLENNLP = (3, 10)
 
 
@@ -26,23 +26,20 @@ def choose_backend(wanted: str, *, use_skip_connections: bool = True) -> str:
     Raises:
         MissingDependencyError: The package is missing, its version cannot work, or it cannot be imported.
     """
-    if wanted == "torch":
-        _import("torch", "torch", ">=1.12")
-        return "torch"
     if wanted == "allennlp":
-        _import_allennlp()
+        _require_allennlp()
         return "allennlp"
-    reason = "AllenNLP cannot build a biLM without skip connections"
-    if use_skip_connections:
+    if wanted == "auto":
+        reason = "AllenNLP cannot build a biLM without skip connections"
         try:
-            _import_allennlp()
-        except ImportError as exc:
-            reason = getattr(exc, "message", str(exc))
-        else:
-            logger.info("backend 'auto' took allennlp")
-            return "allennlp"
-    _import("torch", "torch", ">=1.12")
-    logger.info("backend 'auto' took torch: %s", reason)
+            if use_skip_connections:
+                _require_allennlp()
+                logger.info("backend 'auto' took allennlp")
+                return "allennlp"
+        except MissingDependencyError as exc:
+            reason = exc.message
+        logger.info("backend 'auto' took torch: %s", reason)
+    require_torch()
     return "torch"
 
 
@@ -63,38 +60,20 @@ def require_torch() -> Any:  # noqa: ANN401  (a module)
     Raises:
         MissingDependencyError: It is missing or cannot be imported.
     """
-    return _import("torch", "torch", ">=1.12")
+    if importlib.util.find_spec("torch") is None:
+        raise missing_dependency("torch is not installed", package="torch", wanted=_TORCH, hints=[INSTALL])
+    return import_installed("torch", package="torch", wanted=_TORCH, install=INSTALL)
 
 
-def _import_allennlp() -> None:
-    _import("allennlp.modules.elmo", "allennlp", _ALLENNLP)
-    version = version_of("allennlp") or "?"
-    if not version.startswith("2.10."):
-        message = f"allennlp {version} is installed; its Elmo is loaded from 2.10 only"
-        raise missing_dependency(
-            message, package="allennlp", wanted=_ALLENNLP, hints=["pip install 'allennlp==2.10.1'", _OR_TORCH]
-        )
-
-
-_OR_TORCH = "or pass backend='torch': the same parameters, forward and outputs, without AllenNLP"
-
-
-def _import(module: str, package: str, wanted: str) -> Any:  # noqa: ANN401  (a module)
-    if importlib.util.find_spec(module.split(".", 1)[0]) is None:
-        raise _missing(package, wanted)
-    try:
-        return importlib.import_module(module)
-    except Exception as exc:  # whatever an installed package raises while it is imported
-        first = " ".join(str(exc).split())[:200]
-        message = f"{package} is installed but cannot be imported: {type(exc).__name__}: {first}"
-        hints = ["the error above this one is the cause; a fresh environment with " + INSTALL + " mends most of them"]
-        raise missing_dependency(message, package=package, wanted=wanted, hints=hints) from exc
-
-
-def _missing(package: str, wanted: str) -> MissingDependencyError:
-    hints = [INSTALL]
-    if package == "allennlp":
+def _require_allennlp() -> None:
+    found = version_of("allennlp")
+    if importlib.util.find_spec("allennlp") is None:
+        hints = [INSTALL, OR_TORCH]
         if sys.version_info[:2] > _LAST_PYTHON_OF_ALLENNLP:
-            hints = ["AllenNLP 2.10 installs on Python 3.8 to 3.10 only"]
-        hints.append(_OR_TORCH)
-    return missing_dependency(f"{package} is not installed", package=package, wanted=wanted, hints=hints)
+            hints = ["AllenNLP 2.10 installs on Python 3.8 to 3.10 only", OR_TORCH]
+        raise missing_dependency("allennlp is not installed", package="allennlp", wanted=_ALLENNLP, hints=hints)
+    if found is not None and not found.startswith("2.10."):
+        message = f"allennlp {found} is installed; its Elmo is loaded from 2.10 only"
+        hints = ["pip install 'allennlp==2.10.1'", OR_TORCH]
+        raise missing_dependency(message, package="allennlp", wanted=_ALLENNLP, hints=hints)
+    import_installed("allennlp.modules.elmo", package="allennlp", wanted=_ALLENNLP, install=INSTALL)

@@ -12,7 +12,7 @@ Source:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -23,13 +23,16 @@ from safeload.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FLOATS: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}
+"""What a weight file holds and where it is filled, whatever torch's defaults are."""
+
 State = tuple[Tensor, Tensor]
 """Outputs `(batch, projection_dim)` and memory cells `(batch, dim)`."""
 
 
 def empty_linear(n_inputs: int, n_outputs: int, *, bias: bool) -> torch.nn.Linear:
     """Return a layer whose memory nobody has touched: it is filled from a file."""
-    return torch.nn.utils.skip_init(torch.nn.Linear, n_inputs, n_outputs, bias=bias)
+    return torch.nn.utils.skip_init(torch.nn.Linear, n_inputs, n_outputs, bias=bias, **FLOATS)
 
 
 class LstmCellWithProjection(torch.nn.Module):

@@ -1,11 +1,11 @@
-"""safeload's own biLM in torch: character CNN, highways, LSTMs, weighted sums; with AllenNLP's names and behaviour.
+"""safeload's own biLM in torch: the words' vectors, the LSTMs over them, weighted sums; with AllenNLP's names and behaviour.
 
 Written after Peters et al., "Deep contextualized word representations" (2018), and the layout of bilm-tf's weight files.
 torch is imported here at the top, since classes of modules must be found by name to be copied and pickled; nothing
 imports this room but a function that builds a module.
 
 Source:
-    allennlp/modules/elmo.py, highway.py, scalar_mix.py, AllenNLP 2.10.1.
+    allennlp/modules/elmo.py, scalar_mix.py, AllenNLP 2.10.1.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from safeload.elmo import _characters, _fill
-from safeload.elmo._lstm import ElmoLstm, empty_linear
-from safeload.errors import ArgumentError
+from safeload.elmo._encoder import CharacterEncoder, with_boundaries
+from safeload.elmo._lstm import FLOATS, ElmoLstm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,9 +136,11 @@ class ScalarMix(torch.nn.Module):
         self.do_layer_norm = do_layer_norm
         trainable = scalar_parameters is None
         first = [0.0] * n_layers if scalar_parameters is None else scalar_parameters
-        scalars = [torch.nn.Parameter(torch.tensor([float(value)]), requires_grad=trainable) for value in first]
-        self.scalar_parameters = torch.nn.ParameterList(scalars)
-        self.gamma = torch.nn.Parameter(torch.ones(1), requires_grad=trainable)
+        scalars = [torch.tensor([float(value)], **FLOATS) for value in first]
+        self.scalar_parameters = torch.nn.ParameterList(
+            torch.nn.Parameter(scalar, requires_grad=trainable) for scalar in scalars
+        )
+        self.gamma = torch.nn.Parameter(torch.ones(1, **FLOATS), requires_grad=trainable)
 
     def forward(self, layers: Sequence[Tensor], mask: Tensor) -> Tensor:
         """Return the sum, shaped as each of the layers `(batch, tokens, units)`; `mask` is `(batch, tokens)`."""
@@ -163,7 +165,6 @@ class ElmoBiLm(torch.nn.Module):
         super().__init__()
         self._requires_grad = requires_grad
         self._token_embedder = CharacterEncoder(options)
-        self._word_embedding: torch.nn.Embedding | None
         self.register_module("_word_embedding", None)  # its place among the parameters, which optimisers count
         self.register_buffer("_bos_embedding", None, persistent=False)
         self.register_buffer("_eos_embedding", None, persistent=False)
@@ -193,8 +194,8 @@ class ElmoBiLm(torch.nn.Module):
             `activations`: `n_layers + 1` tensors `(batch, tokens + 2, 2 * projection_dim)`; `mask`: `(batch, tokens + 2)`.
         """
         if word_inputs is not None and self._is_cached(word_inputs):
-            vectors = self._word_embedding(word_inputs)  # type: ignore[misc]
-            tokens, mask = _with_boundaries(vectors, word_inputs > 0, self._bos_embedding, self._eos_embedding)
+            vectors = self._word_embedding(word_inputs)
+            tokens, mask = with_boundaries(vectors, word_inputs > 0, self._bos_embedding, self._eos_embedding)
         else:
             encoded = self._token_embedder(inputs)
             tokens, mask = encoded["token_embedding"], encoded["mask"]
@@ -213,92 +214,16 @@ class ElmoBiLm(torch.nn.Module):
         table = torch.cat(vectors)
         self._bos_embedding, self._eos_embedding = table[0], table[1]
         vectors_by_id = table[2:].clone()
-        vectors_by_id[0] = 0  # so that padding is no token: see _with_boundaries
+        vectors_by_id[0] = 0  # so that padding is no token: see with_boundaries
         self._word_embedding = torch.nn.Embedding.from_pretrained(
             vectors_by_id, freeze=not self._requires_grad, padding_idx=0
         )
 
     def _is_cached(self, ids: Tensor) -> bool:
-        words = self._word_embedding
+        words: Any = self._word_embedding
         return words is not None and (
             ids.numel() == 0 or (int(ids.min()) >= 0 and int(ids.max()) < words.num_embeddings)
         )
-
-
-class CharacterEncoder(torch.nn.Module):
-    """Words as vectors, from their characters alone."""
-
-    def __init__(self, options: ElmoOptions) -> None:
-        super().__init__()
-        self._activation = {"relu": torch.relu, "tanh": torch.tanh}[options.activation]
-        self._n_convolutions = len(options.filters)
-        self._output_dim = options.projection_dim
-        self._char_embedding_weights = torch.nn.Parameter(torch.empty(_characters.N_CHARACTERS, options.char_dim))
-        for index, (width, number) in enumerate(options.filters):
-            conv = torch.nn.utils.skip_init(torch.nn.Conv1d, options.char_dim, number, width, bias=True)
-            self.add_module(f"char_conv_{index}", conv)
-        self._highways = Highway(options.n_filters, options.n_highway)
-        self._projection = empty_linear(options.n_filters, options.projection_dim, bias=True)
-        for name, word in (("_begin", "<S>"), ("_end", "</S>")):
-            self.register_buffer(name, torch.tensor(_characters.word_ids(word)), persistent=False)
-
-    def get_output_dim(self) -> int:
-        """Return the units of a word's vector."""
-        return self._output_dim
-
-    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Return the vectors of sentences with a mark before and after each.
-
-        Args:
-            inputs: Character ids `(batch, tokens, 50)`.
-
-        Returns:
-            `token_embedding`: `(batch, tokens + 2, projection_dim)`; `mask`: `(batch, tokens + 2)` bool.
-
-        Raises:
-            ArgumentError: Another shape.
-        """
-        if inputs.dim() != 3 or inputs.size(-1) != _characters.MAX_CHARACTERS_PER_TOKEN:  # noqa: PLR2004
-            message = f"inputs must be character ids (batch, tokens, 50), not of the shape {tuple(inputs.shape)}"
-            raise ArgumentError(message, argument="inputs", hints=["make them with safeload.character_ids(sentences)"])
-        ids, mask = _with_boundaries(inputs, (inputs > 0).any(dim=-1), self._begin, self._end)
-        vectors = self.embed(ids.view(-1, ids.size(-1)))
-        return {"mask": mask, "token_embedding": vectors.view(*mask.shape, -1)}
-
-    def embed(self, ids: Tensor) -> Tensor:
-        """Return the vectors `(words, projection_dim)` of character ids `(words, 50)`."""
-        characters = torch.nn.functional.embedding(ids, self._char_embedding_weights).transpose(1, 2)
-        found = []
-        for index in range(self._n_convolutions):
-            strongest, _ = getattr(self, f"char_conv_{index}")(characters).max(dim=-1)
-            found.append(self._activation(strongest))
-        vectors: Tensor = self._projection(self._highways(torch.cat(found, dim=-1)))
-        return vectors
-
-
-class Highway(torch.nn.Module):
-    """Layers that each carry a part of their input past a transformation."""
-
-    def __init__(self, n_units: int, n_layers: int) -> None:
-        super().__init__()
-        self._layers = torch.nn.ModuleList(empty_linear(n_units, 2 * n_units, bias=True) for _ in range(n_layers))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return `(words, units)`, shaped as the input."""
-        for layer in self._layers:
-            new, gate = layer(inputs).chunk(2, dim=-1)
-            gate = torch.sigmoid(gate)
-            inputs = gate * inputs + (1 - gate) * torch.relu(new)
-        return inputs
-
-
-def _with_boundaries(tokens: Tensor, mask: Tensor, begin: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
-    """Put a mark before and after each sentence of `(batch, tokens, units)`; what has a unit above zero is a token."""
-    n_rows, _, n_units = tokens.shape
-    begin, end = begin.detach().to(tokens), end.detach().to(tokens)
-    rows = torch.cat([begin.expand(n_rows, 1, n_units), tokens, tokens.new_zeros(n_rows, 1, n_units)], dim=1)
-    rows[torch.arange(n_rows, device=tokens.device), mask.sum(dim=1) + 1] = end
-    return rows, (rows > 0).any(dim=-1)
 
 
 def _without_boundaries(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -191,6 +191,7 @@ def test_a_model_saved_with_allennlp_loads(elmo, tmp_path):
     ours.load_state_dict(torch.load(tmp_path / "tagger.th"), strict=True)
 
     assert torch.equal(ours.elmo.scalar_mix_1.gamma, theirs.elmo.scalar_mix_1.gamma)
+    theirs.load_state_dict(ours.state_dict(), strict=True)
 
 
 def test_what_allennlp_reads_is_what_is_listed(elmo, monkeypatch):

@@ -121,6 +121,24 @@ def test_other_inputs_than_character_ids_are_refused(shape, elmo):
         module(torch.zeros(shape, dtype=torch.long))
 
 
+def test_defaults_of_torch_change_nothing(elmo):
+    torch.set_default_dtype(torch.float64)
+    try:
+        module = safeload.load_elmo(elmo, backend="torch")
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+    assert {parameter.dtype for parameter in module.parameters()} == {torch.float32}
+
+
+@pytest.mark.skipif(not hasattr(torch, "set_default_device"), reason="torch 1.12 has no default device")
+def test_a_default_device_changes_nothing(elmo):
+    with torch.device("meta"):
+        module = safeload.load_elmo(elmo, backend="torch", vocab_to_cache=["<pad>", "film"])
+
+    assert {tensor.device.type for tensor in (*module.parameters(), *module.buffers())} == {"cpu"}
+
+
 def test_a_module_copies_and_pickles(elmo, tmp_path):
     import copy
 
