@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from safeload import _files
-from safeload.errors import CorruptFileError, UnsafeFileError, first_few
+from safeload.errors import CorruptFileError, UnreadableFileError, UnsafeFileError, first_few
 from safeload.report import TensorSpec, two_lines
 
 if TYPE_CHECKING:
@@ -87,7 +87,11 @@ class Hdf5File:
         try:
             self._stat = os.fstat(self.fileno())
             self.n_bytes = self._stat.st_size
-            self._require_superblock()
+            try:
+                self._require_superblock()
+            except OSError as exc:
+                message = f"the system cannot read the weight file: {exc.strerror}"
+                raise UnreadableFileError(message, resolved=path, given=given, label="weight") from exc
             with self.translated("its structure cannot be read"):
                 self._open()
         except BaseException:

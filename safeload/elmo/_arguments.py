@@ -11,6 +11,7 @@ from safeload._arguments import bad_argument, is_int, is_number
 if TYPE_CHECKING:
     from safeload.elmo._options import ElmoOptions
 
+MAX_REPRESENTATIONS = 1_000
 BACKENDS = ("auto", "allennlp", "torch")
 
 
@@ -44,11 +45,13 @@ def elmo_arguments(
     Raises:
         ArgumentError: A wrong type or value.
     """
-    if not is_int(num_output_representations) or num_output_representations < 1:
+    if not is_int(num_output_representations) or not 1 <= num_output_representations <= MAX_REPRESENTATIONS:
         hints = [
             "it counts the weighted sums of the layers, of which most models need 1; the layers themselves are in each"
         ]
-        raise bad_argument("num_output_representations", num_output_representations, "a positive int", hints)
+        raise bad_argument(
+            "num_output_representations", num_output_representations, f"an int from 1 to {MAX_REPRESENTATIONS}", hints
+        )
     if not is_number(dropout) or not 0 <= dropout <= 1:
         raise bad_argument("dropout", dropout, "a number from 0 to 1", ["AllenNLP's default is 0.5"])
     if backend not in BACKENDS:

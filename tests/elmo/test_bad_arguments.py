@@ -12,9 +12,10 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_output_representations": 0}, "num_output_representations must be a positive int, not 0"),
-        ({"num_output_representations": True}, "num_output_representations must be a positive int, not True"),
-        ({"num_output_representations": "weights.hdf5"}, "num_output_representations must be a positive int"),
+        ({"num_output_representations": 0}, "num_output_representations must be an int from 1 to 1000, not 0"),
+        ({"num_output_representations": True}, "num_output_representations must be an int from 1 to 1000, not True"),
+        ({"num_output_representations": "weights.hdf5"}, "num_output_representations must be an int from 1 to 1000"),
+        ({"num_output_representations": 10**30}, "num_output_representations must be an int from 1 to 1000"),
         ({"dropout": 1.5}, "dropout must be a number from 0 to 1, not 1.5"),
         ({"dropout": NAN}, "dropout must be a number from 0 to 1, not nan"),
         ({"dropout": "0.5"}, "dropout must be a number from 0 to 1, not '0.5'"),

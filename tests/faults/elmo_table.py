@@ -255,6 +255,8 @@ FAULTS = [
     Fault(name="weights_is_text", error=Wrong, path=WEIGHTS_NAME, spoil=write(WEIGHTS_NAME, "the 0.1 0.2\n" * 9)),
     Fault(name="weights_is_a_fifo", error=Unsafe, path=WEIGHTS_NAME,
           spoil=then(remove(WEIGHTS_NAME), lambda folder: os.mkfifo(folder / WEIGHTS_NAME))),
+    Fault(name="weights_that_the_system_cannot_read", error=errors.UnreadableFileError, path="mem",
+          spoil=lambda folder: (folder / "mem").symlink_to("/proc/self/mem"), call={"weight_file": "{}/mem"}),
     # the options
     Fault(name="options_not_json", error=Config, path=OPTIONS_NAME, spoil=write(OPTIONS_NAME, '{"lstm": {"dim": 12,}}')),
     Fault(name="options_is_a_list", error=Config, path=OPTIONS_NAME, spoil=write(OPTIONS_NAME, "[1]")),
