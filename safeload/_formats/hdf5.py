@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import h5py
+
 from safeload import _files
 from safeload.errors import CorruptFileError, UnreadableFileError, UnsafeFileError, first_few
 from safeload.report import TensorSpec, two_lines
@@ -118,8 +120,6 @@ class Hdf5File:
 
     def read_gathered(self, name: str, values: Any) -> None:  # noqa: ANN401  (a NumPy array)
         """Let h5py fill `values` with a dataset that does not lie in the file as it is."""
-        import h5py  # noqa: PLC0415  (imported by now: see _open)
-
         with self.translated(f"the dataset {name} cannot be read"):
             h5py.h5d.open(self._h5.id, name.encode()).read(h5py.h5s.ALL, h5py.h5s.ALL, values)
 
@@ -174,15 +174,11 @@ class Hdf5File:
         return os.pread(self.fileno(), 8, at) == _files.HDF5_SIGNATURE
 
     def _open(self) -> None:
-        import h5py  # noqa: PLC0415  (imported by now)
-
         self._h5 = h5py.File(self._file, "r")
         self._list(self._h5.id, "", 0)
         self._require_apart()
 
     def _list(self, group: Any, path: str, depth: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
-        import h5py  # noqa: PLC0415  (imported by now)
-
         for raw in sorted(group):
             name = path + raw.decode("utf-8", "backslashreplace")
             if group.links.get_info(raw).type != h5py.h5l.TYPE_HARD:
@@ -199,8 +195,6 @@ class Hdf5File:
                 self._refuse(name, "neither a group nor a dataset")
 
     def _describe(self, dataset: Any, name: str) -> Dataset:  # noqa: ANN401  (h5py's low-level ids)
-        import h5py  # noqa: PLC0415  (imported by now)
-
         plan = dataset.get_create_plist()
         layout = plan.get_layout()
         if layout == h5py.h5d.VIRTUAL:
@@ -271,8 +265,6 @@ def _read_superblock(block: bytes) -> tuple[int | None, bool]:
 
 
 def _dtype_name(kind: Any) -> str:  # noqa: ANN401  (h5py's TypeID)
-    import h5py  # noqa: PLC0415  (imported by now)
-
     if kind.equal(h5py.h5t.IEEE_F32LE):
         return "float32"
     word = {h5py.h5t.FLOAT: "float", h5py.h5t.INTEGER: "integer", h5py.h5t.STRING: "string"}.get(kind.get_class())

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from safeload import report as _report
+from safeload._optional import collector_paused
 from safeload.elmo._arguments import elmo_arguments
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def load_elmo(
     Source:
         allennlp/modules/elmo.py, Elmo, AllenNLP 2.10.1.
     """
-    from safeload.elmo._check import check  # noqa: PLC0415  (`import safeload` stays light)
+    with collector_paused():
+        from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
 
     arguments = elmo_arguments(
         num_output_representations=num_output_representations,
@@ -135,7 +137,8 @@ def check_elmo(
     Source:
         allennlp/modules/elmo.py and elmo_lstm.py, AllenNLP 2.10.1.
     """
-    from safeload.elmo._check import check  # noqa: PLC0415  (`import safeload` stays light)
+    with collector_paused():
+        from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
 
     checked = check(options_file, weight_file, arguments=None, base_dir=base_dir, ignore_unused=ignore_unused)
     return dataclasses.replace(checked.report, seconds=checked.clock.seconds)

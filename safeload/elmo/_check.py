@@ -7,10 +7,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import h5py
+import numpy as np
+
 import safeload
 from safeload import _files
 from safeload._arguments import require_patterns
-from safeload._optional import collector_paused
+from safeload._formats import hdf5_values
+from safeload._formats.hdf5 import Hdf5File
 from safeload.elmo._arguments import ElmoArguments, require_options_allow, vocabulary_notes
 from safeload.elmo._compare_weights import compare_weights
 from safeload.elmo._datasets import list_datasets
@@ -63,19 +67,12 @@ def check(
     with clock.step("list"):
         datasets = list_datasets(options)
     given = weight_file if weight_file is not None else options_file
-    with clock.step("compare"):
-        with collector_paused():
-            import h5py  # noqa: F401, PLC0415  (slow to import: not for `import safeload`)
-
-            from safeload._formats import hdf5_values  # noqa: PLC0415
-            from safeload._formats.hdf5 import Hdf5File  # noqa: PLC0415
-
-        with Hdf5File(places.weights, given=given) as file:
-            found = compare_weights(datasets, file, options, ignore_unused=patterns)
-            if arguments is None:
-                hdf5_values.check_values(file, datasets)
-            values = {} if arguments is None else hdf5_values.read_values(file, datasets)
-            file.require_unchanged()
+    with clock.step("compare"), Hdf5File(places.weights, given=given) as file:
+        found = compare_weights(datasets, file, options, ignore_unused=patterns)
+        if arguments is None:
+            hdf5_values.check_values(file, datasets)
+        values = {} if arguments is None else hdf5_values.read_values(file, datasets)
+        file.require_unchanged()
     logger.info("checked %s, %s", places.weights, with_article(places.form))
     report = LoadReport(
         model="ELMo",
@@ -94,8 +91,5 @@ def check(
 
 
 def _versions() -> dict[str, str]:
-    import h5py  # noqa: PLC0415  (imported by now: see check)
-    import numpy as np  # noqa: PLC0415
-
     python = ".".join(map(str, sys.version_info[:3]))
     return {"python": python, "safeload": safeload.__version__, "numpy": np.__version__, "h5py": h5py.__version__}

@@ -17,7 +17,7 @@ CHAR_EMBED = "char_embed"
 DIRECTIONS = ("forward", "backward")
 
 _Size = tuple[str, int]
-_TRAINING = re.compile(r"softmax(/|$)|global_step$")
+_TRAINING = ("softmax", "global_step")
 
 
 def list_datasets(options: ElmoOptions) -> dict[str, TensorSpec]:
@@ -80,7 +80,7 @@ def sort_unused(names: Iterable[str]) -> tuple[dict[str, tuple[str, ...]], list[
     training: list[str] = []
     unexpected: list[str] = []
     for name in names:
-        (training if _TRAINING.match(name) else unexpected).append(name)
+        (training if name.split("/", 1)[0] in _TRAINING else unexpected).append(name)
     return ({"training": tuple(training)} if training else {}), unexpected
 
 

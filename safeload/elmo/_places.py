@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 
 from safeload import _files
@@ -13,7 +12,7 @@ from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKind
 
 OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
 _HDF5_ENDINGS = (".hdf5", ".h5", ".hdf")
-_REMOTE = re.compile(r"(https?|s3|gs|hf)://", re.IGNORECASE)
+_REMOTE = ("http://", "https://", "s3://", "gs://", "hf://")
 _OTHER_FOLDERS = (
     (
         ("encoder.pkl", "token_embedder.pkl"),
@@ -66,7 +65,7 @@ def find_elmo(options_file: object, weight_file: object, base_dir: object) -> El
 
 
 def _resolved(given: object, argument: str, base_dir: object) -> str:
-    if isinstance(given, str) and _REMOTE.match(given):
+    if isinstance(given, str) and given.lower().startswith(_REMOTE):
         return download(given, argument)
     return resolve_path(given, argument=argument, base_dir=base_dir)
 
