@@ -1,4 +1,4 @@
-"""Tiny real models, written by TensorFlow once a session."""
+"""Tiny real models, written by TensorFlow and h5py once a session."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ if importlib.util.find_spec("tf_keras"):
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
+def written_once(tmp_path_factory, name, write):
+    """Return a folder that `write` has filled; not to be changed."""
+    folder = tmp_path_factory.mktemp("models") / name
+    folder.mkdir()
+    write(folder)
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    return folder
+
+
+def copied(model, folder):
+    """Return a copy of a model's folder that a test may spoil."""
+    shutil.copytree(model, folder)
+    for path in Path(folder).iterdir():
+        path.chmod(0o644)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory):
     """Return a folder with config, vocabulary and a checkpoint with heads; not to be changed."""
     from safeload.demo.bert import write_bert
 
-    folder = tmp_path_factory.mktemp("models") / "tiny_bert"
-    folder.mkdir()
-    write_bert(folder)
-    for path in folder.iterdir():
-        path.chmod(0o444)
-    return folder
+    return written_once(tmp_path_factory, "tiny_bert", write_bert)
 
 
 @pytest.fixture
 def bert(tiny_bert, tmp_path):
     """Return a copy of the tiny model that a test may spoil."""
-    folder = tmp_path / "model"
-    shutil.copytree(tiny_bert, folder)
-    for path in Path(folder).iterdir():
-        path.chmod(0o644)
-    return folder
+    return copied(tiny_bert, tmp_path / "model")
 
 
 @pytest.fixture(scope="session")
 def tiny_elmo(tmp_path_factory):
     """Return a folder with options and weights; not to be changed."""
-    folder = tmp_path_factory.mktemp("models") / "tiny_elmo"
-    folder.mkdir()
-    write_elmo(folder)
-    for path in folder.iterdir():
-        path.chmod(0o444)
-    return folder
+    return written_once(tmp_path_factory, "tiny_elmo", write_elmo)
 
 
 @pytest.fixture
 def elmo(tiny_elmo, tmp_path):
     """Return a copy of the tiny ELMo that a test may spoil."""
-    folder = tmp_path / "elmo"
-    shutil.copytree(tiny_elmo, folder)
-    for path in Path(folder).iterdir():
-        path.chmod(0o644)
-    return folder
+    return copied(tiny_elmo, tmp_path / "elmo")
 
 
 def pytest_addoption(parser):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def shares(items: Iterable[Item], n_bytes: Callable[[Item], int], n_shares: int) -> list[list[Item]]:
@@ -26,30 +24,6 @@ def shares(items: Iterable[Item], n_bytes: Callable[[Item], int], n_shares: int)
         split[least].append(item)
         totals[least] += n_bytes(item)
     return split
-
-
-def in_threads(use: Callable[[list[Item]], Result], split: list[list[Item]]) -> list[Result]:
-    """Return `use(share)` of each share, each in a thread of its own.
-
-    `concurrent.futures` does the same, and its import takes a twentieth of a whole check.
-    """
-    results: dict[int, Result] = {}
-    failures: list[BaseException] = []
-
-    def work(number: int) -> None:
-        try:
-            results[number] = use(split[number])
-        except BaseException as exc:  # noqa: BLE001  (raised again below, in the calling thread)
-            failures.append(exc)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(split))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-    return [results[number] for number in range(len(split))]
 
 
 def read_exactly(file: int, block: NDArray[Any], offset: int) -> int:

@@ -6,11 +6,12 @@ HDF5 keeps no checksum of its values, so nothing else can be told from the bytes
 from __future__ import annotations
 
 import mmap
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from safeload._formats.blocks import count_non_finite, in_threads, read_exactly, shares
+from safeload._formats.blocks import count_non_finite, read_exactly, shares
 from safeload.errors import CorruptFileError, counted, first_few
 from safeload.report import two_lines
 
@@ -63,7 +64,8 @@ def read_values(file: Hdf5File, names: Iterable[str]) -> dict[str, Array]:
 def _for_each_share(file: Hdf5File, names: Iterable[str], use: Callable[[list[Dataset]], dict[str, str]]) -> None:
     datasets = [file.datasets[name] for name in names]
     split = shares(datasets, lambda dataset: dataset.n_bytes, N_THREADS)
-    found = {name: text for faults in in_threads(use, split) for name, text in faults.items()}
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        found = {name: text for faults in pool.map(use, split) for name, text in faults.items()}
     faults = [(dataset, found[dataset.spec.name]) for dataset in datasets if dataset.spec.name in found]
     if faults:
         raise _error(file, faults, len(datasets))
@@ -106,26 +108,27 @@ def _error(file: Hdf5File, faults: list[tuple[Dataset, str]], n_checked: int) ->
 def _check(file: Hdf5File, dataset: Dataset, scratch: Array) -> None:
     if dataset.offset is None:
         _read(file, dataset)
-        return
-    n_values = dataset.n_bytes // 4
-    n_bad = 0
-    for start in range(0, n_values, len(scratch)):
-        n_bad += _fill(file, dataset.offset + 4 * start, scratch[: n_values - start])
-    _require_finite(n_bad, n_values)
+    else:
+        _read_block_by_block(file, dataset, dataset.offset, lambda start, size: scratch[:size])  # noqa: ARG005
 
 
 def _read(file: Hdf5File, dataset: Dataset) -> Array:
     values = _room(dataset)
     if dataset.offset is None:
         file.read_gathered(dataset.spec.name, values)
-        n_bad = count_non_finite(values)
+        _require_finite(count_non_finite(values), values.size)
     else:
         flat = values.reshape(-1)
-        n_bad = 0
-        for start in range(0, flat.size, N_BLOCK_VALUES):
-            n_bad += _fill(file, dataset.offset + 4 * start, flat[start : start + N_BLOCK_VALUES])
-    _require_finite(n_bad, values.size)
+        _read_block_by_block(file, dataset, dataset.offset, lambda start, size: flat[start : start + size])
     return values
+
+
+def _read_block_by_block(file: Hdf5File, dataset: Dataset, offset: int, room: Callable[[int, int], Array]) -> None:
+    """Read into what `room` returns for the number of the first value and the count of each block."""
+    n_values = dataset.n_bytes // 4
+    starts = range(0, n_values, N_BLOCK_VALUES)
+    n_bad = sum(_fill(file, offset + 4 * at, room(at, min(N_BLOCK_VALUES, n_values - at))) for at in starts)
+    _require_finite(n_bad, n_values)
 
 
 def _room(dataset: Dataset) -> Array:

@@ -70,31 +70,20 @@ class Elmo(metaclass=_IsAnyElmo):
         Raises:
             SafeLoadError: As `safeload.load_elmo`.
         """
+        options: dict[str, Any] = {
+            "requires_grad": requires_grad,
+            "do_layer_norm": do_layer_norm,
+            "dropout": dropout,
+            "vocab_to_cache": vocab_to_cache,
+            "keep_sentence_boundaries": keep_sentence_boundaries,
+            "scalar_mix_parameters": scalar_mix_parameters,
+        }
         if module is None:
-            return elmo.load_elmo(
-                options_file,  # type: ignore[arg-type]
-                weight_file,
-                num_output_representations,
-                requires_grad=requires_grad,
-                do_layer_norm=do_layer_norm,
-                dropout=dropout,
-                vocab_to_cache=vocab_to_cache,
-                keep_sentence_boundaries=keep_sentence_boundaries,
-                scalar_mix_parameters=scalar_mix_parameters,
-            )
+            return elmo.load_elmo(options_file, weight_file, num_output_representations, **options)  # type: ignore[arg-type]
         if options_file is not None or weight_file is not None:
             message = "module is in place of options_file and weight_file, and both were passed"
             raise ArgumentError(message, argument="module", hints=["pass None for both files, or leave module out"])
-        arguments = elmo_arguments(
-            num_output_representations=num_output_representations,
-            requires_grad=requires_grad,
-            do_layer_norm=do_layer_norm,
-            dropout=dropout,
-            vocab_to_cache=vocab_to_cache,
-            keep_sentence_boundaries=keep_sentence_boundaries,
-            scalar_mix_parameters=scalar_mix_parameters,
-            backend="auto",
-        )
+        arguments = elmo_arguments(num_output_representations=num_output_representations, backend="auto", **options)
         return _backend.room_of(_backend.choose_backend("auto")).around(module, arguments)
 
     def __init_subclass__(cls) -> None:

@@ -79,9 +79,6 @@ def load_elmo(
     Source:
         allennlp/modules/elmo.py, Elmo, AllenNLP 2.10.1.
     """
-    with collector_paused():
-        from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
-
     arguments = elmo_arguments(
         num_output_representations=num_output_representations,
         requires_grad=requires_grad,
@@ -92,6 +89,9 @@ def load_elmo(
         scalar_mix_parameters=scalar_mix_parameters,
         backend=backend,
     )
+    with collector_paused():
+        from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
+
     checked = check(options_file, weight_file, arguments=arguments, base_dir=base_dir, ignore_unused=ignore_unused)
     from safeload.elmo import _backend  # noqa: PLC0415  (for step 5 alone)
 

@@ -229,29 +229,23 @@ class ElmoLstm(torch.nn.Module):
         return layers, (torch.stack(hidden), torch.stack(memory))
 
     def _initial(self, like: Tensor, n_rows: int, order: Tensor) -> State:
-        if self.stateful and self._states is not None:
-            states = self._states[0].to(like), self._states[1].to(like)
-        else:
-            states = self._zeros(like, n_rows)
-        return self._grown(states, n_rows)[0].index_select(1, order), self._grown(states, n_rows)[1].index_select(
-            1, order
-        )
+        hidden, memory = self._held(like, n_rows) if self.stateful else self._zeros(like, n_rows)
+        return hidden.index_select(1, order), memory.index_select(1, order)
 
     def _keep(self, new: State, n_rows: int, order: Tensor) -> None:
-        old = self._states if self._states is not None else self._zeros(new[0], n_rows)
-        grown = self._grown((old[0].to(new[0]), old[1].to(new[1])), n_rows)
-        self._states = grown[0].index_copy(1, order, new[0].detach()), grown[1].index_copy(1, order, new[1].detach())
+        hidden, memory = self._held(new[0], n_rows)
+        self._states = hidden.index_copy(1, order, new[0].detach()), memory.index_copy(1, order, new[1].detach())
+
+    def _held(self, like: Tensor, n_rows: int) -> State:
+        """Return the state of earlier calls, with zeros for rows that a larger batch brings."""
+        if self._states is None:
+            return self._zeros(like, n_rows)
+        hidden, memory = self._states[0].to(like), self._states[1].to(like)
+        more = self._zeros(like, max(0, n_rows - hidden.size(1)))
+        return torch.cat([hidden, more[0]], dim=1), torch.cat([memory, more[1]], dim=1)
 
     def _zeros(self, like: Tensor, n_rows: int) -> State:
         return (
             like.new_zeros(self.num_layers, n_rows, 2 * self.hidden_size),
             like.new_zeros(self.num_layers, n_rows, 2 * self.cell_size),
         )
-
-    def _grown(self, states: State, n_rows: int) -> State:
-        """Return the states with zeros for rows that a larger batch brings."""
-        n_more = n_rows - states[0].size(1)
-        if n_more <= 0:
-            return states
-        more = self._zeros(states[0], n_more)
-        return torch.cat([states[0], more[0]], dim=1), torch.cat([states[1], more[1]], dim=1)

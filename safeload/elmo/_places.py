@@ -58,7 +58,7 @@ def find_elmo(options_file: object, weight_file: object, base_dir: object) -> El
         weights, form = _resolved(weight_file, "weight_file", base_dir), "HDF5 file"
         if os.path.isdir(weights):
             weights, form = _find_weights(weights, weight_file), "folder"
-        _require_not_exchanged(options, weights, options_file)
+        _require_no_weights(options, options_file, weights)
         _files.require_file(options, role="options", given=options_file)
     _files.require_file(weights, role="weight", given=weight_file)
     return ElmoPlaces(options=options, weights=weights, form=form)
@@ -70,11 +70,16 @@ def _resolved(given: object, argument: str, base_dir: object) -> str:
     return resolve_path(given, argument=argument, base_dir=base_dir)
 
 
-def _require_not_exchanged(options: str, weights: str, given: object) -> None:
-    first, second = _files.sniff(options), _files.sniff(weights)
-    if first is None or second is None or first.name != "HDF5 file" or second.name != "JSON text":
-        _require_no_weights(options, given)
+def _require_no_weights(options: str, given: object, weights: str | None = None) -> None:
+    """Require that the options are not the weights; `weights` tells whether the two are exchanged."""
+    kind = _files.sniff(options)
+    if kind is None or kind.name != "HDF5 file":
         return
+    other = _files.sniff(weights) if weights is not None else None
+    if other is None or other.name != "JSON text":
+        hint = "it holds weights: pass the options JSON as options_file, and this as weight_file"
+        kind = _files.FileKind(name=kind.name, hint=hint)
+        raise _files.wrong_kind(options, kind, role="options", wanted="JSON text", given=given)
     message = "options_file and weight_file are exchanged: the first is an HDF5 file, the second JSON text"
     raise WrongFileKindError(
         message,
@@ -83,18 +88,9 @@ def _require_not_exchanged(options: str, weights: str, given: object) -> None:
         resolved=options,
         given=given,
         label="options",
-        context=[("weight", weights)],
+        context=[("weight", weights or "")],
         hints=["pass the options first, then the weights"],
     )
-
-
-def _require_no_weights(options: str, given: object) -> None:
-    kind = _files.sniff(options)
-    if kind is not None and kind.name == "HDF5 file":
-        kind = _files.FileKind(
-            name=kind.name, hint="it holds weights: pass the options JSON as options_file, and this as weight_file"
-        )
-        raise _files.wrong_kind(options, kind, role="options", wanted="JSON text", given=given)
 
 
 def _find_options(folder: str, given: object) -> str:
