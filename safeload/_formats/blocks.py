@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def shares(items: Iterable[Item], n_bytes: Callable[[Item], int], n_shares: int) -> list[list[Item]]:
@@ -24,6 +26,32 @@ def shares(items: Iterable[Item], n_bytes: Callable[[Item], int], n_shares: int)
         split[least].append(item)
         totals[least] += n_bytes(item)
     return split
+
+
+def in_threads(use: Callable[[list[Item]], Result], split: list[list[Item]]) -> list[Result]:
+    """Return `use(share)` of each share: the last in the calling thread, the others each in a thread of its own.
+
+    `concurrent.futures` does the same with one thread more, and costs a fresh process 0.003 s of a check's 0.16 s.
+    """
+    results: dict[int, Result] = {}
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            results[number] = use(split[number])
+        except BaseException as exc:  # noqa: BLE001  (raised again below, in the calling thread)
+            failures.append(exc)
+
+    *others, last = range(len(split))
+    threads = [threading.Thread(target=work, args=(number,)) for number in others]
+    for thread in threads:
+        thread.start()
+    work(last)
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return [results[number] for number in range(len(split))]
 
 
 def read_exactly(file: int, block: NDArray[Any], offset: int) -> int:

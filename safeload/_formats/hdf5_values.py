@@ -6,12 +6,11 @@ HDF5 keeps no checksum of its values, so nothing else can be told from the bytes
 from __future__ import annotations
 
 import mmap
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from safeload._formats.blocks import count_non_finite, read_exactly, shares
+from safeload._formats.blocks import count_non_finite, in_threads, read_exactly, shares
 from safeload.errors import CorruptFileError, counted, first_few
 from safeload.report import two_lines
 
@@ -64,8 +63,7 @@ def read_values(file: Hdf5File, names: Iterable[str]) -> dict[str, Array]:
 def _for_each_share(file: Hdf5File, names: Iterable[str], use: Callable[[list[Dataset]], dict[str, str]]) -> None:
     datasets = [file.datasets[name] for name in names]
     split = shares(datasets, lambda dataset: dataset.n_bytes, N_THREADS)
-    with ThreadPoolExecutor(N_THREADS) as pool:
-        found = {name: text for faults in pool.map(use, split) for name, text in faults.items()}
+    found = {name: text for faults in in_threads(use, split) for name, text in faults.items()}
     faults = [(dataset, found[dataset.spec.name]) for dataset in datasets if dataset.spec.name in found]
     if faults:
         raise _error(file, faults, len(datasets))

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import crc32c
 import numpy as np
 
 from safeload._formats import sstable
-from safeload._formats.blocks import count_non_finite, read_exactly, shares
+from safeload._formats.blocks import count_non_finite, in_threads, read_exactly, shares
 from safeload._formats.tensor_bundle import N_BYTES_OF, STRING, VARIANT, Entry, Extents, TensorBundle
 from safeload.errors import CorruptFileError, counted, first_few
 from safeload.report import two_lines
@@ -67,8 +66,7 @@ def check_values(bundle: TensorBundle, names: Iterable[str]) -> None:
     entries = _entries(bundle, names)
     n_threads = min(MAX_THREADS, os.cpu_count() or 1)
     split = shares(entries, lambda entry: entry.n_bytes, n_threads)
-    with ThreadPoolExecutor(n_threads) as pool:
-        faults = [fault for found in pool.map(check, split) for fault in found]
+    faults = [fault for found in in_threads(check, split) for fault in found]
     _raise_faults(bundle, faults, len(entries))
 
 

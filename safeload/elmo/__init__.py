@@ -140,7 +140,7 @@ def check_elmo(
     with collector_paused():
         from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
 
-    checked = check(options_file, weight_file, arguments=None, base_dir=base_dir, ignore_unused=ignore_unused)
+        checked = check(options_file, weight_file, arguments=None, base_dir=base_dir, ignore_unused=ignore_unused)
     return dataclasses.replace(checked.report, seconds=checked.clock.seconds)
 
 
