@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safeload import _paths
 from safeload.errors import CorruptFileError, MissingFileError, UnreadableFileError, UnsafeFileError, WrongFileKindError
@@ -22,8 +21,7 @@ UNPACK = "unpack the archive and pass the folder or file inside it"
 DOWNLOAD_AGAIN = "download the file again; what was saved is not the file"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileKind:
+class FileKind(NamedTuple):
     """What a file was recognised as.
 
     Attributes:

@@ -164,11 +164,12 @@ class LoadReport:
         return "\n".join([head, *(f"  {label + ':':<13}{value}" for label, value in rows if value)])
 
 
-@dataclass(kw_only=True)
 class Clock:
     """The time of each step, in seconds."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
+    def __init__(self) -> None:
+        """Start with no step measured."""
+        self.seconds: dict[str, float] = {}
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

@@ -13,9 +13,8 @@ import itertools
 import math
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import h5py
 
@@ -38,8 +37,7 @@ _FIRST_SIGNATURES = (0, *(1 << power for power in range(9, 40)))
 _OPEN_FOR_WRITING = 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
+class Dataset(NamedTuple):
     """What the file says of a dataset, before its values are read.
 
     Attributes:
@@ -206,8 +204,9 @@ class Hdf5File:
             if code not in KNOWN_FILTERS:
                 shown = label.decode("ascii", "replace") or "unnamed"
                 self._refuse(name, f"the filter {code} ({shown}), which would run code of a plugin")
-        spec = TensorSpec(name=name, shape=dataset.shape or (), dtype=_dtype_name(dataset.get_type()))
-        n_declared = math.prod(spec.shape) * dataset.get_type().get_size()
+        kind = dataset.get_type()
+        spec = TensorSpec(name=name, shape=dataset.shape or (), dtype=_dtype_name(kind))
+        n_declared = math.prod(spec.shape) * kind.get_size()
         if layout == h5py.h5d.CHUNKED:
             if n_declared > MAX_EXPANSION * self.n_bytes:
                 self._refuse(name, f"{n_declared:,} declared bytes in a file of {self.n_bytes:,}")

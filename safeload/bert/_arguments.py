@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _paths
 from safeload._arguments import bad_argument, is_int
@@ -36,8 +35,7 @@ _FROM_CONFIG = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class BuildOptions:
+class BuildOptions(NamedTuple):
     """How keras-bert shall build the model; the meaning of each is `load_bert`'s."""
 
     training: bool

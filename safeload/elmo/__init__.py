@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from safeload import report as _report
-from safeload._optional import collector_paused
+from safeload._optional import blas_workers_asleep, collector_paused
 from safeload.elmo._arguments import elmo_arguments
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def load_elmo(
         scalar_mix_parameters=scalar_mix_parameters,
         backend=backend,
     )
-    with collector_paused():
+    with collector_paused(), blas_workers_asleep():
         from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
 
     checked = check(options_file, weight_file, arguments=arguments, base_dir=base_dir, ignore_unused=ignore_unused)
@@ -137,7 +137,7 @@ def check_elmo(
     Source:
         allennlp/modules/elmo.py and elmo_lstm.py, AllenNLP 2.10.1.
     """
-    with collector_paused():
+    with collector_paused(), blas_workers_asleep():
         from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
 
         checked = check(options_file, weight_file, arguments=None, base_dir=base_dir, ignore_unused=ignore_unused)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._arguments import bad_argument, is_int, is_number
 
@@ -15,8 +14,7 @@ MAX_REPRESENTATIONS = 1_000
 BACKENDS = ("auto", "allennlp", "torch")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ElmoArguments:
+class ElmoArguments(NamedTuple):
     """How the module shall be built; the meaning of each is `load_elmo`'s."""
 
     num_output_representations: int

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from safeload import _files
 from safeload._compare import compare, matched, size_claims, split_ignored
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from safeload.elmo._options import ElmoOptions
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(NamedTuple):
     """What the comparison of a weight file that fits has found.
 
     Attributes:

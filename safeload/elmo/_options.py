@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._formats.bounded_json import Keys, read_json_object, shown
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN, N_CHARACTERS
@@ -28,8 +27,7 @@ _OTHERS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ElmoOptions:
+class ElmoOptions(NamedTuple):
     """A validated `options.json`; sizes are counts of units, not bytes.
 
     Attributes:

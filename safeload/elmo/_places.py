@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from safeload import _files
 from safeload._paths import resolve_path
@@ -30,8 +30,7 @@ _OTHER_FOLDERS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ElmoPlaces:
+class ElmoPlaces(NamedTuple):
     """Step 1's result: absolute paths, and how the weights were found."""
 
     options: str
