@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _paths
 from safeload.errors import CorruptFileError, MissingFileError, UnreadableFileError, UnsafeFileError, WrongFileKindError
 from safeload.report import FileRead
+
+if TYPE_CHECKING:
+    from io import FileIO
 
 N_HEAD_BYTES = 1024
 MAX_NAMES_PRINTED = 8
@@ -107,10 +110,31 @@ def sniff(path: str) -> FileKind | None:
     return kind_of(head, tail)
 
 
-def file_read(role: str, path: str) -> FileRead:
-    """Return the report's row for a file that is about to be read."""
-    real = os.path.realpath(path)
-    return FileRead(role=role, path=path, n_bytes=Path(path).stat().st_size, real_path=real if real != path else None)
+class Source:
+    """Where a model's files are opened: here as they lie on the disk, in `lock.py` as copies that were verified.
+
+    Attributes:
+        is_private: Whether no other process can change what was opened.
+    """
+
+    is_private = False
+
+    def open(self, path: str) -> FileIO:
+        """Open a file to be read, without a buffer.
+
+        Raises:
+            OSError: The system cannot.
+        """
+        return Path(path).open("rb", buffering=0)
+
+    def file_read(self, role: str, path: str) -> FileRead:
+        """Return the report's row for a file that is read."""
+        real = os.path.realpath(path)
+        n_bytes = Path(path).stat().st_size
+        return FileRead(role=role, path=path, n_bytes=n_bytes, real_path=real if real != path else None)
+
+
+DISK = Source()
 
 
 def require_file(path: str, *, role: str, given: object = None) -> os.stat_result:
@@ -142,7 +166,7 @@ def require_file(path: str, *, role: str, given: object = None) -> os.stat_resul
     return status
 
 
-def read_small(path: str, *, role: str, max_bytes: int, given: object = None) -> bytes:
+def read_small(path: str, *, role: str, max_bytes: int, given: object = None, source: Source = DISK) -> bytes:
     """Return the whole file, which a model needs to be no larger than `max_bytes`.
 
     Raises:
@@ -156,7 +180,7 @@ def read_small(path: str, *, role: str, max_bytes: int, given: object = None) ->
         hints = [f"this looks like: {kind.name}"] if kind else []
         raise UnsafeFileError(message, resolved=path, given=given, label=role, hints=hints)
     try:
-        with Path(path).open("rb") as file:
+        with source.open(path) as file:
             data = file.read(max_bytes + 1)
     except OSError as exc:
         message = f"the system cannot read the {role} file: {exc.strerror}"

@@ -14,6 +14,7 @@ SafeLoadError(Exception)
 +- VocabularyError(ValueError)              every fault of a vocabulary at once
 +- VariableMismatchError(ValueError)        every missing, unexpected, misshaped, mistyped variable at once
 +- ArgumentError(ValueError, TypeError)     a bad argument that is not a path
++- LockError(ValueError)                    a file is not the one that was locked, or the lock itself is bad
 +- MissingDependencyError(ImportError)      a package is missing, or its version cannot work
 +- BackendError(RuntimeError)               upstream failed although every check passed
 ```
@@ -302,6 +303,25 @@ class ArgumentError(SafeLoadError, ValueError, TypeError):
         """Keep the argument's name."""
         super().__init__(message, **text)
         self.argument = argument
+
+
+class LockError(SafeLoadError, ValueError):
+    """A file is not the one that was locked, or the lock file is malformed, partial or of another model.
+
+    Attributes:
+        files: The names, as in the lock file, of the files that differ.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        files: Sequence[str] = (),
+        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
+    ) -> None:
+        """Keep which files differ."""
+        super().__init__(message, **text)
+        self.files = tuple(files)
 
 
 class MissingDependencyError(SafeLoadError, ImportError):

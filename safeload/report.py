@@ -93,12 +93,14 @@ class FileRead:
         path: Absolute path as it was used.
         n_bytes: Its size.
         real_path: Where symbolic links lead, when that is another path.
+        sha256: The SHA-256 of the bytes that were read, where a lock file asked for it.
     """
 
     role: str
     path: str
     n_bytes: int
     real_path: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +152,7 @@ class LoadReport:
         n_unused = sum(len(names) for names in self.unused.values())
         rows = [(file.role, f"{file.path} ({file.n_bytes:,} bytes)") for file in self.files]
         rows += [("real path", file.real_path) for file in self.files if file.real_path]
+        rows += [("sha256", f"{file.sha256} of the {file.role}") for file in self.files if file.sha256]
         rows += [("given", f"{self.given!r}, {with_article(self.form)}")]
         rows += [("backend", self.backend)]
         rows += [("scope", self.scope)] * bool(self.scope)
@@ -173,10 +176,10 @@ class Clock:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Measure one step."""
+        """Measure one step; what takes place in two pieces is added up."""
         start = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 def two_lines(kind: str, name: str, what: str) -> str:

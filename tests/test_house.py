@@ -26,6 +26,8 @@ ROOMS = [
     "_compare.py",
     "_arguments.py",
     "_formats",
+    "lock.py",
+    "settings.py",
     "bert",
     "elmo",
     "compat",

@@ -15,7 +15,9 @@ MAX_DIGITS = 20
 _ABSENT = object()
 
 
-def read_json_object(path: str, *, role: str, given: object = None) -> dict[str, Any]:
+def read_json_object(
+    path: str, *, role: str, given: object = None, source: _files.Source = _files.DISK
+) -> dict[str, Any]:
     """Return the JSON object in the file at `path`; a UTF-8 byte order mark is allowed.
 
     Raises:
@@ -24,7 +26,7 @@ def read_json_object(path: str, *, role: str, given: object = None) -> dict[str,
         UnsafeFileError: Larger than `MAX_JSON_BYTES`, or no regular file.
         MissingFileError, UnreadableFileError: As `_files.require_file`.
     """
-    data = _files.read_small(path, role=role, max_bytes=MAX_JSON_BYTES, given=given)
+    data = _files.read_small(path, role=role, max_bytes=MAX_JSON_BYTES, given=given, source=source)
     kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
     if kind is not None and kind.name != "JSON text":
         raise _files.wrong_kind(path, kind, role=role, wanted="JSON text", given=given)

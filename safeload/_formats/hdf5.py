@@ -13,7 +13,6 @@ import itertools
 import math
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import h5py
@@ -24,7 +23,6 @@ from safeload.report import TensorSpec, two_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
 
 MAX_OBJECTS = 10_000
 MAX_DEPTH = 16
@@ -67,7 +65,7 @@ class Hdf5File:
         groups: The paths of its groups.
     """
 
-    def __init__(self, path: str, *, given: object = None) -> None:
+    def __init__(self, path: str, *, given: object = None, source: _files.Source = _files.DISK) -> None:
         """Open the file and list what it holds.
 
         Raises:
@@ -82,7 +80,7 @@ class Hdf5File:
         self.given = given
         self.datasets: dict[str, Dataset] = {}
         self.groups: list[str] = []
-        self._file: BinaryIO = Path(path).open("rb", buffering=0)  # noqa: SIM115  (closed by close)
+        self._file = source.open(path)
         self._h5: Any = None
         try:
             self._stat = os.fstat(self.fileno())

@@ -10,7 +10,7 @@ import errno
 import math
 import os
 from dataclasses import dataclass, replace
-from typing import BinaryIO, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from safeload import _files
 from safeload._formats import protobuf, sstable
@@ -23,6 +23,9 @@ from safeload.errors import (
     counted,
     first_few,
 )
+
+if TYPE_CHECKING:
+    from io import FileIO
 
 MAX_VARIABLES = 200_000
 VERSION = 1
@@ -83,7 +86,7 @@ class TensorBundle:
         parts: (name, extents) -> entry of the parts of partitioned variables; their name is the variable's.
     """
 
-    def __init__(self, prefix: str, *, given: object = None) -> None:
+    def __init__(self, prefix: str, *, given: object = None, source: _files.Source = _files.DISK) -> None:
         """Read the index file, open every shard and compare their sizes.
 
         Raises:
@@ -96,8 +99,11 @@ class TensorBundle:
         self.prefix = prefix
         self.given = given
         self.index_path = prefix + ".index"
-        self._shards: list[BinaryIO] = []
-        data = _files.read_small(self.index_path, role="index", max_bytes=sstable.MAX_TABLE_BYTES, given=given)
+        self._source = source
+        self._shards: list[FileIO] = []
+        data = _files.read_small(
+            self.index_path, role="index", max_bytes=sstable.MAX_TABLE_BYTES, given=given, source=source
+        )
         self._require_index(data)
         self.n_shards, self.variables, self.parts = self._read_index(data)
         try:
@@ -128,7 +134,7 @@ class TensorBundle:
         """Return (role, path) of every file of the checkpoint."""
         return [("index", self.index_path), *(("shard", self.shard_path(i)) for i in range(self.n_shards))]
 
-    def file_of(self, shard: int) -> BinaryIO:
+    def file_of(self, shard: int) -> FileIO:
         """Return the open file of a data shard."""
         return self._shards[shard]
 
@@ -138,6 +144,8 @@ class TensorBundle:
         Raises:
             CorruptFileError: A shard was replaced or written to since it was opened.
         """
+        if self._source.is_private:
+            return
         for number, file in enumerate(self._shards):
             opened = os.fstat(file.fileno())
             path = self.shard_path(number)
@@ -247,7 +255,7 @@ class TensorBundle:
             path = self.shard_path(number)
             _files.require_file(path, role="shard", given=self.given)
             try:
-                self._shards.append(open(path, "rb", buffering=0))  # noqa: SIM115  (kept open: see the class)
+                self._shards.append(self._source.open(path))
             except OSError as exc:
                 message = f"the system cannot open a data shard: {exc.strerror}"
                 hints = ["allow this process more open files: ulimit -n"] if exc.errno == errno.EMFILE else []

@@ -28,6 +28,7 @@ def load_bert(
     seq_len: int | None = FULL_LENGTH,
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
+    lock_file: StrPath | None = None,
     **get_model_options: Any,  # noqa: ANN401  (keras-bert's own, each checked)
 ) -> Any:  # noqa: ANN401  (a Keras model; Keras has no stable types)
     """Load a verified BERT model, as `keras_bert.load_trained_model_from_checkpoint` would return it.
@@ -45,6 +46,8 @@ def load_bert(
         base_dir: Where relative paths start; by default the working directory.
         ignore_unused: Shell-style patterns of unexpected variables that are meant to be left, such as
             `["bert/encoder/layer_*"]`.
+        lock_file: `safeload.lock`, or its folder; by default the one beside the config, if there is one. Every file is
+            compared with its size and SHA-256 there, and read from the memory in which that was done.
         **get_model_options: `dropout_rate`, `attention_activation`, `use_task_embed`, `task_num` of
             `keras_bert.get_model`.
 
@@ -62,6 +65,7 @@ def load_bert(
         UnsafeFileError: A file asks for what no model needs.
         ConfigError: The config has bad keys.
         VocabularyError: The vocabulary has faults or does not fit.
+        LockError: A file is not the one that was locked, or the lock itself is bad.
         VariableMismatchError: Variables are missing, unexpected, or of another shape or dtype.
         ArgumentError: Another argument is bad.
         MissingDependencyError: TensorFlow, tf-keras or keras-bert is missing or cannot work.
@@ -86,6 +90,7 @@ def load_bert(
         options=options,
         base_dir=base_dir,
         ignore_unused=ignore_unused,
+        lock_file=lock_file,
     ) as checked:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (with the backend, for step 5 alone)
 
@@ -121,6 +126,7 @@ def check_bert(
     seq_len: int | None = FULL_LENGTH,
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
+    lock_file: StrPath | None = None,
 ) -> LoadReport:
     """Check everything that `load_bert` checks before it builds, without TensorFlow or Keras.
 
@@ -135,6 +141,7 @@ def check_bert(
         seq_len: As in `load_bert`.
         base_dir: As in `load_bert`.
         ignore_unused: As in `load_bert`.
+        lock_file: As in `load_bert`.
 
     Returns:
         What was read and found.
@@ -155,6 +162,7 @@ def check_bert(
         options=options,
         base_dir=base_dir,
         ignore_unused=ignore_unused,
+        lock_file=lock_file,
     ) as checked:
         return dataclasses.replace(checked.report, seconds=checked.clock.seconds)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from safeload.bert._compare_checkpoint import Comparison, compare_checkpoint
 from safeload.bert._config import BertConfig, find_config, read_config
 from safeload.bert._variables import BertVariable, list_variables, with_positions_of
 from safeload.errors import InvalidPathError
+from safeload.lock import lock_rows, opened_source
 from safeload.report import Clock, LoadReport, with_article
 
 if TYPE_CHECKING:
@@ -41,12 +42,11 @@ class Places:
     vocab: str | None
 
 
-def resolve(config_file: object, checkpoint_file: object, vocab_file: object, base_dir: object) -> Places:
-    """Step 1: find the files; what is left out is looked for in the config's folder.
+def resolve_config(config_file: object, vocab_file: object, base_dir: object) -> str:
+    """Step 1, the first file: where the config is.
 
     Raises:
-        InvalidPathError, MissingFileError, CheckpointNotFoundError, AmbiguousCheckpointError, WrongFileKindError,
-        UnsafeFileError, UnreadableFileError, ConfigError: As each path's own resolver says.
+        InvalidPathError, MissingFileError, WrongFileKindError, UnreadableFileError, ConfigError: As `find_config`.
     """
     if isinstance(vocab_file, bool):
         message = f"vocab_file is {vocab_file}, not a path"
@@ -54,13 +54,25 @@ def resolve(config_file: object, checkpoint_file: object, vocab_file: object, ba
         raise InvalidPathError(message, given=vocab_file, hints=hints)
     path = resolve_path(config_file, argument="config_file", base_dir=base_dir)
     config = find_config(path, given=config_file)
-    folder = os.path.dirname(config)
     _files.require_file(config, role="config", given=config_file)
+    return config
+
+
+def resolve(
+    config: str, checkpoint_file: object, vocab_file: object, base_dir: object, source: _files.Source
+) -> Places:
+    """Step 1: find the other files; what is left out is looked for in the config's folder.
+
+    Raises:
+        InvalidPathError, MissingFileError, CheckpointNotFoundError, AmbiguousCheckpointError, WrongFileKindError,
+        UnsafeFileError, UnreadableFileError, ConfigError: As each path's own resolver says.
+    """
+    folder = os.path.dirname(config)
     if checkpoint_file is None:
-        place = find_checkpoint(folder, given=folder)
+        place = find_checkpoint(folder, given=folder, source=source)
     else:
         path = resolve_path(checkpoint_file, argument="checkpoint_file", base_dir=base_dir)
-        place = find_checkpoint(path, given=checkpoint_file)
+        place = find_checkpoint(path, given=checkpoint_file, source=source)
     beside = os.path.join(folder, _vocabulary.VOCAB_NAME)
     if vocab_file is None:
         vocab = beside if os.path.lexists(beside) else None
@@ -70,17 +82,19 @@ def resolve(config_file: object, checkpoint_file: object, vocab_file: object, ba
     return Places(config=config, checkpoint=place, vocab=vocab)
 
 
-def read(places: Places, config_file: object, vocab_file: object) -> tuple[BertConfig, list[str]]:
+def read(
+    places: Places, config_file: object, vocab_file: object, source: _files.Source
+) -> tuple[BertConfig, list[str]]:
     """Step 2: read and validate the config and the vocabulary; return the config and notes.
 
     Raises:
         ConfigError, VocabularyError, WrongFileKindError, MissingFileError, UnreadableFileError, UnsafeFileError
     """
-    config = read_config(places.config, given=config_file)
+    config = read_config(places.config, given=config_file, source=source)
     if places.vocab is None:
         return config, []
     given = vocab_file if vocab_file is not None else places.vocab
-    vocabulary = _vocabulary.read_vocabulary(places.vocab, given=given)
+    vocabulary = _vocabulary.read_vocabulary(places.vocab, given=given, source=source)
     notes = _vocabulary.require_fit(
         vocabulary, config.vocab_size, path=places.vocab, config_path=config.path, given=given
     )
@@ -128,20 +142,36 @@ def checked_bert(
     options: BuildOptions,
     base_dir: object,
     ignore_unused: object,
+    lock_file: object,
 ) -> Iterator[Checked]:
     """Run steps 1 to 4, and keep the checkpoint open for step 5."""
     clock = Clock()
     patterns = require_patterns(ignore_unused, example="bert/encoder/layer_*")
-    with clock.step("resolve"):
-        places = resolve(config_file, checkpoint_file, vocab_file, base_dir)
-    with clock.step("read"):
-        config, notes = read(places, config_file, vocab_file)
-        require_config_allows(options, config)
-    given = checkpoint_file if checkpoint_file is not None else os.path.dirname(config.path)
-    with checked_checkpoint(
-        config, places.checkpoint, given=given, training=options.training, patterns=patterns, clock=clock
-    ) as checked:
-        checked.report = _report(places, checked, notes, given)
+    with ExitStack() as opened:
+        with clock.step("resolve"):
+            path = resolve_config(config_file, vocab_file, base_dir)
+        folder = os.path.dirname(path)
+        source = opened.enter_context(
+            opened_source(lock_file, folder=folder, base_dir=base_dir, model="BERT", clock=clock)
+        )
+        with clock.step("resolve"):
+            places = resolve(path, checkpoint_file, vocab_file, base_dir, source)
+        with clock.step("read"):
+            config, notes = read(places, config_file, vocab_file, source)
+            require_config_allows(options, config)
+        given = checkpoint_file if checkpoint_file is not None else folder
+        checked = opened.enter_context(
+            checked_checkpoint(
+                config,
+                places.checkpoint,
+                given=given,
+                training=options.training,
+                patterns=patterns,
+                clock=clock,
+                source=source,
+            )
+        )
+        checked.report = _report(places, checked, notes, given, source)
         yield checked
 
 
@@ -155,6 +185,7 @@ def checked_checkpoint(
     patterns: tuple[str, ...] = (),
     clock: Clock | None = None,
     clipped: bool = False,
+    source: _files.Source = _files.DISK,
 ) -> Iterator[Checked]:
     """Run steps 3 and 4 for a config that is already read.
 
@@ -165,13 +196,14 @@ def checked_checkpoint(
         training: Whether the heads are read too.
         patterns: Unexpected variables that may stay unread.
         clock: Where the time is kept.
+        source: Where the files are opened.
         clipped: Whether `max_position_embeddings` may be smaller than the checkpoint's table of positions.
     """
     from safeload._formats.tensor_bundle import TensorBundle  # noqa: PLC0415  (numpy: not for `import safeload`)
     from safeload._formats.tensor_values import check_values  # noqa: PLC0415
 
     clock = clock or Clock()
-    with TensorBundle(place.prefix, given=given) as bundle:
+    with TensorBundle(place.prefix, given=given, source=source) as bundle:
         if clipped:
             config = with_positions_of(config, bundle.variables)
         with clock.step("list"):
@@ -185,7 +217,7 @@ def checked_checkpoint(
         )
 
 
-def _report(places: Places, checked: Checked, notes: list[str], given: object) -> LoadReport:
+def _report(places: Places, checked: Checked, notes: list[str], given: object, source: _files.Source) -> LoadReport:
     config, found = checked.config, checked.found
     files = [("config", config.path)]
     files += [("vocab", places.vocab)] if places.vocab else []
@@ -196,7 +228,7 @@ def _report(places: Places, checked: Checked, notes: list[str], given: object) -
     python = ".".join(map(str, sys.version_info[:3]))
     return LoadReport(
         model="BERT",
-        files=tuple(_files.file_read(role, path) for role, path in files),
+        files=(*(source.file_read(role, path) for role, path in files), *lock_rows(source)),
         given=str(given),
         form=places.checkpoint.form,
         scope=found.scope,

@@ -40,7 +40,7 @@ class CheckpointPlace:
     state_file: str | None = None
 
 
-def find_checkpoint(path: str, *, given: object) -> CheckpointPlace:
+def find_checkpoint(path: str, *, given: object, source: _files.Source = _files.DISK) -> CheckpointPlace:
     """Return the checkpoint that `path` means: a prefix, one of its files, a folder, a checkpoint state file.
 
     Raises:
@@ -51,13 +51,13 @@ def find_checkpoint(path: str, *, given: object) -> CheckpointPlace:
         UnsafeFileError: The checkpoint state file leads out of its folder.
     """
     if os.path.isdir(path):
-        return _in_folder(path, given)
+        return _in_folder(path, given, source)
     for suffix, form in _SUFFIXES:
         prefix = suffix.sub("", path)
         if prefix != path:
             return _require_index(prefix, form, path, given)
     if os.path.basename(path) == STATE_NAME and os.path.isfile(path) and not os.path.exists(path + ".index"):
-        return _from_state(path, given)
+        return _from_state(path, given, source)
     return _require_index(path, "checkpoint prefix", path, given)
 
 
@@ -71,11 +71,11 @@ def list_prefixes(folder: str) -> list[str]:
     ]
 
 
-def _in_folder(folder: str, given: object) -> CheckpointPlace:
+def _in_folder(folder: str, given: object, source: _files.Source) -> CheckpointPlace:
     state = os.path.join(folder, STATE_NAME)
     prefixes = list_prefixes(folder)
     if os.path.isfile(state) and os.path.join(folder, STATE_NAME) not in prefixes:
-        return _from_state(state, given)
+        return _from_state(state, given, source)
     if len(prefixes) == 1:
         return CheckpointPlace(prefix=prefixes[0], form="folder with one checkpoint")
     if prefixes:
@@ -144,9 +144,9 @@ def _refuse_single_file(path: str, prefix: str, given: object) -> NoReturn:
     raise _files.wrong_kind(path, kind, role="checkpoint", wanted=wanted, given=given)
 
 
-def _from_state(state: str, given: object) -> CheckpointPlace:
+def _from_state(state: str, given: object, source: _files.Source) -> CheckpointPlace:
     folder = os.path.dirname(state)
-    data = _files.read_small(state, role="state file", max_bytes=MAX_STATE_BYTES, given=given)
+    data = _files.read_small(state, role="state file", max_bytes=MAX_STATE_BYTES, given=given, source=source)
     match = _STATE.search(data)
     if match is None:
         kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])

@@ -68,7 +68,7 @@ def find_config(path: str, *, given: object) -> str:
     raise _files.missing(os.path.join(path, CONFIG_NAMES[0]), role="config", given=given, looked_for=CONFIG_NAMES)
 
 
-def read_config(path: str, *, given: object = None) -> BertConfig:
+def read_config(path: str, *, given: object = None, source: _files.Source = _files.DISK) -> BertConfig:
     """Read and validate the config file at `path`.
 
     Raises:
@@ -79,7 +79,7 @@ def read_config(path: str, *, given: object = None) -> BertConfig:
     Source:
         keras_bert/loader.py, build_model_from_config, keras-bert 0.89.0.
     """
-    return validate_config(read_json_object(path, role="config", given=given), path=path, given=given)
+    return validate_config(read_json_object(path, role="config", given=given, source=source), path=path, given=given)
 
 
 def validate_config(data: Mapping[str, Any], *, path: str, given: object = None) -> BertConfig:

@@ -11,7 +11,7 @@ MAX_PADDING_ROWS = 128
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
-def read_vocabulary(path: str, *, given: object = None) -> dict[str, int]:
+def read_vocabulary(path: str, *, given: object = None, source: _files.Source = _files.DISK) -> dict[str, int]:
     """Return token -> id, by Google's rules: lines end at a newline only, the id is the line's number from 0.
 
     A carriage return, spaces and tabs around a token are dropped; every other character belongs to the token, a line
@@ -26,7 +26,7 @@ def read_vocabulary(path: str, *, given: object = None) -> dict[str, int]:
         google-research/bert, tokenization.py, load_vocab; keras_bert/loader.py, load_vocabulary, keras-bert 0.89.0,
         which also splits at U+0085, U+2028 and form feeds, and lets a repeated token shift every later id.
     """
-    data = _files.read_small(path, role="vocab", max_bytes=MAX_VOCAB_BYTES, given=given)
+    data = _files.read_small(path, role="vocab", max_bytes=MAX_VOCAB_BYTES, given=given, source=source)
     kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
     if kind is not None:
         raise _files.wrong_kind(path, kind, role="vocab", wanted="a vocabulary of one token a line", given=given)

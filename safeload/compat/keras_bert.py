@@ -9,6 +9,7 @@ Source:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from safeload.bert._check import checked_checkpoint
 from safeload.bert._checkpoint import find_checkpoint
 from safeload.bert._config import find_config, read_config, validate_config
 from safeload.errors import ArgumentError
+from safeload.lock import opened_source
+from safeload.report import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -65,7 +68,8 @@ def build_model_from_config(
         model_options=kwargs,
     )
     path = find_config(resolve_path(config_file, argument="config_file"), given=config_file)
-    config = read_config(path, given=config_file)
+    with opened_source(None, folder=os.path.dirname(path), base_dir=None, model="BERT", clock=Clock()) as source:
+        config = read_config(path, given=config_file, source=source)
     require_config_allows(options, config)
     backend = _backend.require_backend()
     model, put_off = _keras_bert.build(backend, config, options)
@@ -100,9 +104,20 @@ def load_model_weights_from_checkpoint(
     """
     flag = require_training(training)
     _require_what_build_returned(model, config)
-    place = find_checkpoint(resolve_path(checkpoint_file, argument="checkpoint_file"), given=checkpoint_file)
+    path = resolve_path(checkpoint_file, argument="checkpoint_file")
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
     valid = validate_config(config, path="the dict that was passed as config")
-    with checked_checkpoint(valid, place, given=checkpoint_file, training=flag, clipped=True) as checked:
+    with (
+        opened_source(None, folder=folder, base_dir=None, model="BERT", clock=Clock()) as source,
+        checked_checkpoint(
+            valid,
+            find_checkpoint(path, given=checkpoint_file, source=source),
+            given=checkpoint_file,
+            training=flag,
+            clipped=True,
+            source=source,
+        ) as checked,
+    ):
         backend = _backend.require_backend()
         _keras_bert.fill(backend, model, checked.variables, checked.read_values(), config=checked.config)
         checked.bundle.require_unchanged()

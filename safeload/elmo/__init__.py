@@ -32,6 +32,7 @@ def load_elmo(
     backend: str = "auto",
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
+    lock_file: StrPath | None = None,
 ) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's)
     """Load a verified ELMo, as `allennlp.modules.elmo.Elmo(...)` would return it.
 
@@ -58,6 +59,8 @@ def load_elmo(
             parameters, `state_dict` keys, forward and outputs; "auto" takes AllenNLP where it imports, else torch.
         base_dir: Where relative paths start; by default the working directory.
         ignore_unused: Shell-style patterns of unexpected datasets that are meant to be left, such as `["extra/*"]`.
+        lock_file: `safeload.lock`, or its folder; by default the one beside the options, if there is one. Both files
+            are compared with their size and SHA-256 there, and read from the memory in which that was done.
 
     Returns:
         The torch module, on the CPU. `safeload.report_of(module)` says what was read and which backend was taken.
@@ -71,6 +74,7 @@ def load_elmo(
         CorruptFileError: Truncated, never written, NaN or infinite values, changed while it was read.
         UnsafeFileError: A file holds links, external storage, virtual datasets, unknown filters, sizes out of proportion.
         ConfigError: The options have bad keys, or are of another model.
+        LockError: A file is not the one that was locked, or the lock itself is bad.
         VariableMismatchError: Datasets are missing, unexpected, or of another shape or dtype.
         ArgumentError: Another argument is bad.
         MissingDependencyError: torch or AllenNLP is missing or cannot work.
@@ -92,7 +96,14 @@ def load_elmo(
     with collector_paused(), blas_workers_asleep():
         from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
 
-    checked = check(options_file, weight_file, arguments=arguments, base_dir=base_dir, ignore_unused=ignore_unused)
+    checked = check(
+        options_file,
+        weight_file,
+        arguments=arguments,
+        base_dir=base_dir,
+        ignore_unused=ignore_unused,
+        lock_file=lock_file,
+    )
     from safeload.elmo import _backend  # noqa: PLC0415  (for step 5 alone)
 
     with checked.clock.step("import"):
@@ -116,6 +127,7 @@ def check_elmo(
     *,
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
+    lock_file: StrPath | None = None,
 ) -> LoadReport:
     """Check everything that `load_elmo` checks before it builds, without torch or AllenNLP.
 
@@ -127,6 +139,7 @@ def check_elmo(
         weight_file: As in `load_elmo`.
         base_dir: As in `load_elmo`.
         ignore_unused: As in `load_elmo`.
+        lock_file: As in `load_elmo`.
 
     Returns:
         What was read and found.
@@ -140,7 +153,14 @@ def check_elmo(
     with collector_paused(), blas_workers_asleep():
         from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
 
-        checked = check(options_file, weight_file, arguments=None, base_dir=base_dir, ignore_unused=ignore_unused)
+        checked = check(
+            options_file,
+            weight_file,
+            arguments=None,
+            base_dir=base_dir,
+            ignore_unused=ignore_unused,
+            lock_file=lock_file,
+        )
     return dataclasses.replace(checked.report, seconds=checked.clock.seconds)
 
 

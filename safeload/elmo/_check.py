@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,6 @@ import h5py
 import numpy as np
 
 import safeload
-from safeload import _files
 from safeload._arguments import require_patterns
 from safeload._formats import hdf5_values
 from safeload._formats.hdf5 import Hdf5File
@@ -20,6 +21,7 @@ from safeload.elmo._compare_weights import compare_weights
 from safeload.elmo._datasets import list_datasets
 from safeload.elmo._options import ElmoOptions, read_options
 from safeload.elmo._places import find_elmo
+from safeload.lock import lock_rows, opened_source
 from safeload.report import Clock, LoadReport, TensorSpec, with_article
 
 if TYPE_CHECKING:
@@ -54,30 +56,38 @@ def check(
     arguments: ElmoArguments | None,
     base_dir: object,
     ignore_unused: object,
+    lock_file: object,
 ) -> Checked:
     """Run steps 1 to 4; with `arguments`, for a load, keep the values."""
     clock = Clock()
     patterns = require_patterns(ignore_unused, example="RNN_*")
     with clock.step("resolve"):
         places = find_elmo(options_file, weight_file, base_dir)
-    with clock.step("read"):
-        options = read_options(places.options, given=options_file)
-        if arguments is not None:
-            require_options_allow(arguments, options)
-    with clock.step("list"):
-        datasets = list_datasets(options)
     given = weight_file if weight_file is not None else options_file
-    with clock.step("compare"), Hdf5File(places.weights, given=given) as file:
-        found = compare_weights(datasets, file, options, ignore_unused=patterns)
-        if arguments is None:
-            hdf5_values.check_values(file, datasets)
-        values = {} if arguments is None else hdf5_values.read_values(file, datasets)
-        file.require_unchanged()
+    folder = os.path.dirname(places.options)
+    with ExitStack() as opened:
+        source = opened.enter_context(
+            opened_source(lock_file, folder=folder, base_dir=base_dir, model="ELMo", clock=clock)
+        )
+        with clock.step("read"):
+            options = read_options(places.options, given=options_file, source=source)
+            if arguments is not None:
+                require_options_allow(arguments, options)
+        with clock.step("list"):
+            datasets = list_datasets(options)
+        with clock.step("compare"), Hdf5File(places.weights, given=given, source=source) as file:
+            found = compare_weights(datasets, file, options, ignore_unused=patterns)
+            if arguments is None:
+                hdf5_values.check_values(file, datasets)
+            values = {} if arguments is None else hdf5_values.read_values(file, datasets)
+            file.require_unchanged()
+        read = [("options", places.options), ("weight", places.weights)]
+        files = (*(source.file_read(role, path) for role, path in read), *lock_rows(source))
     logger.info("checked %s, %s", places.weights, with_article(places.form))
     report = LoadReport(
         model="ELMo",
         noun="datasets",
-        files=(_files.file_read("options", places.options), _files.file_read("weight", places.weights)),
+        files=files,
         given=str(given),
         form=places.form,
         read=tuple(datasets.values()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from safeload import _files
 from safeload._formats.bounded_json import Keys, read_json_object, shown
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN, N_CHARACTERS
 from safeload.errors import ConfigError
@@ -74,7 +75,7 @@ class ElmoOptions(NamedTuple):
         }
 
 
-def read_options(path: str, *, given: object = None) -> ElmoOptions:
+def read_options(path: str, *, given: object = None, source: _files.Source = _files.DISK) -> ElmoOptions:
     """Read and validate the options file at `path`.
 
     Raises:
@@ -85,7 +86,7 @@ def read_options(path: str, *, given: object = None) -> ElmoOptions:
     Source:
         allennlp/modules/elmo.py, _ElmoCharacterEncoder and _ElmoBiLm, AllenNLP 2.10.1; allenai/bilm-tf, bilm/model.py.
     """
-    return validate_options(read_json_object(path, role="options", given=given), path=path, given=given)
+    return validate_options(read_json_object(path, role="options", given=given, source=source), path=path, given=given)
 
 
 def validate_options(data: Mapping[str, Any], *, path: str, given: object = None) -> ElmoOptions:
