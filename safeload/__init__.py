@@ -6,6 +6,7 @@ from safeload.bert import FULL_LENGTH, check_bert, load_bert, load_vocabulary
 from safeload.elmo import character_ids, check_elmo, load_elmo
 from safeload.errors import SafeLoadError
 from safeload.report import LoadReport, report_of
+from safeload.settings import read_settings
 
 __version__ = "0.1.0"
 
@@ -19,5 +20,6 @@ __all__ = [
     "load_bert",
     "load_elmo",
     "load_vocabulary",
+    "read_settings",
     "report_of",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from safeload.errors import InvalidPathError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 StrPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
+_REMOTE = ("http://", "https://", "s3://", "gs://", "hf://")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 
@@ -44,6 +45,11 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None) -> st
         message = f"{argument} is relative, and the working directory no longer exists"
         raise InvalidPathError(message, given=given, hints=["write the absolute path, or pass base_dir"])
     return _absolute(expanded, base)
+
+
+def is_remote(given: object) -> TypeGuard[str]:
+    """Tell whether `given` is an address that cached-path downloads."""
+    return isinstance(given, str) and given.lower().startswith(_REMOTE)
 
 
 def working_directory() -> str | None:

@@ -10,7 +10,7 @@ SafeLoadError(Exception)
 +- AmbiguousCheckpointError(ValueError)     more than one checkpoint fits the path
 +- CorruptFileError(ValueError)             truncated, bad checksum, NaN, changed while it was read
 +- UnsafeFileError(ValueError)              the file's own contents ask for something that no model needs
-+- ConfigError(ValueError)                  every bad key of a JSON file at once
++- ConfigError(ValueError)                  every bad key of a config, options or settings file at once
 +- VocabularyError(ValueError)              every fault of a vocabulary at once
 +- VariableMismatchError(ValueError)        every missing, unexpected, misshaped, mistyped variable at once
 +- ArgumentError(ValueError, TypeError)     a bad argument that is not a path
@@ -230,7 +230,7 @@ class UnsafeFileError(SafeLoadError, ValueError):
 
 
 class ConfigError(SafeLoadError, ValueError):
-    """A config file is not JSON, or has missing, mistyped, impossible or contradicting keys.
+    """A config, options or settings file cannot be parsed, or has missing, mistyped, unknown or contradicting keys.
 
     Attributes:
         problems: Every bad key.

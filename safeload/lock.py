@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from io import FileIO
@@ -84,29 +83,13 @@ def read_lock(path: str, *, given: object = None) -> Lock:
     kind = _files.kind_of(data[: _files.N_HEAD_BYTES])
     if kind is not None:
         raise _files.wrong_kind(path, kind, role="lock", wanted="a lock file that safeload wrote", given=given)
+    from safeload._formats.toml import toml_table  # noqa: PLC0415  (where there is a lock)
+
     try:
         table = toml_table(data)
     except ValueError as exc:
         raise _malformed(path, given, f"it is not TOML: {' '.join(str(exc).split())[:200]}") from exc
     return _validated(table, path, given)
-
-
-def toml_table(data: bytes) -> dict[str, Any]:
-    """Return the table that a TOML document holds.
-
-    Raises:
-        ValueError: Not UTF-8, or not TOML.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415  (where a lock or settings file is)
-    else:
-        import tomli as tomllib  # noqa: PLC0415
-    try:
-        table: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
-    except RecursionError as exc:
-        message = "it is nested deeper than any settings"
-        raise ValueError(message) from exc
-    return table
 
 
 def _validated(table: dict[str, Any], path: str, given: object) -> Lock:

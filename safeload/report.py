@@ -69,19 +69,22 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyProblem:
-    """One bad key of a JSON file.
+    """One bad key of a config, options or settings file.
 
     Attributes:
         key: The whole key path, such as "lstm.projection_dim".
         problem: "missing", or what is wrong with the value.
+        line: The line of the file, from 1, where that is known.
     """
 
     key: str
     problem: str
+    line: int | None = None
 
     def __str__(self) -> str:
         """Return the row of the message."""
-        return f"{self.key}: {self.problem}"
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{self.key}: {self.problem}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,32 @@ def test_an_example_trains(example):
     losses = [float(line.rsplit(" ", 1)[1]) for line in done.stdout.splitlines()]
     assert len(losses) == 5
     assert losses[-1] < losses[0]
+
+
+def with_models(folder, tiny_bert, tiny_elmo):
+    (folder / "models").mkdir()
+    (folder / "models/bert").symlink_to(tiny_bert)
+    (folder / "models/elmo").symlink_to(tiny_elmo)
+    return folder
+
+
+def test_paths_in_a_settings_file(tiny_bert, tiny_elmo, tmp_path):
+    folder = with_models(tmp_path, tiny_bert, tiny_elmo)
+    shutil.copy(EXAMPLES / "config.ini", folder)
+    command = [sys.executable, str(EXAMPLES / "paths_in_a_settings_file.py"), str(folder / "config.ini")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "BERT: 46 variables read" in done.stdout
+    assert "ELMo: 29 datasets read" in done.stdout
+
+
+def test_relative_to_this_script(tiny_bert, tiny_elmo, tmp_path):
+    script = shutil.copy(EXAMPLES / "relative_to_this_script.py", with_models(tmp_path, tiny_bert, tiny_elmo))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, cwd="/")
+
+    assert done.returncode == 0, done.stderr
+    assert "BERT: 37 variables read" in done.stdout
 
 
 def test_the_demo_loads_every_form_and_fails_on_every_broken_copy():

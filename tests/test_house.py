@@ -27,7 +27,7 @@ ROOMS = [
     "_arguments.py",
     "_formats",
     "lock.py",
-    "settings.py",
+    "settings",
     "bert",
     "elmo",
     "compat",

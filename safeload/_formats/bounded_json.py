@@ -27,6 +27,15 @@ def read_json_object(
         MissingFileError, UnreadableFileError: As `_files.require_file`.
     """
     data = _files.read_small(path, role=role, max_bytes=MAX_JSON_BYTES, given=given, source=source)
+    return json_object(data, path=path, role=role, given=given)
+
+
+def json_object(data: bytes, *, path: str, role: str, given: object = None) -> dict[str, Any]:
+    """Return the JSON object that the bytes hold; `path` is where they came from, for the message.
+
+    Raises:
+        ConfigError, WrongFileKindError: As `read_json_object`.
+    """
     kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
     if kind is not None and kind.name != "JSON text":
         raise _files.wrong_kind(path, kind, role=role, wanted="JSON text", given=given)

@@ -6,13 +6,12 @@ import os
 from typing import NamedTuple
 
 from safeload import _files
-from safeload._paths import resolve_path
+from safeload._paths import is_remote, resolve_path
 from safeload.elmo._download import download
 from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKindError
 
 OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
 _HDF5_ENDINGS = (".hdf5", ".h5", ".hdf")
-_REMOTE = ("http://", "https://", "s3://", "gs://", "hf://")
 _OTHER_FOLDERS = (
     (
         ("encoder.pkl", "token_embedder.pkl"),
@@ -64,7 +63,7 @@ def find_elmo(options_file: object, weight_file: object, base_dir: object) -> El
 
 
 def _resolved(given: object, argument: str, base_dir: object) -> str:
-    if isinstance(given, str) and given.lower().startswith(_REMOTE):
+    if is_remote(given):
         return download(given, argument)
     return resolve_path(given, argument=argument, base_dir=base_dir)
 

@@ -1,0 +1,80 @@
+"""Paths and options of a model in a settings file, not in the code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from safeload._arguments import bad_argument
+from safeload._paths import StrPath, resolve_path
+from safeload.errors import ConfigError, counted, first_few
+from safeload.report import KeyProblem
+
+if TYPE_CHECKING:
+    from safeload._formats.sections import Section
+
+
+def read_settings(file: StrPath, section: str) -> dict[str, Any]:
+    """Return the keyword arguments for `load_bert` or `load_elmo` that a section of a settings file holds.
+
+    `load_elmo(**read_settings("config.ini", "ELMO"))` is the whole call. The keys are the parameters of the two
+    functions; a section with `options_file` is an ELMo's, one with `config_file` a BERT's. Paths become absolute: a
+    relative one starts at the settings file's own folder, wherever the program runs; `~` and `$VAR` are expanded.
+
+    Args:
+        file: A file that ends in `.ini`, `.cfg`, `.toml`, `.json`, `.yaml` or `.yml`.
+        section: The section's name; in TOML, JSON and YAML "a.b" means the table `b` in the table `a`.
+
+    Returns:
+        Key -> value: paths as absolute strings, the others with the type of the parameter. In INI, where every value is
+        text, a flag is true/false, yes/no, on/off or 1/0; `none` is None; a list is written with commas or as JSON.
+
+    Raises:
+        ArgumentError: `section` is no str.
+        ConfigError: The file cannot be parsed, has no such section, or the section has unknown keys, values of another
+            type or no model; `problems` has all of them with their lines.
+        InvalidPathError: `file` is no path.
+        MissingDependencyError: A YAML file, and PyYAML is missing.
+        MissingFileError: There is no such file.
+        UnreadableFileError: No permission.
+        UnsafeFileError: Larger than any settings, or no regular file.
+        WrongFileKindError: Of a format that is not known.
+
+    Source:
+        configparser of the standard library, for `.ini` and `.cfg`, without interpolation: `%` is itself.
+    """
+    if not isinstance(section, str):
+        raise bad_argument("section", section, "the name of a section", ["write it as in the file, such as 'ELMO'"])
+    from safeload._formats.sections import read_section  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.settings._keys import keys_of, value_of  # noqa: PLC0415
+
+    path = resolve_path(file, argument="file")
+    found = read_section(path, section, given=file)
+    first, keys = keys_of(found)
+    problems: list[KeyProblem] = []
+    settings = {}
+    for key, value in found.values.items():
+        if key in found.shared and key not in keys:
+            continue
+        try:
+            settings[key] = value_of(key, value, keys, found)
+        except ValueError as exc:
+            problems.append(KeyProblem(key=key, problem=str(exc), line=found.lines.get(key)))
+    if first not in found.values:
+        problems.append(KeyProblem(key=first, problem="missing; a BERT needs config_file, an ELMo options_file"))
+    if problems:
+        raise _error(found, problems, file)
+    return settings
+
+
+def _error(section: Section, problems: list[KeyProblem], given: object) -> ConfigError:
+    problems = sorted(problems, key=lambda problem: problem.line or 0)
+    return ConfigError(
+        f"the settings cannot be used: {counted(len(problems), 'bad key')}",
+        problems=problems,
+        resolved=section.path,
+        given=given,
+        label="settings",
+        context=[("section", section.name)],
+        details=first_few([str(problem) for problem in problems], "error.problems"),
+        hints=["the keys are the parameters of safeload.load_bert and safeload.load_elmo"],
+    )

@@ -1,0 +1,192 @@
+"""The keys of a settings file: each parameter of the two loaders, with its type."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from safeload import _paths
+from safeload._arguments import is_int, is_number
+from safeload.errors import InvalidPathError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from safeload._formats.sections import Section
+
+_TRUE, _FALSE, _NONE = ("true", "yes", "on", "1"), ("false", "no", "off", "0"), ("none", "null")
+
+
+class Key(NamedTuple):
+    """What a key takes.
+
+    Attributes:
+        wanted: In words.
+        fits: Whether a typed value is one.
+        parse: Makes the value of text; raises ValueError.
+        is_path: Whether it is a path.
+        may_be_none: Whether the parameter takes None.
+    """
+
+    wanted: str
+    fits: Callable[[Any], bool]
+    parse: Callable[[str], Any]
+    is_path: bool = False
+    may_be_none: bool = False
+
+    def or_none(self) -> Key:
+        """Return the key that takes None too."""
+        return self._replace(wanted=f"{self.wanted}, or none", may_be_none=True)
+
+
+def _flag_of(text: str) -> bool:
+    if text.lower() not in (*_TRUE, *_FALSE):
+        raise ValueError
+    return text.lower() in _TRUE
+
+
+def _list_of(parse: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    def parse_list(text: str) -> list[Any]:
+        if text.startswith("["):
+            value = json.loads(text)
+            return [parse(part if isinstance(part, str) else json.dumps(part)) for part in value]
+        return [parse(part.strip()) for part in re.split(r"[,\n]", text) if part.strip()]
+
+    return parse_list
+
+
+def _either(first: Callable[[str], Any], second: Callable[[str], Any]) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:  # noqa: ANN401  (one of two types)
+        try:
+            return first(text)
+        except ValueError:
+            return second(text)
+
+    return parse
+
+
+def _is_list(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(fits, value))
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_PATH = Key("a path", _is_text, str, is_path=True)
+_FLAG = Key("true or false", _is_flag, _flag_of)
+_INTEGER = Key("an integer", is_int, int)
+_NUMBER = Key("a number", is_number, float)
+_WORD = Key("a word", _is_text, str)
+_WORDS = Key("a list of words", _is_list(_is_text), _list_of(str))
+
+ELMO_KEYS: Mapping[str, Key] = {
+    "options_file": _PATH,
+    "weight_file": _PATH.or_none(),
+    "num_output_representations": _INTEGER,
+    "requires_grad": _FLAG,
+    "do_layer_norm": _FLAG,
+    "dropout": _NUMBER,
+    "vocab_to_cache": _WORDS.or_none(),
+    "keep_sentence_boundaries": _FLAG,
+    "scalar_mix_parameters": Key("a list of numbers", _is_list(is_number), _list_of(float)).or_none(),
+    "backend": _WORD,
+    "ignore_unused": _WORDS,
+    "lock_file": _PATH.or_none(),
+}
+BERT_KEYS: Mapping[str, Key] = {
+    "config_file": _PATH,
+    "checkpoint_file": _PATH.or_none(),
+    "vocab_file": _PATH.or_none(),
+    "training": _FLAG,
+    "trainable": Key(
+        "true, false or a list of words",
+        lambda value: _is_flag(value) or _WORDS.fits(value),
+        _either(_flag_of, _WORDS.parse),
+    ).or_none(),
+    "output_layer_num": Key(
+        "an integer or a list of integers",
+        lambda value: is_int(value) or _is_list(is_int)(value),
+        _either(int, _list_of(int)),
+    ),
+    "seq_len": _INTEGER.or_none(),
+    "ignore_unused": _WORDS,
+    "lock_file": _PATH.or_none(),
+    "dropout_rate": _NUMBER,
+    "attention_activation": _WORD.or_none(),
+    "use_task_embed": _FLAG,
+    "task_num": _INTEGER,
+}
+
+
+def keys_of(section: Section) -> tuple[str, Mapping[str, Key]]:
+    """Return the key that tells the model, and the keys of the model: of the one that the section has more keys of."""
+    of_elmo, of_bert = ("options_file", ELMO_KEYS), ("config_file", BERT_KEYS)
+    names = section.values.keys()
+    for first, keys in (of_elmo, of_bert):
+        if first in names:
+            return first, keys
+    return of_elmo if len(ELMO_KEYS.keys() & names) > len(BERT_KEYS.keys() & names) else of_bert
+
+
+def value_of(key: str, value: object, keys: Mapping[str, Key], section: Section) -> object:
+    """Return the argument.
+
+    Raises:
+        ValueError: What is wrong with it, in words.
+    """
+    if key not in keys:
+        raise ValueError(_unknown(key, keys))
+    kind = keys[key]
+    if section.is_text:
+        value = _parsed(str(value), kind)
+    if value is None and kind.may_be_none:
+        return None
+    if not kind.fits(value):
+        message = f"expected {kind.wanted}, found {_shown(value)}"
+        raise ValueError(message)
+    if kind.is_path and not (_paths.is_remote(value) and key in ELMO_KEYS):
+        try:
+            return _paths.resolve_path(value, argument=key, base_dir=os.path.dirname(section.path))
+        except InvalidPathError as exc:
+            raise ValueError(exc.message.removeprefix(f"{key}: ").removeprefix(f"{key} ")) from exc
+    return float(value) if kind is _NUMBER and is_number(value) else value
+
+
+def _parsed(text: str, kind: Key) -> object:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        message = f"{text} is in quotes, which INI takes as part of the value; remove them"
+        raise ValueError(message)
+    if not text:
+        message = f"empty; expected {kind.wanted}"
+        raise ValueError(message)
+    if kind.may_be_none and text.lower() in _NONE:
+        return None
+    try:
+        return kind.parse(text)
+    except ValueError as exc:
+        note = "; in INI a comment stands on a line of its own" if re.search(r"\s[#;]", text) else ""
+        message = f"expected {kind.wanted}, found {_shown(text)}{note}"
+        raise ValueError(message) from exc
+
+
+def _unknown(key: str, keys: Mapping[str, Key]) -> str:
+    if key == "base_dir":
+        return "no key of a settings file: its relative paths start at its own folder"
+    for name, others in (("load_bert", BERT_KEYS), ("load_elmo", ELMO_KEYS)):
+        if key in others:
+            return f"unknown here; it belongs to {name}"
+    close = _paths.close_names(key, list(keys))
+    return f"unknown; did you mean {close[0]} ?" if close else f"unknown; the keys are {', '.join(keys)}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004  (the width of a row)
