@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safeload.bert import FULL_LENGTH, check_bert, load_bert, load_vocabulary
+from safeload.bert import FULL_LENGTH, check_bert, diagnose_bert, load_bert, load_vocabulary
 from safeload.elmo import character_ids, check_elmo, load_elmo
 from safeload.errors import SafeLoadError
 from safeload.report import LoadReport, report_of
@@ -17,6 +17,7 @@ __all__ = [
     "character_ids",
     "check_bert",
     "check_elmo",
+    "diagnose_bert",
     "load_bert",
     "load_elmo",
     "load_vocabulary",

@@ -90,6 +90,25 @@ class SafeLoadError(Exception):
         lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in hints]
         return plain("\n".join(lines))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts as plain dicts, lists and strings, fit for `json.dumps`."""
+        return {
+            "type": type(self).__name__,
+            "message": self.message,
+            "text": str(self),
+            "label": self.label,
+            "resolved": self.resolved,
+            "given": None if self.given is None else str(self.given),
+            "context": dict(self.context),
+            "details": list(self.details),
+            "hints": list(self.hints),
+            "problems": [str(problem) for problem in self._all_problems()],
+        }
+
+    def _all_problems(self) -> Sequence[object]:
+        """Return every problem, of which the text shows the first few."""
+        return self.details
+
     def __reduce__(self) -> tuple[Callable[..., SafeLoadError], tuple[type[SafeLoadError], dict[str, Any]]]:
         """Pickle and copy by attributes: the builtin parents would call `__init__` with the message alone."""
         return _rebuild, (type(self), self.__dict__)
@@ -247,6 +266,9 @@ class ConfigError(SafeLoadError, ValueError):
         super().__init__(message, **text)
         self.problems = tuple(problems)
 
+    def _all_problems(self) -> Sequence[object]:
+        return self.problems
+
 
 class VocabularyError(SafeLoadError, ValueError):
     """A vocabulary has faults, or does not fit the model.
@@ -266,6 +288,9 @@ class VocabularyError(SafeLoadError, ValueError):
         super().__init__(message, **text)
         self.problems = tuple(problems)
 
+    def _all_problems(self) -> Sequence[object]:
+        return self.problems
+
 
 class VariableMismatchError(SafeLoadError, ValueError):
     """The weights do not fit the config.
@@ -284,6 +309,9 @@ class VariableMismatchError(SafeLoadError, ValueError):
         """Keep the whole comparison."""
         super().__init__(message, **text)
         self.report = report
+
+    def _all_problems(self) -> Sequence[object]:
+        return self.report.problems
 
 
 class ArgumentError(SafeLoadError, ValueError, TypeError):

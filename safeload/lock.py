@@ -30,6 +30,9 @@ LOCK_NAME = "safeload.lock"
 VERSION = 1
 MAX_LOCK_BYTES = 1 << 20
 N_BLOCK_BYTES = 1 << 20
+UNLOCKED: Any = object()
+"""As `lock_file`: read from the disk although there is a lock. For the command that writes locks, and no other."""
+
 _HEADER = "# Written by `safeload lock`: a file of another size or SHA-256 is not loaded.\n"
 _LOCK_KEYS = {"version": int, "model": str, "n_files": int, "file": list}
 _FILE_KEYS = {"name": str, "role": str, "n_bytes": int, "sha256": str}
@@ -331,6 +334,9 @@ def opened_source(
         InvalidPathError, MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError: As `read_lock`.
     """
     path = os.path.join(folder, LOCK_NAME)
+    if lock_file is UNLOCKED:
+        yield _files.DISK
+        return
     if lock_file is not None:
         path = resolve_path(lock_file, argument="lock_file", base_dir=base_dir)
         path = os.path.join(path, LOCK_NAME) if os.path.isdir(path) else path

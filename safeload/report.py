@@ -122,6 +122,7 @@ class LoadReport:
         unused: Tensors of the file that this load does not need, by class.
         ignored: Unexpected variables that `ignore_unused` named.
         initialised: Variables of the model graph that no checkpoint has, initialised as upstream does.
+        checksums: Which bytes were compared with a checksum, and what could not be.
         problems: Every variable that does not fit; empty in the report of a load that succeeded.
         taken_from_config: What no file can prove and the config was believed for.
         notes: What is worth knowing and not wrong.
@@ -140,6 +141,7 @@ class LoadReport:
     unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     initialised: tuple[str, ...] = ()
+    checksums: str = ""
     problems: tuple[Problem, ...] = ()
     taken_from_config: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -150,9 +152,19 @@ class LoadReport:
         """Return the report as plain dicts, lists, strings and numbers, fit for `json.dumps`."""
         return dataclasses.asdict(self)
 
+    def headline(self) -> str:
+        """Return the first line: what was read, and how much was not."""
+        n_unused = sum(len(names) for names in self.unused.values())
+        return f"{self.model}: {len(self.read)} {self.noun} read and verified, {n_unused} unused"
+
+    def _repr_html_(self) -> str:
+        """Return the report as a notebook shows it."""
+        from safeload._html import report_html  # noqa: PLC0415  (for notebooks alone)
+
+        return report_html(self)
+
     def __str__(self) -> str:
         """Return the report as text for a log."""
-        n_unused = sum(len(names) for names in self.unused.values())
         rows = [(file.role, f"{file.path} ({file.n_bytes:,} bytes)") for file in self.files]
         rows += [("real path", file.real_path) for file in self.files if file.real_path]
         rows += [("sha256", f"{file.sha256} of the {file.role}") for file in self.files if file.sha256]
@@ -162,12 +174,12 @@ class LoadReport:
         rows += [("unused", f"{len(names)} {what}") for what, names in self.unused.items()]
         rows += [("ignored", name) for name in self.ignored]
         rows += [("initialised", name) for name in self.initialised]
+        rows += [("checksums", self.checksums)]
         rows += [("from config", ", ".join(f"{k}={v}" for k, v in self.taken_from_config.items()))]
         rows += [("note", note) for note in self.notes]
         rows += [("seconds", ", ".join(f"{step} {spent:.3f}" for step, spent in self.seconds.items()))]
         rows += [("versions", ", ".join(f"{name} {version}" for name, version in self.versions.items()))]
-        head = f"{self.model}: {len(self.read)} {self.noun} read and verified, {n_unused} unused"
-        return "\n".join([head, *(f"  {label + ':':<13}{value}" for label, value in rows if value)])
+        return "\n".join([self.headline(), *(f"  {label + ':':<13}{value}" for label, value in rows if value)])
 
 
 class Clock:

@@ -19,6 +19,7 @@ HEAVY_ROOMS = {"bert/_backend.py", "demo/bert.py", "demo/elmo.py", "elmo/_fill.p
 HEAVY_AT_THE_TOP = {"elmo/_encoder.py", "elmo/_lstm.py", "elmo/_torch.py"}
 ROOMS = [
     "errors.py",
+    "_html.py",
     "report.py",
     "_paths.py",
     "_files.py",
@@ -32,7 +33,7 @@ ROOMS = [
     "elmo",
     "compat",
     "demo",
-    "cli.py",
+    "cli",
 ]
 
 

@@ -89,6 +89,26 @@ def read_values(bundle: TensorBundle, names: Iterable[str]) -> dict[str, Array]:
     return values
 
 
+def read_as_it_is(bundle: TensorBundle, name: str) -> tuple[Array | None, str]:
+    """Return a variable's values with what is wrong with them, to be looked at and never to be loaded.
+
+    Returns:
+        The values, as `read_values` would return them, or None where there is nothing to look at; and the fault, "" for
+        none.
+    """
+    entry = bundle.variables[name]
+    try:
+        _require_shape(entry)
+        return _read(bundle, entry), ""
+    except _Damaged as exc:
+        fault = str(exc)
+    if entry.slices or not fault.startswith(("CHECKSUM", "NOT FINITE")) or entry.dtype not in N_BYTES_OF:
+        return None, fault
+    data = _aligned(entry.n_bytes)
+    _fill(bundle, entry, 0, data)
+    return data.view(_dtype_of(entry)).reshape(entry.shape), fault
+
+
 def _entries(bundle: TensorBundle, names: Iterable[str]) -> list[Entry]:
     return sorted((bundle.variables[name] for name in names), key=_position)
 

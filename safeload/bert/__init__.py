@@ -12,9 +12,10 @@ from safeload.bert._arguments import FULL_LENGTH, build_options
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from safeload.bert._diagnosis import Diagnosis
     from safeload.report import LoadReport
 
-__all__ = ["FULL_LENGTH", "check_bert", "load_bert", "load_vocabulary"]
+__all__ = ["FULL_LENGTH", "check_bert", "diagnose_bert", "load_bert", "load_vocabulary"]
 
 
 def load_bert(
@@ -165,6 +166,63 @@ def check_bert(
         lock_file=lock_file,
     ) as checked:
         return dataclasses.replace(checked.report, seconds=checked.clock.seconds)
+
+
+def diagnose_bert(
+    config_file: StrPath,
+    checkpoint_file: StrPath | None = None,
+    vocab_file: StrPath | None = None,
+    *,
+    training: bool = False,
+    seq_len: int | None = FULL_LENGTH,
+    base_dir: StrPath | None = None,
+    ignore_unused: Collection[str] = (),
+    lock_file: StrPath | None = None,
+) -> Diagnosis:
+    """Find out whether the files, the versions, TensorFlow, keras-bert or safeload is at fault.
+
+    For a load that fails, or a model whose numbers look wrong. Five things are tried, each apart from the others: the
+    check; the packages; keras-bert's own loader; TensorFlow's reader into the graph that keras-bert builds; safeload's
+    load. What the three loads put into every variable of the graph, and what each makes of one input, is compared.
+
+    Args:
+        config_file: As in `load_bert`.
+        checkpoint_file: As in `load_bert`.
+        vocab_file: As in `load_bert`.
+        training: As in `load_bert`.
+        seq_len: As in `load_bert`.
+        base_dir: As in `load_bert`.
+        ignore_unused: As in `load_bert`.
+        lock_file: As in `load_bert`.
+
+    Returns:
+        `at_fault`, the `verdict` in one sentence, and the evidence; `print` shows all of it.
+
+    Raises:
+        ArgumentError: A bad argument; there is nothing to diagnose.
+        InvalidPathError: A path argument is no path.
+
+    Source:
+        keras_bert/loader.py, load_trained_model_from_checkpoint, keras-bert 0.89.0; tf.train.load_checkpoint.
+    """
+    from safeload.bert._trials import diagnose  # noqa: PLC0415  (`import safeload` stays light)
+
+    shared: dict[str, Any] = {
+        "training": training,
+        "seq_len": seq_len,
+        "base_dir": base_dir,
+        "ignore_unused": ignore_unused,
+        "lock_file": lock_file,
+    }
+    paths = (config_file, checkpoint_file, vocab_file)
+    return diagnose(
+        lambda: check_bert(*paths, **shared),
+        lambda: load_bert(*paths, **shared),
+        paths,
+        base_dir=base_dir,
+        training=training,
+        seq_len=seq_len,
+    )
 
 
 def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> dict[str, int]:

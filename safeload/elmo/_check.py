@@ -93,6 +93,7 @@ def check(
         read=tuple(datasets.values()),
         unused=found.unused,
         ignored=found.ignored,
+        checksums="none: HDF5 keeps none of values; a lock file gives each file a SHA-256",
         taken_from_config=options.believed,
         notes=tuple(vocabulary_notes(arguments)) if arguments else (),
         versions=_versions(),

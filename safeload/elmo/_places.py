@@ -51,11 +51,11 @@ def find_elmo(options_file: object, weight_file: object, base_dir: object) -> El
         folder = os.path.dirname(options)
         _require_no_weights(options, options_file)
         _files.require_file(options, role="options", given=options_file)
-        weights, form = _find_weights(folder, options_file), "folder"
+        weights, form = find_weights(folder, options_file), "folder"
     else:
         weights, form = _resolved(weight_file, "weight_file", base_dir), "HDF5 file"
         if os.path.isdir(weights):
-            weights, form = _find_weights(weights, weight_file), "folder"
+            weights, form = find_weights(weights, weight_file), "folder"
         _require_no_weights(options, options_file, weights)
         _files.require_file(options, role="options", given=options_file)
     _files.require_file(weights, role="weight", given=weight_file)
@@ -108,7 +108,7 @@ def _find_options(folder: str, given: object) -> str:
     raise error
 
 
-def _find_weights(folder: str, given: object) -> str:
+def find_weights(folder: str, given: object) -> str:
     names = _names(folder)
     _require_elmo_folder(folder, names, given)
     candidates = _preferred([name for name in names if name.endswith(_HDF5_ENDINGS)], "weights")

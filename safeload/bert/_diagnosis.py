@@ -1,0 +1,145 @@
+"""Where the fault of a load lies: what was tried, what it left, and the sentence that follows from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from safeload.errors import one_line, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from safeload.report import LoadReport
+
+AtFault = Literal["nothing", "files", "versions", "keras-bert", "tensorflow", "safeload", "unknown"]
+Status = Literal["ok", "failed", "skipped"]
+
+MAX_PRINTED = 10
+
+CHECK, BACKEND, KERAS_BERT, DIRECT, SAFELOAD = "check", "backend", "keras-bert", "direct", "safeload"
+_TITLES = {
+    CHECK: "safeload's check of the files",
+    BACKEND: "TensorFlow, Keras and keras-bert",
+    KERAS_BERT: "keras-bert's own loader",
+    DIRECT: "TensorFlow's reader into keras-bert's graph",
+    SAFELOAD: "safeload's load",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing that was tried.
+
+    Attributes:
+        name: "check", "backend", "keras-bert", "direct" or "safeload".
+        status: "ok", "failed" or "skipped".
+        finding: What came of it, in one sentence.
+        seconds: How long it took.
+        error: The whole text of the error, "" for none.
+    """
+
+    name: str
+    status: Status
+    finding: str
+    seconds: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Two loads that do not agree.
+
+    Attributes:
+        between: The names of the two steps.
+        variable: The variable of the model graph, or "output 0", "output 1".
+        max_abs: Largest absolute difference; infinite where one has NaN, another shape, or no such variable.
+    """
+
+    between: tuple[str, str]
+    variable: str
+    max_abs: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """Where the fault lies, and how that was found out.
+
+    Attributes:
+        at_fault: "nothing", "files", "versions", "keras-bert", "tensorflow", "safeload" or "unknown".
+        verdict: The same in one sentence, with its reason.
+        steps: What was tried, in order.
+        differences: Every variable and output on which two loads disagree.
+        report: The check's report, where it succeeded.
+    """
+
+    at_fault: AtFault
+    verdict: str
+    steps: tuple[Step, ...]
+    differences: tuple[Difference, ...] = ()
+    report: LoadReport | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the diagnosis as plain dicts, lists, strings and numbers, fit for `json.dumps`."""
+        return dataclasses.asdict(self)
+
+    def __str__(self) -> str:
+        """Return the verdict, and below it the evidence."""
+        lines = [one_line(self.verdict)]
+        told: set[str] = set()
+        for step in self.steps:
+            lines.append(f"  {step.status:<8}{_TITLES[step.name]}: {one_line(step.finding)} ({step.seconds:.2f} s)")
+            if step.error and step.error not in told:
+                lines += [f"          {line}" for line in step.error.splitlines()[1:]]
+            told.add(step.error)
+        for each in self.differences[:MAX_PRINTED]:
+            lines.append(f"  differs {each.variable}: {' and '.join(each.between)}, by up to {each.max_abs:.3g}")
+        left = len(self.differences) - MAX_PRINTED
+        lines += [f"  ... and {left} more in diagnosis.differences"] * (left > 0)
+        return plain("\n".join(lines))
+
+
+PAIRS = ((KERAS_BERT, DIRECT), (SAFELOAD, DIRECT), (KERAS_BERT, SAFELOAD))
+_ODD_ONE: dict[tuple[str, str], tuple[AtFault, str]] = {
+    (SAFELOAD, DIRECT): ("keras-bert", KERAS_BERT),
+    (KERAS_BERT, SAFELOAD): ("tensorflow", DIRECT),
+    (KERAS_BERT, DIRECT): ("safeload", SAFELOAD),
+}
+_ADVICE = {"keras-bert": "; safeload.load_bert reads it rightly", "safeload": "; please report it"}
+
+
+def judge(steps: Sequence[Step], differences: Sequence[Difference]) -> tuple[AtFault, str]:
+    """Return who is at fault, and the verdict in one sentence."""
+    by_name = {step.name: step for step in steps}
+    check, backend = by_name[CHECK], by_name[BACKEND]
+    if check.status == "failed":
+        quietly = "; keras-bert loads them without a word" if by_name[KERAS_BERT].status == "ok" else ""
+        return "files", f"the files are at fault: {check.finding}{quietly}"
+    if backend.status == "failed":
+        return "versions", f"the files are good and the versions are at fault: {backend.finding}"
+    agreed = [pair for pair in PAIRS if _agree(pair, by_name, differences)]
+    if len(agreed) == len(PAIRS):
+        return "nothing", (
+            "nothing is at fault: the files, the versions and keras-bert agree on every variable and output; no loader can "
+            "prove num_attention_heads and hidden_act of the config, nor how the text was cut into tokens"
+        )
+    if len(agreed) == 1:
+        odd, name = _ODD_ONE[agreed[0]]
+        why = _reason(by_name[name], differences)
+        return odd, f"the files are good and {odd} is at fault: {why}, and the two others agree{_ADVICE.get(odd, '')}"
+    why = "; ".join(_reason(by_name[name], differences) for name in (KERAS_BERT, DIRECT, SAFELOAD))
+    return "unknown", f"the files are good, and no two loads agree: {why}"
+
+
+def _agree(pair: tuple[str, str], by_name: dict[str, Step], differences: Sequence[Difference]) -> bool:
+    are_loaded = all(by_name[name].status == "ok" for name in pair)
+    return are_loaded and not any(each.between == pair for each in differences)
+
+
+def _reason(step: Step, differences: Sequence[Difference]) -> str:
+    if step.status == "failed":
+        return f"{_TITLES[step.name]} fails ({step.finding})"
+    variables = sorted({each.variable for each in differences if step.name in each.between})
+    what = f"{variables[0]} and {len(variables) - 1} more" if len(variables) > 1 else "".join(variables)
+    return f"{_TITLES[step.name]} differs in {what}"

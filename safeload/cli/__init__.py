@@ -1,0 +1,45 @@
+"""The command line: `safeload`, also `python -m safeload`."""
+
+from __future__ import annotations
+
+import click
+
+import safeload
+from safeload.cli._options import examples
+from safeload.cli.check import check
+from safeload.cli.doctor import doctor
+from safeload.cli.inspect import diff, inspect
+from safeload.cli.lock import lock
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "safeload check bert models/uncased     is this model whole, and does it fit its config?",
+        "safeload inspect models/uncased        what is in it?",
+        "safeload doctor                        what of safeload works in this environment?",
+        "safeload demo                          see loads succeed, and broken copies fail",
+    ),
+)
+@click.version_option(safeload.__version__, prog_name="safeload")
+def main() -> None:
+    """Safe loaders for BERT and ELMo weights, on the command line.
+
+    Shell completion: eval "$(_SAFELOAD_COMPLETE=bash_source safeload)"; zsh_source and fish_source do the same there.
+    """
+
+
+@main.command(short_help="Load a tiny BERT and a tiny ELMo, then broken copies of them.")
+def demo() -> None:
+    """Write a tiny BERT and a tiny ELMo, load them in every form, then load broken copies of each.
+
+    Needs the extra 'bert', 'elmo' or, for both, 'all'. Everything is written to a temporary folder, which is removed at
+    the end.
+    """
+    from safeload.demo import run  # noqa: PLC0415  (not for `safeload --help`)
+
+    run(click.echo)
+
+
+for _command in (check, inspect, diff, lock, doctor):
+    main.add_command(_command)

@@ -1,0 +1,95 @@
+"""`safeload check`: any number of models, one line each, and the full message where something is wrong."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING
+
+import click
+
+from safeload.cli import _console
+from safeload.cli._models import BERT, Checker, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console
+
+_START = "forkserver" if sys.platform != "win32" else "spawn"
+SCHEMA = "safeload-check/1"
+
+
+def run(checker: Checker, models: Sequence[str], *, jobs: int, as_json: bool, quiet: bool) -> int:
+    """Check the models, print what was found, and return the exit code."""
+    start = time.perf_counter()
+    out = _console.console()
+    outcomes = []
+    with _console.progress(len(models), "checking") as advance:
+        for outcome in _checked(checker, models, min(jobs, len(models)), advance):
+            outcomes.append(outcome)
+            if not as_json:
+                _print(out, outcome, quiet=quiet)
+    seconds = time.perf_counter() - start
+    n_bad = sum(outcome.error is not None for outcome in outcomes)
+    if as_json:
+        _console.print_json(
+            {
+                "schema": SCHEMA,
+                "kind": checker.kind,
+                "n_good": len(outcomes) - n_bad,
+                "n_bad": n_bad,
+                "seconds": round(seconds, 6),
+                "models": [outcome.to_dict() for outcome in outcomes],
+            }
+        )
+    elif len(outcomes) > 1 and not quiet:
+        _console.line(out, (f"{len(outcomes) - n_bad} good, {n_bad} bad, {seconds:.2f} s", _console.NOTE))
+    return 1 if n_bad else 0
+
+
+def _checked(checker: Checker, models: Sequence[str], jobs: int, advance: Callable[[int], None]) -> Iterator[Outcome]:
+    """Yield the outcomes in the models' order, each as soon as it and those before it are there."""
+    if jobs <= 1:
+        for number, model in enumerate(models):
+            advance(number)
+            yield checker(model)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context(_START), _prepare, (checker.kind,)) as pool:
+        futures = [pool.submit(checker, model) for model in models]
+        pending: set[Future[Outcome]] = set(futures)
+        for number, future in enumerate(futures):
+            while not future.done():
+                _, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
+                advance(len(models) - len(pending))
+            try:
+                yield future.result()
+            except BrokenProcessPool as exc:
+                message = (
+                    f"a process that checked one of these ended without a word: {', '.join(models[number:][:jobs])}"
+                )
+                raise click.ClickException(message) from exc
+
+
+def _prepare(kind: str) -> None:
+    """Import what a check needs before the first model is timed."""
+    if kind == BERT:
+        import safeload._formats.tensor_values  # noqa: PLC0415
+    else:
+        import safeload._formats.hdf5_values  # noqa: F401, PLC0415
+
+
+def _print(out: Console, outcome: Outcome, *, quiet: bool) -> None:
+    if outcome.error is not None:
+        name = type(outcome.error).__name__
+        _console.line(out, ("BAD ", _console.BAD), f" {outcome.path}  ", (name, _console.BAD))
+        _console.line(out, "".join(f"     {row}\n" for row in str(outcome.error).splitlines()).rstrip("\n"))
+    elif outcome.report is not None and not quiet:
+        report = outcome.report
+        n_bytes = sum(file.n_bytes for file in report.files)
+        locked = ", locked" if any(file.role == "lock" for file in report.files) else ""
+        facts = f"{len(report.read)} {report.noun}, {_console.bytes_text(n_bytes)}{locked}, {outcome.seconds:.2f} s"
+        _console.line(out, ("ok  ", _console.OK), f" {outcome.path}  ", (facts, _console.NOTE))

@@ -1,0 +1,226 @@
+"""Two weight files side by side: names, shapes, dtypes, values, and what that means."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.table import Table
+
+from safeload._compare import compare
+from safeload.cli import _console
+from safeload.cli._weights import Weights, open_weights
+from safeload.errors import SafeLoadError, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from safeload.report import Problem
+
+SCHEMA = "safeload-diff/1"
+FINE_TUNED_BELOW = 0.5
+"""Relative distance under which weights count as trained on from each other; unrelated ones lie near 1.4."""
+
+MAX_ROWS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueDifference:
+    """How the values of one tensor differ.
+
+    Attributes:
+        name: Its name in the first file.
+        n_different: How many values differ; NaN equals NaN.
+        count: How many there are.
+        max_abs: The largest absolute difference of finite values; None for types that are no numbers.
+        distance: The norm of the difference by the norm of the first; None where that is 0.
+    """
+
+    name: str
+    n_different: int
+    count: int
+    max_abs: float | None
+    distance: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileDifference:
+    """How two weight files differ.
+
+    Attributes:
+        verdict: What it means, in one sentence.
+        is_same: Whether both hold the same weights.
+        scopes: What stands before every common name in either file.
+        problems: Names, shapes and dtypes that differ; "missing" is in the first file only, "unexpected" in the second.
+        n_equal: How many tensors are equal in everything.
+        changed: Those whose values differ, the furthest first.
+        faults: Damaged or unreadable values, one line each.
+    """
+
+    verdict: str
+    is_same: bool
+    scopes: tuple[str, str]
+    problems: Sequence[Problem]
+    n_equal: int
+    changed: Sequence[ValueDifference]
+    faults: Sequence[str]
+
+
+def run(first: str, second: str, *, as_json: bool) -> int:
+    """Print how two weight files differ, and return the exit code."""
+    try:
+        with closing(open_weights(first)) as a, closing(open_weights(second)) as b:
+            found = difference(a, b)
+            paths = (a.path, b.path)
+    except SafeLoadError as exc:
+        _console.print_error(exc, as_json=as_json)
+        return 2
+    if as_json:
+        _console.print_json(_as_dict(found, paths))
+    else:
+        _print(found, paths)
+    return 0 if found.is_same else 1
+
+
+def difference(a: Weights, b: Weights) -> FileDifference:
+    """Compare two open weight files."""
+    scopes = _scopes(list(a.tensors), list(b.tensors))
+    of_a, of_b = (
+        {name.removeprefix(scope): tensor for name, tensor in weights.tensors.items() if name.startswith(scope)}
+        for weights, scope in zip((a, b), scopes, strict=True)
+    )
+    specs_a, specs_b = ({name: tensor.spec for name, tensor in of.items()} for of in (of_a, of_b))
+    problems = compare(specs_a, specs_b, unexpected=[name for name in specs_b if name not in specs_a])
+    common = [name for name in specs_a if name in specs_b and specs_a[name].shape == specs_b[name].shape]
+    same_type = [name for name in common if specs_a[name].dtype == specs_b[name].dtype]
+    changed, faults, n_unread = [], [], 0
+    with _console.progress(len(same_type), "comparing") as advance:
+        for number, name in enumerate(same_type, 1):
+            (left, fault_a), (right, fault_b) = a.values(scopes[0] + name), b.values(scopes[1] + name)
+            pairs = (("first", fault_a), ("second", fault_b))
+            faults += [f"{which:<12} {name}: {fault}" for which, fault in pairs if fault]
+            if left is None or right is None:
+                n_unread += 1
+            elif each := _values_differ(scopes[0] + name, left, right, specs_a[name].dtype):
+                changed.append(each)
+            advance(number)
+    changed.sort(key=lambda each: -(each.distance if each.distance is not None else np.inf))
+    n_equal = len(same_type) - len(changed) - n_unread
+    verdict = _verdict(scopes, problems, n_equal, changed)
+    verdict += f"; the values of {counted(n_unread, 'tensor')} could not be compared" if n_unread else ""
+    return FileDifference(
+        verdict=verdict,
+        is_same=not (problems or changed or faults or n_unread),
+        scopes=scopes,
+        problems=problems,
+        n_equal=n_equal,
+        changed=changed,
+        faults=faults,
+    )
+
+
+def _scopes(a: list[str], b: list[str]) -> tuple[str, str]:
+    """Return what stands before the names of either file where the rest is alike; two empty scopes where nothing does."""
+    best, scopes = len(set(a) & set(b)), ("", "")
+    for scope in {name[: at + 1] for name in b for at, c in enumerate(name) if c == "/"}:
+        inner = {name.removeprefix(scope) for name in b if name.startswith(scope)}
+        if (n_common := len(inner & set(a))) > best:
+            best, scopes = n_common, ("", scope)
+    for scope in {name[: at + 1] for name in a for at, c in enumerate(name) if c == "/"}:
+        inner = {name.removeprefix(scope) for name in a if name.startswith(scope)}
+        if (n_common := len(inner & set(b))) > best:
+            best, scopes = n_common, (scope, "")
+    return scopes
+
+
+def _values_differ(name: str, a: NDArray[Any], b: NDArray[Any], dtype: str) -> ValueDifference | None:
+    unequal = (a != b) & ~((a != a) & (b != b))  # noqa: PLR0124  (NaN is unequal to itself)
+    n_different = int(np.count_nonzero(unequal))
+    if not n_different:
+        return None
+    if a.dtype.kind not in "fiu" or a.dtype.name != dtype:
+        return ValueDifference(name=name, n_different=n_different, count=a.size, max_abs=None, distance=None)
+    with np.errstate(all="ignore"):
+        step = b.astype(np.float64) - a.astype(np.float64)
+        finite = step[np.isfinite(step)]
+        norm = float(np.linalg.norm(a[np.isfinite(step)].astype(np.float64)))
+    return ValueDifference(
+        name=name,
+        n_different=n_different,
+        count=a.size,
+        max_abs=float(np.abs(finite).max()) if finite.size else None,
+        distance=float(np.linalg.norm(finite)) / norm if norm else None,
+    )
+
+
+def _verdict(
+    scopes: tuple[str, str], problems: Sequence[Problem], n_equal: int, changed: Sequence[ValueDifference]
+) -> str:
+    n_common = n_equal + len(changed)
+    if not n_common:
+        return "nothing in common: no tensor has the same name, shape and dtype in both"
+    other = f", under another scope ({scopes[0]!r} and {scopes[1]!r})" if any(scopes) else ""
+    also = f"; {counted(len(problems), 'tensor')} more on one side or of another shape or dtype" if problems else ""
+    if not changed:
+        return f"the same weights{other}: {counted(n_equal, 'tensor')} equal{also}"
+    known = [each.distance for each in changed if each.distance is not None]
+    typical = float(np.median(known)) if known else np.inf
+    if typical < FINE_TUNED_BELOW:
+        what = "one is fine-tuned from the other, or both from a third"
+    elif n_equal > len(changed):
+        what = "the same weights but for a few tensors"
+    else:
+        what = "unrelated weights of the same shapes"
+    return (
+        f"{what}{other}: {counted(len(changed), 'tensor')} differ, {n_equal:,} equal, "
+        f"typical relative distance {typical:.2g}{also}"
+    )
+
+
+def _as_dict(found: FileDifference, paths: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "first": paths[0],
+        "second": paths[1],
+        "verdict": found.verdict,
+        "is_same": found.is_same,
+        "scopes": list(found.scopes),
+        "n_equal": found.n_equal,
+        "problems": [{"kind": each.kind, "name": each.name, "text": str(each)} for each in found.problems],
+        "faults": list(found.faults),
+        "changed": [vars(each) for each in found.changed],
+    }
+
+
+def _print(found: FileDifference, paths: tuple[str, str]) -> None:
+    out = _console.console()
+    _console.line(out, (found.verdict, _console.OK if found.is_same else "bold"))
+    for label, path in zip(("first", "second"), paths, strict=True):
+        _console.line(out, f"  {label + ':':<8}{path}")
+    for problem in found.problems[:MAX_ROWS]:
+        title = {"missing": "first only", "unexpected": "second only"}.get(problem.kind, f"other {problem.kind}")
+        specs = [str(spec) for spec in (problem.expected, problem.found) if spec is not None]
+        _console.line(out, f"  {title:<12} {problem.name}  ", (" -> ".join(specs), _console.NOTE))
+    _left(out, len(found.problems))
+    for fault in found.faults[:MAX_ROWS]:
+        _console.line(out, ("  damaged", _console.BAD), f"      {fault}")
+    _left(out, len(found.faults))
+    if found.changed:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_console.NOTE)
+        table.add_column("  values differ", overflow="fold", min_width=30)
+        for title in ("how many", "max abs", "relative"):
+            table.add_column(title, justify="right", no_wrap=True)
+        for each in found.changed[:MAX_ROWS]:
+            numbers = ["-" if value is None else f"{value:.3g}" for value in (each.max_abs, each.distance)]
+            table.add_row(f"  {each.name}", f"{each.n_different:,} of {each.count:,}", *numbers)
+        out.print(table, soft_wrap=False)
+        _left(out, len(found.changed))
+
+
+def _left(out: Any, count: int) -> None:  # noqa: ANN401  (a console)
+    if count > MAX_ROWS:
+        _console.line(out, (f"  ... and {count - MAX_ROWS:,} more: --json has all", _console.NOTE))

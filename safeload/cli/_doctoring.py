@@ -1,0 +1,141 @@
+"""What of safeload works in this environment, and the one command that mends what does not."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from safeload._optional import version_of
+from safeload.cli import _console
+from safeload.cli._probe import PROBES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA = "safeload-doctor/1"
+TIMEOUT_SECONDS = 300
+_PACKAGES = (
+    "safeload", "numpy", "h5py", "crc32c", "tensorflow", "keras", "tf-keras", "keras-bert", "torch", "allennlp",
+    "cached-path", "PyYAML",
+)  # fmt: skip
+_EXTRAS = {"load_bert": "bert", "load_elmo torch": "elmo", "load_elmo allennlp": "elmo"}
+
+
+@dataclass(kw_only=True)
+class Finding:
+    """One call of safeload, tried.
+
+    Attributes:
+        call: What was called.
+        ok: Whether it worked.
+        message: Why it did not.
+        remedy: The command that mends it; "" where none does.
+        seconds: How long the process took, imports included.
+        versions: What only the imported package could tell.
+    """
+
+    call: str
+    ok: bool
+    message: str = ""
+    remedy: str = ""
+    seconds: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def run(*, as_json: bool) -> int:
+    """Print what works here, and return the exit code."""
+    versions = {"Python": platform.python_version(), **{name: version_of(name) for name in _PACKAGES}}
+    findings = []
+    with _console.progress(len(PROBES), "trying each call") as advance, ThreadPoolExecutor(2) as pool:
+        for number, finding in enumerate(pool.map(tried, PROBES), 1):
+            findings.append(finding)
+            advance(number)
+    for finding in findings:
+        versions |= {name: found for name, found in finding.versions.items() if name == "HDF5"}
+    works = {finding.call for finding in findings if finding.ok}
+    is_well = {"check_elmo", "load_bert"} <= works and bool(works & {"load_elmo torch", "load_elmo allennlp"})
+    if as_json:
+        found = [asdict(finding) for finding in findings]
+        _console.print_json({"schema": SCHEMA, "ok": is_well, "versions": versions, "calls": found})
+    else:
+        _print(versions, findings)
+    return 0 if is_well else 1
+
+
+def tried(call: str) -> Finding:
+    """Try a call in a process of its own."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "safeload.cli._probe", call]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    try:
+        done = subprocess.run(  # noqa: S603  (this interpreter, and arguments from this file)
+            command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        return Finding(call=call, ok=False, message=f"it did not end within {TIMEOUT_SECONDS} s", remedy=_fresh(call))
+    seconds = time.perf_counter() - start
+    found = _last_object(done.stdout)
+    if found is None:
+        message = f"the process ended with {_ending(done.returncode)}{_last_line(done.stderr)}"
+        return Finding(call=call, ok=False, message=message, remedy=_fresh(call), seconds=seconds)
+    hints = [str(hint) for hint in found["hints"]]
+    remedy = (
+        "" if found["ok"] else next((hint for hint in hints if hint.startswith("pip ")), "") or "; ".join(hints[:1])
+    )
+    return Finding(
+        call=call,
+        ok=bool(found["ok"]),
+        message=" ".join(str(found["message"]).split())[:300],
+        remedy=remedy or ("" if found["ok"] else _fresh(call)),
+        seconds=seconds,
+        versions=found["versions"],
+    )
+
+
+def _last_object(text: str) -> dict[str, Any] | None:
+    lines = text.strip().splitlines()
+    try:
+        found = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"the exit code {code}"
+    try:
+        return f"the signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"the signal {-code}"
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return f": {lines[-1][:200]}" if lines else ""
+
+
+def _fresh(call: str) -> str:
+    extra = f"[{_EXTRAS[call]}]" if call in _EXTRAS else ""
+    return f"in a fresh environment: pip install 'safeload{extra}'"
+
+
+def _print(versions: Mapping[str, str | None], findings: list[Finding]) -> None:
+    out = _console.console()
+    for name, version in versions.items():
+        _console.line(out, f"{name:<12} ", version or ("not installed", _console.NOTE))
+    _console.line(out, "")
+    for finding in findings:
+        mark = ("ok  ", _console.OK) if finding.ok else ("NO  ", _console.BAD)
+        _console.line(out, mark, f" {finding.call:<20}", (f"{finding.seconds:.1f} s", _console.NOTE))
+        if not finding.ok:
+            _console.line(out, f"     {finding.message}")
+            _console.line(out, ("     do: ", _console.TITLE), finding.remedy)

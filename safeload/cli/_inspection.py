@@ -1,0 +1,201 @@
+"""What a path is, and what it holds, as a table, as JSON or as a page."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from safeload import _files
+from safeload._formats.bounded_json import read_json_object
+from safeload._paths import resolve_path
+from safeload.bert._vocabulary import VOCAB_NAME, read_vocabulary
+from safeload.cli import _console
+from safeload.cli._statistics import Statistics, statistics_of
+from safeload.cli._weights import Tensor, Weights, open_weights
+from safeload.errors import SafeLoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
+SCHEMA = "safeload-inspect/1"
+WIDE = 120
+"""Columns from which a terminal shows every statistic."""
+
+MIN_NAME = 30
+_TEXTS = ("variable", "shape", "dtype", "remark")
+
+
+def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
+    """Print what a path is, and return the exit code."""
+    try:
+        side = _beside_weights(resolve_path(given, argument="path"), given)
+        if side is not None:
+            _print_facts(side, as_json=as_json)
+            return 0
+        with closing(open_weights(given)) as weights:
+            return _inspect(weights, stats=stats, html=html, as_json=as_json)
+    except SafeLoadError as exc:
+        _console.print_error(exc, as_json=as_json)
+        return 1
+
+
+def _inspect(weights: Weights, *, stats: bool, html: str | None, as_json: bool) -> int:
+    found = _statistics(weights) if stats or html else {}
+    if html:
+        from safeload.cli._page import write_page  # noqa: PLC0415  (for this option alone)
+
+        write_page(html, weights, found)
+    if as_json:
+        _console.print_json(_as_dict(weights, found))
+    else:
+        out = _console.console()
+        _print_weights(out, weights, found, stats=stats)
+        if html:
+            _console.line(out, ("written  ", _console.NOTE), os.path.abspath(html))
+    is_damaged = any(each.fault or each.n_nan or each.n_infinite for each in found.values())
+    return 1 if is_damaged else 0
+
+
+def _beside_weights(path: str, given: str) -> dict[str, Any] | None:
+    """Return the facts of a file that holds no weights; None for anything else."""
+    if not os.path.isfile(path):
+        return None
+    if path.endswith(".json"):
+        data = read_json_object(path, role="JSON", given=given)
+        return {"path": path, "what": _what_config(data), "keys": data}
+    if os.path.basename(path) == VOCAB_NAME or (path.endswith(".txt") and _files.sniff(path) is None):
+        tokens = read_vocabulary(path, given=given)
+        first = dict(list(tokens.items())[:5])
+        return {"path": path, "what": f"a BERT vocabulary of {len(tokens):,} tokens", "keys": first}
+    return None
+
+
+def _what_config(data: Mapping[str, Any]) -> str:
+    if "lstm" in data and "char_cnn" in data:
+        return "the options of an ELMo"
+    if "num_hidden_layers" in data and "hidden_size" in data:
+        model = str(data.get("model_type", "bert")).lower()
+        return "the config of a BERT" if model == "bert" else f"the config of another model: {model}"
+    return "a JSON file that is neither the config of a BERT nor the options of an ELMo"
+
+
+def _print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        _console.print_json({"schema": SCHEMA, **facts})
+        return
+    out = _console.console()
+    _console.line(out, (facts["what"], "bold"))
+    _console.line(out, f"  {facts['path']}")
+    for key, value in facts["keys"].items():
+        _console.line(out, f"  {key}: {value}")
+
+
+def _statistics(weights: Weights) -> dict[str, Statistics]:
+    found = {}
+    with _console.progress(len(weights.tensors), "reading") as advance:
+        for number, name in enumerate(weights.tensors, 1):
+            values, fault = weights.values(name)
+            if values is not None and values.dtype.name != weights.tensors[name].spec.dtype:
+                values = None  # the bits of a type that NumPy has not
+            each = statistics_of(values, fault)
+            if each is not None:
+                found[name] = each
+            advance(number)
+    return found
+
+
+def _as_dict(weights: Weights, found: Mapping[str, Statistics]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "path": weights.path,
+        "what": weights.what,
+        "files": [{"role": role, "path": path, "n_bytes": os.stat(path).st_size} for role, path in weights.files],
+        "tensors": [
+            {
+                "name": name,
+                "layer": tensor.layer,
+                "shape": list(tensor.spec.shape),
+                "dtype": tensor.spec.dtype,
+                "n_bytes": tensor.n_bytes,
+                "statistics": found[name].to_dict() if name in found else None,
+            }
+            for name, tensor in weights.tensors.items()
+        ],
+    }
+
+
+def _print_weights(out: Console, weights: Weights, found: Mapping[str, Statistics], *, stats: bool) -> None:
+    n_bytes = sum(tensor.n_bytes for tensor in weights.tensors.values())
+    _console.line(out, (weights.what, "bold"))
+    _console.line(out, f"  {weights.path}")
+    _console.line(out, f"  {len(weights.tensors):,} tensors, {_console.bytes_text(n_bytes)}")
+    columns = _columns(stats=stats, is_wide=out.width >= WIDE)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_console.NOTE)
+    for title in columns:
+        is_text = title in ("variable", "remark")
+        table.add_column(
+            "" if title == "remark" else title,
+            justify="left" if title in _TEXTS else "right",
+            no_wrap=not is_text,
+            overflow="fold",
+            min_width=MIN_NAME if title == "variable" else None,
+        )
+    for layer, members in groupby(weights.tensors.values(), key=lambda tensor: tensor.layer):
+        tensors = list(members)
+        sums = {"variable": layer, "size": _console.bytes_text(sum(each.n_bytes for each in tensors))}
+        table.add_row(*(Text(sums.get(title, ""), _console.TITLE) for title in columns))
+        for tensor in tensors:
+            cells = _cells(tensor, found.get(tensor.spec.name))
+            table.add_row(*(Text(cells.get(title, "")) for title in columns))
+    out.print(table, soft_wrap=False)
+
+
+def _columns(*, stats: bool, is_wide: bool) -> list[str]:
+    if not stats:
+        return ["variable", "shape", "dtype", "size"]
+    if is_wide:
+        return ["variable", "shape", "dtype", "size", "min", "max", "mean", "std", "NaN", "zeros", "remark"]
+    return ["variable", "shape", "min", "max", "std", "NaN", "remark"]
+
+
+def _cells(tensor: Tensor, each: Statistics | None) -> dict[str, str]:
+    cells = {
+        "variable": "  " + (tensor.spec.name.removeprefix(tensor.layer).lstrip("/") or tensor.spec.name),
+        "shape": str(tuple(tensor.spec.shape)),
+        "dtype": tensor.spec.dtype,
+        "size": _console.bytes_text(tensor.n_bytes),
+    }
+    if each is not None:
+        cells |= {
+            "min": number(each.low),
+            "max": number(each.high),
+            "mean": number(each.mean),
+            "std": number(each.std),
+            "NaN": f"{each.n_nan + each.n_infinite:,}",
+            "zeros": f"{each.n_zero:,}",
+            "remark": remark(each),
+        }
+    return cells
+
+
+def number(value: float | None) -> str:
+    """Return a statistic in four digits."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def remark(each: Statistics) -> str:
+    """Return what is odd about a tensor, "" for nothing."""
+    if each.fault:
+        return each.fault
+    if each.n_nan or each.n_infinite:
+        return "NOT FINITE"
+    if each.is_zero:
+        return "all zeros"
+    return "all the same" if each.is_constant else ""

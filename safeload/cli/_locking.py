@@ -1,0 +1,86 @@
+"""Writing a lock, after the model was checked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import safeload
+from safeload import _files
+from safeload._paths import resolve_path
+from safeload.cli import _console
+from safeload.cli._models import BERT, kind_of_folder
+from safeload.errors import SafeLoadError, UnreadableFileError, WrongFileKindError
+from safeload.lock import LOCK_NAME, UNLOCKED, Lock, lock_text, make_lock, read_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from safeload.report import LoadReport
+
+SCHEMA = "safeload-lock/1"
+
+
+def run(given: str, *, update: bool, as_json: bool) -> int:
+    """Lock the model in a folder, and return the exit code."""
+    try:
+        folder = resolve_path(given, argument="folder")
+        path = os.path.join(folder, LOCK_NAME)
+        check = _check_of(folder, given)
+        is_there = os.path.lexists(path) and not update
+        if is_there:
+            check(folder)
+            lock = read_lock(path)
+        else:
+            lock = _write(path, check, folder)
+    except SafeLoadError as exc:
+        _console.print_error(exc, as_json=as_json)
+        return 1
+    done = "unchanged" if is_there else "written"
+    if as_json:
+        files = [file._asdict() for file in lock.files]
+        _console.print_json({"schema": SCHEMA, "path": path, "done": done, "model": lock.model, "files": files})
+        return 0
+    out = _console.console()
+    _console.line(out, (f"{done}  ", _console.OK), path)
+    for file in lock.files:
+        size = _console.bytes_text(file.n_bytes)
+        _console.line(out, f"  {file.sha256[:16]}...  {size:>9}  {file.name}", (f"  {file.role}", _console.NOTE))
+    return 0
+
+
+def _check_of(folder: str, given: str) -> Callable[..., LoadReport]:
+    if not os.path.isdir(folder):
+        raise _files.missing(folder, role="model", given=given)
+    kind = kind_of_folder(folder)
+    if kind is None:
+        message = "the folder holds neither a BERT nor an ELMo, or both"
+        raise WrongFileKindError(
+            message,
+            wanted="the folder of one model",
+            found="another folder",
+            resolved=folder,
+            given=given,
+            label="folder",
+            hints=["a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file"],
+        )
+    return safeload.check_bert if kind == BERT else safeload.check_elmo
+
+
+def _write(path: str, check: Callable[..., LoadReport], folder: str) -> Lock:
+    """Write the lock, after what it says was checked: a file that changes meanwhile is told."""
+    lock = make_lock(check(folder, lock_file=UNLOCKED), path)
+    unfinished = Path(f"{path}.{os.getpid()}.part")
+    try:
+        unfinished.write_text(lock_text(lock), encoding="utf-8")
+        check(folder, lock_file=unfinished)
+        unfinished.replace(path)
+    except SafeLoadError:
+        raise
+    except OSError as exc:
+        message = f"the lock file cannot be written: {exc.strerror}"
+        raise UnreadableFileError(message, resolved=path, label="lock") from exc
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return lock

@@ -1,0 +1,19 @@
+"""What several commands take, and how their help ends."""
+
+from __future__ import annotations
+
+import click
+
+PATH = click.Path(exists=False)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for a machine.")
+ignore_unused = click.option(
+    "--ignore-unused",
+    multiple=True,
+    metavar="PATTERN",
+    help="Shell-style pattern of unexpected tensors that are meant to be left. May be repeated.",
+)
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: calls that can be copied."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

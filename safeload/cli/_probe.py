@@ -1,0 +1,72 @@
+"""One call of safeload, tried for real in a process of its own: `python -m safeload.cli._probe NAME`.
+
+A library that aborts as it is imported ends this process and not the doctor's. The last line printed is a JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safeload
+from safeload.errors import SafeLoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _check_elmo(folder: Path) -> dict[str, str]:
+    import h5py  # noqa: PLC0415  (what is tried)
+
+    from safeload.demo.elmo import write_elmo  # noqa: PLC0415
+
+    write_elmo(folder)
+    safeload.check_elmo(folder)
+    return {"HDF5": h5py.version.hdf5_version}
+
+
+def _load_bert(folder: Path) -> dict[str, str]:
+    from safeload.bert._backend import require_backend  # noqa: PLC0415  (what is tried)
+    from safeload.demo.bert import write_bert  # noqa: PLC0415
+
+    found = dict(require_backend().versions)
+    write_bert(folder)
+    safeload.load_bert(folder)
+    return found
+
+
+def _load_elmo(folder: Path, backend: str) -> dict[str, str]:
+    from safeload.demo.elmo import write_elmo  # noqa: PLC0415  (what is tried)
+
+    write_elmo(folder)
+    safeload.load_elmo(folder, backend=backend)
+    return {}
+
+
+PROBES: dict[str, Callable[[Path], dict[str, str]]] = {
+    "check_elmo": _check_elmo,
+    "load_bert": _load_bert,
+    "load_elmo torch": lambda folder: _load_elmo(folder, "torch"),
+    "load_elmo allennlp": lambda folder: _load_elmo(folder, "allennlp"),
+}
+
+
+def main(name: str) -> None:
+    """Try one call on a tiny model that is written for it."""
+    found: dict[str, Any] = {"ok": True, "message": "", "hints": [], "versions": {}}
+    with tempfile.TemporaryDirectory(prefix="safeload-doctor-") as folder:
+        try:
+            found["versions"] = PROBES[name](Path(folder))
+        except SafeLoadError as exc:
+            cause = f" ({exc.__cause__})" if exc.__cause__ else ""
+            found |= {"ok": False, "message": exc.message + cause, "hints": list(exc.hints)}
+        except Exception as exc:  # noqa: BLE001  (whatever a broken environment raises is told)
+            found |= {"ok": False, "message": f"{type(exc).__name__}: {exc}"}
+    sys.stdout.write("\n" + json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,91 @@
+"""`safeload check`: are these models whole, and do they fit their configs?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from safeload.cli._options import PATH, as_json, examples, ignore_unused
+
+
+@click.group()
+def check() -> None:
+    """Check models as a load would, without TensorFlow or torch.
+
+    Exit code: 0 every model is good, 1 a model is bad, 2 the command is wrong.
+    """
+
+
+def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators are untyped)
+    for decorator in (
+        as_json,
+        click.option("-q", "--quiet", is_flag=True, help="Print bad models only."),
+        click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Models at once. [default: the cores]"),
+        click.option("--lock", "needs_lock", is_flag=True, help="A model without a safeload.lock is bad."),
+        ignore_unused,
+        click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH..."),
+    ):
+        function = decorator(function)
+    return function
+
+
+@check.command(
+    "bert",
+    epilog=examples(
+        "safeload check bert models/uncased",
+        "safeload check bert models/                                 every model in the tree",
+        "safeload check bert bert_config.json --checkpoint out/model.ckpt-1000",
+        "safeload check bert models/ --lock --json > report.json",
+    ),
+)
+@click.option("--checkpoint", type=PATH, help="Prefix, any file of the checkpoint, or its folder.")
+@click.option("--vocab", type=PATH, help="The vocabulary, where it does not lie beside the config.")
+@click.option("--training", is_flag=True, help="Check the MLM and NSP heads too.")
+@_check_command
+def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None, **rest: Any) -> None:  # noqa: ANN401
+    """Check BERT models: each PATH is a config file, a model's folder, or a folder above several."""
+    options = {"checkpoint_file": checkpoint, "vocab_file": vocab, "training": rest.pop("training")}
+    _check("bert", paths, options, {"--checkpoint": checkpoint, "--vocab": vocab}, **rest)
+
+
+@check.command(
+    "elmo",
+    epilog=examples(
+        "safeload check elmo models/elmo",
+        "safeload check elmo elmo_options.json --weights elmo_weights.hdf5",
+    ),
+)
+@click.option("--weights", type=PATH, help="The HDF5 file, or its folder.")
+@_check_command
+def check_elmo(paths: tuple[str, ...], weights: str | None, **rest: Any) -> None:  # noqa: ANN401
+    """Check ELMo models: each PATH is an options file, a model's folder, or a folder above several."""
+    _check("elmo", paths, {"weight_file": weights}, {"--weights": weights}, **rest)
+
+
+def _check(
+    kind: str,
+    paths: tuple[str, ...],
+    options: dict[str, Any],
+    of_one: dict[str, str | None],
+    **rest: Any,  # noqa: ANN401
+) -> None:
+    from safeload.cli import _checking  # noqa: PLC0415  (not for `safeload --help`)
+    from safeload.cli._models import Checker, find_models  # noqa: PLC0415
+
+    given = [name for name, value in of_one.items() if value is not None]
+    if given and len(paths) > 1:
+        raise click.UsageError(f"{given[0]} belongs to one PATH, and {len(paths)} are given")
+    options["ignore_unused"] = list(rest["ignore_unused"])
+    checker = Checker(kind=kind, options=options, needs_lock=rest["needs_lock"])
+    sys.exit(
+        _checking.run(
+            checker,
+            list(paths) if given else find_models(kind, paths),
+            jobs=rest["jobs"] or os.cpu_count() or 1,
+            as_json=rest["as_json"],
+            quiet=rest["quiet"],
+        )
+    )

@@ -1,0 +1,47 @@
+"""`safeload doctor`: is it this environment, or this model?"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from safeload.cli._options import PATH, as_json, examples
+
+
+@click.group(
+    short_help="Tell what of safeload works here, and mend the rest.",
+    invoke_without_command=True,
+    epilog=examples(
+        "safeload doctor                          what works here?",
+        "safeload doctor bert models/uncased      a load fails: the files, the versions, or keras-bert?",
+    ),
+)
+@as_json
+@click.pass_context
+def doctor(context: click.Context, *, as_json: bool) -> None:
+    """Tell which of safeload's calls work in this environment, and how to mend those that do not.
+
+    Each call is tried on a tiny model in a process of its own, so that a library that aborts is told too. Exit code:
+    0 load_bert and load_elmo work, 1 one of them does not.
+    """
+    if context.invoked_subcommand is None:
+        from safeload.cli import _doctoring  # noqa: PLC0415  (not for `safeload --help`)
+
+        sys.exit(_doctoring.run(as_json=as_json))
+
+
+@doctor.command()
+@click.argument("path", type=PATH)
+@click.option("--checkpoint", type=PATH, help="Prefix, any file of the checkpoint, or its folder.")
+@click.option("--training", is_flag=True, help="With the MLM and NSP heads.")
+@as_json
+def bert(path: str, checkpoint: str | None, *, training: bool, as_json: bool) -> None:
+    """Say where the fault lies when a BERT does not load or its numbers look wrong.
+
+    Runs safeload's check, keras-bert's own loader, a direct restore with TensorFlow's reader and safeload's load, and
+    compares what each put into every variable. Exit code: 0 nothing is at fault, 1 something is, 2 the command is wrong.
+    """
+    from safeload.cli import _diagnosing  # noqa: PLC0415  (not for `safeload --help`)
+
+    sys.exit(_diagnosing.run(path, checkpoint=checkpoint, training=training, as_json=as_json))

@@ -1,0 +1,55 @@
+"""`safeload inspect` and `safeload diff`: what is in a weight file, and what differs between two."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from safeload.cli._options import PATH, as_json, examples
+
+
+@click.command(
+    short_help="Tell what a file or folder is, and what is in it.",
+    epilog=examples(
+        "safeload inspect models/uncased/bert_model.ckpt",
+        "safeload inspect models/elmo/weights.hdf5 --stats",
+        "safeload inspect models/uncased --html uncased.html",
+        "safeload inspect models/uncased/bert_config.json",
+    ),
+)
+@click.argument("path", type=PATH)
+@click.option("--stats", is_flag=True, help="Read every value: min, max, mean, std, NaN, zeros.")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, writable=True), help="Write a page with a picture of the layers."
+)
+@as_json
+def inspect(path: str, *, stats: bool, html: str | None, as_json: bool) -> None:
+    """Tell what PATH is: a checkpoint in any form, an HDF5 file, a config, a vocabulary, or a model's folder.
+
+    Its tensors are listed by layer, with shape, dtype and size. Exit code: 0 it was read, 1 it cannot be, or with
+    --stats some of it is damaged.
+    """
+    from safeload.cli import _inspection  # noqa: PLC0415  (not for `safeload --help`)
+
+    sys.exit(_inspection.run(path, stats=stats, html=html, as_json=as_json))
+
+
+@click.command(
+    epilog=examples(
+        "safeload diff pretrained/bert_model.ckpt finetuned/model.ckpt-3000",
+        "safeload diff elmo/weights.hdf5 copy/weights.hdf5 --json",
+    ),
+)
+@click.argument("first", type=PATH)
+@click.argument("second", type=PATH)
+@as_json
+def diff(first: str, second: str, *, as_json: bool) -> None:
+    """Compare two weight files: names, shapes, dtypes and values.
+
+    A scope in front of every name, such as `module/`, is seen through. Exit code: 0 the same weights, 1 they differ,
+    2 the command is wrong or a file cannot be read.
+    """
+    from safeload.cli import _difference  # noqa: PLC0415  (not for `safeload --help`)
+
+    sys.exit(_difference.run(first, second, as_json=as_json))

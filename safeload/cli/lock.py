@@ -1,0 +1,32 @@
+"""`safeload lock`: write down which bytes a model is."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from safeload.cli._options import PATH, as_json, examples
+
+
+@click.command(
+    short_help="Write down the SHA-256 of a model's files.",
+    epilog=examples(
+        "safeload lock models/uncased                     writes models/uncased/safeload.lock",
+        "safeload lock models/uncased --update            after the files were changed on purpose",
+        "safeload check bert models/uncased --lock        bad from now on when any byte differs",
+    ),
+)
+@click.argument("folder", type=PATH)
+@click.option("--update", is_flag=True, help="Replace a lock that says something else.")
+@as_json
+def lock(folder: str, *, update: bool, as_json: bool) -> None:
+    """Check the model in FOLDER and write its safeload.lock: the size and SHA-256 of each of its files.
+
+    From then on every load and check of the model compares its files with the lock. Exit code: 0 the lock is there and
+    true, 1 the model is bad or differs from the lock that is there, 2 the command is wrong.
+    """
+    from safeload.cli import _locking  # noqa: PLC0415  (not for `safeload --help`)
+
+    sys.exit(_locking.run(os.fspath(folder), update=update, as_json=as_json))
