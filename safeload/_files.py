@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _paths
-from safeload.errors import CorruptFileError, MissingFileError, UnreadableFileError, UnsafeFileError, WrongFileKindError
+from safeload.errors import (
+    CorruptFileError,
+    MissingFileError,
+    SafeLoadError,
+    UnreadableFileError,
+    UnsafeFileError,
+    WrongFileKindError,
+)
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from io import FileIO
 
 N_HEAD_BYTES = 1024
@@ -189,6 +198,27 @@ def read_small(path: str, *, role: str, max_bytes: int, given: object = None, so
         message = f"the {role} file changed while it was being read"
         raise CorruptFileError(message, resolved=path, given=given, label=role)
     return data
+
+
+@contextmanager
+def written_whole(path: str, *, role: str) -> Iterator[Path]:
+    """Yield a path beside `path` to write to, which then takes its place: the file is there whole or not at all.
+
+    Raises:
+        UnreadableFileError: The system cannot write there.
+    """
+    unfinished = Path(f"{path}.{os.getpid()}.part")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    except SafeLoadError:
+        raise
+    except OSError as exc:
+        message = f"the {role} file cannot be written: {exc.strerror}"
+        raise UnreadableFileError(message, resolved=os.path.abspath(path), given=path, label=role) from exc
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 def wrong_kind(path: str, kind: FileKind, *, role: str, wanted: str, given: object = None) -> WrongFileKindError:

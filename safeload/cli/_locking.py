@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import safeload
@@ -11,7 +10,7 @@ from safeload import _files
 from safeload._paths import resolve_path
 from safeload.cli import _console
 from safeload.cli._models import BERT, kind_of_folder
-from safeload.errors import SafeLoadError, UnreadableFileError, WrongFileKindError
+from safeload.errors import SafeLoadError, WrongFileKindError
 from safeload.lock import LOCK_NAME, UNLOCKED, Lock, lock_text, make_lock, read_lock
 
 if TYPE_CHECKING:
@@ -71,16 +70,7 @@ def _check_of(folder: str, given: str) -> Callable[..., LoadReport]:
 def _write(path: str, check: Callable[..., LoadReport], folder: str) -> Lock:
     """Write the lock, after what it says was checked: a file that changes meanwhile is told."""
     lock = make_lock(check(folder, lock_file=UNLOCKED), path)
-    unfinished = Path(f"{path}.{os.getpid()}.part")
-    try:
+    with _files.written_whole(path, role="lock") as unfinished:
         unfinished.write_text(lock_text(lock), encoding="utf-8")
         check(folder, lock_file=unfinished)
-        unfinished.replace(path)
-    except SafeLoadError:
-        raise
-    except OSError as exc:
-        message = f"the lock file cannot be written: {exc.strerror}"
-        raise UnreadableFileError(message, resolved=path, label="lock") from exc
-    finally:
-        unfinished.unlink(missing_ok=True)
     return lock

@@ -14,12 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safeload._files import written_whole
 from safeload.cli import _console
 from safeload.cli._inspection import number, remark
-from safeload.errors import UnreadableFileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,16 +66,8 @@ def write_page(path: str, weights: Weights, found: Mapping[str, Statistics]) -> 
     Raises:
         UnreadableFileError: The system cannot write there.
     """
-    text = page(weights, found)
-    unfinished = Path(f"{path}.{os.getpid()}.part")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as exc:
-        message = f"the page cannot be written: {exc.strerror}"
-        raise UnreadableFileError(message, resolved=os.path.abspath(path), given=path, label="page") from exc
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with written_whole(path, role="page") as unfinished:
+        unfinished.write_text(page(weights, found), encoding="utf-8")
 
 
 def page(weights: Weights, found: Mapping[str, Statistics]) -> str:
