@@ -15,10 +15,10 @@ from safeload.cli.lock import lock
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
-        "safeload check bert models/uncased     is this model whole, and does it fit its config?",
-        "safeload inspect models/uncased        what is in it?",
-        "safeload doctor                        what of safeload works in this environment?",
-        "safeload demo                          see loads succeed, and broken copies fail",
+        "safeload check bert models/uncased   is it whole, and does it fit its config?",
+        "safeload inspect models/uncased      what is in it?",
+        "safeload doctor                      what of safeload works here?",
+        "safeload demo                        see loads succeed, and broken copies fail",
     ),
 )
 @click.version_option(safeload.__version__, prog_name="safeload")

@@ -28,7 +28,7 @@ def run(checker: Checker, models: Sequence[str], *, jobs: int, as_json: bool, qu
     start = time.perf_counter()
     out = _console.console()
     outcomes = []
-    with _console.progress(len(models), "checking") as advance:
+    with _console.progress(out, len(models), "checking") as advance:
         for outcome in _checked(checker, models, min(jobs, len(models)), advance):
             outcomes.append(outcome)
             if not as_json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,9 @@ PROGRESS_AFTER = 1.0
 
 PIPED_WIDTH = 240
 """Columns of a table that no person's terminal limits."""
+
+WIDE = 120
+"""Columns from which a terminal shows every column of a table."""
 
 OK, BAD, NOTE, TITLE = "green", "bold red", "dim", "bold cyan"
 
@@ -53,15 +55,14 @@ def print_error(error: SafeLoadError, *, as_json: bool) -> None:
 
 
 @contextmanager
-def progress(total: int, doing: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function that is told how many are done; a bar appears on a terminal when it takes long."""
-    err = console(stderr=True)
-    if not (err.is_terminal and sys.stdout.isatty()):
+def progress(out: Console, total: int, doing: str) -> Iterator[Callable[[int], None]]:
+    """Yield a function that is told how many are done; a bar appears below the output, on a terminal, after a while."""
+    if not out.is_terminal:
         yield lambda _done: None
         return
     from rich.progress import Progress  # noqa: PLC0415  (slow to import)
 
-    bar = Progress(console=err, transient=True)
+    bar = Progress(console=out, transient=True)
     task = bar.add_task(doing, total=total)
     start = time.perf_counter()
 

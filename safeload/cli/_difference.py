@@ -98,7 +98,7 @@ def difference(a: Weights, b: Weights) -> FileDifference:
     common = [name for name in specs_a if name in specs_b and specs_a[name].shape == specs_b[name].shape]
     same_type = [name for name in common if specs_a[name].dtype == specs_b[name].dtype]
     changed, faults, n_unread = [], [], 0
-    with _console.progress(len(same_type), "comparing") as advance:
+    with _console.progress(_console.console(), len(same_type), "comparing") as advance:
         for number, name in enumerate(same_type, 1):
             (left, fault_a), (right, fault_b) = a.values(scopes[0] + name), b.values(scopes[1] + name)
             pairs = (("first", fault_a), ("second", fault_b))
@@ -212,11 +212,12 @@ def _print(found: FileDifference, paths: tuple[str, str]) -> None:
     if found.changed:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_console.NOTE)
         table.add_column("  values differ", overflow="fold", min_width=30)
-        for title in ("how many", "max abs", "relative"):
+        titles = ["max abs", "relative"] + ["how many"] * (out.width >= _console.WIDE)
+        for title in titles:
             table.add_column(title, justify="right", no_wrap=True)
         for each in found.changed[:MAX_ROWS]:
             numbers = ["-" if value is None else f"{value:.3g}" for value in (each.max_abs, each.distance)]
-            table.add_row(f"  {each.name}", f"{each.n_different:,} of {each.count:,}", *numbers)
+            table.add_row(f"  {each.name}", *[*numbers, f"{each.n_different:,} of {each.count:,}"][: len(titles)])
         out.print(table, soft_wrap=False)
         _left(out, len(found.changed))
 

@@ -54,7 +54,10 @@ def run(*, as_json: bool) -> int:
     """Print what works here, and return the exit code."""
     versions = {"Python": platform.python_version(), **{name: version_of(name) for name in _PACKAGES}}
     findings = []
-    with _console.progress(len(PROBES), "trying each call") as advance, ThreadPoolExecutor(2) as pool:
+    with (
+        _console.progress(_console.console(), len(PROBES), "trying each call") as advance,
+        ThreadPoolExecutor(2) as pool,
+    ):
         for number, finding in enumerate(pool.map(tried, PROBES), 1):
             findings.append(finding)
             advance(number)

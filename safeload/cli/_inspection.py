@@ -25,11 +25,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SCHEMA = "safeload-inspect/1"
-WIDE = 120
-"""Columns from which a terminal shows every statistic."""
-
 MIN_NAME = 30
-_TEXTS = ("variable", "shape", "dtype", "remark")
+_TEXTS = ("variable", "shape", "dtype", "remark", "odd")
 
 
 def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
@@ -99,7 +96,7 @@ def _print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
 
 def _statistics(weights: Weights) -> dict[str, Statistics]:
     found = {}
-    with _console.progress(len(weights.tensors), "reading") as advance:
+    with _console.progress(_console.console(), len(weights.tensors), "reading") as advance:
         for number, name in enumerate(weights.tensors, 1):
             values, fault = weights.values(name)
             if values is not None and values.dtype.name != weights.tensors[name].spec.dtype:
@@ -136,12 +133,12 @@ def _print_weights(out: Console, weights: Weights, found: Mapping[str, Statistic
     _console.line(out, (weights.what, "bold"))
     _console.line(out, f"  {weights.path}")
     _console.line(out, f"  {len(weights.tensors):,} tensors, {_console.bytes_text(n_bytes)}")
-    columns = _columns(stats=stats, is_wide=out.width >= WIDE)
+    columns = _columns(stats=stats, is_wide=out.width >= _console.WIDE)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_console.NOTE)
     for title in columns:
         is_text = title in ("variable", "remark")
         table.add_column(
-            "" if title == "remark" else title,
+            "" if title in ("remark", "odd") else title,
             justify="left" if title in _TEXTS else "right",
             no_wrap=not is_text,
             overflow="fold",
@@ -162,7 +159,7 @@ def _columns(*, stats: bool, is_wide: bool) -> list[str]:
         return ["variable", "shape", "dtype", "size"]
     if is_wide:
         return ["variable", "shape", "dtype", "size", "min", "max", "mean", "std", "NaN", "zeros", "remark"]
-    return ["variable", "shape", "min", "max", "std", "NaN", "remark"]
+    return ["variable", "shape", "min", "max", "std", "odd"]
 
 
 def _cells(tensor: Tensor, each: Statistics | None) -> dict[str, str]:
@@ -181,6 +178,7 @@ def _cells(tensor: Tensor, each: Statistics | None) -> dict[str, str]:
             "NaN": f"{each.n_nan + each.n_infinite:,}",
             "zeros": f"{each.n_zero:,}",
             "remark": remark(each),
+            "odd": remark(each).split(":")[0].lower(),
         }
     return cells
 

@@ -36,7 +36,7 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
     "bert",
     epilog=examples(
         "safeload check bert models/uncased",
-        "safeload check bert models/                                 every model in the tree",
+        "safeload check bert models/            every model in the tree",
         "safeload check bert bert_config.json --checkpoint out/model.ckpt-1000",
         "safeload check bert models/ --lock --json > report.json",
     ),

@@ -13,8 +13,8 @@ from safeload.cli._options import PATH, as_json, examples
     short_help="Tell what of safeload works here, and mend the rest.",
     invoke_without_command=True,
     epilog=examples(
-        "safeload doctor                          what works here?",
-        "safeload doctor bert models/uncased      a load fails: the files, the versions, or keras-bert?",
+        "safeload doctor                       what works here?",
+        "safeload doctor bert models/uncased   the files, the versions, or keras-bert?",
     ),
 )
 @as_json

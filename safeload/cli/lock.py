@@ -13,9 +13,9 @@ from safeload.cli._options import PATH, as_json, examples
 @click.command(
     short_help="Write down the SHA-256 of a model's files.",
     epilog=examples(
-        "safeload lock models/uncased                     writes models/uncased/safeload.lock",
-        "safeload lock models/uncased --update            after the files were changed on purpose",
-        "safeload check bert models/uncased --lock        bad from now on when any byte differs",
+        "safeload lock models/uncased                writes safeload.lock into it",
+        "safeload lock models/uncased --update       after a change that is meant",
+        "safeload check bert models/uncased --lock   bad when any byte differs",
     ),
 )
 @click.argument("folder", type=PATH)
