@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from io import FileIO
@@ -37,7 +38,6 @@ _HEADER = "# Written by `safeload lock`: a file of another size or SHA-256 is no
 _LOCK_KEYS = {"version": int, "model": str, "n_files": int, "file": list}
 _FILE_KEYS = {"name": str, "role": str, "n_bytes": int, "sha256": str}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_WRITE_AGAIN = "write it anew with: safeload lock --update"
 
 
 class LockedFile(NamedTuple):
@@ -120,7 +120,7 @@ def _validated_file(entry: object, path: str, given: object) -> LockedFile:
     if name != os.path.normpath(name) or name.startswith(("/", "..")) or re.search(r"[\x00-\x1f\\]", name):
         message = "the lock file names a file outside its folder, or in an unusual way"
         raise UnsafeFileError(
-            message, resolved=path, given=given, label="lock", context=[("name", name)], hints=[_WRITE_AGAIN]
+            message, resolved=path, given=given, label="lock", context=[("name", name)], hints=[_write_again(path)]
         )
     if file.n_bytes < 0 or not _SHA256.fullmatch(file.sha256):
         raise _malformed(path, given, f"the size or SHA-256 of {name} is none")
@@ -143,7 +143,11 @@ def _require_keys(table: dict[str, Any], wanted: dict[str, type], what: str, pat
 
 def _malformed(path: str, given: object, what: str) -> LockError:
     message = f"the lock file cannot be used: {what}"
-    return LockError(message, resolved=path, given=given, label="lock", hints=["copy it again", _WRITE_AGAIN])
+    return LockError(message, resolved=path, given=given, label="lock", hints=["copy it again", _write_again(path)])
+
+
+def _write_again(path: str) -> str:
+    return f"write it anew with: safeload lock --update {shlex.quote(os.path.dirname(path))}"
 
 
 def make_lock(report: LoadReport, path: str) -> Lock:
@@ -235,7 +239,10 @@ class LockedSource(_files.Source):
         if found is None:
             message = "a file that belongs to this model is not in its lock file"
             names = ", ".join(file.name for file in self.lock.files[: _files.MAX_NAMES_PRINTED])
-            hints = [f"if the file is meant to be there, {_WRITE_AGAIN}", "if not, load the files that are locked"]
+            hints = [
+                f"if the file is meant to be there, {_write_again(self.lock.path)}",
+                "if not, load the files that are locked",
+            ]
             context = [("lock", self.lock.path), ("locked", names)]
             raise LockError(
                 message, files=[os.path.basename(path)], resolved=path, label="file", context=context, hints=hints
@@ -305,7 +312,7 @@ def _differing(lock: Lock, rows: dict[str, str]) -> LockError:
         else two_lines("CHANGED", name, difference)
         for name, difference in rows.items()
     ]
-    hints = ["take the model from where it was locked", f"if the change is meant, {_WRITE_AGAIN}"]
+    hints = ["take the model from where it was locked", f"if the change is meant, {_write_again(lock.path)}"]
     return LockError(
         message,
         files=list(rows),

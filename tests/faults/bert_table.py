@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from checkpoints import PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
-from fault import HTML, LFS, XML, Fault, PathOf, bytes_of, flip, remove, rename, then, write
+from fault import HTML, LFS, XML, Fault, PathOf, bytes_of, flip, lock, remove, rename, then, write
 
-from safeload import errors
+from safeload import check_bert, errors
 from safeload.demo import bert as demo
+from safeload.lock import LOCK_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +88,7 @@ CKPT = {"checkpoint_file": f"{{}}/{PREFIX}"}
 SECOND_SHARD = f"{PREFIX}.data-00001-of-00002"
 Wrong, Missing, Config = errors.WrongFileKindError, errors.MissingFileError, errors.ConfigError
 NotFound, Corrupt, Unsafe = errors.CheckpointNotFoundError, errors.CorruptFileError, errors.UnsafeFileError
+LOCKED = lock(check_bert)
 Mismatch, Path_, Vocab = errors.VariableMismatchError, errors.InvalidPathError, errors.VocabularyError
 
 FAULTS = [
@@ -224,4 +226,19 @@ FAULTS = [
           spoil=checkpoint(lambda tensors: {f"{scope}/{name}": value for scope in ("a", "b") for name, value in tensors.items()})),
     Fault(name="checkpoint_of_something_else", error=Mismatch, path=PREFIX,
           spoil=lambda folder: write_checkpoint(folder / PREFIX, {"conv1/weights": np.zeros(3, np.float32)})),
+    # the lock
+    Fault(name="locked_vocab_changed", error=errors.LockError, path=LOCK_NAME, spoil=then(LOCKED, flip(VOCAB, 0))),
+    Fault(name="locked_vocab_replaced_by_an_lfs_pointer", error=errors.LockError, path=LOCK_NAME, spoil=then(LOCKED, write(VOCAB, LFS))),
+    Fault(name="locked_files_missing", error=errors.LockError, path=LOCK_NAME, spoil=then(LOCKED, remove(VOCAB, INDEX))),
+    Fault(name="file_that_is_not_locked", error=errors.LockError, path=VOCAB,
+          spoil=then(rename(VOCAB, "later"), LOCKED, rename("later", VOCAB))),
+    Fault(name="lock_of_an_elmo", error=errors.LockError, path=LOCK_NAME, spoil=lock(check_bert, lambda text: text.replace("BERT", "ELMo"))),
+    Fault(name="lock_that_lacks_a_file", error=errors.LockError, path=LOCK_NAME,
+          spoil=lock(check_bert, lambda text: text.rpartition("[[file]]")[0])),
+    Fault(name="lock_of_a_later_version", error=errors.LockError, path=LOCK_NAME,
+          spoil=lock(check_bert, lambda text: text.replace("version = 1", "version = 2"))),
+    Fault(name="lock_that_leads_out", error=Unsafe, path=LOCK_NAME,
+          spoil=lock(check_bert, lambda text: text.replace(VOCAB, f"../{VOCAB}"))),
+    Fault(name="lock_is_an_html_page", error=Wrong, path=LOCK_NAME, spoil=write(LOCK_NAME, HTML)),
+    Fault(name="lock_that_is_not_there", error=Missing, path="other.lock", call={"lock_file": "{}/other.lock"}),
 ]  # fmt: skip

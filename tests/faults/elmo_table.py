@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 from elmos import OPTIONS, OPTIONS_NAME, WEIGHTS_NAME, options, random_datasets, write_weights
-from fault import HTML, LFS, XML, Fault, PathOf, bytes_of, flip, remove, rename, then, write
+from fault import HTML, LFS, XML, Fault, PathOf, bytes_of, flip, lock, remove, rename, then, write
 
-from safeload import errors
+from safeload import check_elmo, errors
+from safeload.lock import LOCK_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -331,4 +332,8 @@ FAULTS = [
     Fault(name="unknown_dataset", error=Mismatch, path=WEIGHTS_NAME, spoil=datasets(lambda values: values.update(adapter=np.ones(3, "f4")))),
     Fault(name="group_in_a_datasets_place", error=Mismatch, path=WEIGHTS_NAME,
           spoil=hdf5(lambda file: (file.__delitem__(BIAS), file.create_group(BIAS)))),
+    # the lock
+    Fault(name="locked_options_changed", error=errors.LockError, path=LOCK_NAME, spoil=then(lock(check_elmo), flip(OPTIONS_NAME, 0))),
+    Fault(name="locked_weights_missing", error=Missing, path=WEIGHTS_NAME, spoil=then(lock(check_elmo), remove(WEIGHTS_NAME))),
+    Fault(name="lock_of_a_bert", error=errors.LockError, path=LOCK_NAME, spoil=lock(check_elmo, lambda text: text.replace("ELMo", "BERT"))),
 ]  # fmt: skip

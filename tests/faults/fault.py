@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from safeload.lock import LOCK_NAME, lock_text, make_lock
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from safeload import errors
+    from safeload import LoadReport, errors
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 440425712\n"
 HTML = "<!DOCTYPE html>\n<html><head><title>Google Drive - Virus scan warning</title></head></html>\n"
@@ -70,6 +72,16 @@ def bytes_of(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], ob
 def flip(name: str, at: int) -> Callable[[Path], object]:
     """Flip one bit."""
     return bytes_of(name, lambda data: data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+
+
+def lock(check: Callable[[Path], LoadReport], change: Callable[[str], str] = str) -> Callable[[Path], object]:
+    """Lock the model, and change the lock's text."""
+
+    def spoil(folder: Path) -> None:
+        path = folder / LOCK_NAME
+        path.write_text(change(lock_text(make_lock(check(folder), str(path)))), encoding="utf-8")
+
+    return spoil
 
 
 def then(*steps: Callable[[Path], object]) -> Callable[[Path], object]:
