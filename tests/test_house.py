@@ -28,6 +28,7 @@ ROOMS = [
     "_arguments.py",
     "_formats",
     "lock.py",
+    "_locked.py",
     "settings",
     "bert",
     "elmo",

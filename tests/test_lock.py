@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import safeload
-from safeload import lock as lock_room
+from safeload import _locked
 from safeload.errors import LockError, MissingFileError, UnsafeFileError, WrongFileKindError
 from safeload.lock import LOCK_NAME, lock_text, make_lock, read_lock
 
@@ -252,7 +252,7 @@ def test_a_file_that_cannot_be_read_is_told(bert, monkeypatch):
     def fail(*_):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(lock_room, "_hash", fail)
+    monkeypatch.setattr(_locked, "hash_of", fail)
     with pytest.raises(LockError, match="Input/output error"):
         safeload.check_bert(bert)
 

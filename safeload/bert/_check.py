@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import safeload
 from safeload import _files
 from safeload._arguments import require_patterns
+from safeload._locked import lock_rows, opened_source
 from safeload._paths import resolve_path
 from safeload.bert import _vocabulary
 from safeload.bert._arguments import BuildOptions, require_config_allows
@@ -20,7 +21,6 @@ from safeload.bert._compare_checkpoint import Comparison, compare_checkpoint
 from safeload.bert._config import BertConfig, find_config, read_config
 from safeload.bert._variables import BertVariable, list_variables, with_positions_of
 from safeload.errors import InvalidPathError
-from safeload.lock import lock_rows, opened_source
 from safeload.report import Clock, LoadReport, with_article
 
 if TYPE_CHECKING:

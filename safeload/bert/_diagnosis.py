@@ -54,12 +54,12 @@ class Difference:
     Attributes:
         between: The names of the two steps.
         variable: The variable of the model graph, or "output 0", "output 1".
-        max_abs: Largest absolute difference; infinite where one has NaN, another shape, or no such variable.
+        max_abs: Largest absolute difference; None where one has NaN, another shape, or no such variable.
     """
 
     between: tuple[str, str]
     variable: str
-    max_abs: float
+    max_abs: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,8 @@ class Diagnosis:
                 lines += [f"          {line}" for line in step.error.splitlines()[1:]]
             told.add(step.error)
         for each in self.differences[:MAX_PRINTED]:
-            lines.append(f"  differs {each.variable}: {' and '.join(each.between)}, by up to {each.max_abs:.3g}")
+            far = "in shape or NaN" if each.max_abs is None else f"by up to {each.max_abs:.3g}"
+            lines.append(f"  differs {each.variable}: {' and '.join(each.between)}, {far}")
         left = len(self.differences) - MAX_PRINTED
         lines += [f"  ... and {left} more in diagnosis.differences"] * (left > 0)
         return plain("\n".join(lines))

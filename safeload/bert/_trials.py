@@ -198,21 +198,21 @@ def _differences(loaded: dict[str, Loaded]) -> list[Difference]:
             a, b = loaded[pair[0]], loaded[pair[1]]
             for name in a.values.keys() | b.values.keys():
                 distance = _distance(a.values.get(name), b.values.get(name))
-                if distance:
+                if distance != 0:
                     found.append(Difference(between=pair, variable=name, max_abs=distance))
             for number, (left, right) in enumerate(zip(a.outputs, b.outputs, strict=False)):
                 distance = _distance(left, right)
-                if distance > OUTPUT_TOLERANCE:
+                if distance is None or distance > OUTPUT_TOLERANCE:
                     found.append(Difference(between=pair, variable=f"output {number}", max_abs=distance))
     return sorted(found, key=lambda each: (each.between, each.variable))
 
 
-def _distance(a: NDArray[Any] | None, b: NDArray[Any] | None) -> float:
+def _distance(a: NDArray[Any] | None, b: NDArray[Any] | None) -> float | None:
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
     if a is None or b is None or a.shape != b.shape:
-        return float("inf")
+        return None
     if np.array_equal(a, b, equal_nan=True):
         return 0.0
     largest = float(np.max(np.abs(a.astype(np.float64) - b)))
-    return largest if np.isfinite(largest) else float("inf")
+    return largest if np.isfinite(largest) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -42,8 +43,16 @@ def line(out: Console, *parts: str | tuple[str, str]) -> None:
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Print a JSON object, for a machine."""
-    click.echo(json.dumps(value, indent=2))
+    """Print a JSON object, for a machine; JSON has no NaN and no infinity, which become null."""
+    click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401  (what JSON holds)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def print_error(error: SafeLoadError, *, as_json: bool) -> None:

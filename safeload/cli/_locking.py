@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import safeload
 from safeload import _files
+from safeload._locked import UNLOCKED
 from safeload._paths import resolve_path
 from safeload.cli import _console
 from safeload.cli._models import BERT, kind_of_folder
 from safeload.errors import SafeLoadError, WrongFileKindError
-from safeload.lock import LOCK_NAME, UNLOCKED, Lock, lock_text, make_lock, read_lock
+from safeload.lock import LOCK_NAME, Lock, lock_text, make_lock, read_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from safeload import bert
+from safeload._locked import opened_source
 from safeload._paths import StrPath, resolve_path
 from safeload.bert import _backend, _keras_bert
 from safeload.bert._arguments import FULL_LENGTH, build_options, require_config_allows, require_training
@@ -21,7 +22,6 @@ from safeload.bert._check import checked_checkpoint
 from safeload.bert._checkpoint import find_checkpoint
 from safeload.bert._config import find_config, read_config, validate_config
 from safeload.errors import ArgumentError
-from safeload.lock import opened_source
 from safeload.report import Clock
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ import safeload
 from safeload._arguments import require_patterns
 from safeload._formats import hdf5_values
 from safeload._formats.hdf5 import Hdf5File
+from safeload._locked import lock_rows, opened_source
 from safeload.elmo._arguments import ElmoArguments, require_options_allow, vocabulary_notes
 from safeload.elmo._compare_weights import compare_weights
 from safeload.elmo._datasets import list_datasets
 from safeload.elmo._options import ElmoOptions, read_options
 from safeload.elmo._places import find_elmo
-from safeload.lock import lock_rows, opened_source
 from safeload.report import Clock, LoadReport, TensorSpec, with_article
 
 if TYPE_CHECKING:
