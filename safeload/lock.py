@@ -16,7 +16,6 @@ from safeload import _files
 from safeload.errors import LockError, UnsafeFileError
 
 if TYPE_CHECKING:
-
     from safeload.report import LoadReport
 
 LOCK_NAME = "safeload.lock"

@@ -319,6 +319,39 @@ def test_diff_measures_values(tmp_path):
     assert "NOT FINITE" in found["faults"][0]
 
 
+def test_a_damaged_file_is_the_same_as_itself(tmp_path):
+    import numpy as np
+
+    odd = {
+        "nan": np.full(3, np.nan, np.float32),
+        "big": np.array([1e38, -3e38], np.float32),
+        "none": np.zeros((0, 3), "f"),
+    }
+    odd |= {"scalar": np.float32(1), "flags": np.array([True, False]), "text": np.array([b"a", b"bc"], object)}
+    write_checkpoint(tmp_path / "odd", odd)
+    done = safeload_cli("diff", tmp_path / "odd", tmp_path / "odd")
+    assert done.stdout.startswith("the same weights: 6 tensors equal\n")
+    assert done.stdout.count("NOT FINITE") == 2
+    assert done.stderr == ""
+    odd["text"][1] = b"other"
+    odd["flags"][0] = False
+    write_checkpoint(tmp_path / "other", odd)
+    found = json.loads(safeload_cli("diff", tmp_path / "odd", tmp_path / "other", "--json", code=1).stdout)
+    assert {each["name"]: each["n_different"] for each in found["changed"]} == {"text": 1, "flags": 1}
+
+
+def test_a_name_cannot_forge_a_line(tmp_path):
+    import numpy as np
+
+    write_checkpoint(
+        tmp_path / "m", {"a\nok  /models/b/w": np.ones(3, np.float32), "[red]x/\x1b[31mw": np.ones(2, np.float32)}
+    )
+    shown = safeload_cli("inspect", tmp_path / "m", "--stats").stdout
+    assert "\nok" not in shown
+    assert "\x1b" not in shown
+    assert "[red]x" in shown
+
+
 def test_diff_of_what_cannot_be_read_is_exit_code_2(tiny_bert, tmp_path):
     assert "CheckpointNotFoundError" in safeload_cli("diff", tiny_bert, tmp_path / "none", code=2).stderr
 

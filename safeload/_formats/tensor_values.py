@@ -98,8 +98,9 @@ def read_as_it_is(bundle: TensorBundle, name: str) -> tuple[Array | None, str]:
     """
     entry = bundle.variables[name]
     try:
-        _require_shape(entry)
-        return _read(bundle, entry), ""
+        with np.errstate(all="ignore"):
+            _require_shape(entry)
+            return _read(bundle, entry), ""
     except _Damaged as exc:
         fault = str(exc)
     if entry.slices or not fault.startswith(("CHECKSUM", "NOT FINITE")) or entry.dtype not in N_BYTES_OF:

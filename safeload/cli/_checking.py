@@ -85,11 +85,11 @@ def _prepare(kind: str) -> None:
 def _print(out: Console, outcome: Outcome, *, quiet: bool) -> None:
     if outcome.error is not None:
         name = type(outcome.error).__name__
-        _console.line(out, ("BAD ", _console.BAD), f" {outcome.path}  ", (name, _console.BAD))
+        _console.line(out, ("BAD ", _console.BAD), f" {_console.visible(outcome.path)}  ", (name, _console.BAD))
         _console.line(out, "".join(f"     {row}\n" for row in str(outcome.error).splitlines()).rstrip("\n"))
     elif outcome.report is not None and not quiet:
         report = outcome.report
         n_bytes = sum(file.n_bytes for file in report.files)
         locked = ", locked" if any(file.role == "lock" for file in report.files) else ""
         facts = f"{len(report.read)} {report.noun}, {_console.bytes_text(n_bytes)}{locked}, {outcome.seconds:.2f} s"
-        _console.line(out, ("ok  ", _console.OK), f" {outcome.path}  ", (facts, _console.NOTE))
+        _console.line(out, ("ok  ", _console.OK), f" {_console.visible(outcome.path)}  ", (facts, _console.NOTE))

@@ -42,6 +42,11 @@ def line(out: Console, *parts: str | tuple[str, str]) -> None:
     out.print(Text.assemble(*parts))
 
 
+def visible(text: str) -> str:
+    """Return a name from a file or a path with its control characters escaped: it must not forge a line, or a colour."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """Print a JSON object, for a machine; JSON has no NaN and no infinity, which become null."""
     click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from safeload._compare import compare
 from safeload.cli import _console
@@ -53,7 +54,7 @@ class FileDifference:
 
     Attributes:
         verdict: What it means, in one sentence.
-        is_same: Whether both hold the same weights.
+        is_same: Whether both hold the same weights, be they damaged or not.
         scopes: What stands before every common name in either file.
         problems: Names, shapes and dtypes that differ; "missing" is in the first file only, "unexpected" in the second.
         n_equal: How many tensors are equal in everything.
@@ -114,7 +115,7 @@ def difference(a: Weights, b: Weights) -> FileDifference:
     verdict += f"; the values of {counted(n_unread, 'tensor')} could not be compared" if n_unread else ""
     return FileDifference(
         verdict=verdict,
-        is_same=not (problems or changed or faults or n_unread),
+        is_same=not (problems or changed or n_unread),
         scopes=scopes,
         problems=problems,
         n_equal=n_equal,
@@ -204,10 +205,10 @@ def _print(found: FileDifference, paths: tuple[str, str]) -> None:
     for problem in found.problems[:MAX_ROWS]:
         title = {"missing": "first only", "unexpected": "second only"}.get(problem.kind, f"other {problem.kind}")
         specs = [str(spec) for spec in (problem.expected, problem.found) if spec is not None]
-        _console.line(out, f"  {title:<12} {problem.name}  ", (" -> ".join(specs), _console.NOTE))
+        _console.line(out, f"  {title:<12} {_console.visible(problem.name)}  ", (" -> ".join(specs), _console.NOTE))
     _left(out, len(found.problems))
     for fault in found.faults[:MAX_ROWS]:
-        _console.line(out, ("  damaged", _console.BAD), f"      {fault}")
+        _console.line(out, ("  damaged", _console.BAD), f"      {_console.visible(fault)}")
     _left(out, len(found.faults))
     if found.changed:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_console.NOTE)
@@ -217,7 +218,10 @@ def _print(found: FileDifference, paths: tuple[str, str]) -> None:
             table.add_column(title, justify="right", no_wrap=True)
         for each in found.changed[:MAX_ROWS]:
             numbers = ["-" if value is None else f"{value:.3g}" for value in (each.max_abs, each.distance)]
-            table.add_row(f"  {each.name}", *[*numbers, f"{each.n_different:,} of {each.count:,}"][: len(titles)])
+            table.add_row(
+                Text(f"  {_console.visible(each.name)}"),
+                *[*numbers, f"{each.n_different:,} of {each.count:,}"][: len(titles)],
+            )
         out.print(table, soft_wrap=False)
         _left(out, len(found.changed))
 

@@ -147,10 +147,10 @@ def _print_weights(out: Console, weights: Weights, found: Mapping[str, Statistic
     for layer, members in groupby(weights.tensors.values(), key=lambda tensor: tensor.layer):
         tensors = list(members)
         sums = {"variable": layer, "size": _console.bytes_text(sum(each.n_bytes for each in tensors))}
-        table.add_row(*(Text(sums.get(title, ""), _console.TITLE) for title in columns))
+        table.add_row(*(Text(_console.visible(sums.get(title, "")), _console.TITLE) for title in columns))
         for tensor in tensors:
             cells = _cells(tensor, found.get(tensor.spec.name))
-            table.add_row(*(Text(cells.get(title, "")) for title in columns))
+            table.add_row(*(Text(_console.visible(cells.get(title, ""))) for title in columns))
     out.print(table, soft_wrap=False)
 
 
