@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from io import FileIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _files
 from safeload.errors import LockError, UnsafeFileError
 
 if TYPE_CHECKING:
+    from io import FileIO
+
     from safeload.report import LoadReport
 
 LOCK_NAME = "safeload.lock"
