@@ -20,16 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode; a checkout shall have it too
 
-CONFIG = {
-    "vocab_size": 30522,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "hidden_act": "gelu",
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-}
+BASE = {"layers": 12, "hidden": 768, "attention_heads": 12, "intermediate": 3072, "vocab": 30522, "positions": 512}
 PREFIX = "bert_model.ckpt"
 
 
@@ -120,9 +111,9 @@ if __name__ == "__main__":
     if sys.argv[1:2] in (["write"], ["load"]):
         mode, side, where = sys.argv[1:]
         if mode == "write":
-            from safeload.demo.bert import write_bert
+            from safeload.testing import write_bert_checkpoint
 
-            write_bert(Path(where), CONFIG)
+            write_bert_checkpoint(where, **BASE)
         else:
             print(json.dumps(sample_load(side, Path(where))))
     else:

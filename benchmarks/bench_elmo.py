@@ -20,24 +20,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode; a checkout shall have it too
 
-OPTIONS = {
-    "lstm": {
-        "use_skip_connections": True,
-        "projection_dim": 512,
-        "cell_clip": 3,
-        "proj_clip": 3,
-        "dim": 4096,
-        "n_layers": 2,
-    },
-    "char_cnn": {
-        "activation": "relu",
-        "filters": [[1, 32], [2, 32], [3, 64], [4, 128], [5, 256], [6, 512], [7, 1024]],
-        "n_highway": 2,
-        "embedding": {"dim": 16},
-        "n_characters": 262,
-        "max_characters_per_token": 50,
-    },
-}
+FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024))
+ORIGINAL = {"layers": 2, "dim": 4096, "projection": 512, "char_dim": 16, "filters": FILTERS, "highways": 2}
 HAS_ALLENNLP = importlib.util.find_spec("allennlp") is not None
 SENTENCES = [[f"word{row * 31 + position}" for position in range(30)] for row in range(32)]
 
@@ -156,9 +140,9 @@ if __name__ == "__main__":
     if sys.argv[1:2] in (["write"], ["load"], ["start"], ["forward"]):
         mode, side, where = sys.argv[1:]
         if mode == "write":
-            from safeload.demo.elmo import write_elmo
+            from safeload.testing import write_elmo
 
-            write_elmo(Path(where), OPTIONS)
+            write_elmo(where, **ORIGINAL)
         elif mode == "start":
             load(side, Path(where))
         else:

@@ -53,8 +53,8 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         main(Path(sys.argv[1]))
     else:
-        from safeload.demo.elmo import write_elmo
+        from safeload.testing import write_elmo
 
         with tempfile.TemporaryDirectory() as name:
-            write_elmo(Path(name))
+            write_elmo(name)
             main(Path(name))

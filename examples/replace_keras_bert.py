@@ -50,8 +50,8 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         main(Path(sys.argv[1]))
     else:
-        from safeload.demo.bert import write_bert
+        from safeload.testing import write_bert_checkpoint
 
         with tempfile.TemporaryDirectory() as name:
-            write_bert(Path(name))
+            write_bert_checkpoint(name)
             main(Path(name))

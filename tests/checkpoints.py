@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from safeload.demo.bert import random_tensors as bert_tensors
+from safeload.testing._models import BERT_CONFIG, PREFIX, TOKENS, bert_tensors
 
-__all__ = ["PREFIX", "SHARD", "bert_tensors", "write_checkpoint", "write_sharded"]
+__all__ = ["BERT_CONFIG", "PREFIX", "SHARD", "TOKENS", "bert_tensors", "write_checkpoint", "write_sharded"]
 
-PREFIX = "bert_model.ckpt"
 SHARD = f"{PREFIX}.data-00000-of-00001"
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import json
 
-from safeload.demo.elmo import OPTIONS, OPTIONS_NAME, WEIGHTS_NAME, random_datasets, write_elmo, write_weights
+from safeload.testing._models import ELMO_OPTIONS as OPTIONS
+from safeload.testing._models import OPTIONS_NAME, WEIGHTS_NAME, write_weights
+from safeload.testing._models import elmo_datasets as random_datasets
 
 __all__ = [
     "BACKENDS",
@@ -19,6 +22,12 @@ __all__ = [
 ]
 
 BACKENDS = ("allennlp", "torch") if importlib.util.find_spec("allennlp") else ("torch",)
+
+
+def write_elmo(folder, options=OPTIONS):
+    """Write an ELMo of these options."""
+    (folder / OPTIONS_NAME).write_text(json.dumps(options))
+    write_weights(folder / WEIGHTS_NAME, random_datasets(options))
 
 
 def options(**changes):

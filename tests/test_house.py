@@ -33,6 +33,8 @@ ROOMS = [
     "bert",
     "elmo",
     "compat",
+    "testing",
+    "pytest_plugin.py",
     "demo",
     "cli",
 ]

@@ -46,6 +46,8 @@ _DTYPE_NAMES = {
     30: "uint4", 31: "int2", 32: "uint2", 33: "float4_e2m1fn",
 }  # fmt: skip
 
+DTYPE_NUMBERS = {name: number for number, name in _DTYPE_NAMES.items()}
+
 Extents = tuple[tuple[int, int], ...]
 
 

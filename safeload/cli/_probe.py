@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _check_elmo(folder: Path) -> dict[str, str]:
     import h5py  # noqa: PLC0415  (what is tried)
 
-    from safeload.demo.elmo import write_elmo  # noqa: PLC0415
+    from safeload.testing import write_elmo  # noqa: PLC0415
 
     write_elmo(folder)
     safeload.check_elmo(folder)
@@ -30,16 +30,16 @@ def _check_elmo(folder: Path) -> dict[str, str]:
 
 def _load_bert(folder: Path) -> dict[str, str]:
     from safeload.bert._backend import require_backend  # noqa: PLC0415  (what is tried)
-    from safeload.demo.bert import write_bert  # noqa: PLC0415
+    from safeload.testing import write_bert_checkpoint  # noqa: PLC0415
 
     found = dict(require_backend().versions)
-    write_bert(folder)
+    write_bert_checkpoint(folder)
     safeload.load_bert(folder)
     return found
 
 
 def _load_elmo(folder: Path, backend: str) -> dict[str, str]:
-    from safeload.demo.elmo import write_elmo  # noqa: PLC0415  (what is tried)
+    from safeload.testing import write_elmo  # noqa: PLC0415  (what is tried)
 
     write_elmo(folder)
     safeload.load_elmo(folder, backend=backend)

@@ -36,15 +36,3 @@ def show_faults(folder: Path, faults: Faults, load: Callable[[Path], object], sh
         else:
             show("THIS SHOULD NOT HAVE LOADED")
         shutil.rmtree(broken)
-
-
-def cut_in_half(path: Path) -> None:
-    """Keep the first half of a file."""
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-
-
-def write_lfs_pointer(path: Path) -> None:
-    """Put a Git LFS pointer in the place of a file."""
-    oid = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
-    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 440425712\n", encoding="ascii")

@@ -150,10 +150,11 @@ def test_the_table_names_what_keras_bert_really_reads(tiny_bert, training, monke
 def test_every_activation_that_the_config_may_name_builds(bert):
     import json
 
+    from checkpoints import BERT_CONFIG
+
     from safeload.bert._arguments import ACTIVATIONS
-    from safeload.demo.bert import CONFIG
 
     for activation in ACTIVATIONS:
-        (bert / "bert_config.json").write_text(json.dumps({**CONFIG, "hidden_act": activation}))
+        (bert / "bert_config.json").write_text(json.dumps({**BERT_CONFIG, "hidden_act": activation}))
         theirs, ours = upstream(bert, training=True), safeload.load_bert(bert, training=True)
         np.testing.assert_array_equal(outputs_of(theirs)[0], outputs_of(ours)[0])

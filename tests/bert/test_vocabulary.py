@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from checkpoints import TOKENS as BERT_TOKENS
 
 import safeload
-from safeload.demo import bert as demo
 
-TOKENS = [*demo.TOKENS, *(f"word{number}" for number in range(20))]
+TOKENS = [*BERT_TOKENS, *(f"word{number}" for number in range(20))]
 
 
 def write(path, lines, end="\n"):

@@ -7,11 +7,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from checkpoints import PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
+from checkpoints import BERT_CONFIG, PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
+from checkpoints import TOKENS as BERT_TOKENS
 from fault import HTML, LFS, XML, Fault, PathOf, bytes_of, flip, lock, remove, rename, then, write
 
 from safeload import check_bert, errors
-from safeload.demo import bert as demo
 from safeload.lock import LOCK_NAME
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIG_NAME, VOCAB, INDEX = "bert_config.json", "vocab.txt", f"{PREFIX}.index"
-TOKENS = [*demo.TOKENS, *(f"word{number}" for number in range(20))]
+TOKENS = [*BERT_TOKENS, *(f"word{number}" for number in range(20))]
 FIRST = "bert/embeddings/word_embeddings"
 
 
 def config(**changes: object) -> Callable[[Path], object]:
     """Change keys of the config; None removes one."""
-    merged = {key: value for key, value in {**demo.CONFIG, **changes}.items() if value is not None}
+    merged = {key: value for key, value in {**BERT_CONFIG, **changes}.items() if value is not None}
     return write(CONFIG_NAME, json.dumps(merged))
 
 
@@ -36,7 +36,7 @@ def tokens(change: Callable[[list[str]], list[str]]) -> Callable[[Path], object]
 
 def checkpoint(change: Callable[[dict[str, Any]], dict[str, Any]], **sizes: int) -> Callable[[Path], object]:
     """Write another checkpoint in place of the good one."""
-    return lambda folder: write_checkpoint(folder / PREFIX, change(bert_tensors({**demo.CONFIG, **sizes})))
+    return lambda folder: write_checkpoint(folder / PREFIX, change(bert_tensors({**BERT_CONFIG, **sizes})))
 
 
 def renamed(rule: Callable[[str], str]) -> Callable[[Path], object]:
@@ -140,7 +140,7 @@ FAULTS = [
     Fault(name="config_is_an_lfs_pointer", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, LFS)),
     Fault(name="config_is_the_checkpoint", error=Wrong, path=INDEX, call={"config_file": f"{{}}/{INDEX}"}),
     Fault(name="config_is_empty", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, "")),
-    Fault(name="config_is_utf16", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, json.dumps(demo.CONFIG).encode("utf-16"))),
+    Fault(name="config_is_utf16", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, json.dumps(BERT_CONFIG).encode("utf-16"))),
     Fault(name="config_is_a_fifo", error=Unsafe, path=CONFIG_NAME,
           spoil=then(remove(CONFIG_NAME), lambda folder: os.mkfifo(folder / CONFIG_NAME))),
     Fault(name="config_is_huge", error=Unsafe, path=CONFIG_NAME,

@@ -1,0 +1,103 @@
+"""Fixtures for tests of set-up code; pytest finds them by itself where safeload is installed.
+
+- `tiny_bert`, `tiny_elmo`: folders with a tiny real model, written once a session, read-only.
+- `bert_faults`, `elmo_faults`: a test that takes one runs once for each known fault, with a copy that has it.
+
+```python
+def test_my_set_up_tells_what_is_wrong(bert_faults):
+    with pytest.raises(bert_faults.error):
+        my_set_up(bert_faults.folder)
+```
+
+Nothing but pytest is imported until a test asks for one of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from safeload.errors import SafeLoadError
+
+
+@dataclass(frozen=True)
+class BrokenModel:
+    """A model with one fault.
+
+    Attributes:
+        name: The fault, in words.
+        folder: A copy of the tiny model that has it.
+        error: What safeload raises for it.
+    """
+
+    name: str
+    folder: Path
+    error: type[SafeLoadError]
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a read-only folder with a tiny BERT: config, vocabulary, and a checkpoint with heads."""
+    from safeload.testing import write_bert_checkpoint  # noqa: PLC0415  (where a test asks for it)
+
+    return _written_once(tmp_path_factory, "tiny_bert", write_bert_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def tiny_elmo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a read-only folder with a tiny ELMo: options and weights."""
+    from safeload.testing import write_elmo  # noqa: PLC0415  (where a test asks for it)
+
+    return _written_once(tmp_path_factory, "tiny_elmo", write_elmo)
+
+
+@pytest.fixture
+def bert_faults(request: pytest.FixtureRequest, tiny_bert: Path, tmp_path: Path) -> BrokenModel:
+    """Return a BERT with a fault; the test runs once for each of `safeload.testing.BERT_FAULTS`."""
+    from safeload.testing import BERT_FAULTS  # noqa: PLC0415  (where a test asks for it)
+
+    fault = BERT_FAULTS[request.param]
+    return _broken(request.param, tiny_bert, tmp_path / "broken_bert", fault.spoil, fault.error)
+
+
+@pytest.fixture
+def elmo_faults(request: pytest.FixtureRequest, tiny_elmo: Path, tmp_path: Path) -> BrokenModel:
+    """Return an ELMo with a fault; the test runs once for each of `safeload.testing.ELMO_FAULTS`."""
+    from safeload.testing import ELMO_FAULTS  # noqa: PLC0415  (where a test asks for it)
+
+    fault = ELMO_FAULTS[request.param]
+    return _broken(request.param, tiny_elmo, tmp_path / "broken_elmo", fault.spoil, fault.error)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes `bert_faults` or `elmo_faults` once for each fault."""
+    for fixture, catalogue in (("bert_faults", "BERT_FAULTS"), ("elmo_faults", "ELMO_FAULTS")):
+        if fixture in metafunc.fixturenames:
+            from safeload import testing  # noqa: PLC0415  (where a test asks for it)
+
+            names = list(getattr(testing, catalogue))
+            metafunc.parametrize(fixture, names, ids=[name.replace(" ", "-") for name in names], indirect=True)
+
+
+def _written_once(factory: pytest.TempPathFactory, name: str, write: Callable[[Path], Path]) -> Path:
+    folder = write(factory.mktemp("models") / name)
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    return folder
+
+
+def _broken(
+    name: str, model: Path, folder: Path, spoil: Callable[[Path], object], error: type[SafeLoadError]
+) -> BrokenModel:
+    shutil.copytree(model, folder)
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    spoil(folder)
+    return BrokenModel(name, folder, error)

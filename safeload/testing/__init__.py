@@ -1,0 +1,62 @@
+"""Tiny real models and their faults, for tests of set-up code: no TensorFlow, no torch, milliseconds.
+
+```python
+import pytest
+from safeload import testing
+
+def test_my_set_up_tells_a_cut_download(tmp_path):
+    testing.write_bert_checkpoint(tmp_path)
+    testing.truncate(tmp_path)
+    with pytest.raises(safeload.SafeLoadError):
+        my_set_up(tmp_path)
+```
+
+The fixtures `tiny_bert`, `tiny_elmo`, `bert_faults` and `elmo_faults` come with safeload, through pytest's entry points.
+"""
+
+from __future__ import annotations
+
+from safeload.testing._bundle import write_checkpoint
+from safeload.testing._catalogue import BERT_FAULTS, ELMO_FAULTS, Fault
+from safeload.testing._faults import (
+    as_html_page,
+    as_lfs_pointer,
+    drop_variable,
+    edit_config,
+    edit_vocabulary,
+    exchange_files,
+    flip_bit,
+    leave_unwritten,
+    poison,
+    remove_file,
+    remove_shard,
+    rename_variable,
+    reshape_variable,
+    swap_index,
+    truncate,
+)
+from safeload.testing._models import write_bert_checkpoint, write_elmo
+
+__all__ = [
+    "BERT_FAULTS",
+    "ELMO_FAULTS",
+    "Fault",
+    "as_html_page",
+    "as_lfs_pointer",
+    "drop_variable",
+    "edit_config",
+    "edit_vocabulary",
+    "exchange_files",
+    "flip_bit",
+    "leave_unwritten",
+    "poison",
+    "remove_file",
+    "remove_shard",
+    "rename_variable",
+    "reshape_variable",
+    "swap_index",
+    "truncate",
+    "write_bert_checkpoint",
+    "write_checkpoint",
+    "write_elmo",
+]

@@ -1,0 +1,101 @@
+"""The faults that set-up code should survive: what is done to a good model, and the error that safeload then raises."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from safeload import errors
+from safeload.testing import _faults as f
+from safeload.testing._models import CONFIG_NAME, OPTIONS_NAME, PREFIX, VOCAB_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_QUERY = "bert/encoder/layer_0/attention/self/query/kernel"
+_PROJECTION = "CNN_proj/W_proj"
+
+
+class Fault(NamedTuple):
+    """A fault that is known by name.
+
+    Attributes:
+        spoil: Changes the files in a folder.
+        error: What `check_bert`, `load_bert`, `check_elmo` or `load_elmo` raises then.
+    """
+
+    spoil: Callable[[Path], Any]
+    error: type[errors.SafeLoadError]
+
+
+def _not_utf8(folder: Path) -> None:
+    (folder / VOCAB_NAME).write_bytes((folder / VOCAB_NAME).read_bytes() + b"caf\xe9\n")
+
+
+BERT_FAULTS: Mapping[str, Fault] = {
+    "no config": Fault(partial(f.remove_file, file=CONFIG_NAME), errors.MissingFileError),
+    "no index file": Fault(partial(f.remove_file, file=f"{PREFIX}.index"), errors.CheckpointNotFoundError),
+    "a data shard is missing": Fault(f.remove_shard, errors.CheckpointNotFoundError),
+    "the shard is cut": Fault(f.truncate, errors.CorruptFileError),
+    "the index file is cut": Fault(partial(f.truncate, file=f"{PREFIX}.index"), errors.CorruptFileError),
+    "a bit flipped": Fault(partial(f.flip_bit, variable=_QUERY), errors.CorruptFileError),
+    "the index file of another training": Fault(f.swap_index, errors.CorruptFileError),
+    "NaN in the weights": Fault(f.poison, errors.CorruptFileError),
+    "infinity in the weights": Fault(partial(f.poison, value=float("inf")), errors.CorruptFileError),
+    "the shard is an LFS pointer": Fault(f.as_lfs_pointer, errors.WrongFileKindError),
+    "the config is an LFS pointer": Fault(partial(f.as_lfs_pointer, file=CONFIG_NAME), errors.WrongFileKindError),
+    "the index file is an HTML page": Fault(partial(f.as_html_page, file=f"{PREFIX}.index"), errors.WrongFileKindError),
+    "the config is an HTML page": Fault(partial(f.as_html_page, file=CONFIG_NAME), errors.WrongFileKindError),
+    "the config lacks a key": Fault(partial(f.edit_config, hidden_act=None), errors.ConfigError),
+    "the config has a quoted number": Fault(partial(f.edit_config, vocab_size="30"), errors.ConfigError),
+    "the config is of another model": Fault(partial(f.edit_config, model_type="roberta"), errors.ConfigError),
+    "the config has a layer more": Fault(partial(f.edit_config, num_hidden_layers=3), errors.VariableMismatchError),
+    "the config has a layer less": Fault(partial(f.edit_config, num_hidden_layers=1), errors.VariableMismatchError),
+    "the config is of another size": Fault(partial(f.edit_config, hidden_size=32), errors.VariableMismatchError),
+    "a variable is missing": Fault(partial(f.drop_variable, name=_QUERY), errors.VariableMismatchError),
+    "a variable has another name": Fault(
+        partial(f.rename_variable, name=_QUERY, new=f"{_QUERY}_1"), errors.VariableMismatchError
+    ),
+    "a variable has another shape": Fault(
+        partial(f.reshape_variable, name=_QUERY, shape=(4, 64)), errors.VariableMismatchError
+    ),
+    "the vocabulary has a token twice": Fault(
+        partial(f.edit_vocabulary, change=lambda lines: [*lines[:-1], lines[-2]]), errors.VocabularyError
+    ),
+    "the vocabulary has a token more": Fault(
+        partial(f.edit_vocabulary, change=lambda lines: [*lines, "new"]), errors.VocabularyError
+    ),
+    "the vocabulary lacks the special tokens": Fault(
+        partial(f.edit_vocabulary, change=lambda lines: lines[5:]), errors.VocabularyError
+    ),
+    "the vocabulary is not UTF-8": Fault(_not_utf8, errors.VocabularyError),
+}
+"""Name -> fault of a BERT, for a model that `write_bert_checkpoint` wrote with its own defaults."""
+
+ELMO_FAULTS: Mapping[str, Fault] = {
+    "no options": Fault(partial(f.remove_file, file=OPTIONS_NAME), errors.MissingFileError),
+    "no weights": Fault(f.remove_file, errors.MissingFileError),
+    "options and weights exchanged": Fault(f.exchange_files, errors.WrongFileKindError),
+    "the weights are cut": Fault(f.truncate, errors.CorruptFileError),
+    "the weights are an LFS pointer": Fault(f.as_lfs_pointer, errors.WrongFileKindError),
+    "the weights are an HTML page": Fault(f.as_html_page, errors.WrongFileKindError),
+    "the options are an HTML page": Fault(partial(f.as_html_page, file=OPTIONS_NAME), errors.WrongFileKindError),
+    "NaN in the weights": Fault(f.poison, errors.CorruptFileError),
+    "a dataset was never written": Fault(partial(f.leave_unwritten, name=_PROJECTION), errors.CorruptFileError),
+    "the options lack a key": Fault(partial(f.edit_config, lstm={"cell_clip": None}), errors.ConfigError),
+    "the options are those for training": Fault(
+        partial(f.edit_config, char_cnn={"n_characters": 261}), errors.ConfigError
+    ),
+    "the options have a layer more": Fault(partial(f.edit_config, lstm={"n_layers": 3}), errors.VariableMismatchError),
+    "the options have a layer less": Fault(partial(f.edit_config, lstm={"n_layers": 1}), errors.VariableMismatchError),
+    "the options are of another size": Fault(partial(f.edit_config, lstm={"dim": 16}), errors.VariableMismatchError),
+    "a dataset is missing": Fault(partial(f.drop_variable, name=_PROJECTION), errors.VariableMismatchError),
+    "a dataset has another name": Fault(
+        partial(f.rename_variable, name=_PROJECTION, new="CNN_proj/W"), errors.VariableMismatchError
+    ),
+    "a dataset has one value": Fault(
+        partial(f.reshape_variable, name="CNN_proj/b_proj", shape=(1,)), errors.VariableMismatchError
+    ),
+}
+"""Name -> fault of an ELMo, for a model that `write_elmo` wrote with its own defaults."""

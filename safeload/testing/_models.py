@@ -1,0 +1,207 @@
+"""Tiny real models: config, vocabulary and checkpoint of a BERT, options and weights of an ELMo."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from safeload._paths import resolve_path
+from safeload.bert._config import validate_config
+from safeload.bert._variables import list_variables
+from safeload.elmo._datasets import CHAR_EMBED, list_datasets
+from safeload.elmo._options import validate_options
+from safeload.testing._bundle import write_checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from safeload._paths import StrPath
+
+CONFIG_NAME, VOCAB_NAME, PREFIX = "bert_config.json", "vocab.txt", "bert_model.ckpt"
+OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
+TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "bad", "film", "good", "plot")
+FILTERS = ((1, 4), (2, 6), (3, 8))
+BERT_CONFIG: dict[str, Any] = {
+    "vocab_size": 30,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 32,
+    "hidden_act": "gelu",
+    "max_position_embeddings": 20,
+    "type_vocab_size": 2,
+}
+ELMO_OPTIONS: dict[str, dict[str, Any]] = {
+    "lstm": {
+        "use_skip_connections": True,
+        "projection_dim": 8,
+        "cell_clip": 3,
+        "proj_clip": 3,
+        "dim": 12,
+        "n_layers": 2,
+    },
+    "char_cnn": {
+        "activation": "relu",
+        "filters": [list(each) for each in FILTERS],
+        "n_highway": 2,
+        "embedding": {"dim": 5},
+        "n_characters": 262,
+        "max_characters_per_token": 50,
+    },
+}
+SPREAD = np.float32(0.02)
+
+
+def write_bert_checkpoint(
+    folder: StrPath,
+    *,
+    layers: int = 2,
+    hidden: int = 16,
+    attention_heads: int = 4,
+    intermediate: int = 32,
+    vocab: int = 30,
+    positions: int = 20,
+    shards: int = 1,
+    scope: str = "",
+    slots: bool = False,
+    heads: bool = True,
+    seed: int = 0,
+) -> Path:
+    """Write a BERT as Google publishes it: `bert_config.json`, `vocab.txt`, `bert_model.ckpt.*`; without TensorFlow.
+
+    Args:
+        folder: Where; it is made where it is missing.
+        layers: `num_hidden_layers`.
+        hidden: `hidden_size`; `attention_heads` divides it.
+        attention_heads: `num_attention_heads`.
+        intermediate: `intermediate_size`.
+        vocab: `vocab_size`, at least 10; the vocabulary has as many tokens.
+        positions: `max_position_embeddings`.
+        shards: How many data shards.
+        scope: What stands before every variable's name, such as "module/".
+        slots: Whether the optimizer's variables and the step are there too, as in a checkpoint of a training.
+        heads: Whether the pooler and the MLM and NSP heads are there.
+        seed: Of the values: normal with standard deviation 0.02, around 1 for gammas.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InvalidPathError: `folder` is no path.
+        ConfigError: The sizes make no BERT.
+
+    Source:
+        google-research/bert, modeling.py, for names and shapes; what TensorFlow writes for them, byte for byte.
+    """
+    config = {
+        **BERT_CONFIG,
+        "vocab_size": vocab,
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": attention_heads,
+        "intermediate_size": intermediate,
+        "max_position_embeddings": positions,
+    }
+    tensors = bert_tensors(config, heads=heads, seed=seed)
+    path = _made(folder)
+    if slots:
+        tensors |= {f"{name}/adam_{slot}": np.zeros_like(value) for name, value in tensors.items() for slot in "mv"}
+    named = {scope + name: value for name, value in tensors.items()}
+    if slots:
+        named["global_step"] = np.array(1000, np.int64)
+    more = [f"word{number}" for number in range(vocab - len(TOKENS))]
+    (path / CONFIG_NAME).write_text(json.dumps(config, indent=2), encoding="utf-8")
+    (path / VOCAB_NAME).write_text("\n".join([*TOKENS, *more]) + "\n", encoding="utf-8")
+    write_checkpoint(path / PREFIX, named, shards=shards)
+    return path
+
+
+def bert_tensors(
+    config: Mapping[str, Any] = BERT_CONFIG, *, heads: bool = True, seed: int = 0
+) -> dict[str, NDArray[Any]]:
+    """Return random values, of the size that BERT's have, for every variable that keras-bert reads."""
+    random = np.random.default_rng(seed)
+    valid = validate_config(config, path="the arguments")
+    read_without_heads = list_variables(valid, training=False)
+    tensors: dict[str, NDArray[Any]] = {}
+    for name, row in list_variables(valid, training=True).items():
+        noise = random.standard_normal(row.spec.shape, np.float32) * SPREAD
+        if heads or name in read_without_heads:
+            tensors[name] = noise + np.float32(1) if name.endswith("gamma") else noise
+    return tensors
+
+
+def write_elmo(
+    folder: StrPath,
+    *,
+    layers: int = 2,
+    dim: int = 12,
+    projection: int = 8,
+    char_dim: int = 5,
+    filters: Sequence[tuple[int, int]] = FILTERS,
+    highways: int = 2,
+    skip_connections: bool = True,
+    seed: int = 0,
+) -> Path:
+    """Write an ELMo as bilm-tf does: `options.json` and `weights.hdf5`; AllenNLP loads it.
+
+    Args:
+        folder: Where; it is made where it is missing.
+        layers: LSTM layers of each direction, `lstm.n_layers`.
+        dim: Units of an LSTM's cell, `lstm.dim`.
+        projection: Units of its output, `lstm.projection_dim`.
+        char_dim: Units of a character's vector.
+        filters: Width and number of each convolution, `char_cnn.filters`.
+        highways: Highway layers, `char_cnn.n_highway`.
+        skip_connections: `lstm.use_skip_connections`.
+        seed: Of the values: normal, scaled by the root of each unit's inputs.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InvalidPathError: `folder` is no path.
+        ConfigError: The sizes make no ELMo.
+
+    Source:
+        allenai/bilm-tf, bilm/training.py, dump_weights.
+    """
+    lstm = {"use_skip_connections": skip_connections, "projection_dim": projection, "dim": dim, "n_layers": layers}
+    cnn = {"filters": [list(each) for each in filters], "n_highway": highways, "embedding": {"dim": char_dim}}
+    options = {"lstm": {**ELMO_OPTIONS["lstm"], **lstm}, "char_cnn": {**ELMO_OPTIONS["char_cnn"], **cnn}}
+    datasets = elmo_datasets(options, seed=seed)
+    path = _made(folder)
+    (path / OPTIONS_NAME).write_text(json.dumps(options, indent=2), encoding="utf-8")
+    write_weights(path / WEIGHTS_NAME, datasets)
+    return path
+
+
+def elmo_datasets(options: Mapping[str, Any] = ELMO_OPTIONS, *, seed: int = 0) -> dict[str, NDArray[Any]]:
+    """Return random values, of the size that an ELMo's have, for every dataset that a biLM reads."""
+    random = np.random.default_rng(seed)
+    datasets: dict[str, NDArray[Any]] = {}
+    for name, spec in list_datasets(validate_options(options, path="the arguments")).items():
+        n_inputs = math.prod(spec.shape[:-1]) if name != CHAR_EMBED else 1
+        datasets[name] = random.standard_normal(spec.shape, np.float32) / np.float32(n_inputs**0.5)
+    return datasets
+
+
+def write_weights(path: Path, datasets: Mapping[str, NDArray[Any]]) -> None:
+    """Write an HDF5 file of name -> values."""
+    with h5py.File(path, "w") as file:
+        for name, values in datasets.items():
+            file[name] = values
+
+
+def _made(folder: StrPath) -> Path:
+    path = Path(resolve_path(folder, argument="folder"))
+    os.makedirs(path, exist_ok=True)
+    return path
