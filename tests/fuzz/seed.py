@@ -1,0 +1,46 @@
+"""Write the corpus anew: one sound input for each target, and what a fuzzer would take long to find."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import safeload
+from safeload import testing
+from safeload._formats.sstable import read_table
+from safeload.lock import lock_text, make_lock
+from safeload.testing._models import BERT_CONFIG, ELMO_OPTIONS, TOKENS
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def seeds():
+    """Yield the target, a name and the bytes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = testing.write_bert_checkpoint(name, layers=1, hidden=4, attention_heads=1, intermediate=4, heads=False)
+        index = (folder / "bert_model.ckpt.index").read_bytes()
+        lock = lock_text(make_lock(safeload.check_bert(folder), str(folder / "safeload.lock"))).encode()
+    values = [value for _, value in read_table(index)]
+    n_block = len(index) - 48 - 5 - 8 - 5
+    yield "config", "bert", json.dumps(BERT_CONFIG).encode()
+    yield "options", "elmo", json.dumps(ELMO_OPTIONS).encode()
+    yield "vocabulary", "small", "\n".join(TOKENS).encode()
+    yield "lock", "bert", lock
+    yield "settings", "ini", b"\0[DEFAULT]\nb = 1\n[A]\noptions_file = x\ndropout = 0.5\n"
+    yield "settings", "toml", b'\1[A]\noptions_file = "x"\nlist = [1, "a"]\n'
+    yield "settings", "json", b'\2{"A": {"config_file": "x", "seq_len": null}}'
+    yield "settings", "yaml", b"\3A:\n  config_file: x\n  trainable: [a, b]\n  c: &d 1\n  e: *d\n"
+    yield "state_file", "relative", b'model_checkpoint_path: "model"\nall_model_checkpoint_paths: "model"\n'
+    yield "state_file", "escaped", b"model_checkpoint_path: '/a/b\\\\c\\101'\n"
+    yield "index", "bert", index
+    yield "block", "bert", index[: max(n_block, 64)]
+    yield "entries", "bert", b"\xff\xff".join(values[:4])
+    yield "entries", "sliced", b"\xff\xff".join([values[0], b"\x08\x01\x12\x04\x12\x02\x08\x04:\x04\n\x02\x10\x02"])
+    yield "compressed", "copy", b"\x08\x0cabcd\x01\x04"
+
+
+if __name__ == "__main__":
+    for target, name, data in seeds():
+        (CORPUS / target).mkdir(parents=True, exist_ok=True)
+        (CORPUS / target / name).write_bytes(data)

@@ -1,0 +1,102 @@
+"""What is fuzzed: each reader, given bytes, returns or raises a SafeLoadError, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import crc32c
+
+from safeload._formats import snappy
+from safeload._formats.sections import read_section
+from safeload._formats.sstable import MAGIC, mask
+from safeload._formats.tensor_bundle import TensorBundle
+from safeload._formats.tensor_values import check_values
+from safeload.bert._checkpoint import find_checkpoint
+from safeload.bert._config import read_config
+from safeload.bert._vocabulary import read_vocabulary
+from safeload.elmo._options import read_options
+from safeload.errors import SafeLoadError
+from safeload.lock import read_lock
+from safeload.testing._bundle import _table, _varint
+
+FOLDER = Path(tempfile.mkdtemp(prefix="safeload-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+SHARD = bytes(range(256)) * 4
+
+
+def written(name, data):
+    path = FOLDER / name
+    path.write_bytes(data)
+    return str(path)
+
+
+def config(data):
+    with suppress(SafeLoadError):
+        read_config(written("bert_config.json", data))
+
+
+def options(data):
+    with suppress(SafeLoadError):
+        read_options(written("options.json", data))
+
+
+def vocabulary(data):
+    with suppress(SafeLoadError):
+        read_vocabulary(written("vocab.txt", data))
+
+
+def lock(data):
+    with suppress(SafeLoadError):
+        read_lock(written("safeload.lock", data))
+
+
+def settings(data):
+    ending = (".ini", ".toml", ".json", ".yaml")[data[0] % 4] if data else ".ini"
+    with suppress(SafeLoadError):
+        read_section(written(f"config{ending}", data[1:]), "A")
+
+
+def state_file(data):
+    written("model.index", b"")
+    with suppress(SafeLoadError):
+        find_checkpoint(written("checkpoint", data), given=None)
+
+
+def index(data):
+    """Read an index file of these bytes, and the values of what it lists."""
+    prefix = written("m.index", data).removesuffix(".index")
+    with suppress(SafeLoadError), TensorBundle(prefix) as bundle:
+        check_values(bundle, bundle.variables)
+
+
+def block(data):
+    """Read a table whose one block has these bytes, and a checksum that fits."""
+    whole = data + b"\0"
+    whole += mask(crc32c.crc32c(whole)).to_bytes(4, "little")
+    handle = _varint(0) + _varint(len(data))
+    rows = _varint(0) + _varint(1) + _varint(len(handle)) + b"\xff" + handle + bytes(4) + b"\1\0\0\0"
+    start = len(whole)
+    whole += rows + b"\0" + mask(crc32c.crc32c(rows + b"\0")).to_bytes(4, "little")
+    footer = _varint(0) + _varint(0) + _varint(start) + _varint(len(rows))
+    index(whole + footer.ljust(40, b"\0") + MAGIC)
+
+
+def entries(data):
+    """Read a table with these values under short keys: the header first, then one for each part between 0xFF bytes."""
+    header, *values = data.split(b"\xff\xff")
+    keys = [f"v{number}".encode() for number in range(len(values))]
+    written("m.data-00000-of-00001", SHARD)
+    index(_table({b"": header, **dict(zip(keys, values, strict=True))}))
+
+
+def compressed(data):
+    with suppress(ValueError):
+        snappy.decompress(data, max_bytes=1 << 16)
+
+
+TARGETS = {
+    target.__name__: target
+    for target in (config, options, vocabulary, lock, settings, state_file, index, block, entries, compressed)
+}

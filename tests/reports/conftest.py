@@ -1,0 +1,47 @@
+"""What safeload says for each report is kept beside the tests, and the page in the docs is made of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+SAID = Path(__file__).parent / "said"
+
+
+class Said:
+    """Records the outcome of one report, and compares it with the one that is kept."""
+
+    def __init__(self, number, folder, *, write):
+        self.path = SAID / f"{number}.txt"
+        self.folder = str(folder)
+        self.write = write
+
+    def typed(self, error, call):
+        """Expect exactly this error; its first line and its hints are what the page shows."""
+        with pytest.raises(error) as caught:
+            call()
+        assert type(caught.value) is error
+        rows = [" ".join(row.split()) for row in caught.value.details[:2]]
+        hints = [f"hint: {hint}" for hint in caught.value.hints]
+        self._keep("typed", "\n".join([f"{error.__name__}: {caught.value.message}", *rows, *hints]))
+        return caught.value
+
+    def handled(self, text):
+        """Expect that the test has shown what the text says."""
+        self._keep("handled", text)
+
+    def _keep(self, kind, text):
+        text = text.replace(self.folder, "...").replace(str(Path(self.folder).parent), "...")
+        text = re.sub(r"(stored|found) [0-9a-f]{8}", r"\1 ...", text)
+        kept = f"{kind}\n{text}\n"
+        if self.write:
+            self.path.write_text(kept, encoding="utf-8")
+        assert kept == self.path.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def said(request, tmp_path):
+    number = re.match(r"test_([A-J]\d+)_", request.node.originalname)[1]
+    return Said(number, tmp_path, write=request.config.getoption("--write-golden"))

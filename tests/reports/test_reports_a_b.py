@@ -1,0 +1,170 @@
+"""Reports on paths: which form, and which text."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import safeload
+from safeload import testing
+from safeload.errors import (
+    AmbiguousCheckpointError,
+    CheckpointNotFoundError,
+    CorruptFileError,
+    InvalidPathError,
+    MissingFileError,
+    UnreadableFileError,
+    WrongFileKindError,
+)
+
+PREFIX = "bert_model.ckpt"
+check = safeload.check_bert
+
+
+def calling(*arguments, **options):
+    return functools.partial(check, *arguments, **options)
+
+
+def test_A1_prefix_is_no_file(bert, said):
+    assert not (bert / PREFIX).exists()
+    assert check(bert, bert / PREFIX).form == "checkpoint prefix"
+    said.handled("takes the prefix, though no file has that name, and the folder, which needs no choice at all")
+
+
+def test_A2_data_shard_given(bert, said):
+    assert check(bert, bert / f"{PREFIX}.data-00000-of-00001").form == "data shard"
+    said.handled("takes the data shard for its prefix; the report's `form` says so")
+
+
+def test_A3_index_given(bert, said):
+    assert check(bert, bert / f"{PREFIX}.index").form == "index file"
+    said.handled("takes the index file for its prefix; the report's `form` says so")
+
+
+def test_A4_any_convention(bert, said):
+    reports = [check(bert, bert / f"{PREFIX}{suffix}") for suffix in ("", ".index", ".meta", ".data-00000-of-00001")]
+    assert len({report.files for report in reports}) == 1
+    said.handled("prefix, .index, .meta and .data-00000-of-00001 are the same checkpoint")
+
+
+def test_A5_folder_given(bert, said):
+    assert check(bert, bert).form == "folder with one checkpoint"
+    testing.write_checkpoint(bert / "other.ckpt", {"a": np.zeros(1, np.float32)})
+    error = said.typed(AmbiguousCheckpointError, calling(bert, bert))
+    assert [os.path.basename(path) for path in error.candidates] == [PREFIX, "other.ckpt"]
+
+
+def test_A6_state_file_of_another_machine(bert, said):
+    (bert / "checkpoint").write_text(f'model_checkpoint_path: "/usr/local/google/home/x/{PREFIX}"\n')
+    assert check(bert, bert).form == "folder with a checkpoint state file"
+    said.handled(
+        "an absolute path in the state file is that of another machine; its last name is looked for beside the file"
+    )
+
+
+def test_A7_nothing_given(bert, said):
+    with pytest.raises(InvalidPathError, match="is empty"):
+        check("")
+    assert safeload.check_bert(bert, None).form == "folder with one checkpoint"
+    said.typed(InvalidPathError, calling(None))
+
+
+def test_A8_v1_checkpoint(bert, said):
+    (bert / f"{PREFIX}.index").rename(bert / "model.ckpt")
+    said.typed(WrongFileKindError, calling(bert, bert / "model.ckpt"))
+
+
+def test_A9_nothing_there(bert, said):
+    error = said.typed(CheckpointNotFoundError, calling(bert, bert / "bert_modle.ckpt"))
+    assert error.resolved == str(bert / "bert_modle.ckpt.index")
+
+
+def test_A10_renamed_by_a_browser(bert, said):
+    (bert / f"{PREFIX}.index").rename(bert / f"{PREFIX}(1).index")
+    said.typed(CheckpointNotFoundError, calling(bert, bert / PREFIX))
+
+
+def test_A11_index_of_another_model(bert, said):
+    testing.swap_index(bert)
+    said.typed(CorruptFileError, calling(bert))
+
+
+def test_A12_no_meta_file(bert, said):
+    assert not (bert / f"{PREFIX}.meta").exists()
+    assert check(bert, bert / f"{PREFIX}.meta").form == "meta graph file"
+    said.handled("the .meta file is never needed, and its path means the prefix")
+
+
+def test_A13_not_unpacked(bert, tmp_path, said):
+    archive = shutil.make_archive(str(tmp_path / "uncased"), "zip", bert)
+    (tmp_path / "outer").mkdir()
+    bert.rename(tmp_path / "outer/inner")
+    config = tmp_path / "outer/inner/bert_config.json"
+    error = said.typed(WrongFileKindError, calling(config, archive))
+    assert "unpack" in str(error)
+    with pytest.raises(CheckpointNotFoundError, match="one level down"):
+        check(config, tmp_path / "outer")
+
+
+def test_A14_weights_of_another_library(bert, said):
+    with h5py.File(bert / "tf_model.h5", "w") as file:
+        file["w"] = np.zeros(3)
+    said.typed(WrongFileKindError, calling(bert, bert / "tf_model.h5"))
+
+
+def test_B1_relative_path_from_elsewhere(bert, tmp_path, monkeypatch, said):
+    monkeypatch.chdir("/")
+    assert check(bert.name, base_dir=tmp_path).files[0].path == str(bert / "bert_config.json")
+    error = said.typed(MissingFileError, calling(f"{bert.name}/bert_config.json"))
+    assert ("cwd", "/") in error.context
+
+
+def test_B2_home_folder(bert, monkeypatch, said):
+    monkeypatch.setenv("HOME", str(bert.parent))
+    assert check(f"~/{bert.name}").files[0].path == str(bert / "bert_config.json")
+    said.handled("~, ~user, $VAR and ${VAR} are expanded in every path")
+
+
+def test_B3_brackets_in_the_folder(bert, tmp_path, said):
+    for name in ("run[1]", "a*b", "a?b", "back\\slash"):
+        other = shutil.copytree(bert, tmp_path / name)
+        assert len(check(other, other / PREFIX).read) == 37
+    said.handled("[ ] * ? and a backslash in a folder's name are themselves: nothing is taken for a pattern")
+
+
+def test_B4_remote_scheme(bert, said):
+    said.typed(InvalidPathError, calling(bert, "gs://bucket/bert_model.ckpt"))
+
+
+def test_B5_invisible_character(bert, said):
+    error = said.typed(MissingFileError, calling(f"{bert}\u202a/bert_config.json"))
+    assert str(error).isascii()
+
+
+def test_B7_backslash_that_is_an_escape(said):
+    said.typed(InvalidPathError, calling("C:\new\table"))
+
+
+def test_B8_path_objects(bert, said):
+    for given in (bert, str(bert), os.fsencode(bert)):
+        assert len(check(given).read) == 37
+    error = said.typed(InvalidPathError, calling(bert, 3))
+    assert "checkpoint_file" in error.message
+
+
+def test_B9_no_permission(bert, monkeypatch, said):
+    monkeypatch.setattr(os, "access", lambda path, _mode: "vocab" not in str(path))
+    said.typed(UnreadableFileError, calling(bert))
+
+
+def test_B10_apple_double(bert, said):
+    for path in list(bert.iterdir()):
+        Path(bert / f"._{path.name}").write_bytes(b"\0\5\26\7")
+    assert len(check(bert).read) == 37
+    said.handled("names that begin with a dot do not count")
