@@ -68,6 +68,7 @@ def test_an_elmo_of_any_sizes_is_sound(sizes, tmp_path):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("allennlp") is None, reason="AllenNLP installs on Python 3.10 only")
+@pytest.mark.filterwarnings("ignore::ImportWarning")
 def test_allennlp_loads_an_elmo(tmp_path):
     from allennlp.modules.elmo import Elmo
 
