@@ -162,6 +162,21 @@ def test_elmo_weights_apart(elmo, tmp_path):
     safeload_cli("check", "elmo", elmo / "options.json", "--weights", weights)
 
 
+@pytest.mark.parametrize("kind", ["bert", "elmo"])
+def test_isolated_says_the_same(kind, request, tree):
+    model = request.getfixturevalue(f"tiny_{kind}")
+    assert safeload_cli("check", kind, model, "--isolated").stdout.startswith(f"ok   {model}  ")
+    done = safeload_cli("check", "bert", tree, "--isolated", "--jobs", "2", code=1)
+    assert [line.split()[0] for line in done.stdout.splitlines() if line[:1].isalpha()] == ["ok", "BAD", "ok"]
+
+
+@pytest.mark.parametrize(("death", "told"), [("os.abort()", "the signal SIGABRT"), ("os._exit(3)", "the exit code 3")])
+def test_a_process_that_a_file_ends_is_told(death, told, tiny_elmo, tmp_path):
+    (tmp_path / "h5py.py").write_text(f"import os; {death}")
+    done = safeload_cli("check", "elmo", tiny_elmo, "--isolated", code=1, env={"PYTHONPATH": str(tmp_path)})
+    assert f"could not be checked: its process ended with {told}" in done.stdout
+
+
 def test_a_linked_folder_is_entered_once(tree):
     (tree / "a/loop").symlink_to(tree)
     (tree.parent / "linked").mkdir()

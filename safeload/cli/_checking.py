@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import sys
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from safeload.cli import _console
+from safeload.cli._isolated import CONTEXT, checked_apart
 from safeload.cli._models import BERT, Checker, Outcome
 
 if TYPE_CHECKING:
@@ -19,17 +19,16 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-_START = "forkserver" if sys.platform != "win32" else "spawn"
 SCHEMA = "safeload-check/1"
 
 
-def run(checker: Checker, models: Sequence[str], *, jobs: int, as_json: bool, quiet: bool) -> int:
+def run(checker: Checker, models: Sequence[str], *, jobs: int, isolated: bool, as_json: bool, quiet: bool) -> int:
     """Check the models, print what was found, and return the exit code."""
     start = time.perf_counter()
     out = _console.console()
     outcomes = []
     with _console.progress(out, len(models), "checking") as advance:
-        for outcome in _checked(checker, models, min(jobs, len(models)), advance):
+        for outcome in _checked(checker, models, min(jobs, len(models)), advance, isolated=isolated):
             outcomes.append(outcome)
             if not as_json:
                 _print(out, outcome, quiet=quiet)
@@ -51,15 +50,23 @@ def run(checker: Checker, models: Sequence[str], *, jobs: int, as_json: bool, qu
     return 1 if n_bad else 0
 
 
-def _checked(checker: Checker, models: Sequence[str], jobs: int, advance: Callable[[int], None]) -> Iterator[Outcome]:
+def _checked(
+    checker: Checker, models: Sequence[str], jobs: int, advance: Callable[[int], None], *, isolated: bool
+) -> Iterator[Outcome]:
     """Yield the outcomes in the models' order, each as soon as it and those before it are there."""
-    if jobs <= 1:
+    check: Callable[[str], Outcome]
+    pool: Executor
+    if isolated:
+        check, pool = partial(checked_apart, checker), ThreadPoolExecutor(jobs)
+    elif jobs > 1:
+        check, pool = checker, ProcessPoolExecutor(jobs, CONTEXT, _prepare, (checker.kind,))
+    else:
         for number, model in enumerate(models):
             advance(number)
             yield checker(model)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context(_START), _prepare, (checker.kind,)) as pool:
-        futures = [pool.submit(checker, model) for model in models]
+    with pool:
+        futures = [pool.submit(check, model) for model in models]
         pending: set[Future[Outcome]] = set(futures)
         for number, future in enumerate(futures):
             while not future.done():
@@ -68,9 +75,8 @@ def _checked(checker: Checker, models: Sequence[str], jobs: int, advance: Callab
             try:
                 yield future.result()
             except BrokenProcessPool as exc:
-                message = (
-                    f"a process that checked one of these ended without a word: {', '.join(models[number:][:jobs])}"
-                )
+                some = ", ".join(models[number:][:jobs])
+                message = f"a process that checked one of these ended without a word: {some}; --isolated tells which"
                 raise click.ClickException(message) from exc
 
 

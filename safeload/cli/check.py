@@ -24,6 +24,7 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
         as_json,
         click.option("-q", "--quiet", is_flag=True, help="Print bad models only."),
         click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Models at once. [default: the cores]"),
+        click.option("--isolated", is_flag=True, help="Each model in a fresh process, which a hostile file may end."),
         click.option("--lock", "needs_lock", is_flag=True, help="A model without a safeload.lock is bad."),
         ignore_unused,
         click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH..."),
@@ -85,6 +86,7 @@ def _check(
             checker,
             list(paths) if given else find_models(kind, paths),
             jobs=rest["jobs"] or os.cpu_count() or 1,
+            isolated=rest["isolated"],
             as_json=rest["as_json"],
             quiet=rest["quiet"],
         )
