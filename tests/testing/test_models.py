@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -185,3 +186,10 @@ def test_many_models_are_fast(tmp_path):
     for number in range(20):
         testing.write_bert_checkpoint(tmp_path / str(number))
     assert time.perf_counter() - start < 10
+
+
+def test_every_public_name_is_documented():
+    page = (Path(__file__).parent.parent.parent / "docs/how-to/unit-test-your-set-up.md").read_text(encoding="utf-8")
+    for name in set(testing.__all__) - {"Fault"}:
+        assert f"`{name}" in page or f"testing.{name}" in page, name
+        assert getattr(testing, name).__doc__

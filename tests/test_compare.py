@@ -1,0 +1,89 @@
+"""Expected against found, without any file."""
+
+from __future__ import annotations
+
+from safeload._compare import compare, matched, size_claims, split_ignored
+from safeload.report import TensorSpec
+
+
+def spec(name, shape, dtype="float32", keys=()):
+    return TensorSpec(name=name, shape=shape, dtype=dtype, size_keys=keys)
+
+
+def specs(*rows):
+    return {row.name: row for row in rows}
+
+
+def test_equal_sides_have_no_problem():
+    both = specs(spec("a", (2,)), spec("b", ()))
+    assert compare(both, both) == []
+
+
+def test_each_difference_is_told_once_in_order():
+    expected = specs(
+        spec("gone", (1,)), spec("shaped", (2, 3)), spec("typed", (4,)), spec("both", (5,)), spec("same", (6,))
+    )
+    found = specs(
+        spec("shaped", (3, 2)),
+        spec("typed", (4,), "float64"),
+        spec("both", (6,), "float64"),
+        spec("same", (6,)),
+        spec("extra", ()),
+    )
+    problems = compare(expected, found, unexpected=["extra"])
+
+    assert [(each.kind, each.name) for each in problems] == [
+        ("missing", "gone"),
+        ("shape", "shaped"),
+        ("shape", "both"),
+        ("dtype", "typed"),
+        ("unexpected", "extra"),
+    ]
+    assert [(each.expected is None, each.found is None) for each in problems] == [
+        (False, True), (False, False), (False, False), (False, False), (True, False),
+    ]  # fmt: skip
+    assert problems[1].expected == expected["shaped"]
+    assert problems[1].found == found["shaped"]
+    assert problems[3].found == found["typed"]
+    assert matched(problems, expected, "variables") == (
+        "1 of 5 variables match, 1 missing, 1 unexpected, 2 wrong shape, 1 wrong dtype"
+    )
+
+
+def test_what_is_found_and_not_named_as_unexpected_is_no_problem():
+    assert compare(specs(spec("a", ())), specs(spec("a", ()), spec("b", ()))) == []
+
+
+def test_patterns_split_names():
+    names = ["bert/layer_1/w", "bert/layer_2/w", "BERT/layer_1/w", "task"]
+    assert split_ignored(names, ["bert/layer_*", "nothing"]) == (names[:2], names[2:])
+    assert split_ignored(names, []) == ([], names)
+
+
+def test_a_size_that_the_file_contradicts_everywhere_is_a_claim():
+    expected = specs(
+        spec("words", (30, 16), keys=("vocab", "hidden")),
+        spec("bias", (16,), keys=("hidden",)),
+        spec("cell", (16, 64), keys=("hidden", "4*cell")),
+        spec("gone", (9,), keys=("other",)),
+    )
+    found = specs(spec("words", (31, 8)), spec("bias", (8,)), spec("cell", (8, 48)))
+
+    assert size_claims(expected, found) == {"vocab": (30, 31), "hidden": (16, 8), "cell": (16, 12)}
+
+
+def test_a_size_that_the_file_confirms_somewhere_is_none():
+    expected = specs(spec("a", (16,), keys=("hidden",)), spec("b", (16,), keys=("hidden",)))
+    assert size_claims(expected, specs(spec("a", (8,)), spec("b", (16,)))) == {}
+
+
+def test_the_size_that_most_tensors_have_is_claimed():
+    expected = specs(*(spec(name, (16,), keys=("hidden",)) for name in "abc"))
+    assert size_claims(expected, specs(spec("a", (8,)), spec("b", (9,)), spec("c", (9,)))) == {"hidden": (16, 9)}
+
+
+def test_other_ranks_constants_and_odd_multiples_claim_nothing():
+    expected = specs(
+        spec("rank", (16,), keys=("hidden",)), spec("constant", (2,), keys=("",)), spec("odd", (64,), keys=("4*cell",))
+    )
+    assert size_claims(expected, specs(spec("rank", (8, 1)), spec("constant", (3,)), spec("odd", (50,)))) == {}
