@@ -112,3 +112,11 @@ def test_other_ranks_constants_and_odd_multiples_claim_nothing():
         )
         == {}
     )
+
+
+def test_counts_add_up():
+    expected = specs(*(spec(name, (1,)) for name in "abcdefghij"))
+    found = {name: spec(name, (1,), "float64" if name == "b" else "float32") for name in "bcdefghij"}
+    assert matched(compare(expected, found), expected, "datasets") == (
+        "8 of 10 datasets match, 1 missing, 1 wrong dtype"
+    )
