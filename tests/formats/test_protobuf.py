@@ -99,3 +99,31 @@ def test_a_number_in_a_message_s_place_is_a_value_error():
         message_bytes(7)
     with pytest.raises(ValueError, match="expected a number"):
         signed(b"7")
+
+
+def test_a_shape_has_at_most_254_dimensions_as_for_tensorflow():
+    assert read_shape(shape_of(*[1] * 254)) == (1,) * 254
+    with pytest.raises(ValueError, match="impossible shape"):
+        read_shape(shape_of(*[1] * 255))
+
+
+def test_a_slice_has_at_most_254_dimensions():
+    assert read_slice(slice_of(*[(0, 1)] * 254)) == ((0, 1),) * 254
+    with pytest.raises(ValueError, match="impossible slice"):
+        read_slice(slice_of(*[(0, 1)] * 255))
+
+
+@pytest.mark.parametrize("sizes", [(-1,), (3, -1), (-1, 3)], ids=str)
+def test_a_negative_dimension_is_refused_wherever_it_stands(sizes):
+    with pytest.raises(ValueError, match="impossible shape"):
+        read_shape(shape_of(*sizes))
+
+
+@pytest.mark.parametrize("number", [1, 3, 15])
+def test_other_fields_of_a_shape_are_skipped(number):
+    assert read_shape(message((number, 1)) + shape_of(2, 3) + message((number, b"x"))) == (2, 3)
+
+
+@pytest.mark.parametrize("number", [2, 15])
+def test_other_fields_of_a_slice_are_skipped(number):
+    assert read_slice(message((number, 1)) + slice_of((4, 5)) + message((number, b"x"))) == ((4, 5),)

@@ -1,0 +1,78 @@
+"""JSON objects and their typed getters: each bound from both sides."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from safeload._formats.bounded_json import Keys, json_object, shown
+from safeload.errors import ConfigError
+
+
+def read(text):
+    return json_object(text.encode(), path="/config.json", role="config")
+
+
+def problems_of(keys):
+    return [f"{problem.key}: {problem.problem}" for problem in keys.problems]
+
+
+@pytest.mark.parametrize("line", range(1, 6))
+def test_the_line_that_is_no_json_is_shown(line):
+    rows = ["{", ' "a": 1,', ' "b": 2,', ' "c": 3,', ' "d": 4', "}"]
+    rows[line] = f"what stands in line {line + 1}"
+
+    with pytest.raises(ConfigError, match=rf"at line {line + 1}, column \d+: 'what stands in line {line + 1}'"):
+        read("\n".join(rows))
+
+
+def test_a_long_line_is_cut_after_60_characters():
+    with pytest.raises(ConfigError) as caught:
+        read("{ " + "x" * 100)
+
+    assert caught.value.message.endswith("'{ " + "x" * 58 + "'")
+
+
+def test_the_first_of_the_repeated_keys_is_named():
+    with pytest.raises(ConfigError, match="the key 'b' is there more than once"):
+        read('{"a": 1, "c": 1, "b": 1, "c": 2, "b": 2}')
+
+
+def test_a_number_has_at_most_20_digits():
+    assert read(f'{{"a": {"9" * 20}}}') == {"a": int("9" * 20)}
+    with pytest.raises(ConfigError, match="a number has 21 digits"):
+        read(f'{{"a": {"9" * 21}}}')
+
+
+@pytest.mark.parametrize(("value", "fits"), [(1, False), (2, True), (5, True), (6, False)])
+def test_an_integer_lies_between_its_bounds_which_are_allowed(value, fits):
+    keys = Keys({"a": value})
+
+    assert keys.integer("a", 2, 5) == (value if fits else 2)
+    assert problems_of(keys) == ([] if fits else [f"a: expected 2 to 5, found {value}"])
+
+
+@pytest.mark.parametrize("value", [0.5, 1, 3.0, None])
+def test_a_number_above_zero_or_null_is_itself(value):
+    keys = Keys({"a": value})
+
+    assert keys.number_or_null("a") == value
+    assert problems_of(keys) == []
+
+
+@pytest.mark.parametrize("value", [0, -0.5, -3, True, "3"])
+def test_another_number_is_a_problem(value):
+    keys = Keys({"a": value})
+    quotes = "; remove the quotes" if value == "3" else ""
+
+    assert keys.number_or_null("a") is None
+    assert problems_of(keys) == [f"a: expected a number above 0, or null, found {json.dumps(value)}{quotes}"]
+
+
+@pytest.mark.parametrize("length", [38, 39, 40, 60])
+def test_a_value_is_shown_in_40_characters(length):
+    text = shown("x" * (length - 2))
+
+    assert text == (f'"{"x" * (length - 2)}"' if length <= 40 else f'"{"x" * 36}...')
+    assert len(text) == min(length, 40)
