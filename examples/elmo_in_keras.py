@@ -1,6 +1,6 @@
 """Train a classifier on top of ELMo in Keras, save it whole, and serve it from words.
 
-    python examples/elmo_in_keras.py [--elmo FOLDER] [--epochs 15]
+    python examples/elmo_in_keras.py [--elmo FOLDER] [--epochs 30]
 
 FOLDER holds a published ELMo: ..._options.json and ..._weights.hdf5. Without it a tiny one is written first. The text is
 reviews.tsv, beside this script: 1 or 0, a tab, and words that are divided by spaces.
@@ -29,11 +29,12 @@ def read_reviews() -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def classifier(folder: Path) -> tf.keras.Model:
-    """Return a model from words to the probability of praise; the biLM is frozen, the weighted sum of its layers learns."""
+    """Return a model from words to the probability of praise; the biLM is frozen, its layers count alike."""
     words = tf.keras.Input((None,), dtype="string")
-    vectors = safeload.load_elmo(folder, backend="keras", dropout=0.0)(safeload.keras.ElmoTokens()(words))
+    elmo = safeload.load_elmo(folder, backend="keras", scalar_mix_parameters=[0, 0, 0], dropout=0.0)
+    vectors = elmo(safeload.keras.ElmoTokens()(words))
     mean = tf.keras.layers.GlobalAveragePooling1D()(vectors)  # of the words that are there: Keras hands it the mask
-    scaled = tf.keras.layers.BatchNormalization(momentum=0.8)(mean)
+    scaled = tf.keras.layers.BatchNormalization(momentum=0.5)(mean)
     return tf.keras.Model(words, tf.keras.layers.Dense(1, activation="sigmoid")(scaled))
 
 
@@ -44,7 +45,7 @@ def main(folder: Path, epochs: int) -> None:
     model = classifier(folder)
     model.compile(tf.keras.optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
     for epoch in range(1, epochs + 1):
-        history = model.fit(words, labels, batch_size=10, verbose=0).history
+        history = model.fit(words, labels, batch_size=20, verbose=0).history
         print(f"epoch {epoch}: accuracy {history['accuracy'][0]:.2f}, loss {history['loss'][0]:.3f}")
     with tempfile.TemporaryDirectory() as name:
         model.save(f"{name}/reviews.keras")
@@ -57,7 +58,7 @@ def main(folder: Path, epochs: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--elmo", type=Path, metavar="FOLDER", help="a published ELMo; by default a tiny one")
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=30)
     arguments = parser.parse_args()
     if arguments.elmo:
         main(arguments.elmo, arguments.epochs)
