@@ -1,7 +1,7 @@
 # make demo    make the environment and see safeload at work
 # make test    make the environment and run the tests
 # make lint    ruff and mypy
-# make bench   the speed tables: ratios against keras-bert and AllenNLP, some minutes
+# make bench   the speed table, build/bench/bench.json and bench.svg: half an hour
 #
 # Another Python: make test PYTHON=python3.11 VENV=.venv311
 
@@ -22,9 +22,8 @@ lint: $(VENV)/lint.installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-bench: $(VENV)/demo.installed
-	$(VENV)/bin/python benchmarks/bench_bert.py
-	$(VENV)/bin/python benchmarks/bench_elmo.py
+bench: $(VENV)/bench.installed
+	$(VENV)/bin/python benchmarks/bench.py
 
 $(VENV)/bin/python:
 	@echo "making the environment $(VENV) with $$($(PYTHON) --version)"
@@ -39,6 +38,10 @@ $(VENV)/demo.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 $(VENV)/test.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "installing safeload, TensorFlow, keras-bert, torch, AllenNLP and the test tools: about two minutes"
 	$(PIP) --editable '.[all,test]'
+	@touch $@ $(VENV)/demo.installed
+
+$(VENV)/bench.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[bench]'
 	@touch $@ $(VENV)/demo.installed
 
 $(VENV)/lint.installed: setup.cfg pyproject.toml | $(VENV)/bin/python

@@ -1,0 +1,38 @@
+"""The models that are measured, written at run time: random values in the shapes of the published ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from safeload.testing import write_bert_checkpoint, write_elmo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VOCABULARY = {"vocab": 30522, "positions": 512}
+BASE = {"layers": 12, "hidden": 768, "attention_heads": 12, "intermediate": 3072, **VOCABULARY}
+LARGE = {"layers": 24, "hidden": 1024, "attention_heads": 16, "intermediate": 4096, **VOCABULARY}
+NARROW = {"hidden": 256, "attention_heads": 4, "intermediate": 1024, **VOCABULARY}
+LAYERS = (4, 12, 24, 48)
+FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024))
+ELMO = {"layers": 2, "dim": 4096, "projection": 512, "char_dim": 16, "filters": FILTERS, "highways": 2}
+
+BERTS = {
+    "BERT-Base": BASE,
+    "BERT-Large": LARGE,
+    **{f"BERT of {layers} layers": {"layers": layers, **NARROW} for layers in LAYERS},
+}
+MODELS = (*BERTS, "ELMo")
+
+
+def write(model: str, folder: Path) -> None:
+    """Write one of MODELS."""
+    if model == "ELMo":
+        write_elmo(folder, **ELMO)
+    else:
+        write_bert_checkpoint(folder, **BERTS[model])
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files that hold the values."""
+    return sorted([*folder.glob("*.data-*"), *folder.glob("*.hdf5")])

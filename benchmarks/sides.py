@@ -1,0 +1,260 @@
+"""What is measured: each side imports what it needs, and returns the call that is timed, once, in a process of its own.
+
+`python benchmarks/sides.py SIDE FOLDER` prints one sample as JSON: seconds, and the growth of the process's largest size in
+sizes of the weights.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models import weight_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Call = Callable[[], object]
+
+N_BLOCK_BYTES = 1 << 20
+SENTENCES = [[f"word{row * 31 + position}" for position in range(30)] for row in range(32)]
+
+
+def raw_read(folder: Path) -> Call:
+    """Read the weights' bytes into memory that is kept: the floor of a load."""
+    import numpy as np
+
+    room = [(path, np.empty(path.stat().st_size, np.uint8)) for path in weight_files(folder)]
+    return lambda: [_read_into(path, memoryview(kept)) for path, kept in room]
+
+
+def raw_scan(folder: Path) -> Call:
+    """Read the weights' bytes once into one block that is used again: the floor of a check."""
+    block = memoryview(bytearray(N_BLOCK_BYTES))
+
+    def scan() -> None:
+        for path in weight_files(folder):
+            with path.open("rb", buffering=0) as file:
+                while file.readinto(block):
+                    pass
+
+    return scan
+
+
+def _read_into(path: Path, kept: memoryview) -> None:
+    with path.open("rb", buffering=0) as file:
+        at = 0
+        while n_read := file.readinto(kept[at:]):
+            at += n_read
+
+
+def load_bert(folder: Path) -> Call:
+    """safeload, every check."""
+    import safeload
+
+    _keras_bert()
+    return lambda: safeload.load_bert(folder)
+
+
+def keras_bert(folder: Path) -> Call:
+    """keras-bert's own loader."""
+    upstream = _keras_bert()
+    config, prefix = str(folder / "bert_config.json"), str(folder / "bert_model.ckpt")
+    return lambda: upstream.load_trained_model_from_checkpoint(config, prefix)
+
+
+def keras_bert_graph(folder: Path) -> Call:
+    """keras-bert's graph alone: no initialisers, no AutoGraph, no weights."""
+    import tensorflow as tf
+
+    upstream = _keras_bert()
+    build = tf.autograph.experimental.do_not_convert(upstream.loader.build_model_from_config)
+
+    def creator(following: Callable[..., Any], **options: Any) -> Any:
+        shape, dtype = options["shape"], options["dtype"]
+        options["initial_value"] = lambda: tf.raw_ops.Empty(shape=shape, dtype=dtype)
+        return following(**options)
+
+    def run() -> object:
+        with tf.variable_creator_scope(creator):
+            return build(str(folder / "bert_config.json"))
+
+    return run
+
+
+def tensorflow_restore(folder: Path) -> Call:
+    """TensorFlow's own reader, every variable."""
+    import tensorflow as tf
+
+    def restore() -> object:
+        reader = tf.train.load_checkpoint(str(folder / "bert_model.ckpt"))
+        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+    return restore
+
+
+def safetensors(folder: Path) -> Call:
+    """The same values from a safetensors file."""
+    from safetensors.numpy import load_file
+
+    return lambda: load_file(folder / "model.safetensors")
+
+
+def write_safetensors(folder: Path) -> None:
+    """Write the values of a checkpoint as a safetensors file."""
+    from safetensors.numpy import save_file
+
+    save_file(tensorflow_restore(folder)(), folder / "model.safetensors")  # type: ignore[arg-type]
+
+
+def check_bert(folder: Path) -> Call:
+    """safeload's check, every checksum."""
+    import safeload
+    import safeload._formats.tensor_values
+    import safeload.bert._check
+
+    return lambda: safeload.check_bert(folder, training=True)
+
+
+def check_elmo(folder: Path) -> Call:
+    """safeload's check, every dataset."""
+    import safeload
+    import safeload.elmo._check
+
+    return lambda: safeload.check_elmo(folder)
+
+
+def process_check_bert(folder: Path) -> Call:
+    """A whole process that checks."""
+    return _process(f"import safeload; safeload.check_bert({str(folder)!r}, training=True)")
+
+
+def process_check_elmo(folder: Path) -> Call:
+    """A whole process that checks."""
+    return _process(f"import safeload; safeload.check_elmo({str(folder)!r})")
+
+
+def process_import_tensorflow(folder: Path) -> Call:  # noqa: ARG001  (each side takes one)
+    """A whole process that imports TensorFlow and does nothing."""
+    return _process("import tensorflow")
+
+
+def process_import_torch(folder: Path) -> Call:  # noqa: ARG001
+    """A whole process that imports torch and does nothing."""
+    return _process("import torch")
+
+
+def load_elmo_torch(folder: Path) -> Call:
+    """safeload, its own torch module."""
+    return _load_elmo("torch", folder)
+
+
+def load_elmo_keras(folder: Path) -> Call:
+    """safeload, its Keras layer."""
+    return _load_elmo("keras", folder)
+
+
+def load_elmo_allennlp(folder: Path) -> Call:
+    """safeload, AllenNLP's module."""
+    return _load_elmo("allennlp", folder)
+
+
+def allennlp(folder: Path) -> Call:
+    """AllenNLP's own Elmo."""
+    from allennlp.modules.elmo import Elmo
+
+    return lambda: Elmo(str(folder / "options.json"), str(folder / "weights.hdf5"), 1)
+
+
+def forward_torch(folder: Path) -> Call:
+    """32 sentences of 30 words through safeload's torch module."""
+    return _torch_forward(load_elmo_torch(folder)())
+
+
+def forward_allennlp(folder: Path) -> Call:
+    """32 sentences of 30 words through AllenNLP's module."""
+    return _torch_forward(allennlp(folder)())
+
+
+def forward_keras(folder: Path) -> Call:
+    """32 sentences of 30 words through safeload's Keras layer, as `predict` runs it."""
+    import tensorflow as tf
+
+    from safeload.elmo._characters import ids_of
+
+    layer, ids = tf.function(load_elmo_keras(folder)()), tf.constant(ids_of(SENTENCES), tf.int32)
+    layer(ids)
+    return lambda: layer(ids)
+
+
+def _keras_bert() -> Any:
+    from safeload.bert import _backend
+
+    _backend.require_backend().tf.zeros(1)
+    import keras_bert as upstream
+
+    return upstream
+
+
+def _load_elmo(backend: str, folder: Path) -> Call:
+    import safeload
+
+    if backend == "keras":
+        import tensorflow as tf
+
+        import safeload.keras
+
+        tf.zeros(1)
+    else:
+        import torch
+
+        torch.zeros(1)
+    if backend == "allennlp":
+        import allennlp.modules.elmo  # noqa: F401  (not a part of what is timed)
+    return lambda: safeload.load_elmo(folder, backend=backend)
+
+
+def _torch_forward(module: Any) -> Call:
+    import torch
+
+    import safeload
+
+    module.eval()
+    ids = safeload.character_ids(SENTENCES)
+
+    def forward() -> object:
+        with torch.no_grad():
+            return module(ids)
+
+    forward()
+    return forward
+
+
+def _process(code: str) -> Call:
+    return lambda: subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
+
+
+def sample(side: str, folder: Path) -> dict[str, float]:
+    """Time one call of a side."""
+    call = globals()[side](folder)
+    before, start = _peak_bytes(), time.perf_counter()
+    result = call()
+    seconds, grown = time.perf_counter() - start, _peak_bytes() - before
+    del result
+    return {"seconds": seconds, "memory": grown / sum(path.stat().st_size for path in weight_files(folder))}
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    print(json.dumps(sample(sys.argv[1], Path(sys.argv[2]))))
