@@ -1,0 +1,57 @@
+"""What Sphinx does for this site: puts facts from the code into pages, and links the names that docstrings mention.
+
+A line `<!-- from-code: NAME WORDS... -->` of a page becomes what the function NAME of `facts.py` returns for the words.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import facts
+from docutils import nodes
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+LINE = re.compile(r"^<!-- from-code: (\w+)((?: \w+)*) -->$", re.MULTILINE)
+CODE = re.compile(r"(?<![`:\w])`([^`]+)`(?![`_])")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect the functions below."""
+    app.connect("source-read", fill_in)
+    app.connect("autodoc-process-docstring", link_names, priority=600)
+    app.connect("missing-reference", find_name)
+    return {"parallel_read_safe": True}
+
+
+def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Put the facts into a page."""
+    source[0] = LINE.sub(lambda match: getattr(facts, match[1])(*match[2].split()), source[0])
+
+
+def link_names(app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
+    """Make what a docstring has between backquotes code, and a link where it is a public name."""
+
+    def marked(match: re.Match[str]) -> str:
+        name = match[1].removesuffix("(...)")
+        return f":py:obj:`{name}`" if name in facts.public_names() else f"``{match[1]}``"
+
+    del app
+    lines[:] = [CODE.sub(marked, line) for line in lines]
+
+
+def find_name(app: Sphinx, env: BuildEnvironment, node: Any, content: nodes.TextElement) -> nodes.Element | None:  # noqa: ANN401
+    """Resolve a name that stands in an annotation without its module."""
+    if node.get("refdomain") != "py":
+        return None
+    domain = env.domains["py"]
+    found = domain.find_obj(env, None, None, node["reftarget"], None, 1)  # type: ignore[attr-defined]
+    if len(found) != 1:
+        return None
+    (_, place), *_ = found
+    from sphinx.util.nodes import make_refnode  # noqa: PLC0415  (where one is found)
+
+    return make_refnode(app.builder, node["refdoc"], place.docname, place.node_id, content)
