@@ -211,5 +211,3 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def text_block(text: str) -> str:
     """Return text as it is printed."""
     return f"```text\n{text.rstrip()}\n```\n"
-
-

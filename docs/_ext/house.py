@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 PACKAGE = Path(__file__).parent.parent.parent / "safeload"
-WIDTH, HEIGHT, GAP, STEP, MARGIN = 132, 34, 26, 78, 8
+WIDTH, HEIGHT, GAP, STEP, MARGIN = 142, 38, 18, 82, 4
 DUMMY = 18
 SWEEPS = 12
 
@@ -20,7 +20,9 @@ SWEEPS = 12
 @functools.cache
 def imports() -> dict[str, set[str]]:
     """Return room -> the rooms that it imports while a program runs."""
-    names = {path.stem: path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    names = {
+        path.stem: path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
     del names["__init__"], names["__main__"]
     found: dict[str, set[str]] = {room: set() for room in names.values()}
     for room in names.values():
@@ -152,5 +154,5 @@ def _box(room: str, x: float, y: float, width: float) -> str:
     return (
         f'<g class="room" data-room="{room}"><title>{escape(what_is(room))}</title>'
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{HEIGHT}" rx="5"/>'
-        f'<text x="{x + width / 2:.0f}" y="{y + HEIGHT / 2 + 5:.0f}" text-anchor="middle">{room}</text></g>'
+        f'<text x="{x + width / 2:.0f}" y="{y + HEIGHT / 2 + 6:.0f}" text-anchor="middle">{room.removesuffix(".py")}</text></g>'
     )
