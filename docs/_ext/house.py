@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -15,6 +16,11 @@ PACKAGE = Path(__file__).parent.parent.parent / "safeload"
 WIDTH, HEIGHT, GAP, STEP, MARGIN = 142, 38, 18, 82, 4
 DUMMY = 18
 SWEEPS = 12
+TITLE = "The rooms of safeload; an arrow leads from a room to one that it imports"
+TIP = (
+    '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+    '<path d="M0 0 8 4 0 8z" fill="currentColor"/></marker></defs>'
+)
 
 
 @functools.cache
@@ -85,10 +91,8 @@ def picture() -> str:
     width = max(x + w for x, _, w in places.values()) + MARGIN
     height = (len(floors) - 1) * STEP + HEIGHT + 2 * MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" role="img" '
-        'aria-label="The rooms of safeload; an arrow leads from a room to one that it imports">',
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0 0 8 4 0 8z" fill="currentColor"/></marker></defs>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" role="img" aria-label="{TITLE}">',
+        TIP,
     ]
     parts += [_line(line, places) for line in lines]
     parts += [_box(room, *places[room]) for room in rooms()]
@@ -108,14 +112,14 @@ def _floors() -> tuple[list[list[str]], list[list[str]]]:
         lines.append([room, *passed, other])
     beside: dict[str, list[str]] = {}
     for line in lines:
-        for first, second in zip(line, line[1:], strict=False):
+        for first, second in pairwise(line):
             beside.setdefault(first, []).append(second)
             beside.setdefault(second, []).append(first)
     for sweep in range(SWEEPS):
         middle = {name: index - (len(level) - 1) / 2 for level in floors for index, name in enumerate(level)}
         for level in floors if sweep % 2 else reversed(floors):
             near = {name: [middle[other] for other in beside.get(name, [])] or [middle[name]] for name in level}
-            level.sort(key=lambda name: (sum(near[name]) / len(near[name]), name))  # noqa: B023  (used at once)
+            level.sort(key=lambda name: (sum(near[name]) / len(near[name]), name))
             middle.update({name: index - (len(level) - 1) / 2 for index, name in enumerate(level)})
     return floors, lines
 

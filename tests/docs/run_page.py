@@ -21,7 +21,7 @@ def run_python(block, names):
     try:
         with contextlib.redirect_stdout(printed):
             exec(compile(block["source"], block["place"], "exec"), names)
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001  (what a block raises is its output)
         kind = type(exc)
         if not kind.__module__.startswith("safeload."):
             block["crash"] = traceback.format_exc()
