@@ -87,9 +87,9 @@ def bert_variables(part: str) -> str:
         if (name in encoder) != (part == "encoder") or "layer_" in name.replace("layer_0", ""):
             continue
         graph = row.graph_name.replace("Encoder-1-", "Encoder-(N+1)-")
-        how = {"": "", "rows": "the first `seq_len` rows", "transposed": "transposed"}[row.change]
-        rows.append((f"`{name.replace('layer_0', 'layer_N')}`", f"`{row.spec.shape_text()}`", f"`{graph}`", how))
-    return table(("in the checkpoint", "shape", "in the model graph", "changed"), rows)
+        how = {"": "", "rows": "<br>of which the first `seq_len` rows", "transposed": "<br>transposed"}[row.change]
+        rows.append((f"`{name.replace('layer_0', 'layer_N')}`<br>`{graph}`", f"`{row.spec.shape_text()}`{how}"))
+    return table(("in the checkpoint, and below it in the model graph", "shape"), rows)
 
 
 def elmo_datasets() -> str:
@@ -137,7 +137,9 @@ def error_classes() -> str:
     parts = []
     for name, found in vars(errors).items():
         if isinstance(found, type) and issubclass(found, errors.SafeLoadError):
-            parts.append(f"## {name}\n\n```{{eval-rst}}\n.. autoexception:: safeload.errors.{name}\n```\n")
+            parts.append(
+                f"## {name}\n\n```{{eval-rst}}\n.. autoexception:: safeload.errors.{name}\n   :show-inheritance:\n```\n"
+            )
             parts += [text_block(message_of(example, name)) for example in EXAMPLES.get(name, [])]
     return "\n".join(parts)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import facts
 from docutils import nodes
+from sphinx.util.nodes import make_refnode
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -23,6 +24,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions below."""
     app.connect("source-read", fill_in)
     app.connect("autodoc-process-docstring", link_names, priority=600)
+    app.connect("autodoc-process-signature", leave_out_signature)
+    app.connect("doctree-read", name_attributes)
     app.connect("missing-reference", find_name)
     return {"parallel_read_safe": True}
 
@@ -43,6 +46,20 @@ def link_names(app: Sphinx, _what: str, _name: str, _object: object, _options: o
     lines[:] = [CODE.sub(marked, line) for line in lines]
 
 
+def leave_out_signature(
+    _app: Sphinx, what: str, _name: str, _object: object, _options: object, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Show no constructor of an error, which nobody calls."""
+    return ("", None) if what == "exception" else (signature, returns)
+
+
+def name_attributes(_app: Sphinx, page: nodes.document) -> None:
+    """Call attributes by their name, where Sphinx says "Variables", which are something else here."""
+    for label in page.findall(nodes.field_name):
+        if label.astext() == "Variables":
+            label[:] = [nodes.Text("Attributes")]
+
+
 def find_name(app: Sphinx, env: BuildEnvironment, node: Any, content: nodes.TextElement) -> nodes.Element | None:  # noqa: ANN401
     """Resolve a name that stands in an annotation without its module."""
     if node.get("refdomain") != "py":
@@ -52,6 +69,4 @@ def find_name(app: Sphinx, env: BuildEnvironment, node: Any, content: nodes.Text
     if len(found) != 1:
         return None
     (_, place), *_ = found
-    from sphinx.util.nodes import make_refnode  # noqa: PLC0415  (where one is found)
-
     return make_refnode(app.builder, node["refdoc"], place.docname, place.node_id, content)

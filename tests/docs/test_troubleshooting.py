@@ -78,6 +78,15 @@ ELSEWHERE = {
 """Headings that no call here can bring out, with the reason."""
 
 
+def upstream_text(folder, *arguments):
+    """Return how upstream's error is printed; "" where there is none."""
+    try:
+        upstream_load(folder, *arguments)
+    except Exception as exc:  # noqa: BLE001  (its text is what is compared)
+        return f"{type(exc).__name__}: {exc}"
+    return ""
+
+
 def upstream_load(folder, first, second, third):
     if first.endswith("bert_config.json"):
         import keras_bert
@@ -96,10 +105,8 @@ def test_upstream_says_what_the_heading_says(heading, write, spoil, arguments, t
     folder = write(tmp_path / "model")
     spoil(folder)
 
-    with pytest.raises(Exception, match=r"") as caught:
-        upstream_load(folder, *arguments)
+    text = upstream_text(folder, *arguments)
 
-    text = f"{type(caught.value).__name__}: {caught.value}"
     assert re.search(".*".join(map(re.escape, heading.split("..."))), text), text
 
 
