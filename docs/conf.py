@@ -19,6 +19,7 @@ version = release = safeload.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "from_code"]
 exclude_patterns = ["_build"]
+smartquotes = False  # people search for the very text that was printed
 myst_heading_anchors = 3
 
 html_theme = "furo"
@@ -26,6 +27,7 @@ html_title = f"safeload {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_use_index = False
 html_show_sphinx = False
 html_show_copyright = False
 
