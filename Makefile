@@ -24,7 +24,7 @@ lint: $(VENV)/lint.installed
 	$(VENV)/bin/mypy
 
 docs: $(VENV)/docs.installed
-	$(VENV)/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
+	$(VENV)/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet -d docs/_build/trees docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 bench: $(VENV)/demo.installed

@@ -89,13 +89,13 @@ def bert_variables(part: str) -> str:
         graph = row.graph_name.replace("Encoder-1-", "Encoder-(N+1)-")
         how = {"": "", "rows": "<br>of which the first `seq_len` rows", "transposed": "<br>transposed"}[row.change]
         rows.append((f"`{name.replace('layer_0', 'layer_N')}`<br>`{graph}`", f"`{row.spec.shape_text()}`{how}"))
-    return table(("in the checkpoint, and below it in the model graph", "shape"), rows)
+    return long_names(table(("in the checkpoint, and below it in the model graph", "shape"), rows))
 
 
 def elmo_datasets() -> str:
     """Return the table of the datasets of the original ELMo."""
     specs = list_datasets(validate_options(ELMO_ORIGINAL, path="the original ELMo")).values()
-    return table(("dataset", "shape"), [(f"`{spec.name}`", f"`{spec.shape_text()}`") for spec in specs])
+    return long_names(table(("dataset", "shape"), [(f"`{spec.name}`", f"`{spec.shape_text()}`") for spec in specs]))
 
 
 FORMS = (
@@ -123,7 +123,7 @@ def checkpoint_forms() -> str:
                 message = f"{last} means {index}"
                 raise ValueError(message)
             rows.append((what, f"`{os.path.join('models/uncased', last)}`", report.form))
-    return table(("what", "written", "`form` in the report"), rows)
+    return long_names(table(("what", "written", "`form` in the report"), rows))
 
 
 def faults(model: str) -> str:
@@ -202,6 +202,11 @@ def rooms() -> str:
 def house_picture() -> str:
     """Return the picture of the rooms, as SVG in the page."""
     return f'<figure class="house">\n{house.picture()}\n</figure>\n'
+
+
+def long_names(text: str) -> str:
+    """Return a table whose names may be broken anywhere, since they are longer than a phone is wide."""
+    return f"````{{container}} long-names\n{text}````\n"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

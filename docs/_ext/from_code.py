@@ -25,7 +25,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", fill_in)
     app.connect("autodoc-process-docstring", link_names, priority=600)
     app.connect("autodoc-process-signature", leave_out_signature)
-    app.connect("doctree-read", name_attributes)
+    app.connect("doctree-read", word_fields)
     app.connect("missing-reference", find_name)
     return {"parallel_read_safe": True}
 
@@ -53,11 +53,14 @@ def leave_out_signature(
     return ("", None) if what == "exception" else (signature, returns)
 
 
-def name_attributes(_app: Sphinx, page: nodes.document) -> None:
-    """Call attributes by their name, where Sphinx says "Variables", which are something else here."""
+def word_fields(_app: Sphinx, page: nodes.document) -> None:
+    """Call attributes by their name, where Sphinx says "Variables", and put a dash between a name and what it is."""
     for label in page.findall(nodes.field_name):
         if label.astext() == "Variables":
             label[:] = [nodes.Text("Attributes")]
+    for body in page.findall(nodes.field_body):
+        for text in [text for text in body.findall(nodes.Text) if text == " -- "]:
+            text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
 
 
 def find_name(app: Sphinx, env: BuildEnvironment, node: Any, content: nodes.TextElement) -> nodes.Element | None:  # noqa: ANN401

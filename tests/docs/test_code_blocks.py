@@ -23,6 +23,7 @@ LOCK, UNIT_TEST = "docs/how-to/lock-a-model.md", "docs/how-to/unit-test-your-set
 BAD_LOAD = "docs/how-to/work-out-a-bad-load.md"
 REPLACE_BERT, REPLACE_ELMO = "docs/how-to/replace-keras-bert.md", "docs/how-to/replace-allennlp.md"
 RUNNER = Path(__file__).parent / "run_page.py"
+MAX_COLUMNS = 88
 HOME = "/home/me"
 """What the pages show for the temporary folder; the blocks run in `project` inside it."""
 
@@ -93,7 +94,12 @@ NOT_RUN = {
 }
 """Blocks that cannot run here, with the reason."""
 
-NOT_RUN_COMMANDS = ("make", "pip", "git", "sbatch")
+NOT_RUN_COMMANDS = {
+    "make ": "makes environments; the target must be in the Makefile",
+    "pip ": "installs; the extras must be in setup.cfg",
+    "safeload doctor": "half a minute, since it loads in many processes; tests/test_cli_doctor.py runs both forms",
+}
+"""How commands begin that are not run, with the reason."""
 
 
 def as_python(block):
@@ -130,7 +136,7 @@ def steps_of(page, folder):
 
 def commands_to_run(block):
     for command, shown in commands_of(block):
-        if command.split()[0] in NOT_RUN_COMMANDS:
+        if command.startswith(tuple(NOT_RUN_COMMANDS)):
             require_known(command)
             continue
         yield {"kind": "shell", "source": command, "place": block.place, "shown": shown}
@@ -221,6 +227,15 @@ def test_the_blocks_of_a_page_run_and_print_what_it_shows(page, tmp_path):
         if (text := complaint(step, after, tmp_path.resolve()))
     ]
     assert complaints == [], "\n\n".join(complaints)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != README])
+def test_no_line_that_is_copied_is_wider_than_the_page(page):
+    copied = [block for block in blocks_of(page) if block.language != "text"]
+    lines = [
+        f"{block.place}: {line}" for block in copied for line in block.text.splitlines() if len(line) > MAX_COLUMNS
+    ]
+    assert lines == []
 
 
 @pytest.mark.parametrize("table", [BEFORE, MADE_BY, NOT_RUN], ids=["BEFORE", "MADE_BY", "NOT_RUN"])
