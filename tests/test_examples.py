@@ -21,6 +21,31 @@ def test_an_example_trains(example):
     assert losses[-1] < losses[0]
 
 
+def test_elmo_in_keras_trains_and_serves():
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "elmo_in_keras.py")], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    *epochs, served = done.stdout.splitlines()
+    losses = [float(line.rsplit(" ", 1)[1]) for line in epochs]
+    assert losses[-1] < losses[0] / 2
+    assert float(served.rsplit(" ", 1)[1]) > 0.5
+
+
+def test_variables_that_were_not_read_are_an_error_at_the_load_call():
+    script = EXAMPLES / "keras_elmo_unread_variables.py"
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    classic, ours = done.stdout.split("safeload, at the load call:")
+    assert "FailedPreconditionError: " in classic
+    assert "module/bilm/CNN_high_0/b_carry" in classic
+    assert "VariableMismatchError: " in ours
+    assert "MISSING    CNN_high_0/b_carry" in ours
+    assert "29 variables read and proven" in ours
+
+
 def with_models(folder, tiny_bert, tiny_elmo):
     (folder / "models").mkdir()
     (folder / "models/bert").symlink_to(tiny_bert)

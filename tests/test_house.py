@@ -16,7 +16,15 @@ PACKAGE = Path(safeload.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"tensorflow", "keras", "tf_keras", "keras_bert", "torch", "allennlp"}
 HEAVY_ROOMS = {"bert/_backend.py", "demo/bert.py", "demo/elmo.py", "elmo/_fill.py"}
-HEAVY_AT_THE_TOP = {"elmo/_encoder.py", "elmo/_lstm.py", "elmo/_torch.py"}
+HEAVY_AT_THE_TOP = {
+    "elmo/_encoder.py": "torch",
+    "elmo/_lstm.py": "torch",
+    "elmo/_torch.py": "torch",
+    "elmo/_keras.py": "tensorflow",
+    "elmo/_keras_bilm.py": "tensorflow",
+    "elmo/_keras_tokens.py": "tensorflow",
+    "keras.py": "tensorflow",
+}
 ROOMS = [
     "errors.py",
     "_html.py",
@@ -32,6 +40,7 @@ ROOMS = [
     "settings",
     "bert",
     "elmo",
+    "keras.py",
     "compat",
     "testing",
     "pytest_plugin.py",
@@ -78,7 +87,7 @@ def test_a_heavy_import_stands_inside_a_function_of_its_room(path):
     for node, name in imports_of(path):
         room = str(path.relative_to(PACKAGE))
         if room in HEAVY_AT_THE_TOP:
-            assert name.split(".")[0] == "torch" or name.split(".")[0] not in HEAVY
+            assert name.split(".")[0] not in HEAVY - {HEAVY_AT_THE_TOP[room]}
         elif name.split(".")[0] in HEAVY:
             assert room in HEAVY_ROOMS
             assert id(node) not in top_level
@@ -86,7 +95,7 @@ def test_a_heavy_import_stands_inside_a_function_of_its_room(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_with_torch_at_its_top_is_imported_by_no_other_at_its_top(path):
+def test_a_room_with_a_framework_at_its_top_is_imported_by_no_other_at_its_top(path):
     if str(path.relative_to(PACKAGE)) in HEAVY_AT_THE_TOP:
         return
     heavy = {"safeload." + room.removesuffix(".py").replace("/", ".") for room in HEAVY_AT_THE_TOP}

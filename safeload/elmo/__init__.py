@@ -1,4 +1,4 @@
-"""ELMo through AllenNLP, or through safeload's own biLM: the five steps in order, nothing else."""
+"""ELMo through AllenNLP, through safeload's own biLM, or as a Keras layer: the five steps in order, nothing else."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ def load_elmo(
     vocab_to_cache: Iterable[str] | None = None,
     keep_sentence_boundaries: bool = False,
     scalar_mix_parameters: Sequence[float] | None = None,
+    stateful: bool | None = None,
     backend: str = "auto",
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
-) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's)
+) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's; a Keras layer)
     """Load a verified ELMo, as `allennlp.modules.elmo.Elmo(...)` would return it.
 
     The module's `forward(inputs, word_inputs=None)` takes character ids `(batch, tokens, 50)`, as `character_ids` makes
@@ -41,6 +42,9 @@ def load_elmo(
     `(batch, tokens, 2 * lstm.projection_dim)`, each a learned weighted sum of the same `lstm.n_layers + 1` layers, and
     `mask`, `(batch, tokens)` bool. As upstream's, it is in training mode, with dropout, until `eval()` is called, and it
     carries the state of its LSTMs from one call to the next: the same sentence gives other vectors the second time.
+
+    With `backend="keras"` it is a `safeload.keras.ElmoLayer`, which takes the same ids as int32 and returns the tensor, or
+    a list of them where `num_output_representations` is more than 1; Keras carries the mask. It starts each call anew.
 
     Args:
         options_file: `options.json`, or the folder that holds it and the weights; an address where cached-path is
@@ -55,15 +59,18 @@ def load_elmo(
         keep_sentence_boundaries: Whether the vectors of the marks around each sentence are returned too.
         scalar_mix_parameters: Fixed weights of the layers, before the softmax, in place of learned ones;
             `lstm.n_layers + 1` numbers.
+        stateful: Whether the LSTMs carry their state from one call to the next; by default as upstream for a torch module,
+            and not for a Keras layer.
         backend: "allennlp" builds `allennlp.modules.elmo.Elmo`; "torch" builds safeload's own biLM, with the same
-            parameters, `state_dict` keys, forward and outputs; "auto" takes AllenNLP where it imports, else torch.
+            parameters, `state_dict` keys, forward and outputs; "auto" takes AllenNLP where it imports, else torch. "keras"
+            builds a layer of the Keras that the process uses, on TensorFlow.
         base_dir: Where relative paths start; by default the working directory.
         ignore_unused: Shell-style patterns of unexpected datasets that are meant to be left, such as `["extra/*"]`.
         lock_file: `safeload.lock`, or its folder; by default the one beside the options, if there is one. Both files
             are compared with their size and SHA-256 there, and read from the memory in which that was done.
 
     Returns:
-        The torch module, on the CPU. `safeload.report_of(module)` says what was read and which backend was taken.
+        The torch module, on the CPU, or the Keras layer. `safeload.report_of(module)` says what was read and which backend was taken.
 
     Raises:
         InvalidPathError: A path argument is no path, or an address and cached-path is not installed.
@@ -77,7 +84,7 @@ def load_elmo(
         LockError: A file is not the one that was locked, or the lock itself is bad.
         VariableMismatchError: Datasets are missing, unexpected, or of another shape or dtype.
         ArgumentError: Another argument is bad.
-        MissingDependencyError: torch or AllenNLP is missing or cannot work.
+        MissingDependencyError: torch, AllenNLP, TensorFlow or Keras is missing or cannot work.
         BackendError: AllenNLP failed although every check passed.
 
     Source:
@@ -91,6 +98,7 @@ def load_elmo(
         vocab_to_cache=vocab_to_cache,
         keep_sentence_boundaries=keep_sentence_boundaries,
         scalar_mix_parameters=scalar_mix_parameters,
+        stateful=stateful,
         backend=backend,
     )
     with collector_paused(), blas_workers_asleep():

@@ -45,7 +45,13 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
         raise BackendError(message, resolved=options.path, label="options", hints=hints) from exc
     _fill.fill(module._elmo_lstm, values, options, start=_fill.LSTMS)  # noqa: SLF001  (the attribute that holds the biLM)
     _fill.prove(module._elmo_lstm, values, options)  # noqa: SLF001
+    if arguments.stateful is False:
+        module._elmo_lstm._elmo_lstm.register_forward_pre_hook(_forget)  # noqa: SLF001
     return module
+
+
+def _forget(lstm: Any, _inputs: Any) -> None:  # noqa: ANN401  (AllenNLP's LSTM, whose own stateful=False fails when the batch grows)
+    lstm.reset_states()
 
 
 def around(bilm: Any, arguments: ElmoArguments) -> Any:  # noqa: ANN401  (torch modules)

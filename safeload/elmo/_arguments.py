@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from safeload.elmo._options import ElmoOptions
 
 MAX_REPRESENTATIONS = 1_000
-BACKENDS = ("auto", "allennlp", "torch")
+BACKENDS = ("auto", "allennlp", "torch", "keras")
 
 
 class ElmoArguments(NamedTuple):
@@ -24,6 +24,7 @@ class ElmoArguments(NamedTuple):
     vocab_to_cache: tuple[str, ...] | None
     keep_sentence_boundaries: bool
     scalar_mix_parameters: tuple[float, ...] | None
+    stateful: bool | None
     backend: str
 
 
@@ -33,10 +34,11 @@ def elmo_arguments(
     requires_grad: object,
     do_layer_norm: object,
     dropout: object,
-    vocab_to_cache: object,
     keep_sentence_boundaries: object,
     scalar_mix_parameters: object,
     backend: object,
+    vocab_to_cache: object = None,
+    stateful: object = None,
 ) -> ElmoArguments:
     """Validate what can be validated without the options.
 
@@ -54,6 +56,9 @@ def elmo_arguments(
         raise bad_argument("dropout", dropout, "a number from 0 to 1", ["AllenNLP's default is 0.5"])
     if backend not in BACKENDS:
         raise bad_argument("backend", backend, f"one of {', '.join(BACKENDS)}", ["leave it out for 'auto'"])
+    if backend == "keras" and vocab_to_cache is not None:
+        hints = ["leave it out: the layer computes every word from its characters", "or pass backend='torch'"]
+        raise bad_argument("vocab_to_cache", vocab_to_cache, "None with backend='keras'", hints)
     return ElmoArguments(
         num_output_representations=num_output_representations,
         requires_grad=_flag("requires_grad", requires_grad),
@@ -62,6 +67,7 @@ def elmo_arguments(
         vocab_to_cache=_vocabulary(vocab_to_cache),
         keep_sentence_boundaries=_flag("keep_sentence_boundaries", keep_sentence_boundaries),
         scalar_mix_parameters=_scalars(scalar_mix_parameters),
+        stateful=None if stateful is None else _flag("stateful", stateful),
         backend=str(backend),
     )
 

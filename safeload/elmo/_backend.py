@@ -1,4 +1,4 @@
-"""Which module is built: AllenNLP's Elmo, or safeload's own biLM on torch alone."""
+"""Which module is built: AllenNLP's Elmo, safeload's own biLM on torch alone, or its layer on the process's Keras."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ OR_TORCH = "or pass backend='torch': the same parameters, forward and outputs, w
 _ALLENNLP = ">=2.10.1,<2.11"
 _TORCH = ">=1.12"
 _LAST_PYTHON_OF_ALLENNLP = (3, 10)
+_TENSORFLOW = ">=2.15,<2.22"
+INSTALL_KERAS = "pip install 'safeload[bert]'"
 
 
 def choose_backend(wanted: str, *, use_skip_connections: bool = True) -> str:
-    """Import what the module is made of, and return "allennlp" or "torch".
+    """Import what the module is made of, and return "allennlp", "torch" or "keras".
 
     Raises:
         MissingDependencyError: The package is missing, its version cannot work, or it cannot be imported.
@@ -29,6 +31,9 @@ def choose_backend(wanted: str, *, use_skip_connections: bool = True) -> str:
     if wanted == "allennlp":
         _require_allennlp()
         return "allennlp"
+    if wanted == "keras":
+        require_keras()
+        return "keras"
     if wanted == "auto":
         reason = "AllenNLP cannot build a biLM without skip connections"
         try:
@@ -45,6 +50,9 @@ def choose_backend(wanted: str, *, use_skip_connections: bool = True) -> str:
 
 def versions_of(backend: str) -> dict[str, str]:
     """Return the versions of the packages that a backend is made of."""
+    if backend == "keras":
+        package = require_keras().__name__.partition(".")[0].replace("_", "-")
+        return {"tensorflow": sys.modules["tensorflow"].__version__, package: version_of(package) or "?"}
     names = ("torch", "allennlp") if backend == "allennlp" else ("torch",)
     return {name: version_of(name) or "?" for name in names}
 
@@ -63,6 +71,36 @@ def require_torch() -> Any:  # noqa: ANN401  (a module)
     if importlib.util.find_spec("torch") is None:
         raise missing_dependency("torch is not installed", package="torch", wanted=_TORCH, hints=[INSTALL])
     return import_installed("torch", package="torch", wanted=_TORCH, install=INSTALL)
+
+
+def require_keras() -> Any:  # noqa: ANN401  (a module)
+    """Import the Keras that the process uses: `tf.keras`, or tf-keras where the process imported that and not Keras 3.
+
+    Raises:
+        MissingDependencyError: TensorFlow or Keras is missing or cannot be imported, or Keras runs on another framework.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        message = "TensorFlow is not installed"
+        raise missing_dependency(message, package="tensorflow", wanted=_TENSORFLOW, hints=[INSTALL_KERAS])
+    only_tf_keras = "tf_keras" in sys.modules and "keras" not in sys.modules
+    tf = import_installed("tensorflow", package="tensorflow", wanted=_TENSORFLOW, install=INSTALL_KERAS)
+    if only_tf_keras:
+        return sys.modules["tf_keras"]
+    try:
+        package = str(tf.keras.Model.__module__).partition(".")[0]
+    except ImportError as exc:
+        message = "tf.keras cannot be imported"
+        raise missing_dependency(message, package="keras", wanted="importable", hints=[INSTALL_KERAS]) from exc
+    keras = importlib.import_module(package)
+    framework = keras.config.backend() if hasattr(keras, "config") else "tensorflow"
+    if framework != "tensorflow":
+        message = f"Keras runs on {framework} in this process, and the layer is made of TensorFlow's operations"
+        hints = [
+            "set KERAS_BACKEND=tensorflow in the environment before Python starts",
+            "or pass backend='torch'",
+        ]
+        raise missing_dependency(message, package="keras", wanted="on TensorFlow", hints=hints)
+    return keras
 
 
 def _require_allennlp() -> None:

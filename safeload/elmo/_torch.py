@@ -41,6 +41,8 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
     bilm = ElmoBiLm(options, requires_grad=arguments.requires_grad)
     _fill.fill(bilm, values, options)
     _fill.prove(bilm, values, options)
+    if arguments.stateful is not None:
+        bilm._elmo_lstm.stateful = arguments.stateful  # noqa: SLF001  (AllenNLP's name of it)
     if arguments.vocab_to_cache is not None:
         bilm.create_cached_cnn_embeddings(arguments.vocab_to_cache)
     return around(bilm, arguments)

@@ -96,6 +96,7 @@ ELMO_KEYS: Mapping[str, Key] = {
     "vocab_to_cache": _WORDS.or_none(),
     "keep_sentence_boundaries": _FLAG,
     "scalar_mix_parameters": Key("a list of numbers", _is_list(is_number), _list_of(float)).or_none(),
+    "stateful": _FLAG.or_none(),
     "backend": _WORD,
     "ignore_unused": _WORDS,
     "lock_file": _PATH.or_none(),

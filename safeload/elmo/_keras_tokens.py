@@ -1,0 +1,88 @@
+"""Words as character ids inside the graph: a Keras layer, which serves in a model and in `tf.data` alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from safeload.elmo import _characters
+from safeload.elmo._keras import is_symbolic, keras
+from safeload.errors import ArgumentError
+
+_Layer: Any = keras.layers.Layer
+_N = _characters.MAX_CHARACTERS_PER_TOKEN
+
+
+@keras.utils.register_keras_serializable(package="safeload")
+class ElmoTokens(_Layer):  # type: ignore[misc]
+    """Character ids `(batch, tokens, 50)` int32 of words, as `safeload.character_ids` makes them, inside the graph.
+
+    Call it on a string tensor `(batch, tokens)`, in which empty strings are no tokens, or on a ragged one, in which an empty
+    string is a word without letters, as for AllenNLP. Words are UTF-8; bytes after the 48th are left out.
+
+    Source:
+        allennlp/data/token_indexers/elmo_indexer.py, ELMoCharacterMapper.convert_word_to_char_ids, AllenNLP 2.10.1.
+    """
+
+    def __init__(self, **layer_options: Any) -> None:  # noqa: ANN401  (Keras's own: name, dtype, trainable)
+        super().__init__(**{"dtype": "int32", **layer_options})
+        self._convert_input_args = False  # a string or ragged tensor is no number that Keras could convert
+        self.supports_masking = True
+
+    def __call__(self, inputs: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Call the layer, as Keras does; an error that `call` raised would lose its type there.
+
+        Raises:
+            ArgumentError: `inputs` is no string tensor `(batch, tokens)`.
+        """
+        words = inputs if hasattr(inputs, "shape") else tf.convert_to_tensor(inputs)
+        _require_words(words)
+        return super().__call__(words, *args, **options)
+
+    def call(self, inputs: Any) -> Any:  # noqa: ANN401
+        """Return the character ids."""
+        words, present = _words(inputs)
+        inner, lengths = _inner(words)
+        places = tf.range(_N)
+        lengths = lengths[..., tf.newaxis]
+        after = tf.where(places == lengths + 1, _characters.END_OF_WORD, _characters.PADDING)
+        padded = tf.pad(inner, [[0, 0], [0, 0], [1, 1]])
+        ids = tf.where(places == 0, _characters.BEGIN_OF_WORD, tf.where(places <= lengths, padded, after))
+        return tf.where(present[..., tf.newaxis], ids, 0)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:  # noqa: ANN401, ARG002  (the words tell)
+        """Return which tokens there are, `(batch, tokens)` bool."""
+        return None if is_symbolic(inputs) else _words(inputs)[1]
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:  # noqa: ANN401
+        """Return `(batch, tokens, 50)`."""
+        return (*tuple(input_shape)[:2], _N)
+
+
+def _require_words(words: Any) -> None:  # noqa: ANN401
+    dtype, shape = tf.as_dtype(words.dtype), tuple(words.shape)
+    if dtype != tf.string or len(shape) != 2:  # noqa: PLR2004  (batch and tokens)
+        message = f"inputs must be words (batch, tokens) of dtype string, not of the shape {shape} and {dtype.name}"
+        hints = ["split each sentence into words: tf.constant([['Hello', 'world']]), or tf.strings.split(sentences)"]
+        raise ArgumentError(message, argument="inputs", hints=hints)
+
+
+def _words(inputs: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return the words `(batch, tokens)` and which of them are there."""
+    if isinstance(inputs, tf.RaggedTensor):
+        return inputs.to_tensor(""), tf.sequence_mask(inputs.row_lengths())
+    words = tf.convert_to_tensor(inputs)
+    return words, tf.not_equal(words, "")
+
+
+def _inner(words: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return the ids between the marks of each word `(batch, tokens, 48)`, and how many there are."""
+    cut = tf.strings.substr(words, 0, _N - 2)
+    ids = tf.cast(tf.io.decode_raw(cut, tf.uint8, fixed_length=_N - 2), tf.int32) + 1
+    lengths = tf.strings.length(cut)
+    for word, mark in (("<S>", _characters.BEGIN_OF_SENTENCE), ("</S>", _characters.END_OF_SENTENCE)):
+        is_mark = tf.equal(words, word)
+        ids = tf.where(is_mark[..., tf.newaxis], mark, ids)
+        lengths = tf.where(is_mark, 1, lengths)
+    return ids, lengths

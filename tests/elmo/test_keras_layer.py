@@ -1,0 +1,30 @@
+"""The Keras layer, on each Keras that is installed: its tests run in a process of their own, which has one Keras."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+SUITE = Path(__file__).parents[1] / "keras_layer"
+BRINGS_KERAS_3 = not metadata.version("tensorflow").startswith("2.15.")
+KERASES = {"keras": "0", "tf_keras": "1"} if BRINGS_KERAS_3 else {"keras": "0"}
+
+
+@pytest.mark.parametrize("package", KERASES)
+@pytest.mark.parametrize("file", sorted(SUITE.glob("test_*.py")), ids=lambda path: path.stem)
+def test_the_layer(file, package):
+    env = {**os.environ, "SAFELOAD_TEST_KERAS": package, "TF_USE_LEGACY_KERAS": KERASES[package]}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(file)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
