@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+import inspect
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +79,31 @@ def public_names() -> frozenset[str]:
     exceptions = {name for name, found in vars(errors).items() if isinstance(found, type)}
     names = {*safeload.__all__, *testing.__all__, *exceptions}
     return frozenset(names | {f"safeload.{name}" for name in safeload.__all__})
+
+
+def linked(line: str) -> str:
+    """Return a line of a docstring with its code marked as such, and with links where that is a public name."""
+
+    def marked(match: re.Match[str]) -> str:
+        name = match[1].removesuffix("(...)")
+        return f":py:obj:`{name}`" if name in public_names() else f"``{match[1]}``"
+
+    return re.sub(r"(?<![`:\w])`([^`]+)`(?![`_])", marked, line)
+
+
+def keras_layer(module: str, name: str) -> str:
+    """Return the description of a class of `safeload.keras`, from its source: it could be imported with TensorFlow only."""
+    from sphinx.ext.napoleon import Config, GoogleDocstring  # noqa: PLC0415  (for the site alone)
+
+    tree = ast.parse((ROOT / f"safeload/elmo/{module}.py").read_text(encoding="utf-8"))
+    found = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    made = next(node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+    made.args.args.pop(0)
+    docs = inspect.cleandoc("\n\n".join(text for node in (found, made) if (text := ast.get_docstring(node))))
+    config = Config(napoleon_use_ivar=True, napoleon_custom_sections=["Source"])
+    lines = str(GoogleDocstring(docs, config)).replace("Make a layer without weights.\n", "").splitlines()
+    text = "\n".join(f"   {linked(line)}" for line in lines)
+    return f"```{{eval-rst}}\n.. py:class:: safeload.keras.{name}({ast.unparse(made.args)})\n\n{text}\n```\n"
 
 
 def bert_variables(part: str) -> str:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 LINE = re.compile(r"^<!-- from-code: (\w+)((?: \w+)*) -->$", re.MULTILINE)
-CODE = re.compile(r"(?<![`:\w])`([^`]+)`(?![`_])")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -35,15 +34,9 @@ def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:
     source[0] = LINE.sub(lambda match: getattr(facts, match[1])(*match[2].split()), source[0])
 
 
-def link_names(app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
+def link_names(_app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
     """Make what a docstring has between backquotes code, and a link where it is a public name."""
-
-    def marked(match: re.Match[str]) -> str:
-        name = match[1].removesuffix("(...)")
-        return f":py:obj:`{name}`" if name in facts.public_names() else f"``{match[1]}``"
-
-    del app
-    lines[:] = [CODE.sub(marked, line) for line in lines]
+    lines[:] = map(facts.linked, lines)
 
 
 def leave_out_signature(

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import traceback
 
-SHELL = 'safeload() { "$PAGE_PYTHON" -m safeload "$@"; }\n'
+SHELL = 'safeload() { "$PAGE_PYTHON" -m safeload "$@"; }\npython() { "$PAGE_PYTHON" "$@"; }\n'
 
 
 def run_python(block, names):

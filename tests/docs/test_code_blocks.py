@@ -20,6 +20,7 @@ from safeload.lock import lock_text, make_lock
 
 README, SETTINGS = "README.md", "docs/how-to/paths-in-a-settings-file.md"
 LOCK, UNIT_TEST = "docs/how-to/lock-a-model.md", "docs/how-to/unit-test-your-set-up.md"
+ELMO_IN_KERAS = "docs/how-to/elmo-in-keras.md"
 BAD_LOAD = "docs/how-to/work-out-a-bad-load.md"
 REPLACE_BERT, REPLACE_ELMO = "docs/how-to/replace-keras-bert.md", "docs/how-to/replace-allennlp.md"
 RUNNER = Path(__file__).parent / "run_page.py"
@@ -43,6 +44,11 @@ def lock_above_a_model(folder):
     path.write_text(lock_text(make_lock(safeload.check_bert(model), str(path))), encoding="utf-8")
 
 
+def elmo_and_the_examples(folder):
+    testing.write_elmo(folder / "../models/elmo_original")
+    (folder / "examples").symlink_to(ROOT / "examples")
+
+
 def set_up_of_a_project(folder):
     source = "import os\nimport safeload\n\ndef load_encoder():\n    return safeload.load_bert(os.environ['MODEL_DIR'], seq_len=8)\n"
     (folder / "my_project.py").write_text(source, encoding="utf-8")
@@ -54,6 +60,7 @@ SET_UP = {
     UNIT_TEST: set_up_of_a_project,
     SETTINGS: lambda folder: testing.write_bert_checkpoint(folder / "models/bert", positions=128),
     REPLACE_BERT: lambda folder: testing.write_bert_checkpoint(folder / "../models/uncased_L-12_H-768_A-12"),
+    ELMO_IN_KERAS: elmo_and_the_examples,
     REPLACE_ELMO: lambda folder: testing.write_elmo(folder / "../models/elmo_original"),
 }
 """What a page takes for granted beyond `models/bert` and `models/elmo`, which lie in the project and in the home."""
