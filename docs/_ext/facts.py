@@ -77,7 +77,7 @@ EXAMPLES = {
 def public_names() -> frozenset[str]:
     """Return the names that pages of the reference describe, as docstrings write them."""
     exceptions = {name for name, found in vars(errors).items() if isinstance(found, type)}
-    names = {*safeload.__all__, *testing.__all__, *exceptions}
+    names = {*safeload.__all__, *testing.__all__, *exceptions, "safeload.keras.ElmoLayer", "safeload.keras.ElmoTokens"}
     return frozenset(names | {f"safeload.{name}" for name in safeload.__all__})
 
 
