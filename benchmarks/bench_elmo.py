@@ -16,6 +16,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode; a checkout shall have it too
@@ -37,35 +44,59 @@ def load(side: str, folder: Path) -> object:
     return safeload.load_elmo(folder, backend=side)
 
 
-def sample_load(side: str, folder: Path) -> dict[str, float]:
-    """Load once, with everything imported before the clock starts."""
+def import_for(side: str) -> None:
+    """Import what a side needs, and let it settle."""
+    if side == "keras":
+        import tensorflow as tf
+
+        import safeload.keras  # noqa: F401
+
+        tf.zeros(1)
+        return
     import torch
 
-    if side == "torch":
-        pass
-    else:
+    if side != "torch":
         import allennlp.modules.elmo  # noqa: F401
     torch.zeros(1)
+
+
+def sample_load(side: str, folder: Path) -> dict[str, float]:
+    """Load once, with everything imported before the clock starts."""
+    import_for(side)
     start = time.perf_counter()
     load(side, folder)
     return {"seconds": time.perf_counter() - start}
 
 
 def sample_forward(side: str, folder: Path) -> dict[str, float]:
-    """Run 32 sentences of 30 words, in eval mode, three times after one to warm up."""
+    """Run 32 sentences of 30 words, as at inference, three times after one to warm up."""
+    from safeload.elmo._characters import ids_of
+
+    forward = forward_of(side, folder, ids_of(SENTENCES))
+    spent = []
+    for _ in range(4):
+        start = time.perf_counter()
+        forward()
+        spent.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(spent[1:])}
+
+
+def forward_of(side: str, folder: Path, ids: NDArray[np.int64]) -> Callable[[], object]:
+    """Return a function that runs the module once, as Keras's `predict` or torch's users do."""
+    if side == "keras":
+        import tensorflow as tf
+
+        layer, batch = tf.function(load(side, folder)), tf.constant(ids, tf.int32)
+        return lambda: layer(batch)
     import torch
 
-    import safeload
+    module, given = load(side, folder).eval(), torch.from_numpy(ids)
 
-    module = load(side, folder).eval()
-    ids = safeload.character_ids(SENTENCES)
-    spent = []
-    with torch.no_grad():
-        for _ in range(4):
-            start = time.perf_counter()
-            module(ids)
-            spent.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(spent[1:])}
+    def forward() -> object:
+        with torch.no_grad():
+            return module(given)
+
+    return forward
 
 
 def in_fresh_process(*arguments: str) -> dict[str, float]:
@@ -107,8 +138,8 @@ def table(title: str, samples: dict[str, list[float]], upstream: str) -> None:
 
 def measure(mode: str, folder: Path, rounds: int) -> dict[str, list[float]]:
     """Take samples of one kind from every side, alternating."""
-    names = {"torch": "safeload, backend='torch'", "allennlp": "safeload, backend='allennlp'", "upstream": "AllenNLP"}
-    sides = [side for side in names if HAS_ALLENNLP or side == "torch"]
+    names = {side: f"safeload, backend='{side}'" for side in ("torch", "keras", "allennlp")} | {"upstream": "AllenNLP"}
+    sides = [side for side in names if HAS_ALLENNLP or side in ("torch", "keras")]
     samples: dict[str, list[float]] = {names[side]: [] for side in sides}
     for _ in range(rounds):
         for side in sides:
@@ -129,7 +160,7 @@ def main() -> None:
         print(f"The original ELMo's shapes, 374 MB, {rounds} rounds, Python {sys.version.split()[0]}")
         table("load, everything imported before", measure("load", folder, rounds), "AllenNLP")
         table("from process start to the module", measure("start", folder, rounds), "AllenNLP")
-        table("forward, 32 sentences of 30 words, eval", measure("forward", folder, rounds), "AllenNLP")
+        table("forward, 32 sentences of 30 words, inference", measure("forward", folder, rounds), "AllenNLP")
     spent = {key: statistics.median([one[key] for one in checks]) for key in checks[0]}
     print("\nfresh process: check_elmo, every dataset, against cat of the warm file plus the interpreter's start")
     print("  " + ", ".join(f"{key} {value:.3f} s" for key, value in spent.items()))

@@ -34,6 +34,7 @@ ROOMS = [
     "_optional.py",
     "_compare.py",
     "_arguments.py",
+    "_tensors.py",
     "_formats",
     "lock.py",
     "_locked.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from safeload import _paths
+from safeload._tensors import holds, tensor_of
 from safeload.bert._keras_tracing import trace_alike_layers_once
 from safeload.errors import ArgumentError, BackendError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from safeload.bert._config import BertConfig
     from safeload.bert._variables import BertVariable
 
-_TENSOR_ALIGNMENT = 64
 _INITIALISED = ("Embedding-Task/embeddings",)
 
 
@@ -174,17 +174,9 @@ def _require_same(variable: Any, value: NDArray[Any], config: BertConfig) -> Non
 
 
 def _assign(backend: Backend, variable: Any, value: NDArray[Any], config: BertConfig) -> None:  # noqa: ANN401
-    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
-
-    tf = backend.tf
-    shared = value.flags.c_contiguous and value.ctypes.data % _TENSOR_ALIGNMENT == 0
-    variable.assign(tf.experimental.dlpack.from_dlpack(value.__dlpack__()) if shared else tf.constant(value))
-    for copy in tf.distribute.get_strategy().experimental_local_results(variable):
-        held = (
-            copy.value().numpy() if copy.device and "CPU" not in copy.device else np.asarray(memoryview(copy.value()))
-        )
-        if held.ctypes.data != value.ctypes.data and not np.array_equal(held, value):
-            raise _unproven(f"the variable {_graph_name(variable)} does not hold the checkpoint's values", config)
+    variable.assign(tensor_of(backend.tf, value))
+    if not holds(backend.tf, variable, value):
+        raise _unproven(f"the variable {_graph_name(variable)} does not hold the checkpoint's values", config)
 
 
 def _unproven(message: str, config: BertConfig) -> BackendError:

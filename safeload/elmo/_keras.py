@@ -9,13 +9,13 @@ Source:
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from safeload._tensors import holds, tensor_of
 from safeload.elmo import _backend, _keras_bilm
 from safeload.elmo._arguments import elmo_arguments, require_options_allow
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 keras: Any = _backend.require_keras()
 _Layer: Any = keras.layers.Layer
 _FIRST_VALUES: ContextVar[Mapping[str, NDArray[Any]] | None] = ContextVar("_FIRST_VALUES", default=None)
-_N_THREADS = 2
 
 
 def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, NDArray[Any]]) -> ElmoLayer:
@@ -56,11 +55,10 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
 
 
 def _prove(layer: ElmoLayer, values: Mapping[str, NDArray[Any]], options: ElmoOptions) -> None:
-    with ThreadPoolExecutor(_N_THREADS) as pool:
-        same = pool.map(lambda name: np.array_equal(np.asarray(layer.datasets[name]), values[name]), values)
-    wrong = [name for name, holds in zip(values, same, strict=True) if not holds]
-    if wrong:
-        raise unproven(f"the variable of {wrong[0]} does not hold the file's values", options)
+    for name, value in values.items():
+        variable = layer.datasets[name]
+        if not holds(tf, variable if callable(variable.value) else variable.value, value):  # Keras 3 wraps TensorFlow's
+            raise unproven(f"the variable of {name} does not hold the file's values", options)
 
 
 @keras.utils.register_keras_serializable(package="safeload")
@@ -275,7 +273,7 @@ class _Values:
         self._value = value
 
     def __call__(self, shape: Any, dtype: Any = None, **_: Any) -> Any:  # noqa: ANN401, ARG002  (they are the values')
-        return tf.convert_to_tensor(self._value)
+        return tensor_of(tf, self._value)
 
 
 class _Nans:

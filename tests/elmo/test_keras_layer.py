@@ -28,3 +28,13 @@ def test_the_layer(file, package):
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not BRINGS_KERAS_3, reason="Keras 2 has TensorFlow alone")
+def test_a_keras_on_another_framework_is_told(tiny_elmo):
+    code = f"import safeload\nsafeload.load_elmo({str(tiny_elmo)!r}, backend='keras')"
+    env = {**os.environ, "KERAS_BACKEND": "torch", "TF_USE_LEGACY_KERAS": "0"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+
+    assert "MissingDependencyError: Keras runs on torch in this process" in done.stderr
+    assert "set KERAS_BACKEND=tensorflow in the environment before Python starts" in done.stderr

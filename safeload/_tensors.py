@@ -1,0 +1,33 @@
+"""NumPy arrays as TensorFlow tensors without a copy, and what a variable holds.
+
+TensorFlow is an argument: this room imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ALIGNMENT = 64
+"""Bytes; TensorFlow takes memory that begins elsewhere for its own only after a copy."""
+
+
+def tensor_of(tf: Any, value: NDArray[Any]) -> Any:  # noqa: ANN401  (tensorflow; a tensor)
+    """Return a tensor in the array's own memory where TensorFlow can use that, else in a copy."""
+    shared = value.flags.c_contiguous and value.ctypes.data % _ALIGNMENT == 0
+    return tf.experimental.dlpack.from_dlpack(value.__dlpack__()) if shared else tf.constant(value)
+
+
+def holds(tf: Any, variable: Any, value: NDArray[Any]) -> bool:  # noqa: ANN401
+    """Return whether a variable, in each of its replicas, is in the array's own memory or holds equal values."""
+    return all(_is(copy, value) for copy in tf.distribute.get_strategy().experimental_local_results(variable))
+
+
+def _is(copy: Any, value: NDArray[Any]) -> bool:  # noqa: ANN401  (a tf.Variable)
+    on_cpu = not copy.device or "CPU" in copy.device
+    held = np.asarray(memoryview(copy.value())) if on_cpu else copy.value().numpy()
+    return held.ctypes.data == value.ctypes.data or bool(np.array_equal(held, value))
