@@ -1,6 +1,7 @@
 # make demo    make the environment and see safeload at work
 # make test    make the environment and run the tests
 # make lint    ruff and mypy
+# make docs    the site, into docs/_build/html
 # make bench   the speed table, build/bench/bench.json and bench.svg: half an hour
 #
 # Another Python: make test PYTHON=python3.11 VENV=.venv311
@@ -9,7 +10,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip install --quiet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 demo: $(VENV)/demo.installed
 	$(VENV)/bin/safeload demo
@@ -21,6 +22,10 @@ lint: $(VENV)/lint.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+docs: $(VENV)/docs.installed
+	$(VENV)/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet -d docs/_build/trees docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 bench: $(VENV)/bench.installed
 	$(VENV)/bin/python benchmarks/bench.py
@@ -48,5 +53,10 @@ $(VENV)/lint.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev]'
 	@touch $@
 
+$(VENV)/docs.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "installing safeload and Sphinx"
+	$(PIP) --editable '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf .venv* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .nox
+	rm -rf .venv* build docs/_build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .nox

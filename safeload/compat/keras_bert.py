@@ -57,8 +57,7 @@ def build_model_from_config(
         The Keras model, and the config as a dict, in which `max_position_embeddings` is `seq_len`.
 
     Raises:
-        ArgumentError, BackendError, ConfigError, InvalidPathError, MissingDependencyError, MissingFileError,
-        UnreadableFileError, UnsafeFileError, WrongFileKindError: As `safeload.load_bert`.
+        SafeLoadError: As `safeload.load_bert`, but for what it says of checkpoints and vocabularies.
     """
     options = build_options(
         training=training,
@@ -98,9 +97,7 @@ def load_model_weights_from_checkpoint(
         training: If true, the pooler and the heads are filled too.
 
     Raises:
-        ArgumentError, BackendError, CheckpointNotFoundError, AmbiguousCheckpointError, ConfigError, CorruptFileError,
-        InvalidPathError, MissingDependencyError, UnreadableFileError, UnsafeFileError, VariableMismatchError,
-        WrongFileKindError: As `safeload.load_bert`.
+        SafeLoadError: As `safeload.load_bert`, but for what it says of vocabularies.
     """
     flag = require_training(training)
     _require_what_build_returned(model, config)

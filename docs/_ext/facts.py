@@ -1,0 +1,248 @@
+"""Facts for the pages, as Markdown: tables, messages and help texts, each taken from the code or from what it does."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import house
+
+import safeload
+from safeload import errors, testing
+from safeload.bert._config import validate_config
+from safeload.bert._variables import list_variables
+from safeload.cli import main
+from safeload.elmo._datasets import list_datasets
+from safeload.elmo._options import validate_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+ROOT = Path(__file__).parent.parent.parent
+GOLDEN = ROOT / "tests/faults/golden"
+SAID = ROOT / "tests/reports/said"
+BERT_BASE = {
+    "vocab_size": 30522,
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "hidden_act": "gelu",
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+}
+ELMO_ORIGINAL: dict[str, Any] = {
+    "lstm": {
+        "use_skip_connections": True,
+        "projection_dim": 512,
+        "cell_clip": 3,
+        "proj_clip": 3,
+        "dim": 4096,
+        "n_layers": 2,
+    },
+    "char_cnn": {
+        "activation": "relu",
+        "filters": [[1, 32], [2, 32], [3, 64], [4, 128], [5, 256], [6, 512], [7, 1024]],
+        "n_highway": 2,
+        "embedding": {"dim": 16},
+        "n_characters": 262,
+        "max_characters_per_token": 50,
+    },
+}
+EXAMPLES = {
+    "InvalidPathError": ["bert/path_with_unset_variable", "bert/path_with_tab_from_a_backslash"],
+    "MissingFileError": ["bert/config_misspelt", "elmo/folder_one_level_too_high"],
+    "CheckpointNotFoundError": ["bert/index_renamed_by_a_browser", "bert/shard_missing"],
+    "UnreadableFileError": ["elmo/weights_that_the_system_cannot_read"],
+    "WrongFileKindError": ["bert/shard_is_an_lfs_pointer", "elmo/exchanged_arguments"],
+    "AmbiguousCheckpointError": ["bert/folder_with_two_checkpoints", "elmo/folder_with_two_weights"],
+    "CorruptFileError": ["bert/shard_with_a_flipped_bit", "elmo/weights_cut_in_half"],
+    "UnsafeFileError": ["bert/state_file_leads_out", "elmo/external_link"],
+    "ConfigError": ["bert/config_with_three_bad_keys", "elmo/options_for_training"],
+    "VocabularyError": ["bert/vocab_with_a_token_twice", "bert/vocab_of_another_model"],
+    "VariableMismatchError": ["bert/config_has_another_vocab_size", "elmo/file_has_a_layer_more"],
+    "LockError": ["bert/locked_vocab_changed", "elmo/locked_options_changed"],
+}
+"""The messages that the page of errors shows, of each class that a check of a folder can raise."""
+
+
+@functools.cache
+def public_names() -> frozenset[str]:
+    """Return the names that pages of the reference describe, as docstrings write them."""
+    exceptions = {name for name, found in vars(errors).items() if isinstance(found, type)}
+    names = {*safeload.__all__, *testing.__all__, *exceptions, "safeload.keras.ElmoLayer", "safeload.keras.ElmoTokens"}
+    return frozenset(names | {f"safeload.{name}" for name in safeload.__all__})
+
+
+def linked(line: str) -> str:
+    """Return a line of a docstring with its code marked as such, and with links where that is a public name."""
+
+    def marked(match: re.Match[str]) -> str:
+        name = match[1].removesuffix("(...)")
+        return f":py:obj:`{name}`" if name in public_names() else f"``{match[1]}``"
+
+    return re.sub(r"(?<![`:\w])`([^`]+)`(?![`_])", marked, line)
+
+
+def keras_layer(module: str, name: str) -> str:
+    """Return the description of a class of `safeload.keras`, from its source: it could be imported with TensorFlow only."""
+    from sphinx.ext.napoleon import Config, GoogleDocstring  # noqa: PLC0415  (for the site alone)
+
+    tree = ast.parse((ROOT / f"safeload/elmo/{module}.py").read_text(encoding="utf-8"))
+    found = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    made = next(node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+    made.args.args.pop(0)
+    docs = inspect.cleandoc("\n\n".join(text for node in (found, made) if (text := ast.get_docstring(node))))
+    config = Config(napoleon_use_ivar=True, napoleon_custom_sections=["Source"])
+    lines = str(GoogleDocstring(docs, config)).replace("Make a layer without weights.\n", "").splitlines()
+    text = "\n".join(f"   {linked(line)}" for line in lines)
+    return f"```{{eval-rst}}\n.. py:class:: safeload.keras.{name}({ast.unparse(made.args)})\n\n{text}\n```\n"
+
+
+def bert_variables(part: str) -> str:
+    """Return the table of the variables of BERT-Base that keras-bert reads: "encoder", or "heads"."""
+    config = validate_config(BERT_BASE, path="BERT-Base")
+    encoder = list_variables(config, training=False)
+    rows = []
+    for name, row in list_variables(config, training=True).items():
+        if (name in encoder) != (part == "encoder") or "layer_" in name.replace("layer_0", ""):
+            continue
+        graph = row.graph_name.replace("Encoder-1-", "Encoder-(N+1)-")
+        how = {"": "", "rows": "<br>of which the first `seq_len` rows", "transposed": "<br>transposed"}[row.change]
+        rows.append((f"`{name.replace('layer_0', 'layer_N')}`<br>`{graph}`", f"`{row.spec.shape_text()}`{how}"))
+    return long_names(table(("in the checkpoint, and below it in the model graph", "shape"), rows))
+
+
+def elmo_datasets() -> str:
+    """Return the table of the datasets of the original ELMo."""
+    specs = list_datasets(validate_options(ELMO_ORIGINAL, path="the original ELMo")).values()
+    return long_names(table(("dataset", "shape"), [(f"`{spec.name}`", f"`{spec.shape_text()}`") for spec in specs]))
+
+
+FORMS = (
+    ("the prefix", "bert_model.ckpt"),
+    ("the index file", "bert_model.ckpt.index"),
+    ("a data shard", "bert_model.ckpt.data-00000-of-00001"),
+    ("the meta graph file, which need not be there", "bert_model.ckpt.meta"),
+    ("the folder", ""),
+    ("the folder, with a checkpoint state file in it", ""),
+    ("the checkpoint state file", "checkpoint"),
+)
+
+
+def checkpoint_forms() -> str:
+    """Return the table of the forms of a checkpoint's path, each tried on a tiny BERT."""
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = testing.write_bert_checkpoint(Path(name) / "uncased")
+        for what, last in FORMS:
+            if "state file" in what:
+                (folder / "checkpoint").write_text('model_checkpoint_path: "bert_model.ckpt"\n', encoding="ascii")
+            report = safeload.check_bert(folder, folder / last)
+            index = next(file.path for file in report.files if file.role == "index")
+            if index != os.path.join(folder, "bert_model.ckpt.index"):
+                message = f"{last} means {index}"
+                raise ValueError(message)
+            rows.append((what, f"`{os.path.join('models/uncased', last)}`", report.form))
+    return long_names(table(("what", "written", "`form` in the report"), rows))
+
+
+def faults(model: str) -> str:
+    """Return the table of the faults that `safeload.testing` knows, of a "BERT" or an "ELMO"."""
+    catalogue = getattr(testing, f"{model}_FAULTS")
+    return table(("name", "error"), [(name, f"`{fault.error.__name__}`") for name, fault in catalogue.items()])
+
+
+def error_classes() -> str:
+    """Return a section for each class of errors: what it means, what it carries, and how it is printed."""
+    parts = []
+    for name, found in vars(errors).items():
+        if isinstance(found, type) and issubclass(found, errors.SafeLoadError):
+            parts.append(
+                f"## {name}\n\n```{{eval-rst}}\n.. autoexception:: safeload.errors.{name}\n   :show-inheritance:\n```\n"
+            )
+            parts += [text_block(message_of(example, name)) for example in EXAMPLES.get(name, [])]
+    return "\n".join(parts)
+
+
+def all_messages() -> str:
+    """Return every message that a check prints for the faults of the tests, by class."""
+    by_class: dict[str, list[Path]] = {}
+    for path in sorted(GOLDEN.rglob("*.txt")):
+        by_class.setdefault(path.read_text(encoding="utf-8").split(":", 1)[0], []).append(path)
+    parts = []
+    for name in vars(errors):
+        for path in by_class.pop(name, []):
+            title = f"{path.parent.name.replace('bert', 'BERT').replace('elmo', 'ELMo')}: {path.stem.replace('_', ' ')}"
+            heading = f"## {name}\n\n" if f"## {name}\n" not in "".join(parts) else ""
+            parts.append(f"{heading}**{title}**\n\n{text_block(path.read_text(encoding='utf-8'))}")
+    if by_class:
+        message = f"messages of no class: {sorted(by_class)}"
+        raise ValueError(message)
+    return "\n".join(parts)
+
+
+def message_of(example: str, name: str) -> str:
+    """Return a golden message, which must be of this class."""
+    text = (GOLDEN / f"{example}.txt").read_text(encoding="utf-8")
+    if not text.startswith(f"{name}: "):
+        message = f"{example} is no {name}"
+        raise ValueError(message)
+    return text
+
+
+def said(number: str) -> str:
+    """Return what safeload was seen to do with a failure that people reported."""
+    kind, _, text = (SAID / f"{number}.txt").read_text(encoding="utf-8").partition("\n")
+    if kind == "handled":
+        return f"**safeload loads it**: {text.strip()}."
+    return f"**safeload says**:\n\n{text_block(text)}"
+
+
+def help_texts() -> str:
+    """Return the help of every command."""
+    return "\n".join(f"### `{name}`\n\n{text_block(text)}" for name, text in _helps(main, "safeload"))
+
+
+def _helps(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[tuple[str, str]]:
+    context = click.Context(command, parent=parent, info_name=name.rsplit(" ", 1)[-1], terminal_width=88)
+    if not isinstance(command, click.Group) or command.invoke_without_command:
+        yield name, command.get_help(context)
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            inner = command.get_command(context, each)
+            if inner is not None:
+                yield from _helps(inner, f"{name} {each}", context)
+
+
+def rooms() -> str:
+    """Return the table of the rooms, with the first line of each one's docstring."""
+    return table(("room", "what lives there"), [(f"`{room}`", house.what_is(room)) for room in house.rooms()])
+
+
+def house_picture() -> str:
+    """Return the picture of the rooms, as SVG in the page."""
+    return f'<figure class="house">\n{house.picture()}\n</figure>\n'
+
+
+def long_names(text: str) -> str:
+    """Return a table whose names may be broken anywhere, since they are longer than a phone is wide."""
+    return f"````{{container}} long-names\n{text}````\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def text_block(text: str) -> str:
+    """Return text as it is printed."""
+    return f"```text\n{text.rstrip()}\n```\n"

@@ -1,0 +1,256 @@
+"""Every code block of the README and of the pages runs, and prints what the page shows."""
+
+from __future__ import annotations
+
+import configparser
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from blocks import PAGES, ROOT, blocks_of, commands_of, matches
+
+import safeload
+from safeload import testing
+from safeload.lock import lock_text, make_lock
+
+README, SETTINGS = "README.md", "docs/how-to/paths-in-a-settings-file.md"
+LOCK, UNIT_TEST = "docs/how-to/lock-a-model.md", "docs/how-to/unit-test-your-set-up.md"
+ELMO_IN_KERAS = "docs/how-to/elmo-in-keras.md"
+BAD_LOAD = "docs/how-to/work-out-a-bad-load.md"
+REPLACE_BERT, REPLACE_ELMO = "docs/how-to/replace-keras-bert.md", "docs/how-to/replace-allennlp.md"
+RUNNER = Path(__file__).parent / "run_page.py"
+MAX_COLUMNS = 88
+HOME = "/home/me"
+"""What the pages show for the temporary folder; the blocks run in `project` inside it."""
+
+
+def models_of_the_readme(folder):
+    testing.write_bert_checkpoint(folder / "models")
+    testing.write_elmo(folder / "elmo")
+    for name in ("models/uncased", "pretrained", "out", "../models/uncased"):
+        testing.write_bert_checkpoint(folder / name)
+    for path in (folder / "out").glob("bert_model.ckpt.*"):
+        path.rename(path.with_name(path.name.replace("bert_model.ckpt", "model.ckpt-3000")))
+
+
+def lock_above_a_model(folder):
+    model = testing.write_bert_checkpoint(folder / "models/uncased")
+    path = folder / "models/safeload.lock"
+    path.write_text(lock_text(make_lock(safeload.check_bert(model), str(path))), encoding="utf-8")
+
+
+def elmo_and_the_examples(folder):
+    testing.write_elmo(folder / "../models/elmo_original")
+    (folder / "examples").symlink_to(ROOT / "examples")
+
+
+def set_up_of_a_project(folder):
+    source = "import os\nimport safeload\n\ndef load_encoder():\n    return safeload.load_bert(os.environ['MODEL_DIR'], seq_len=8)\n"
+    (folder / "my_project.py").write_text(source, encoding="utf-8")
+
+
+SET_UP = {
+    README: models_of_the_readme,
+    LOCK: lock_above_a_model,
+    UNIT_TEST: set_up_of_a_project,
+    SETTINGS: lambda folder: testing.write_bert_checkpoint(folder / "models/bert", positions=128),
+    REPLACE_BERT: lambda folder: testing.write_bert_checkpoint(folder / "../models/uncased_L-12_H-768_A-12"),
+    ELMO_IN_KERAS: elmo_and_the_examples,
+    REPLACE_ELMO: lambda folder: testing.write_elmo(folder / "../models/elmo_original"),
+}
+"""What a page takes for granted beyond `models/bert` and `models/elmo`, which lie in the project and in the home."""
+
+FILES = {(SETTINGS, "ini"): "config.ini"}
+"""The first block of a language is this file for the blocks below it."""
+
+BEFORE = {
+    (README, "def test_my_set_up_tells_what_is_wrong(bert_faults):  # runs once for each of 26 faults"): (
+        "import pytest\nfrom safeload import check_bert as my_set_up\n\n"
+    ),
+}
+"""What stands before a block in the reader's own file."""
+
+MADE_BY = {
+    (
+        README,
+        "safeload.errors.VariableMismatchError: the BERT checkpoint does not fit its config: 36 of 37 variables match, 1 wrong shape",
+    ): (
+        "import os; from safeload import testing\n"
+        "folder = testing.edit_config('~/models/uncased', vocab_size=31)\n"
+        "os.remove(os.path.expanduser('~/models/uncased/vocab.txt'))\n"
+        "safeload.load_bert('~/models/uncased', '~/models/uncased')\n"
+    ),
+    (SETTINGS, "safeload.errors.ConfigError: the settings cannot be used: 2 bad keys"): (
+        "with open('config.ini', 'w') as file:\n"
+        "    file.write('[BERT]\\nconfig_file = models/bert\\nseq_len = long\\ndrop_rate = 0.1\\n')\n"
+        "safeload.read_settings('config.ini', 'BERT')\n"
+    ),
+}
+"""Texts that no block above them prints: the code that does."""
+
+NOT_RUN = {
+    (
+        BAD_LOAD,
+        "the files are good and keras-bert is at fault: keras-bert's own loader differs in Encoder-1-MultiHeadSelfAttention/Encoder-1-MultiHeadSelfAttention_Wq and 3 more, and the two others agree; safeload.load_bert reads it rightly",
+    ): ("needs a keras-bert with a fault: tests/bert/test_diagnosis.py makes one"),
+}
+"""Blocks that cannot run here, with the reason."""
+
+NOT_RUN_COMMANDS = {
+    "make ": "makes environments; the target must be in the Makefile",
+    "pip ": "installs; the extras must be in setup.cfg",
+    "safeload doctor": "half a minute, since it loads in many processes; tests/test_cli_doctor.py runs both forms",
+}
+"""How commands begin that are not run, with the reason."""
+
+
+def as_python(block):
+    kind = "pytest" if "def test_" in block.text else "python"
+    return {"kind": kind, "source": BEFORE.get(block.key, "") + block.text, "place": block.place}
+
+
+def steps_of(page, folder):
+    """Return what is run for a page, in order, and write the files that its blocks are."""
+    steps, last = [], None
+    for block in blocks_of(page):
+        if block.key in NOT_RUN:
+            last = None
+        elif block.language == "python":
+            steps.append(last := as_python(block))
+        elif block.language == "console":
+            steps += commands_to_run(block)
+            last = None
+        elif block.language == "bash":
+            steps.append({"kind": "shell", "source": block.text, "place": block.place})
+        elif block.language == "text":
+            if block.key in MADE_BY:
+                steps.append(last := {"kind": "python", "source": MADE_BY[block.key], "place": block.place})
+            assert last is not None, f"{block.place}: nothing prints this text"
+            last["shown"], last = block.text, None
+        else:
+            steps += commands_in_yaml(block)
+            require_readable(block)
+            name = FILES.get((page, block.language))
+            if name and not (folder / name).exists():
+                (folder / name).write_text(block.text, encoding="utf-8")
+    return [step for step in steps if not lacks_a_package(step["source"])]
+
+
+def commands_to_run(block):
+    for command, shown in commands_of(block):
+        if command.startswith(tuple(NOT_RUN_COMMANDS)):
+            require_known(command)
+            continue
+        yield {"kind": "shell", "source": command, "place": block.place, "shown": shown}
+
+
+def commands_in_yaml(block):
+    """Return what a workflow runs of safeload."""
+    commands = re.findall(r"^ *- run: (safeload .*)$", block.text, re.MULTILINE) if block.language == "yaml" else []
+    return [{"kind": "shell", "source": command, "place": block.place} for command in commands]
+
+
+def require_known(command):
+    """Check what a command that is not run names."""
+    words = command.split()
+    if words[0] == "make":
+        assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(encoding="utf-8"), command
+    if words[0] == "pip" and (extras := re.search(r"\[(.+)\]", command)):
+        setup = configparser.ConfigParser()
+        setup.read(ROOT / "setup.cfg")
+        assert set(extras[1].split(",")) <= set(setup["options.extras_require"]), command
+
+
+def require_readable(block):
+    if block.language == "json":
+        json.loads(block.text)
+    elif block.language == "ini":
+        configparser.ConfigParser(interpolation=None).read_string(block.text)
+    elif block.language == "yaml":
+        pytest.importorskip("yaml").safe_load(block.text)
+    elif block.language == "toml":
+        from safeload._formats.toml import toml_table
+
+        toml_table(block.text.encode())
+    else:
+        pytest.fail(f"{block.place}: no test knows the language {block.language!r}")
+
+
+def lacks_a_package(source):
+    """Tell whether a block calls an upstream package that this Python cannot have."""
+    return "from allennlp" in source and importlib.util.find_spec("allennlp") is None
+
+
+def complaint(step, following, folder):
+    """Return what is wrong with a step that was run, or None."""
+    if "crash" in step:
+        return step["crash"]
+    printed = step["printed"].replace(str(folder), HOME)
+    shown = step.get("shown", "")
+    if shown and not matches(shown, printed):
+        return f"the page shows\n{shown}\nand this is printed\n{printed}"
+    told = shown if step["kind"] == "python" else following.get("shown") if following["source"] == "echo $?" else None
+    if step["code"] and not told:
+        return f"exit code {step['code']}, of which the page says nothing; this is printed\n{printed}"
+    return None
+
+
+def run_page(page, home):
+    """Run the blocks of a page, and return them as they were run."""
+    folder = home / "project"
+    for place in (home, folder):
+        testing.write_bert_checkpoint(place / "models/bert")
+        testing.write_elmo(place / "models/elmo")
+    SET_UP.get(page, lambda _: None)(folder)
+    steps = steps_of(page, folder)
+    if not steps:
+        return []
+    script = home / "steps.json"
+    script.write_text(json.dumps(steps), encoding="utf-8")
+    environment = os.environ | {
+        "HOME": str(home),
+        "DATA": str(home / "models"),
+        "PAGE_PYTHON": sys.executable,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]),
+        "NO_COLOR": "1",
+    }
+    command = [sys.executable, str(RUNNER), str(script)]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(script.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_blocks_of_a_page_run_and_print_what_it_shows(page, tmp_path):
+    steps = run_page(page, tmp_path.resolve())
+    complaints = [
+        f"{step['place']}: {text}"
+        for step, after in zip(steps, [*steps[1:], {"source": ""}], strict=False)
+        if (text := complaint(step, after, tmp_path.resolve()))
+    ]
+    assert complaints == [], "\n\n".join(complaints)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != README])
+def test_no_line_that_is_copied_is_wider_than_the_page(page):
+    copied = [block for block in blocks_of(page) if block.language != "text"]
+    lines = [
+        f"{block.place}: {line}" for block in copied for line in block.text.splitlines() if len(line) > MAX_COLUMNS
+    ]
+    assert lines == []
+
+
+@pytest.mark.parametrize("table", [BEFORE, MADE_BY, NOT_RUN], ids=["BEFORE", "MADE_BY", "NOT_RUN"])
+def test_a_row_of_a_table_belongs_to_a_block(table):
+    assert set(table) <= {block.key for page in PAGES for block in blocks_of(page)}
+
+
+def test_a_text_is_compared_but_for_times_and_dots():
+    assert matches("read 3 (0.12 s)\n... more\n", "read 3 (7.4 s)\nand 5 more")
+    assert not matches("read 3 (0.12 s)", "read 4 (0.12 s)")
+    assert not matches("read 3", "read 3\nand more")

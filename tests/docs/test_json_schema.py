@@ -1,0 +1,80 @@
+"""The published JSON Schema is that of what the commands print, key for key."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+from blocks import ROOT
+from checkpoints import bert_tensors
+from test_cli import safeload_cli
+
+from safeload.testing import poison, write_checkpoint
+
+SCHEMA = json.loads((ROOT / "docs/reference/safeload.schema.json").read_text(encoding="utf-8"))
+
+
+def closed(schema):
+    """Return a schema that allows no key that it does not name, as the published one does for the keys of later versions."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: closed(each) for key, each in schema.items()}
+    return {**inner, "additionalProperties": False} if isinstance(inner.get("required"), list) else inner
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("check", "bert", "{bert}"), 0),
+        (("check", "bert", "{bert}", "--lock"), 1),
+        (("check", "elmo", "{bert}", "{elmo}"), 1),
+        (("inspect", "{bert}", "--stats"), 0),
+        (("inspect", "{poisoned}", "--stats"), 1),
+        (("inspect", "{elmo}/weights.hdf5"), 0),
+        (("inspect", "{bert}/vocab.txt"), 0),
+        (("inspect", "{elmo}/options.json"), 0),
+        (("inspect", "{bert}/none"), 1),
+        (("diff", "{bert}", "{poisoned}"), 1),
+        (("diff", "{bert}/bert_model.ckpt", "{cut}"), 1),
+        (("diff", "{bert}", "{none}"), 2),
+        (("lock", "{poisoned}"), 1),
+        (("lock", "{locked}"), 0),
+        (("doctor", "bert", "{poisoned}"), 1),
+    ],
+)
+def test_what_a_command_prints_is_of_the_schema(arguments, code, tiny_bert, tiny_elmo, bert, elmo, tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    if arguments[0] == "doctor" and not importlib.util.find_spec("keras_bert"):
+        pytest.skip("needs keras-bert")
+    poison(bert)
+    tensors = {name: values for name, values in bert_tensors().items() if "layer_1" not in name}
+    write_checkpoint(tmp_path / "cut", {**tensors, "cls/predictions/output_bias": np.zeros(3, np.float64)})
+    places = {
+        "bert": tiny_bert,
+        "elmo": tiny_elmo,
+        "poisoned": bert,
+        "locked": elmo,
+        "cut": tmp_path / "cut",
+        "none": "x",
+    }
+
+    found = safeload_cli(*[text.format(**places) for text in arguments], "--json", code=code)
+
+    jsonschema.Draft202012Validator(closed(SCHEMA)).validate(json.loads(found.stdout))
+
+
+def test_the_schema_is_one_and_refuses_another_object():
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    good = {"schema": "safeload-doctor/1", "ok": True, "versions": {"torch": None}, "calls": []}
+    is_valid = jsonschema.Draft202012Validator(SCHEMA).is_valid
+
+    assert is_valid(good)
+    assert is_valid({**good, "more": 1})
+    assert not is_valid({**good, "schema": "safeload-doctor/2"})
+    assert not is_valid({**good, "ok": "yes"})
+    assert not is_valid({key: value for key, value in good.items() if key != "calls"})

@@ -1,0 +1,149 @@
+"""The site builds without a warning, fits a phone, names every public name, and its picture is the house."""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from blocks import ROOT
+from test_house import MODULES, PACKAGE, ROOMS, imports_of, room_of
+from test_pages import CHROMIUM
+
+import safeload
+from safeload import errors, testing
+from safeload.compat import allennlp, keras_bert
+
+DOCS = ROOT / "docs"
+NARROW = 400
+MEASURE = """<!DOCTYPE html><body><script>
+const pages = PAGES, widths = {};
+let left = pages.length;
+for (const page of pages) {
+  const frame = document.createElement("iframe");
+  frame.style = "width: WIDTHpx; height: 800px; border: 0";
+  frame.onload = () => {
+    const shown = [...frame.contentDocument.querySelectorAll("article *")];
+    const free = shown.filter(each => !each.closest(".table-wrapper, pre"));
+    widths[page] = Math.max(0, ...free.map(each => Math.ceil(each.getBoundingClientRect().right)));
+    if (--left === 0) document.title = JSON.stringify(widths);
+  };
+  frame.src = page;
+  document.body.append(frame);
+}
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Return the folder of the built site."""
+    if importlib.util.find_spec("sphinx") is None or importlib.util.find_spec("furo") is None:
+        pytest.skip("needs the extra 'docs'")
+    folder = tmp_path_factory.mktemp("site")
+    flags = ["--fresh-env", "--nitpicky", "--fail-on-warning", "--keep-going", "--quiet", "-d", str(folder / "trees")]
+    command = [sys.executable, "-m", "sphinx", *flags, str(DOCS), str(folder / "html")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "html"
+
+
+def test_the_site_has_every_page(site):
+    pages = {path.relative_to(DOCS).with_suffix(".html") for path in DOCS.rglob("*.md") if "_build" not in path.parts}
+    assert {page for page in pages if not (site / page).exists()} == set()
+    assert "from-code" not in "".join((site / page).read_text(encoding="utf-8") for page in pages)
+
+
+def test_the_site_shows_every_golden_message(site):
+    shown = html.unescape(re.sub("<[^>]*>", "", (site / "reference/messages.html").read_text(encoding="utf-8")))
+    golden = sorted((ROOT / "tests/faults/golden").rglob("*.txt"))
+    assert [path.name for path in golden if path.read_text(encoding="utf-8").strip() not in shown] == []
+    assert len(golden) > 200
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_no_page_is_wider_than_a_phone(site, tmp_path):
+    pages = sorted(str(path.relative_to(site)) for path in site.rglob("*.html"))
+    (site / "measure.html").write_text(MEASURE.replace("PAGES", json.dumps(pages)).replace("WIDTH", str(NARROW)))
+    quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        *quiet,
+        "--disable-component-update",
+        "--allow-file-access-from-files",
+    ]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=60000", "--dump-dom"]
+    done = subprocess.run(
+        [*command, (site / "measure.html").as_uri()], capture_output=True, text=True, check=True, timeout=120
+    )
+    widths = json.loads(html.unescape(re.search(r"<title>(.*)</title>", done.stdout)[1]))
+
+    assert sorted(widths) == pages
+    assert {page: width for page, width in widths.items() if width > NARROW} == {}
+
+
+def test_every_public_name_has_its_place_in_the_reference():
+    text = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md"))
+    described = set(re.findall(r"^\.\. (?:autofunction|autoclass|py:data):: safeload\.(\S+)", text, re.MULTILINE))
+    names = {*safeload.__all__} - {"SafeLoadError"}
+    names |= {f"testing.{name}" for name in testing.__all__ if not name.endswith("_FAULTS")}
+    names |= {f"compat.allennlp.{name}" for name in allennlp.__all__}
+    names |= {f"compat.keras_bert.{name}" for name in keras_bert.__all__}
+
+    layers = re.search(r"__all__ = (.*)", (PACKAGE / "keras.py").read_text(encoding="utf-8"))[1]
+    described |= set(re.findall(r"from-code: keras_layer \w+ (\w+) ", text))
+
+    assert names | set(json.loads(layers)) <= described
+    assert all(f"`safeload.testing.{name}`" in text for name in testing.__all__ if name.endswith("_FAULTS"))
+
+
+@pytest.fixture
+def facts(monkeypatch):
+    """Return the module that fills the pages."""
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    return importlib.import_module("facts")
+
+
+def test_the_picture_has_every_room_and_its_arrows_are_the_imports(facts):
+    picture = facts.house_picture()
+    imports = {room: set() for room in ROOMS}
+    for path in MODULES:
+        here = path.relative_to(PACKAGE).parts[0]
+        rooms = {room_of(name) for _, name in imports_of(path) if name.startswith("safeload.")}
+        imports.get(here, set()).update(rooms - {None, here})
+    drawn = re.findall(r'data-from="(\S+)" data-to="(\S+)"', picture)
+
+    assert sorted(re.findall(r'data-room="(\S+)"', picture)) == sorted(ROOMS)
+    assert all(other in imports[room] for room, other in drawn)
+    assert {room: reached(room, drawn) for room in ROOMS} == {
+        room: reached(room, [(above, each) for above, others in imports.items() for each in others]) for room in ROOMS
+    }
+    height = {room: float(y) for room, y in re.findall(r'data-room="(\S+)">.*?<rect x="\d+" y="(\d+)"', picture)}
+    assert all(height[room] < height[other] for room, other in drawn)
+
+
+def reached(room, arrows):
+    """Return the rooms to which arrows lead from this one."""
+    near = {other for above, other in arrows if above == room}
+    return near.union(*(reached(other, arrows) for other in near))
+
+
+def test_every_error_that_a_check_raises_is_shown_with_a_message(facts):
+    raised = {path.read_text(encoding="utf-8").split(":")[0] for path in facts.GOLDEN.rglob("*.txt")}
+    assert raised == set(facts.EXAMPLES)
+    for cls in vars(errors).values():
+        if isinstance(cls, type) and issubclass(cls, errors.SafeLoadError):
+            assert f"## {cls.__name__}\n" in facts.error_classes()
+
+
+def test_a_table_of_variables_has_the_names_that_a_check_reads(facts, tiny_bert, tiny_elmo):
+    shown = facts.bert_variables("encoder") + facts.bert_variables("heads")
+    for spec in safeload.check_bert(tiny_bert, training=True).read:
+        assert f"`{re.sub('layer_[0-9]+', 'layer_N', spec.name)}`" in shown
+    for spec in safeload.check_elmo(tiny_elmo).read:
+        assert f"`{spec.name}`" in facts.elmo_datasets()

@@ -1,0 +1,116 @@
+"""The headings of the troubleshooting page are what TensorFlow, keras-bert, AllenNLP and h5py really say."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from blocks import ROOT
+
+from safeload import testing
+
+PAGE = (ROOT / "docs/how-to/troubleshooting.md").read_text(encoding="utf-8")
+HEADINGS = re.findall(r"^### `(.*)`$", PAGE, re.MULTILINE)
+CONFIG, PREFIX = "bert_config.json", "bert_model.ckpt"
+
+
+def as_it_is(_folder):
+    """Leave the model good: the call alone is wrong."""
+
+
+def bert(heading, spoil=as_it_is, *, config=CONFIG, checkpoint=PREFIX, training=False):
+    return heading, testing.write_bert_checkpoint, spoil, (config, checkpoint, training)
+
+
+def elmo(heading, spoil=as_it_is, *, options="options.json", weights="weights.hdf5", ids=False):
+    return heading, testing.write_elmo, spoil, (options, weights, ids)
+
+
+def with_mark(folder):
+    (folder / CONFIG).write_bytes(b"\xef\xbb\xbf" + (folder / CONFIG).read_bytes())
+
+
+WORD, NORM = "bert/embeddings/word_embeddings", "bert/embeddings/LayerNorm"
+CELL = "RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell"
+UPSTREAM = [
+    bert("Failed to find any matching files for ...", checkpoint="bert.ckpt"),
+    bert("Failed to find any matching files for ...", checkpoint="~/bert_model.ckpt"),
+    bert("Failed to find any matching files for ...", lambda f: testing.write_bert_checkpoint(f / "run[1]"), checkpoint=f"run[1]/{PREFIX}"),
+    bert("not an sstable (bad magic number)", checkpoint=f"{PREFIX}.data-00000-of-00001"),
+    bert("not an sstable (bad magic number)", lambda f: testing.as_lfs_pointer(f, f"{PREFIX}.index")),
+    bert("bert/embeddings/word_embeddings not found in checkpoint file", checkpoint=f"{PREFIX}.index"),
+    bert("Couldn't find 'checkpoint' file or checkpoints in given directory ...", checkpoint=""),
+    bert("File system scheme '...' not implemented", checkpoint="s3://bucket/bert_model.ckpt"),
+    bert("No such file or directory: '~...'", config="~/bert_config.json"),
+    bert("Read less bytes than requested", testing.truncate),
+    bert("Read less bytes than requested", testing.as_lfs_pointer),
+    bert("Checksum does not match: stored ... vs. calculated on the restored bytes ...", lambda f: testing.flip_bit(f, WORD)),
+    bert("Checksum does not match: stored ... vs. calculated on the restored bytes ...", testing.swap_index),
+    bert("file is too short to be an sstable", lambda f: testing.truncate(f, f"{PREFIX}.index", keep=20)),
+    bert("weight shape ... is not compatible with provided weight shape ...", lambda f: testing.edit_config(f, vocab_size=31)),
+    bert("Key bert/encoder/layer_... not found in checkpoint", lambda f: testing.edit_config(f, num_hidden_layers=3)),
+    bert("KeyError: 'hidden_act'", lambda f: testing.edit_config(f, hidden_act=None)),
+    bert("Expecting value: line 1 column 1", lambda f: testing.as_html_page(f, CONFIG)),
+    bert("Unexpected UTF-8 BOM", with_mark),
+    bert("Key bert/embeddings/word_embeddings not found in checkpoint", lambda f: testing.write_bert_checkpoint(f, scope="module/")),
+    bert("Key bert/embeddings/position_embeddings not found in checkpoint", lambda f: testing.drop_variable(f, "bert/embeddings/position_embeddings")),
+    bert("Key bert/embeddings/LayerNorm/beta not found in checkpoint", lambda f: testing.rename_variable(f, f"{NORM}/beta", f"{NORM}_1/beta")),
+    bert("Key cls/predictions/transform/dense/kernel not found in checkpoint", lambda f: testing.write_bert_checkpoint(f, heads=False), training=True),
+    elmo("file signature not found", testing.as_lfs_pointer),
+    elmo("truncated file: eof = ..., stored_eof = ...", testing.truncate),
+    elmo("'utf-8' codec can't decode byte 0x89 in position 0", options="weights.hdf5", weights="options.json"),
+    elmo("object 'char_embed' doesn't exist", lambda f: testing.drop_variable(f, "char_embed")),
+    elmo("object 'W_P_0' doesn't exist", lambda f: testing.drop_variable(f, f"{CELL}/W_P_0")),
+    elmo("Invalid weight file", lambda f: testing.edit_config(f, char_cnn={"filters": [[1, 4], [2, 6], [3, 9]]})),
+    elmo("The size of tensor a (...) must match the size of tensor b (...) at non-singleton dimension 0", lambda f: testing.edit_config(f, lstm={"dim": 16})),
+    elmo("We only support pretrained biLMs with residual connections", lambda f: testing.write_elmo(f, skip_connections=False)),
+    elmo("shape '[-1, ...]' is invalid for input of size ...", lambda f: testing.edit_config(f, char_cnn={"max_characters_per_token": 40}), ids=True),
+]  # fmt: skip
+ELSEWHERE = {
+    "No such file or directory: 'C:\\new...'": "Python's own: the control character stands in the reader's script",
+    "Unable to lock file, errno = 11": "needs a second process that holds the file: tests/reports, C12",
+    "'gbk' codec can't decode byte ...": "needs a system with that encoding: tests/reports, E1",
+    "KeyError: '[UNK]'": "the tokenizer's, after the load: tests/reports, E6",
+    "indices[...] = ... is not in [0, ...)": "an op's, after the load: tests/reports, E5",
+    "A KerasTensor cannot be used as input to a TensorFlow function": "needs TensorFlow with Keras 3 for tf.keras: tests/bert/test_keras_versions.py",
+    "No module named 'allennlp.modules.elmo'": "needs a broken AllenNLP: tests/reports, H7",
+}
+"""Headings that no call here can bring out, with the reason."""
+
+
+def upstream_text(folder, *arguments):
+    """Return how upstream's error is printed; "" where there is none."""
+    try:
+        upstream_load(folder, *arguments)
+    except Exception as exc:  # noqa: BLE001  (its text is what is compared)
+        return f"{type(exc).__name__}: {exc}"
+    return ""
+
+
+def upstream_load(folder, first, second, third):
+    if first.endswith("bert_config.json"):
+        import keras_bert
+
+        places = [name if "~" in name or "://" in name else str(folder / name) for name in (first, second)]
+        keras_bert.load_trained_model_from_checkpoint(*places, training=third)
+    else:
+        elmo_module = pytest.importorskip("allennlp.modules.elmo")
+        module = elmo_module.Elmo(str(folder / first), str(folder / second), 1)
+        if third:
+            module(elmo_module.batch_to_ids([["a"]]))
+
+
+@pytest.mark.parametrize(("heading", "write", "spoil", "arguments"), UPSTREAM)
+def test_upstream_says_what_the_heading_says(heading, write, spoil, arguments, tmp_path):
+    folder = write(tmp_path / "model")
+    spoil(folder)
+
+    text = upstream_text(folder, *arguments)
+
+    assert re.search(".*".join(map(re.escape, heading.split("..."))), text), text
+
+
+def test_every_heading_was_brought_out_or_has_a_reason():
+    assert len(HEADINGS) == len(set(HEADINGS))
+    assert {row[0] for row in UPSTREAM} | set(ELSEWHERE) == set(HEADINGS)
+    assert not {row[0] for row in UPSTREAM} & set(ELSEWHERE)
