@@ -59,9 +59,14 @@ def resolve_config(config_file: object, vocab_file: object, base_dir: object) ->
 
 
 def resolve(
-    config: str, checkpoint_file: object, vocab_file: object, base_dir: object, source: _files.Source
+    config: str,
+    config_file: object,
+    checkpoint_file: object,
+    vocab_file: object,
+    base_dir: object,
+    source: _files.Source,
 ) -> Places:
-    """Step 1: find the other files; what is left out is looked for in the config's folder.
+    """Step 1: find the other files; what is left out is looked for in the config's folder, for which `config_file` was given.
 
     Raises:
         InvalidPathError, MissingFileError, CheckpointNotFoundError, AmbiguousCheckpointError, WrongFileKindError,
@@ -69,7 +74,7 @@ def resolve(
     """
     folder = os.path.dirname(config)
     if checkpoint_file is None:
-        place = find_checkpoint(folder, given=folder, source=source)
+        place = find_checkpoint(folder, given=config_file, source=source)
     else:
         path = resolve_path(checkpoint_file, argument="checkpoint_file", base_dir=base_dir)
         place = find_checkpoint(path, given=checkpoint_file, source=source)
@@ -155,11 +160,11 @@ def checked_bert(
             opened_source(lock_file, folder=folder, base_dir=base_dir, model="BERT", clock=clock)
         )
         with clock.step("resolve"):
-            places = resolve(path, checkpoint_file, vocab_file, base_dir, source)
+            places = resolve(path, config_file, checkpoint_file, vocab_file, base_dir, source)
         with clock.step("read"):
             config, notes = read(places, config_file, vocab_file, source)
             require_config_allows(options, config)
-        given = checkpoint_file if checkpoint_file is not None else folder
+        given = checkpoint_file if checkpoint_file is not None else config_file
         checked = opened.enter_context(
             checked_checkpoint(
                 config,

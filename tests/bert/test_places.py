@@ -12,6 +12,7 @@ import pytest
 from checkpoints import PREFIX, SHARD, bert_tensors
 
 import safeload
+from safeload import testing
 from safeload.bert import _backend, _keras_bert
 from safeload.bert._backend import require_backend
 from safeload.bert._config import read_config
@@ -77,6 +78,7 @@ STRATEGY = """
 import sys
 import numpy as np
 import safeload
+from safeload import testing
 from safeload.bert._backend import require_backend
 tf = require_backend().tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -193,3 +195,13 @@ def test_a_value_of_another_shape_never_gets_into_the_graph(tiny_bert):
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert config["vocab_size"] == 30
+
+
+def test_what_was_given_is_said_as_it_was_given(bert, monkeypatch):
+    monkeypatch.chdir(bert.parent)
+    assert safeload.check_bert(bert.name).given == bert.name
+
+    testing.truncate(bert)
+    with pytest.raises(CorruptFileError) as caught:
+        safeload.check_bert(bert.name)
+    assert caught.value.given == bert.name
