@@ -1,6 +1,6 @@
 # make demo    make the environment and see safeload at work
 # make test    make the environment and run the tests
-# make lint    ruff and mypy
+# make lint    ruff, mypy and pyright
 # make bench   the speed tables: ratios against keras-bert and AllenNLP, some minutes
 #
 # Another Python: make test PYTHON=python3.11 VENV=.venv311
@@ -21,6 +21,8 @@ lint: $(VENV)/lint.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy tests/typing
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 
 bench: $(VENV)/demo.installed
 	$(VENV)/bin/python benchmarks/bench_bert.py
