@@ -34,23 +34,32 @@ def oldest(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
-@nox.session(python=["3.10", "3.11"])
+@nox.session
+def build(session: nox.Session) -> None:
+    """The sdist, and the wheel from it, into `dist/`."""
+    shutil.rmtree("dist", ignore_errors=True)
+    session.install("build", "twine")
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+
+
+@nox.session(python=["3.10", "3.11"], requires=["build"])
 def wheel(session: nox.Session) -> None:
-    """The suite and the typing examples on the installed wheel, from a folder without `safeload/`."""
-    tree, _, built = distributions(session)
+    """The suite and the typing examples on the installed wheel."""
+    (built,) = Path("dist").glob("*.whl")
     session.install(f"{built}[all,test,dev]")
-    session.chdir(tree)
+    session.chdir(tree_without_package(session))
     session.run("pytest", *session.posargs)
     session.run("mypy", "tests/typing")
     session.run("pyright")
 
 
-@nox.session(python=PYTHONS)
+@nox.session(python=PYTHONS, requires=["build"])
 def bare(session: nox.Session) -> None:
     """What works without any extra, installed from the sdist."""
-    tree, sdist, _ = distributions(session)
+    (sdist,) = Path("dist").glob("*.tar.gz")
     session.install(str(sdist), "pytest")
-    session.chdir(tree)
+    session.chdir(tree_without_package(session))
     session.run("pytest", "-o", "addopts=-ra", "tests/packaging/test_without_extras.py", *session.posargs)
 
 
@@ -73,15 +82,11 @@ def oldest_releases() -> str:
     return re.sub(r">=([\w.]+),<[\w.]+", r"==\1", "\n".join(required))
 
 
-def distributions(session: nox.Session) -> tuple[Path, Path, Path]:
-    """Build the sdist, and the wheel from it; return the unpacked sdist without its `safeload/`, and both files."""
-    folder = Path(session.create_tmp()).resolve()
-    shutil.rmtree(folder)
-    session.install("build", "twine")
-    session.run("python", "-m", "build", "--outdir", str(folder))
-    session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
-    (sdist,), (built,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
-    shutil.unpack_archive(sdist, folder, filter="data")
+def tree_without_package(session: nox.Session) -> Path:
+    """Unpack the sdist and remove its `safeload/`, so that what is installed is what is tested."""
+    (sdist,) = Path("dist").glob("*.tar.gz")
+    folder = Path(session.create_tmp())
+    shutil.unpack_archive(sdist, folder)
     tree = folder / sdist.name.removesuffix(".tar.gz")
     shutil.rmtree(tree / "safeload")
-    return tree, sdist, built
+    return tree
