@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -61,6 +62,8 @@ def test_every_fault_of_an_elmo_is_told(elmo_faults):
         (lambda bert, _: keras_bert.load_trained_model_from_checkpoint(bert, bert), "tensorflow", BERT),
         (lambda _, elmo: safeload.load_elmo(elmo), "torch", ELMO),
         (lambda _, elmo: safeload.load_elmo(elmo, backend="torch"), "torch", ELMO),
+        (lambda _, elmo: safeload.load_elmo(elmo, backend="keras"), "tensorflow", BERT),
+        (lambda _, __: importlib.import_module("safeload.keras"), "tensorflow", BERT),
         (lambda _, elmo: allennlp.Elmo(elmo, elmo, 1), "torch", ELMO),
         (lambda _, __: safeload.character_ids([["A", "film"]]), "torch", ELMO),
     ],
