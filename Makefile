@@ -1,6 +1,6 @@
 # make demo    make the environment and see safeload at work
 # make test    make the environment and run the tests
-# make lint    ruff and mypy
+# make lint    ruff, mypy and pyright
 # make docs    the site, into docs/_build/html
 # make bench   the speed table, build/bench/bench.json and bench.svg: half an hour
 #
@@ -22,6 +22,8 @@ lint: $(VENV)/lint.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy tests/typing
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 
 docs: $(VENV)/docs.installed
 	$(VENV)/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet -d docs/_build/trees docs docs/_build/html

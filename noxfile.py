@@ -1,16 +1,66 @@
-"""`nox`: the suite on each Python, and the checks that need no model."""
+"""`nox -s tests-3.12` and the like; `nox --list` shows them all.
+
+The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); on the wheel, away from
+this checkout (`wheel`); the part of it that needs no extra, installed from the sdist (`bare`).
+"""
 
 from __future__ import annotations
 
+import configparser
+import re
+import shutil
+from pathlib import Path
+
 import nox
+
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 
 nox.options.default_venv_backend = "venv"
 
 
-@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+@nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
+    """The suite on the newest releases within the bounds."""
     session.install("-e", ".[all,test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python=["3.10", "3.11"])  # 3.12 and 3.13 have no wheels of the oldest releases
+def oldest(session: nox.Session) -> None:
+    """The suite on the oldest releases within the bounds."""
+    constraints = Path(session.create_tmp()) / "oldest.txt"
+    constraints.write_text(oldest_releases(), encoding="utf-8")
+    session.install("-e", ".[all,test]", "-c", str(constraints))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """The sdist, and the wheel from it, into `dist/`."""
+    shutil.rmtree("dist", ignore_errors=True)
+    session.install("build", "twine")
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+
+
+@nox.session(python=["3.10", "3.11"], requires=["build"])
+def wheel(session: nox.Session) -> None:
+    """The suite and the typing examples on the installed wheel."""
+    (built,) = Path("dist").glob("*.whl")
+    session.install(f"{built}[all,test,dev]")
+    session.chdir(tree_without_package(session))
+    session.run("pytest", *session.posargs)
+    session.run("mypy", "tests/typing")
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS, requires=["build"])
+def bare(session: nox.Session) -> None:
+    """What works without any extra, installed from the sdist."""
+    (sdist,) = Path("dist").glob("*.tar.gz")
+    session.install(str(sdist), "pytest")
+    session.chdir(tree_without_package(session))
+    session.run("pytest", "-o", "addopts=-ra", "tests/packaging/test_without_extras.py", *session.posargs)
 
 
 @nox.session
@@ -19,3 +69,24 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("mypy", "tests/typing")
+    session.run("pyright")
+
+
+def oldest_releases() -> str:
+    """Return the lower bounds of setup.cfg as pip's constraints."""
+    setup = configparser.ConfigParser()
+    setup.read("setup.cfg", encoding="utf-8")
+    extras = setup["options.extras_require"]
+    required = [setup["options"]["install_requires"], *(extras[name] for name in ("bert", "elmo", "yaml"))]
+    return re.sub(r">=([\w.]+),<[\w.]+", r"==\1", "\n".join(required))
+
+
+def tree_without_package(session: nox.Session) -> Path:
+    """Unpack the sdist and remove its `safeload/`, so that what is installed is what is tested."""
+    (sdist,) = Path("dist").glob("*.tar.gz")
+    folder = Path(session.create_tmp())
+    shutil.unpack_archive(sdist, folder)
+    tree = folder / sdist.name.removesuffix(".tar.gz")
+    shutil.rmtree(tree / "safeload")
+    return tree

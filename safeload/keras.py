@@ -5,7 +5,11 @@ Importing this imports TensorFlow and the Keras that the process uses: Keras 2, 
 
 from __future__ import annotations
 
-from safeload.elmo._keras import ElmoLayer
-from safeload.elmo._keras_tokens import ElmoTokens
+from safeload.elmo import _backend
+
+_backend.require_keras()  # first, so that what is missing is told by a typed error
+
+from safeload.elmo._keras import ElmoLayer  # noqa: E402
+from safeload.elmo._keras_tokens import ElmoTokens  # noqa: E402
 
 __all__ = ["ElmoLayer", "ElmoTokens"]

@@ -66,11 +66,25 @@ def require_torch() -> Any:  # noqa: ANN401  (a module)
     """Import torch.
 
     Raises:
-        MissingDependencyError: It is missing or cannot be imported.
+        MissingDependencyError: It is missing, cannot be imported, or cannot use the NumPy that is installed.
     """
     if importlib.util.find_spec("torch") is None:
         raise missing_dependency("torch is not installed", package="torch", wanted=_TORCH, hints=[INSTALL])
-    return import_installed("torch", package="torch", wanted=_TORCH, install=INSTALL)
+    torch = import_installed("torch", package="torch", wanted=_TORCH, install=INSTALL)
+    _require_numpy(torch)
+    return torch
+
+
+def _require_numpy(torch: Any) -> None:  # noqa: ANN401  (a module)
+    """Hand one empty array to torch: before 2.3 it is built for NumPy 1, and imports beside NumPy 2 all the same."""
+    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+    try:
+        torch.from_numpy(np.empty(0))
+    except RuntimeError as exc:
+        message = f"torch {torch.__version__} cannot use numpy {np.__version__}: {exc}"
+        hints = ["pip install 'numpy<2'", "or install torch 2.3 or later, which is built for NumPy 2"]
+        raise missing_dependency(message, package="numpy", wanted="<2", hints=hints) from exc
 
 
 def require_keras() -> Any:  # noqa: ANN401  (a module)
@@ -115,3 +129,4 @@ def _require_allennlp() -> None:
         hints = ["pip install 'allennlp==2.10.1'", OR_TORCH]
         raise missing_dependency(message, package="allennlp", wanted=_ALLENNLP, hints=hints)
     import_installed("allennlp.modules.elmo", package="allennlp", wanted=_ALLENNLP, install=INSTALL)
+    require_torch()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 import torch
 from elmos import BACKENDS, OPTIONS_NAME, WEIGHTS_NAME
@@ -58,6 +59,20 @@ def test_a_package_that_cannot_be_imported_shows_why(package, tiny_elmo, tmp_pat
         in done.stderr
     )
     assert "The above exception was the direct cause" in done.stderr
+
+
+@pytest.mark.parametrize("call", ["load_elmo(sys.argv[1])", "character_ids([['A', 'film']])"])
+def test_a_torch_that_was_built_for_another_numpy_is_told(call, tiny_elmo, tmp_path):
+    """As torch 1.13 beside NumPy 2: it imports, and fails at the first array."""
+    (tmp_path / "torch.py").write_text(
+        "__version__ = '1.13.1'\ndef from_numpy(array): raise RuntimeError('Numpy is not available')\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "allennlp.py").write_text("raise ImportError('not here')", encoding="utf-8")
+    told = run(f"import sys, safeload; safeload.{call}", tiny_elmo, PYTHONPATH=str(tmp_path)).stderr
+
+    assert f"MissingDependencyError: torch 1.13.1 cannot use numpy {np.__version__}: Numpy is not available" in told
+    assert "pip install 'numpy<2'" in told
 
 
 def test_auto_goes_on_with_torch_when_allennlp_cannot_be_imported(tiny_elmo, tmp_path):

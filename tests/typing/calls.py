@@ -1,0 +1,33 @@
+"""The calls, and what comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import assert_type
+
+import safeload
+
+assert_type(safeload.check_bert("models/uncased"), safeload.LoadReport)
+assert_type(safeload.check_bert(b"models/uncased", Path("bert_model.ckpt"), training=True), safeload.LoadReport)
+assert_type(safeload.check_elmo("elmo", base_dir=Path(__file__).parent, ignore_unused=["x_*"]), safeload.LoadReport)
+assert_type(safeload.load_vocabulary("vocab.txt"), dict[str, int])
+assert_type(safeload.read_settings("config.ini", "BERT"), dict[str, Any])
+
+# upstream's own objects have no stable types
+model = safeload.load_bert("models/uncased", seq_len=None, trainable=["Encoder-1"], output_layer_num=[-1, -2])
+assert_type(model, Any)
+assert_type(safeload.load_bert(**safeload.read_settings("config.ini", "BERT")), Any)
+assert_type(safeload.load_elmo("elmo", dropout=0.0, scalar_mix_parameters=[0.0, 0.0, 1.0]), Any)
+assert_type(safeload.character_ids([["A", "good", "film"]]), Any)
+
+report = safeload.report_of(model)
+assert_type(report, safeload.LoadReport)
+assert_type([tensor.name for tensor in report.read], list[str])
+assert_type(report.read[0].shape, tuple[int, ...])
+assert_type(report.to_dict(), dict[str, Any])
+
+diagnosis = safeload.diagnose_bert("models/uncased")
+assert_type(diagnosis.verdict, str)
+assert_type(diagnosis.report, safeload.LoadReport | None)
