@@ -92,7 +92,11 @@ class Hdf5File:
         self.given = given
         self.datasets: dict[str, Dataset] = {}
         self.groups: list[str] = []
-        self._file = source.open(path)
+        try:
+            self._file = source.open(path)
+        except OSError as exc:
+            message = f"the system cannot open the weight file: {exc.strerror}"
+            raise UnreadableFileError(message, resolved=path, given=given, label="weight") from exc
         self._h5: Any = None
         try:
             self._stat = os.fstat(self.fileno())
@@ -193,6 +197,8 @@ class Hdf5File:
     def _list(self, group: Any, path: str, depth: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
         for raw in sorted(group):
             name = path + raw.decode("utf-8", "backslashreplace")
+            if b"/" in raw:
+                self._refuse(name, "a name with a slash in it, which would lead to another place")
             if group.links.get_info(raw).type != h5py.h5l.TYPE_HARD:
                 self._refuse(name, "a link to another place, which may be another file")
             opened = h5py.h5o.open(group, raw)
@@ -239,6 +245,8 @@ class Hdf5File:
         if n_declared > MAX_EXPANSION * self.n_bytes:
             self._refuse(spec.name, f"{n_declared:,} declared bytes in a file of {self.n_bytes:,}")
         chunks = list_chunks(dataset)
+        if len(set(chunks.filters)) < len(chunks.filters):
+            self._refuse(spec.name, "the same filter twice, which lets a few bytes unpack to any size")
         if chunks.n_bytes > max(n_declared, MIN_CHUNK_BYTES):
             self._refuse(spec.name, f"chunks of {chunks.n_bytes:,} bytes for {n_declared:,}")
         return Dataset(spec=spec, chunks=chunks, lacks=chunks.lacks())

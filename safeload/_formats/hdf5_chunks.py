@@ -89,7 +89,7 @@ def list_chunks(dataset: Any) -> Chunks:  # noqa: ANN401  (h5py's low-level ids)
     """Return how a chunked dataset lies in the file.
 
     Raises:
-        ValueError: It has filters that are unknown, that are there twice, or that are of another element size.
+        ValueError: It shuffles values of another size.
         OSError, RuntimeError: As h5py, for a damaged file.
     """
     plan = dataset.get_create_plist()
@@ -101,9 +101,6 @@ def list_chunks(dataset: Any) -> Chunks:  # noqa: ANN401  (h5py's low-level ids)
             message = f"it shuffles values of {options} bytes that have {n_value_bytes}"
             raise ValueError(message)
         filters.append(code)
-    if len(set(filters) & FILTERS.keys()) < len(filters):
-        message = f"the filters {filters}"
-        raise ValueError(message)
     rows: list[Chunk] = []
     if dataset.get_num_chunks():
         dataset.chunk_iter(lambda info: rows.append(Chunk(info.chunk_offset, *info[1:])))

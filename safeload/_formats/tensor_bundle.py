@@ -320,6 +320,9 @@ def _read_entry(name: str, value: bytes) -> Entry:
             shape = protobuf.read_shape(protobuf.message_bytes(field))
         elif number == 7:  # noqa: PLR2004
             slices.append(protobuf.read_slice(protobuf.message_bytes(field)))
+            if len(slices) > MAX_VARIABLES:
+                message = "an impossible number of parts"
+                raise ValueError(message)
         elif number in numbers:
             numbers[number] = protobuf.signed(field)
     dtype, shard, offset, n_bytes, masked = numbers.values()
