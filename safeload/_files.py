@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import contextmanager, suppress
@@ -110,7 +111,7 @@ def sniff(path: str) -> FileKind | None:
     if not os.path.isfile(path):
         return None  # opening a FIFO would wait for its writer
     try:
-        with Path(path).open("rb") as file:
+        with DISK.open(path) as file:
             head = file.read(N_HEAD_BYTES)
             n_bytes = os.fstat(file.fileno()).st_size
             tail = os.pread(file.fileno(), 8, n_bytes - 8) if n_bytes > N_HEAD_BYTES else head[-8:]
@@ -129,12 +130,16 @@ class Source:
     is_private = False
 
     def open(self, path: str) -> FileIO:
-        """Open a file to be read, without a buffer.
+        """Open a regular file to be read, without a buffer.
 
         Raises:
-            OSError: The system cannot.
+            OSError: The system cannot, or the path has become a FIFO, for whose writer it would wait, or a device.
         """
-        return Path(path).open("rb", buffering=0)
+        file = open(path, "rb", buffering=0, opener=_open_without_waiting)  # noqa: SIM115  (the caller closes it)
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise OSError(errno.EINVAL, "it is no regular file any more", path)
+        return file
 
     def file_read(self, role: str, path: str) -> FileRead:
         """Return the report's row for a file that is read."""
@@ -144,6 +149,10 @@ class Source:
 
 
 DISK = Source()
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def require_file(path: str, *, role: str, given: object = None) -> os.stat_result:

@@ -71,6 +71,11 @@ def _text_of(given: object, argument: str) -> str:
     except TypeError as exc:
         message = f"{argument} is no path: {exc}"
         raise InvalidPathError(message, given=given, hints=[f"pass {argument} as str, bytes or os.PathLike"]) from exc
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as exc:
+        message = f"{argument} holds the character {text[exc.start]!r}, which no path can have"
+        raise InvalidPathError(message, given=given, hints=["remove the character from the path"]) from exc
     if not text.strip():
         message = f"{argument} is empty"
         raise InvalidPathError(message, given=given, hints=[f"pass the path of a file or folder as {argument}"])

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from safeload.report import KeyProblem, LoadReport
 
 MAX_PRINTED_PROBLEMS = 10
+MAX_LINE = 5_000
 
 
 class SafeLoadError(Exception):
@@ -88,7 +89,7 @@ class SafeLoadError(Exception):
         lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in rows]
         lines += [f"  {detail}" for detail in self.details]
         lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in hints]
-        return plain("\n".join(lines))
+        return "\n".join(plain(_bounded(line)) for row in lines for line in row.split("\n"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as plain dicts, lists and strings, fit for `json.dumps`."""
@@ -124,6 +125,11 @@ def _rebuild(cls: type[SafeLoadError], facts: dict[str, Any]) -> SafeLoadError:
 def plain(text: str) -> str:
     """Return `text` in printable ASCII, so that a direction mark or a control character in a path is seen."""
     return "".join(c if c == "\n" or " " <= c <= "~" else ascii(c)[1:-1] for c in text)
+
+
+def _bounded(line: str) -> str:
+    """Return a line without its end where no path could make it that long: a file's contents did."""
+    return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}... ({len(line):,} characters)"
 
 
 def one_line(text: str) -> str:

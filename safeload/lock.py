@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 LOCK_NAME = "safeload.lock"
 VERSION = 1
 MAX_LOCK_BYTES = 1 << 20
+MAX_BITS = 63
 N_BLOCK_BYTES = 1 << 20
+_ZEROS = bytes(N_BLOCK_BYTES)
 _HEADER = "# Written by `safeload lock`: a file of another size or SHA-256 is not loaded.\n"
 _LOCK_KEYS = {"version": int, "model": str, "n_files": int, "file": list}
 _FILE_KEYS = {"name": str, "role": str, "n_bytes": int, "sha256": str}
@@ -124,6 +126,8 @@ def _require_keys(table: dict[str, Any], wanted: dict[str, type], what: str, pat
     if unknown:
         raise _malformed(path, given, f"{what} has the unknown key {unknown[0]!r}")
     for key, kind in wanted.items():
+        if kind is int and type(table[key]) is int and table[key].bit_length() > MAX_BITS:
+            raise _malformed(path, given, f"{key} of {what} has more than {MAX_BITS} bits")
         if type(table[key]) is not kind:
             raise _malformed(
                 path, given, f"{key} of {what} is of type {type(table[key]).__name__}, not {kind.__name__}"
@@ -194,5 +198,8 @@ def hash_of(original: FileIO, copy: FileIO | None = None) -> tuple[str, int]:
 
 
 def _write(copy: FileIO, block: memoryview) -> None:
+    if _ZEROS.startswith(block):
+        copy.truncate(copy.seek(len(block), os.SEEK_CUR))  # a hole, as in the original: it takes no memory
+        return
     while block:
         block = block[copy.write(block) :]

@@ -9,7 +9,7 @@ def test_my_set_up_tells_what_is_wrong(bert_faults):
         my_set_up(bert_faults.folder)
 ```
 
-Nothing but pytest is imported until a test asks for one of them.
+Until a test asks for one of them nothing is imported but pytest and what `import safeload` is: no NumPy, no h5py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from safeload.errors import SafeLoadError
@@ -43,19 +43,19 @@ class BrokenModel:
 
 
 @pytest.fixture(scope="session")
-def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a read-only folder with a tiny BERT: config, vocabulary, and a checkpoint with heads."""
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a read-only folder with a tiny BERT: config, vocabulary, and a checkpoint with heads."""
     from safeload.testing import write_bert_checkpoint  # noqa: PLC0415  (where a test asks for it)
 
-    return _written_once(tmp_path_factory, "tiny_bert", write_bert_checkpoint)
+    yield from _written_once(tmp_path_factory, "tiny_bert", write_bert_checkpoint)
 
 
 @pytest.fixture(scope="session")
-def tiny_elmo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a read-only folder with a tiny ELMo: options and weights."""
+def tiny_elmo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a read-only folder with a tiny ELMo: options and weights."""
     from safeload.testing import write_elmo  # noqa: PLC0415  (where a test asks for it)
 
-    return _written_once(tmp_path_factory, "tiny_elmo", write_elmo)
+    yield from _written_once(tmp_path_factory, "tiny_elmo", write_elmo)
 
 
 @pytest.fixture
@@ -86,11 +86,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(fixture, names, ids=[name.replace(" ", "-") for name in names], indirect=True)
 
 
-def _written_once(factory: pytest.TempPathFactory, name: str, write: Callable[[Path], Path]) -> Path:
+def _written_once(factory: pytest.TempPathFactory, name: str, write: Callable[[Path], Path]) -> Iterator[Path]:
     folder = write(factory.mktemp("models") / name)
     for path in folder.iterdir():
         path.chmod(0o444)
-    return folder
+    written = _contents(folder)
+    yield folder
+    if _contents(folder) != written:  # root may write to what is read-only, and anyone may remove it
+        pytest.fail(f"a test changed {name}, which the tests of a session share: copy the folder, and change the copy")
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def _broken(

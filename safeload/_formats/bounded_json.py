@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -12,6 +13,7 @@ from safeload.report import KeyProblem
 
 MAX_JSON_BYTES = 16 << 20
 MAX_DIGITS = 20
+MAX_NUMBER = 1 << 63
 _ABSENT = object()
 
 
@@ -73,9 +75,8 @@ def json_object(data: bytes, *, path: str, role: str, given: object = None) -> d
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        message = f"the key {repeated[0]!r} is there more than once"
+        count = Counter(name for name, _ in pairs)
+        message = f"the key {min(name for name in count if count[name] > 1)!r} is there more than once"
         raise ValueError(message)
     return value
 
@@ -140,7 +141,9 @@ class Keys:
         value = self.data.get(key, _ABSENT)
         if value is _ABSENT:
             self.complain(key, f"missing; expected {wanted}")
-        elif value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0):
+        elif value is not None and (
+            isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < MAX_NUMBER
+        ):
             self.complain(key, f"expected {wanted}, found {shown(value)}{_quoted_number(value)}")
         else:
             return value
@@ -189,7 +192,10 @@ class Keys:
 
 def shown(value: object) -> str:
     """Return a JSON value as it is printed in a row of a message."""
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:  # read with a few calls less on the stack
+        return "a value that is nested too deep"
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004  (the width of a row)
 
 

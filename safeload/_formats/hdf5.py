@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import h5py
 
 from safeload import _files
+from safeload._formats.hdf5_chunks import FILTERS, MIN_CHUNK_BYTES, Chunks, list_chunks, read_chunks
 from safeload.errors import CorruptFileError, UnreadableFileError, UnsafeFileError, first_few
 from safeload.report import TensorSpec, two_lines
 
@@ -29,7 +30,9 @@ MAX_DEPTH = 16
 MAX_EXPANSION = 1_100
 """Bytes that one byte of the file may declare: deflate reaches 1,032."""
 
-KNOWN_FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
+MAX_COMPACT_BYTES = 1 << 16
+"""A compact dataset lies in a message of the file, whose size has 16 bits."""
+
 _N_SUPERBLOCK_BYTES = 64
 _FIRST_SIGNATURES = (0, *(1 << power for power in range(9, 40)))
 _OPEN_FOR_WRITING = 1
@@ -40,18 +43,27 @@ class Dataset(NamedTuple):
 
     Attributes:
         spec: Its path in the file, shape and dtype.
-        offset: Where its values lie in the file as they are; None where h5py has to gather them.
+        offset: Where its values lie in the file as they are; None where they do not.
+        chunks: The chunks that its values lie in; None where they do not.
         lacks: Why its values are not all there, "" where they are.
     """
 
     spec: TensorSpec
     offset: int | None = None
+    chunks: Chunks | None = None
     lacks: str = ""
 
     @property
     def n_bytes(self) -> int:
         """The size of its float32 values."""
         return math.prod(self.spec.shape) * 4
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Yield where float32 values lie: the first byte and the count of bytes of each place."""
+        if self.offset is not None and self.spec.dtype == "float32":
+            yield self.offset, self.n_bytes
+        for chunk in self.chunks.rows if self.chunks else ():
+            yield chunk.offset, chunk.n_bytes
 
 
 class Hdf5File:
@@ -80,7 +92,11 @@ class Hdf5File:
         self.given = given
         self.datasets: dict[str, Dataset] = {}
         self.groups: list[str] = []
-        self._file = source.open(path)
+        try:
+            self._file = source.open(path)
+        except OSError as exc:
+            message = f"the system cannot open the weight file: {exc.strerror}"
+            raise UnreadableFileError(message, resolved=path, given=given, label="weight") from exc
         self._h5: Any = None
         try:
             self._stat = os.fstat(self.fileno())
@@ -115,8 +131,12 @@ class Hdf5File:
         return self._file.fileno()
 
     def read_gathered(self, name: str, values: Any) -> None:  # noqa: ANN401  (a NumPy array)
-        """Let h5py fill `values` with a dataset that does not lie in the file as it is."""
+        """Fill `values` with a dataset that does not lie in the file as it is."""
+        chunks = self.datasets[name].chunks
         with self.translated(f"the dataset {name} cannot be read"):
+            if chunks is not None:
+                read_chunks(self.fileno(), chunks, values)
+                return
             h5py.h5d.open(self._h5.id, name.encode()).read(h5py.h5s.ALL, h5py.h5s.ALL, values)
 
     def require_unchanged(self) -> None:
@@ -177,6 +197,8 @@ class Hdf5File:
     def _list(self, group: Any, path: str, depth: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
         for raw in sorted(group):
             name = path + raw.decode("utf-8", "backslashreplace")
+            if b"/" in raw:
+                self._refuse(name, "a name with a slash in it, which would lead to another place")
             if group.links.get_info(raw).type != h5py.h5l.TYPE_HARD:
                 self._refuse(name, "a link to another place, which may be another file")
             opened = h5py.h5o.open(group, raw)
@@ -199,17 +221,17 @@ class Hdf5File:
             self._refuse(name, "external storage: its values lie in another file")
         for number in range(plan.get_nfilters()):
             code, _, _, label = plan.get_filter(number)
-            if code not in KNOWN_FILTERS:
+            if code not in FILTERS:
                 shown = label.decode("ascii", "replace") or "unnamed"
                 self._refuse(name, f"the filter {code} ({shown}), which would run code of a plugin")
         kind = dataset.get_type()
         spec = TensorSpec(name=name, shape=dataset.shape or (), dtype=_dtype_name(kind))
         n_declared = math.prod(spec.shape) * kind.get_size()
         if layout == h5py.h5d.CHUNKED:
-            if n_declared > MAX_EXPANSION * self.n_bytes:
-                self._refuse(name, f"{n_declared:,} declared bytes in a file of {self.n_bytes:,}")
-            return Dataset(spec=spec, lacks=_lacking_chunks(dataset, plan))
+            return self._describe_chunks(dataset, spec, n_declared)
         if layout != h5py.h5d.CONTIGUOUS:
+            if n_declared > MAX_COMPACT_BYTES:
+                self._refuse(name, f"{n_declared:,} bytes in a message of less than {MAX_COMPACT_BYTES:,}")
             return Dataset(spec=spec)
         offset = dataset.get_offset()
         if offset is None and n_declared:
@@ -219,15 +241,24 @@ class Hdf5File:
             raise self.corrupt(message, ["copy or download the file again"], variables=[name], offset=offset)
         return Dataset(spec=spec, offset=offset)
 
+    def _describe_chunks(self, dataset: Any, spec: TensorSpec, n_declared: int) -> Dataset:  # noqa: ANN401  (as above)
+        if n_declared > MAX_EXPANSION * self.n_bytes:
+            self._refuse(spec.name, f"{n_declared:,} declared bytes in a file of {self.n_bytes:,}")
+        chunks = list_chunks(dataset)
+        if len(set(chunks.filters)) < len(chunks.filters):
+            self._refuse(spec.name, "the same filter twice, which lets a few bytes unpack to any size")
+        if chunks.n_bytes > max(n_declared, MIN_CHUNK_BYTES):
+            self._refuse(spec.name, f"chunks of {chunks.n_bytes:,} bytes for {n_declared:,}")
+        return Dataset(spec=spec, chunks=chunks, lacks=chunks.lacks())
+
     def _require_apart(self) -> None:
         """Require that no two datasets share bytes: a damaged address would silently give one the other's values."""
-        placed = [each for each in self.datasets.values() if each.offset is not None and each.spec.dtype == "float32"]
-        placed.sort(key=lambda each: each.offset or 0)
-        for first, second in itertools.pairwise(placed):
-            if (first.offset or 0) + first.n_bytes > (second.offset or 0):
-                names = [first.spec.name, second.spec.name]
-                message = f"the weight file is damaged: {names[0]} and {names[1]} share bytes"
-                raise self.corrupt(message, ["copy or download the file again"], variables=names, offset=second.offset)
+        placed = sorted((at, at + size, name) for name, each in self.datasets.items() for at, size in each.places())
+        for (_, end, first), (start, _, second) in itertools.pairwise(placed):
+            if end > start:
+                message = f"the weight file is damaged: {first} and {second} share bytes"
+                hints = ["copy or download the file again"]
+                raise self.corrupt(message, hints, variables=[first, second], offset=start)
 
     def _refuse(self, name: str, what: str) -> NoReturn:
         message = "the weight file holds what no weight file needs, and was not read further"
@@ -271,16 +302,9 @@ def _dtype_name(kind: Any) -> str:  # noqa: ANN401  (h5py's TypeID)
         return word
     try:
         dtype = kind.dtype
+        is_exact = kind.equal(h5py.h5t.py_create(dtype))
     except (TypeError, ValueError):
+        is_exact = False
+    if not is_exact:
         return f"{word} of {kind.get_size()} bytes"
     return f"{'big-endian ' if dtype.byteorder == '>' else ''}{dtype.name}"
-
-
-def _lacking_chunks(dataset: Any, plan: Any) -> str:  # noqa: ANN401  (h5py's low-level ids)
-    n_chunks = math.prod(-(-size // step) for size, step in zip(dataset.shape, plan.get_chunk(), strict=True))
-    n_written = dataset.get_num_chunks()
-    if n_written >= n_chunks:
-        return ""
-    if not n_written:
-        return "created but never written: it would read as zeros"
-    return f"{n_written:,} of {n_chunks:,} chunks were written: the others would read as zeros"

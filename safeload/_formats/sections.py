@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MAX_SETTINGS_BYTES = 1 << 20
+MAX_SPACES = 200
 _INI_HEADER = re.compile(r"\[(.+)\]")
 _INI_KEY = re.compile(r"([^\s#;=:][^=:]*?)\s*[=:]")
 
@@ -99,6 +100,8 @@ class _Place(NamedTuple):
 def _ini(text: str, place: _Place) -> Section:
     import configparser  # noqa: PLC0415  (the format of this file)
 
+    if re.search(rf"[^\S\n]{{{MAX_SPACES}}}", text):  # configparser would take the square of the time
+        raise place.unparsable("INI", f"{MAX_SPACES} spaces in a row")
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(text, source=os.path.basename(place.path))
@@ -155,6 +158,8 @@ def _yaml(text: str, place: _Place) -> Section:
         root: Any = yaml.compose(text, yaml.SafeLoader)
         table = yaml.safe_load(text)
         _require_unique(root)
+    except (LookupError, AttributeError, TypeError) as exc:  # PyYAML, of `!!bool maybe` or `!!int ''`
+        raise place.unparsable("YAML", "a tag does not fit its value") from exc
     except (yaml.YAMLError, ValueError) as exc:
         raise place.unparsable("YAML", exc) from exc
     except RecursionError as exc:
@@ -162,7 +167,8 @@ def _yaml(text: str, place: _Place) -> Section:
     values = _descend(table if isinstance(table, dict) else {}, place)
     lines: dict[str, int] = {}
     for name in [place.name] if place.name in table else place.name.split("."):
-        root = next(value for key, value in root.value if key.value == name)
+        root = next((value for key, value in getattr(root, "value", ()) if key.value == name), None)
+    if root is not None:  # where it is, a merge key brought it here from another place
         lines = {key.value: key.start_mark.line + 1 for key, _ in root.value}
     return Section(place.path, place.name, values, lines)
 

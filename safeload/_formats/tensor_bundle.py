@@ -22,6 +22,7 @@ from safeload.errors import (
     UnsafeFileError,
     counted,
     first_few,
+    one_line,
 )
 
 if TYPE_CHECKING:
@@ -211,6 +212,8 @@ class TensorBundle:
         partitioned = [(key, entry) for key, entry in entries.items() if entry.slices]
         if sum(len(entry.slices) for _, entry in partitioned) > MAX_VARIABLES:
             self._unsafe(f"the index file lists more than {MAX_VARIABLES:,} parts of variables")
+        if sum(len(key) * len(entry.slices) for key, entry in partitioned) > sstable.MAX_TABLE_BYTES:
+            self._unsafe("the index file names parts of variables whose keys alone are larger than any index file")
         for key, entry in partitioned:
             for extents in entry.slices:
                 part = entries.pop(sstable.part_key(key, extents), None)
@@ -300,7 +303,7 @@ class TensorBundle:
             hints = ["take the index file and the shards from one checkpoint"]
         raise CorruptFileError(
             message, variables=lost, offset=min(found, wanted), resolved=path, given=self.given, label="shard",
-            context=context, details=first_few([f"LOST       {name}" for name in lost], "error.variables"), hints=hints,
+            context=context, details=first_few([f"LOST       {one_line(name)}" for name in lost], "error.variables"), hints=hints,
         )  # fmt: skip
 
 
@@ -317,6 +320,9 @@ def _read_entry(name: str, value: bytes) -> Entry:
             shape = protobuf.read_shape(protobuf.message_bytes(field))
         elif number == 7:  # noqa: PLR2004
             slices.append(protobuf.read_slice(protobuf.message_bytes(field)))
+            if len(slices) > MAX_VARIABLES:
+                message = "an impossible number of parts"
+                raise ValueError(message)
         elif number in numbers:
             numbers[number] = protobuf.signed(field)
     dtype, shard, offset, n_bytes, masked = numbers.values()

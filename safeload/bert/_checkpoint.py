@@ -20,7 +20,7 @@ _SUFFIXES = (
     (re.compile(r"\.meta$"), "meta graph file"),
 )
 _STATE = re.compile(
-    rb'^\s*model_checkpoint_path\s*:\s*(?:"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\')', re.MULTILINE
+    rb'^[^\S\n]*model_checkpoint_path\s*:\s*(?:"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\')', re.MULTILINE
 )
 _OTHER_WEIGHTS = ("saved_model.pb", "tfhub_module.pb", "pytorch_model.bin", "model.safetensors", "tf_model.h5")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from safeload import _files
-from safeload._formats.bounded_json import Keys, read_json_object
+from safeload._formats.bounded_json import Keys, read_json_object, shown
 from safeload.bert._arguments import ACTIVATIONS
 from safeload.errors import ConfigError
 
@@ -128,9 +128,11 @@ def _require_combinations(keys: Keys, sizes: dict[str, int]) -> None:
 
 
 def _other_model(data: Mapping[str, Any]) -> str | None:
-    model_type = str(data.get("model_type", "bert")).lower()
-    if model_type != "bert":
-        return f"{model_type} (model_type)"
+    model_type = data.get("model_type", "bert")
+    if not isinstance(model_type, str):
+        return f"another model (model_type {shown(model_type)})"
+    if model_type.lower() != "bert":
+        return f"{model_type.lower()} (model_type)"
     for model, keys in _OTHER_MODELS.items():
         for key in keys:
             if data.get(key) not in (None, False) and not (key == "embedding_size" and _same_width(data)):

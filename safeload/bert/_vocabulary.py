@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from safeload import _files
-from safeload.errors import VocabularyError, first_few
+from safeload.errors import UnsafeFileError, VocabularyError, first_few
 
 VOCAB_NAME = "vocab.txt"
-MAX_VOCAB_BYTES = 256 << 20
+MAX_VOCAB_BYTES = 64 << 20
+MAX_TOKENS = 1 << 22
 MAX_PADDING_ROWS = 128
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
@@ -30,6 +31,10 @@ def read_vocabulary(path: str, *, given: object = None, source: _files.Source = 
     kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
     if kind is not None:
         raise _files.wrong_kind(path, kind, role="vocab", wanted="a vocabulary of one token a line", given=given)
+    n_lines = data.count(b"\n")
+    if n_lines > MAX_TOKENS:
+        message = f"the vocab file has {n_lines:,} lines; no model needs more than {MAX_TOKENS:,}"
+        raise UnsafeFileError(message, resolved=path, given=given, label="vocab")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as exc:

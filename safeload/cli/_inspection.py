@@ -17,7 +17,7 @@ from safeload.bert._vocabulary import VOCAB_NAME, read_vocabulary
 from safeload.cli import _console
 from safeload.cli._statistics import Statistics, statistics_of
 from safeload.cli._weights import Tensor, Weights, open_weights
-from safeload.errors import SafeLoadError
+from safeload.errors import SafeLoadError, UnsafeFileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,10 @@ def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
             return _inspect(weights, stats=stats, html=html, as_json=as_json)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
-        return 1
+    except RecursionError:  # JSON that was read with a few calls less on the stack
+        message = "the file is nested too deep to be printed"
+        _console.print_error(UnsafeFileError(message, resolved=resolve_path(given, argument="path")), as_json=as_json)
+    return 1
 
 
 def _inspect(weights: Weights, *, stats: bool, html: str | None, as_json: bool) -> int:
@@ -91,7 +94,7 @@ def _print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
     _console.line(out, (facts["what"], "bold"))
     _console.line(out, f"  {facts['path']}")
     for key, value in facts["keys"].items():
-        _console.line(out, f"  {key}: {value}")
+        _console.line(out, f"  {_console.visible(f'{key}: {value}')}")
 
 
 def _statistics(weights: Weights) -> dict[str, Statistics]:

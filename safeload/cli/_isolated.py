@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import resource
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ CONTEXT = multiprocessing.get_context("forkserver")
 """Processes begin from one that has no threads and no open files of the caller's."""
 
 TIMEOUT_SECONDS = 3600
+CPU_SECONDS = 300
+"""Of the processor's time; waiting for a disk takes none."""
 
 
 def checked_apart(checker: Checker, path: str) -> Outcome:
@@ -42,6 +45,7 @@ def checked_apart(checker: Checker, path: str) -> Outcome:
 
 
 def _check(checker: Checker, path: str, sender: Connection) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     sender.send(checker(path))
 
 

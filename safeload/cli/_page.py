@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,10 @@ p { margin: .3rem 0; overflow-wrap: anywhere; } .note { color: #555; }
 """
 
 
+_UNSEEN = re.compile("[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+"""What a name in a file must not bring into the page: control characters, marks of direction."""
+
+
 def write_page(path: str, weights: Weights, found: Mapping[str, Statistics]) -> None:
     """Write the page, whole or not at all.
 
@@ -67,7 +72,11 @@ def write_page(path: str, weights: Weights, found: Mapping[str, Statistics]) -> 
         UnreadableFileError: The system cannot write there.
     """
     with written_whole(path, role="page") as unfinished:
-        unfinished.write_text(page(weights, found), encoding="utf-8")
+        unfinished.write_text(_UNSEEN.sub(_seen, page(weights, found)), encoding="utf-8")
+
+
+def _seen(match: re.Match[str]) -> str:
+    return ascii(match[0])[1:-1]
 
 
 def page(weights: Weights, found: Mapping[str, Statistics]) -> str:

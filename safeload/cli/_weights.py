@@ -23,6 +23,7 @@ from safeload.report import TensorSpec, with_article
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+TOO_LARGE = "TOO LARGE: it does not fit into the memory"
 _NUMBERED = re.compile(r"\D.*?\d+$")
 _IN_HDF5 = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
@@ -100,7 +101,10 @@ class _Checkpoint:
         )
 
     def values(self, name: str) -> tuple[NDArray[Any] | None, str]:
-        return read_as_it_is(self._bundle, name)
+        try:
+            return read_as_it_is(self._bundle, name)
+        except MemoryError:
+            return None, TOO_LARGE
 
     def close(self) -> None:
         self._bundle.close()
@@ -120,11 +124,13 @@ class _Hdf5:
             return None, f"UNWRITTEN: {dataset.lacks}"
         if dataset.spec.dtype not in _IN_HDF5:
             return None, ""
-        values = np.empty(dataset.spec.shape, dataset.spec.dtype)
         try:
+            values = np.empty(dataset.spec.shape, dataset.spec.dtype)
             self._file.read_gathered(name, values)
         except CorruptFileError as exc:
             return None, f"UNREADABLE: {exc.message}"
+        except (MemoryError, ValueError):  # NumPy, of a shape that no array has
+            return None, TOO_LARGE
         return values, ""
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import reprlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _paths
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
     from safeload._formats.sections import Section
 
+MAX_BITS = 63
 _TRUE, _FALSE, _NONE = ("true", "yes", "on", "1"), ("false", "no", "off", "0"), ("none", "null")
+
+
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxlist, _REPR.maxdict, _REPR.maxstring, _REPR.maxlong, _REPR.maxother = 3, 40, 40, 80, 80, 80
 
 
 class Key(NamedTuple):
@@ -79,10 +85,18 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_int(value: object) -> bool:
+    return is_int(value) and value.bit_length() <= MAX_BITS
+
+
+def _is_number(value: object) -> bool:
+    return _is_int(value) or (is_number(value) and not is_int(value))
+
+
 _PATH = Key("a path", _is_text, str, is_path=True)
 _FLAG = Key("true or false", _is_flag, _flag_of)
-_INTEGER = Key("an integer", is_int, int)
-_NUMBER = Key("a number", is_number, float)
+_INTEGER = Key("an integer", _is_int, int)
+_NUMBER = Key("a number", _is_number, float)
 _WORD = Key("a word", _is_text, str)
 _WORDS = Key("a list of words", _is_list(_is_text), _list_of(str))
 
@@ -95,7 +109,7 @@ ELMO_KEYS: Mapping[str, Key] = {
     "dropout": _NUMBER,
     "vocab_to_cache": _WORDS.or_none(),
     "keep_sentence_boundaries": _FLAG,
-    "scalar_mix_parameters": Key("a list of numbers", _is_list(is_number), _list_of(float)).or_none(),
+    "scalar_mix_parameters": Key("a list of numbers", _is_list(_is_number), _list_of(float)).or_none(),
     "stateful": _FLAG.or_none(),
     "backend": _WORD,
     "ignore_unused": _WORDS,
@@ -113,7 +127,7 @@ BERT_KEYS: Mapping[str, Key] = {
     ).or_none(),
     "output_layer_num": Key(
         "an integer or a list of integers",
-        lambda value: is_int(value) or _is_list(is_int)(value),
+        lambda value: _is_int(value) or _is_list(_is_int)(value),
         _either(int, _list_of(int)),
     ),
     "seq_len": _INTEGER.or_none(),
@@ -189,5 +203,8 @@ def _unknown(key: str, keys: Mapping[str, Key]) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = _REPR.repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004  (the width of a row)

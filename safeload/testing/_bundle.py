@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import crc32c
 import numpy as np
 
+from safeload._arguments import bad_argument, is_int
 from safeload._formats.sstable import MAGIC, N_FOOTER_BYTES, mask
 from safeload._formats.tensor_bundle import DTYPE_NUMBERS, STRING
 from safeload._paths import resolve_path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 N_BLOCK_BYTES = 256 << 10
 RESTART_EVERY = 16
 PRODUCER = 1
+MAX_SHARDS = 99_999
 
 
 def write_checkpoint(prefix: StrPath, tensors: Mapping[str, NDArray[Any]], *, shards: int = 1) -> None:
@@ -39,11 +41,13 @@ def write_checkpoint(prefix: StrPath, tensors: Mapping[str, NDArray[Any]], *, sh
 
     Raises:
         InvalidPathError: `prefix` is no path.
+        ArgumentError: `shards` is no number of shards.
         ValueError: A type that no checkpoint has.
 
     Source:
         tensorflow/core/kernels/save_restore_v2_ops.cc, SaveV2 and MergeV2Checkpoints, TensorFlow 2.15 and 2.21.
     """
+    require_shards(shards)
     path = resolve_path(prefix, argument="prefix")
     entries = {b"": _header(shards)}
     for number, names in enumerate(_spread(list(tensors), shards)):
@@ -56,6 +60,16 @@ def write_checkpoint(prefix: StrPath, tensors: Mapping[str, NDArray[Any]], *, sh
                 entries[name.encode()] = _entry(values, number, at, len(data), crc)
                 at += len(data)
     Path(f"{path}.index").write_bytes(_table(entries))
+
+
+def require_shards(shards: object) -> None:
+    """Require a number that a shard's name, of five digits, can have.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    if not is_int(shards) or not 1 <= shards <= MAX_SHARDS:
+        raise bad_argument("shards", shards, f"an integer from 1 to {MAX_SHARDS:,}", ["one is what TensorFlow writes"])
 
 
 def _spread(names: list[str], shards: int) -> list[list[str]]:

@@ -1,7 +1,7 @@
 """What goes wrong with a model's files, as functions on its folder; each works on a BERT's and, where it can, on an ELMo's.
 
 The folder is one that `write_bert_checkpoint` or `write_elmo` made, or a copy of another model with the same file names.
-Each function changes the files in place.
+Each function changes the files in place, and raises an ArgumentError or MissingFileError where it cannot.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from safeload._files import require_file
 from safeload._formats.hdf5 import Hdf5File
 from safeload._formats.tensor_bundle import TensorBundle
 from safeload._formats.tensor_values import read_values
@@ -23,7 +24,7 @@ from safeload.testing._bundle import write_checkpoint
 from safeload.testing._models import CONFIG_NAME, OPTIONS_NAME, VOCAB_NAME, WEIGHTS_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,6 +45,9 @@ def truncate(folder: StrPath, file: str | None = None, *, keep: int | None = Non
     """
     path = _file(folder, file)
     data = path.read_bytes()
+    if keep is not None and not 0 <= keep < len(data):
+        message = f"keep is {keep}, and the file has {len(data)} bytes"
+        raise ArgumentError(message, argument="keep", hints=["keep less, and at least 0"])
     path.write_bytes(data[: len(data) // 2 if keep is None else keep])
 
 
@@ -61,6 +65,9 @@ def flip_bit(folder: StrPath, variable: str | None = None, *, file: str | None =
     else:
         path = _file(folder, file)
     data = bytearray(path.read_bytes())
+    if byte is not None and not 0 <= byte < len(data):
+        message = f"byte is {byte}, and the file has {len(data)} bytes"
+        raise ArgumentError(message, argument="byte", hints=["the first byte is 0"])
     data[len(data) // 2 if byte is None else byte] ^= 1
     path.write_bytes(data)
 
@@ -113,7 +120,9 @@ def remove_shard(folder: StrPath, number: int = 0) -> None:
         Path(f"{prefix}.data-00000-of-00001").unlink()
         shards = 2
         write_checkpoint(prefix, tensors, shards=shards)
-    Path(f"{prefix}.data-{number:05d}-of-{shards:05d}").unlink()
+    path = f"{prefix}.data-{number:05d}-of-{shards:05d}"
+    require_file(path, role="shard", given=folder)
+    Path(path).unlink()
 
 
 def remove_file(folder: StrPath, file: str | None = None) -> None:
@@ -134,7 +143,7 @@ def as_html_page(folder: StrPath, file: str | None = None) -> None:
 
 def edit_config(folder: StrPath, **changes: object) -> None:
     """Change keys of a BERT's config or an ELMo's options; None removes a key, a dict changes keys of the table there."""
-    path = _folder(folder) / (OPTIONS_NAME if _is_elmo(folder) else CONFIG_NAME)
+    path = _file(folder, OPTIONS_NAME if _is_elmo(folder) else CONFIG_NAME)
     path.write_text(
         json.dumps(_merged(json.loads(path.read_text(encoding="utf-8")), changes), indent=2), encoding="utf-8"
     )
@@ -142,7 +151,7 @@ def edit_config(folder: StrPath, **changes: object) -> None:
 
 def edit_vocabulary(folder: StrPath, change: Callable[[list[str]], Sequence[str]]) -> None:
     """Change the vocabulary's lines, without their ends: `lambda lines: [*lines, "new"]`."""
-    path = _folder(folder) / VOCAB_NAME
+    path = _file(folder, VOCAB_NAME)
     lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     path.write_text("\n".join(change(lines)) + "\n", encoding="utf-8")
 
@@ -158,6 +167,7 @@ def exchange_files(folder: StrPath, first: str = OPTIONS_NAME, second: str = WEI
 def leave_unwritten(folder: StrPath, name: str) -> None:
     """Create an ELMo's dataset anew and write no values, as a program does that ends too early."""
     with h5py.File(_file(folder, WEIGHTS_NAME), "r+") as file:
+        _require_known(name, file)
         shape = file[name].shape
         del file[name]
         file.create_dataset(name, shape, "f4")
@@ -176,11 +186,12 @@ def _prefix(folder: StrPath) -> str:
 
 
 def _file(folder: StrPath, file: str | None) -> Path:
-    if file is not None:
-        return _folder(folder) / file
-    if _is_elmo(folder):
-        return _folder(folder) / WEIGHTS_NAME
-    return min(_folder(folder).glob("*.data-00000-of-*"))
+    if file is None:
+        shards = sorted(path.name for path in _folder(folder).glob("*.data-00000-of-*"))
+        file = shards[0] if shards and not _is_elmo(folder) else WEIGHTS_NAME
+    path = _folder(folder) / file
+    require_file(str(path), role="model", given=folder)
+    return path
 
 
 def _tensors(prefix: str) -> tuple[dict[str, NDArray[Any]], int]:
@@ -211,12 +222,17 @@ def _edit(folder: StrPath, name: str | None, change: Callable[[dict[str, NDArray
 def _changed(
     tensors: Mapping[str, NDArray[Any]], name: str | None, change: Callable[[dict[str, NDArray[Any]]], object]
 ) -> dict[str, NDArray[Any]]:
-    if name is not None and name not in tensors:
-        message = f"the weights have no {name!r}"
-        raise ArgumentError(message, argument="name", hints=[f"the first ones are {', '.join(list(tensors)[:3])}"])
+    if name is not None:
+        _require_known(name, tensors)
     after = dict(tensors)
     change(after)
     return after
+
+
+def _require_known(name: str, tensors: Collection[str]) -> None:
+    if name not in tensors:
+        message = f"the weights have no {name!r}"
+        raise ArgumentError(message, argument="name", hints=[f"the first ones are {', '.join(list(tensors)[:3])}"])
 
 
 def _place_of(folder: StrPath, variable: str) -> tuple[Path, int]:
@@ -224,9 +240,11 @@ def _place_of(folder: StrPath, variable: str) -> tuple[Path, int]:
     if _is_elmo(folder):
         path = _file(folder, WEIGHTS_NAME)
         with Hdf5File(str(path)) as file:
+            _require_known(variable, file.datasets)
             dataset = file.datasets[variable]
             return path, (dataset.offset or 0) + dataset.n_bytes // 2
     with TensorBundle(_prefix(folder)) as bundle:
+        _require_known(variable, bundle.variables)
         entry = bundle.variables[variable]
         return Path(bundle.shard_path(entry.shard)), entry.offset + entry.n_bytes // 2
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from safeload._arguments import bad_argument, is_int
 from safeload._paths import resolve_path
 from safeload.bert._config import validate_config
 from safeload.bert._variables import list_variables
 from safeload.elmo._datasets import CHAR_EMBED, list_datasets
 from safeload.elmo._options import validate_options
-from safeload.testing._bundle import write_checkpoint
+from safeload.errors import UnreadableFileError
+from safeload.testing._bundle import require_shards, write_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,6 +99,8 @@ def write_bert_checkpoint(
     Raises:
         InvalidPathError: `folder` is no path.
         ConfigError: The sizes make no BERT.
+        ArgumentError: `vocab`, `shards`, `scope` or `seed` is not what it has to be.
+        UnreadableFileError: The folder cannot be made.
 
     Source:
         google-research/bert, modeling.py, for names and shapes; what TensorFlow writes for them, byte for byte.
@@ -110,6 +114,13 @@ def write_bert_checkpoint(
         "intermediate_size": intermediate,
         "max_position_embeddings": positions,
     }
+    require_shards(shards)
+    if is_int(vocab) and vocab < len(TOKENS):
+        raise bad_argument(
+            "vocab", vocab, f"an integer from {len(TOKENS)}", ["the special tokens and a few words stand first"]
+        )
+    if not isinstance(scope, str):
+        raise bad_argument("scope", scope, "text", ["it ends in a slash, such as 'module/'"])
     tensors = bert_tensors(config, heads=heads, seed=seed)
     path = _made(folder)
     if slots:
@@ -128,7 +139,7 @@ def bert_tensors(
     config: Mapping[str, Any] = BERT_CONFIG, *, heads: bool = True, seed: int = 0
 ) -> dict[str, NDArray[Any]]:
     """Return random values, of the size that BERT's have, for every variable that keras-bert reads."""
-    random = np.random.default_rng(seed)
+    random = _random(seed)
     valid = validate_config(config, path="the arguments")
     read_without_heads = list_variables(valid, training=False)
     tensors: dict[str, NDArray[Any]] = {}
@@ -170,6 +181,8 @@ def write_elmo(
     Raises:
         InvalidPathError: `folder` is no path.
         ConfigError: The sizes make no ELMo.
+        ArgumentError: `seed` is no integer from 0.
+        UnreadableFileError: The folder cannot be made.
 
     Source:
         allenai/bilm-tf, bilm/training.py, dump_weights.
@@ -186,7 +199,7 @@ def write_elmo(
 
 def elmo_datasets(options: Mapping[str, Any] = ELMO_OPTIONS, *, seed: int = 0) -> dict[str, NDArray[Any]]:
     """Return random values, of the size that an ELMo's have, for every dataset that a biLM reads."""
-    random = np.random.default_rng(seed)
+    random = _random(seed)
     datasets: dict[str, NDArray[Any]] = {}
     for name, spec in list_datasets(validate_options(options, path="the arguments")).items():
         n_inputs = math.prod(spec.shape[:-1]) if name != CHAR_EMBED else 1
@@ -203,5 +216,15 @@ def write_weights(path: Path, datasets: Mapping[str, NDArray[Any]]) -> None:
 
 def _made(folder: StrPath) -> Path:
     path = Path(resolve_path(folder, argument="folder"))
-    os.makedirs(path, exist_ok=True)
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as exc:
+        message = f"the folder cannot be made: {exc.strerror}"
+        raise UnreadableFileError(message, resolved=str(path), given=folder, label="folder") from exc
     return path
+
+
+def _random(seed: int) -> np.random.Generator:
+    if not is_int(seed) or seed < 0:
+        raise bad_argument("seed", seed, "an integer from 0", ["the same seed gives the same values"])
+    return np.random.default_rng(seed)

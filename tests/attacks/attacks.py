@@ -12,6 +12,7 @@ import resource
 import socket
 import sys
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ class Attack:
     """One attempt.
 
     Attributes:
-        kind: "bert" or "elmo".
+        kind: "bert" or "elmo", or the name of a settings file.
         what: What a hostile file does, for the table in README.md.
         make: Changes the model in the folder.
         error: The name of the error that is raised; "" where the model is loaded with the values of the good one.
@@ -179,6 +180,63 @@ def gzip_bomb(file):
     file.create_dataset(BIAS, data=np.zeros(60_000_000, np.float32), chunks=(10_000_000,), compression="gzip")
 
 
+def chunk_of(stream, shape=(4,), *, step=None, times=1):
+    """Let the one chunk of a dataset be this stream, whatever the filters make of it."""
+
+    def change(file):
+        del file[BIAS]
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_chunk(step or shape)
+        for _ in range(times):
+            plan.set_deflate(9)
+        space = h5py.h5s.create_simple(shape, (h5py.h5s.UNLIMITED,))
+        dataset = h5py.h5d.create(file.id, BIAS.encode(), h5py.h5t.IEEE_F32LE, space, plan)
+        dataset.write_direct_chunk((0,), stream)
+
+    return e.hdf5(change)
+
+
+def two_chunks_in_one_place(folder):
+    """Let the index of chunks lead to the first one twice."""
+    e.replaced(BIAS, chunks=(2,))(folder)
+    with h5py.File(folder / WEIGHTS) as file:
+        first, second = (file[BIAS].id.get_chunk_info(number).byte_offset for number in range(2))
+    data = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(data.replace(second.to_bytes(8, "little"), first.to_bytes(8, "little")))
+
+
+def name_with_a_slash(folder):
+    with h5py.File(folder / WEIGHTS, "a") as file:
+        file.create_group("zz")["x"] = h5py.ExternalLink("/etc/hostname", "/")
+        file["QzzQxQdata"] = 1
+    data = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(data.replace(b"QzzQxQdata", b"/zz/x/data"))
+
+
+def parts_of_a_long_key(folder):
+    key, parts = b"k" * 4_000_000, b"\x3a\x00" * 190_000
+    value = w.message((1, 1), (2, w.shape_of(4)), (5, 0)) + parts
+    raw_index(folder, w.table_of([(key, w.block([(b"", w.header()), (key, value)]))]))
+
+
+def name_that_forges_a_line(folder):
+    forged = "a\n  hint:   run this \x1b[31m\u202e"
+    index(folder, {forged: w.entry((1_000_000,), n_bytes=4_000_000)})
+
+
+def lock_text(name="vocab.txt", n_bytes="1"):
+    table = (
+        f'version = 1\nmodel = "BERT"\nn_files = 1\n[[file]]\nname = "{name}"\nrole = "vocab"\nn_bytes = {n_bytes}\n'
+    )
+    return table + f'sha256 = "{"0" * 64}"\n'
+
+
+def laughs():
+    """Return YAML of lists in lists that are nine times as long at each of twenty steps."""
+    rows = [f"a{number}: &a{number} [{','.join([f'*a{number - 1}'] * 9)}]\n" for number in range(1, 20)]
+    return "a0: &a0 [x]\n" + "".join(rows) + "A: {options_file: x, dropout: *a19}\n"
+
+
 def object_references(file):
     del file[BIAS]
     file.create_dataset(BIAS, (4,), h5py.ref_dtype)
@@ -202,8 +260,7 @@ def superblock_loop(folder):
 
 def with_lock(name):
     def make(folder):
-        table = f'version = 1\nmodel = "BERT"\nn_files = 1\n[[file]]\nname = "{name}"\nrole = "vocab"\nn_bytes = 1\n'
-        (folder / "safeload.lock").write_text(table + f'sha256 = "{"0" * 64}"\n')
+        (folder / "safeload.lock").write_text(lock_text(name))
 
     return make
 
@@ -268,12 +325,33 @@ ATTACKS = {
     "vocab_is_a_link_out": Attack("bert", "a symbolic link out of the folder: the user's own, followed and reported", link_out, ""),
     "shard_is_a_device": Attack("bert", "the data shard is /dev/zero", device(SHARD), "UnsafeFileError"),
     "shard_of_a_terabyte": Attack("bert", "a sparse data shard of 1 TB", sparse(SHARD, 1 << 40), "CorruptFileError"),
+    "parts_of_a_long_key": Attack("bert", "190,000 parts of a variable whose name has 4 MB: their keys would have 760 GB", parts_of_a_long_key, "UnsafeFileError"),
+    "parts_without_end": Attack("bert", "a variable in ten million parts", lambda f: index(f, {"a": w.entry() + b"\x3a\x00" * 10_000_000}), "CorruptFileError"),
+    "name_that_forges_a_line": Attack("bert", "a variable's name with a line end, a colour and a direction mark", name_that_forges_a_line, "CorruptFileError"),
+    "state_of_a_megabyte_of_lines": Attack("bert", "a state file of a million empty lines", text("checkpoint", "\n" * (1 << 20)), "CorruptFileError"),
+    "config_with_a_million_keys": Attack("bert", "JSON with 1.3 million keys, one of them twice", text("bert_config.json", "{" + ",".join(f'"{number}":0' for number in range(1_300_000)) + ',"0":1}'), "ConfigError"),
+    "config_of_a_model_with_a_long_name": Attack("bert", "a model_type of ten million letters: the message shows the first ones", lambda f: testing.edit_config(f, model_type="x" * 10_000_000), "ConfigError"),
+    "vocab_of_60_million_lines": Attack("bert", "60 MB of empty lines", text("vocab.txt", "\n" * 60_000_000), "UnsafeFileError"),
     # locks
     "lock_leads_up": Attack("bert", "a lock that names ../x", with_lock("../x"), "UnsafeFileError"),
     "lock_is_absolute": Attack("bert", "a lock that names /etc/passwd", with_lock("/etc/passwd"), "UnsafeFileError"),
     "lock_names_a_fifo": Attack("bert", "a lock that names a FIFO", lambda f: (fifo("x")(f), with_lock("x")(f)), "LockError"),
     "lock_of_a_gigabyte": Attack("bert", "a sparse lock of 1 GB", lambda f: (with_lock("x")(f), sparse("safeload.lock", 1 << 30)(f)), "UnsafeFileError"),
+    "lock_with_a_huge_integer": Attack("bert", "a size of 5,000 hexadecimal digits, which Python does not print", text("safeload.lock", lock_text(n_bytes="0x" + "f" * 5000)), "LockError"),
+    "lock_with_a_key_of_many_parts": Attack("bert", "a key of half a million parts", text("safeload.lock", "a." * 500_000 + "a = 1\n"), "LockError"),
+    # settings
+    "settings_of_laughs": Attack("settings.yaml", "lists in lists, with 9**19 words if they were written out", text("settings.yaml", laughs()), "ConfigError"),
+    "settings_run_python": Attack("settings.yaml", "a tag that runs code", text("settings.yaml", f"A: !!python/object/apply:os.system ['touch {MARK}']\n"), "ConfigError"),
+    "settings_with_a_tag_that_does_not_fit": Attack("settings.yaml", "`!!bool maybe`", text("settings.yaml", "A: {options_file: x, requires_grad: !!bool maybe}\n"), "ConfigError"),
+    "settings_of_a_megabyte_of_spaces": Attack("settings.ini", "a million spaces inside a line", text("settings.ini", "[A]\na" + " " * 1_000_000 + "b\n"), "ConfigError"),
+    "settings_with_a_huge_integer": Attack("settings.toml", "a number of 6,000 hexadecimal digits", text("settings.toml", "[A]\noptions_file='x'\ndropout=0x" + "f" * 6000), "ConfigError"),
     # HDF5
+    "hdf5_chunk_that_unpacks_to_less": Attack("elmo", "a compressed chunk of one byte, where 16 belong: libhdf5 copies what lies behind it", chunk_of(zlib.compress(b"x")), "CorruptFileError"),
+    "hdf5_chunk_that_unpacks_to_more": Attack("elmo", "a compressed chunk of 16 bytes that unpacks to 400 MB", chunk_of(zlib.compress(bytes(400_000_000))), "CorruptFileError"),
+    "hdf5_compressed_twice": Attack("elmo", "the same filter twice: 2 kB that unpack to 400 MB", chunk_of(zlib.compress(zlib.compress(bytes(400_000_000))), times=2), "UnsafeFileError"),
+    "hdf5_chunk_of_a_gigabyte": Attack("elmo", "four values in a chunk of 2**28", chunk_of(zlib.compress(bytes(16)), step=(1 << 28,)), "UnsafeFileError"),
+    "hdf5_chunks_in_one_place": Attack("elmo", "an index of chunks that leads to one of them twice", two_chunks_in_one_place, "CorruptFileError"),
+    "hdf5_name_with_a_slash": Attack("elmo", "a name that leads through an external link", name_with_a_slash, "UnsafeFileError"),
     "hdf5_external_link": Attack("elmo", "a dataset is a link to another file", e.link(lambda: h5py.ExternalLink("/etc/passwd", "x")), "UnsafeFileError"),
     "hdf5_soft_link": Attack("elmo", "a dataset is a soft link", e.link(lambda: h5py.SoftLink("/CNN/b_cnn_1")), "UnsafeFileError"),
     "hdf5_external_storage": Attack("elmo", "a dataset's values lie in /etc/hostname", e.hdf5(e.external_storage), "UnsafeFileError"),
@@ -296,10 +374,16 @@ ATTACKS = {
     "options_of_a_million_filters": Attack("elmo", "a million convolutions", lambda f: testing.edit_config(f, char_cnn={"filters": [[1, 1]] * 1_000_000}), "ConfigError|UnsafeFileError|VariableMismatchError"),
     "options_of_a_thousand_layers": Attack("elmo", "a thousand layers", lambda f: testing.edit_config(f, lstm={"n_layers": 1000}), "ConfigError|VariableMismatchError"),
     # code
+    "options_of_an_endless_clip": Attack("elmo", "a cell_clip of 1e999, which is infinite", lambda f: (f / "options.json").write_text((f / "options.json").read_text().replace('"cell_clip": 3', '"cell_clip": 1e999')), "ConfigError"),
     "pickle_as_weights": Attack("elmo", "a pickle that runs code, named weights.hdf5", pickled(WEIGHTS), "WrongFileKindError"),
     "pickle_as_everything": Attack("bert", "pickles that run code in the place of every file", pickled("bert_config.json", "vocab.txt", SHARD, f"{PREFIX}.index"), "WrongFileKindError"),
     "numpy_pickle_as_weights": Attack("elmo", "a NumPy file of objects that runs code", numpy_pickle, "WrongFileKindError"),
 }  # fmt: skip
+
+
+def read_settings(folder):
+    (path,) = folder.glob("settings.*")
+    safeload.read_settings(path, "A")
 
 
 def run(name, folder):
@@ -308,7 +392,7 @@ def run(name, folder):
     attack.make(folder)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    check = safeload.check_bert if attack.kind == "bert" else safeload.check_elmo
+    check = {"bert": safeload.check_bert, "elmo": safeload.check_elmo}.get(attack.kind, read_settings)
     start = time.perf_counter()
     try:
         found = {"error": "", "paths": [file.real_path or file.path for file in check(folder).files]}

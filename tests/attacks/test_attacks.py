@@ -17,15 +17,17 @@ import pytest
 from attacks import ATTACKS, MARK, SECONDS
 
 import safeload
-from safeload import testing
+from safeload import _files, testing
 from safeload.errors import SafeLoadError
+from safeload.lock import hash_of
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture
 def folder(request, name, tmp_path):
-    model = request.getfixturevalue(f"tiny_{ATTACKS[name].kind}")
+    kind = ATTACKS[name].kind
+    model = request.getfixturevalue("tiny_elmo" if kind == "elmo" else "tiny_bert")
     copy = shutil.copytree(model, tmp_path / "model")
     for path in copy.iterdir():
         path.chmod(0o644)
@@ -41,6 +43,9 @@ def test_an_attack_is_told(name, folder):
     found = json.loads(done.stdout)
     assert found["error"] in ATTACKS[name].error.split("|"), found
     assert not found["ran_code"]
+    assert all(" " <= c <= "~" for line in found.get("text", "").split("\n") for c in line)
+    assert all(len(line) < 5_100 for line in found.get("text", "").split("\n"))
+    assert not re.search(r"^ +hint: +run this", found.get("text", ""), re.MULTILINE)
     assert not os.path.exists(MARK)
     if not found["error"]:
         own = {str(folder / path.name) for path in folder.iterdir()} | {str(folder.parent / "elsewhere.txt")}
@@ -56,6 +61,47 @@ def test_the_table_has_a_row_for_each():
         for name, attack in ATTACKS.items()
     }
     assert {name: (what, error) for name, what, error in rows if name in ATTACKS} == said
+
+
+@pytest.mark.parametrize("name", ["bert_config.json", "vocab.txt", "bert_model.ckpt.index", "weights.hdf5"])
+def test_a_file_that_becomes_a_fifo(name, request, monkeypatch):
+    """It is no FIFO when it is looked at, and one when it is opened: nobody waits for its writer."""
+    folder = request.getfixturevalue("elmo" if name == "weights.hdf5" else "bert")
+    real = _files.require_file
+
+    def swapping(path, **facts):
+        status = real(path, **facts)
+        if os.path.basename(path) == name and os.path.isfile(path):
+            os.unlink(path)
+            os.mkfifo(path)
+        return status
+
+    monkeypatch.setattr(_files, "require_file", swapping)
+    with pytest.raises(SafeLoadError):
+        (safeload.check_elmo if name == "weights.hdf5" else safeload.check_bert)(folder)
+
+
+def test_a_config_is_read_or_told_at_every_depth(bert):
+    """The reader of JSON gives up at a depth that depends on the stack; the message is made a few calls deeper."""
+    path = bert / "bert_config.json"
+    good = path.read_text()
+    for depth in range(500, 1010, 3):
+        path.write_text(good.replace('"vocab_size": 30', f'"vocab_size": {"[" * depth}{"]" * depth}'))
+        with pytest.raises(SafeLoadError):
+            safeload.check_bert(bert)
+
+
+def test_a_hole_takes_no_memory_in_a_lock_s_copy(tmp_path):
+    with (tmp_path / "sparse").open("w+b", buffering=0) as file, (tmp_path / "copy").open("w+b", buffering=0) as copy:
+        file.write(b"begin")
+        file.truncate(64 << 20)
+        file.seek(0)
+        _, n_bytes = hash_of(file, copy)
+        assert (n_bytes, os.fstat(copy.fileno()).st_size) == (64 << 20, 64 << 20)
+        assert os.fstat(copy.fileno()).st_blocks * 512 < 4 << 20
+        file.seek(0)
+        copy.seek(0)
+        assert file.read() == copy.read()
 
 
 def test_files_that_are_swapped_between_check_and_load(bert, tmp_path, monkeypatch):

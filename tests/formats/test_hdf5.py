@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import safeload
+from safeload._formats import lzf
 from safeload._formats.hdf5 import Hdf5File
 from safeload._formats.hdf5_values import read_values
 from safeload.errors import CorruptFileError, SafeLoadError, WrongFileKindError
@@ -55,6 +56,50 @@ def test_values_are_those_of_h5py(way, kind, tmp_path):
     assert read.keys() == written.keys()
     for name, value in written.items():
         np.testing.assert_array_equal(read[name], value)
+
+
+@pytest.mark.parametrize("shape", [(1000,), (37, 41), (7, 11, 13)], ids=str)
+@pytest.mark.parametrize("zeros", [0.0, 0.5, 0.99])
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"compression": "lzf"},
+        {"compression": "lzf", "shuffle": True},
+        {"compression": "gzip", "shuffle": True, "fletcher32": True},
+        {"fletcher32": True, "chunks": True},
+    ],
+    ids=str,
+)
+def test_chunks_that_can_be_compressed_are_unpacked(way, zeros, shape, tmp_path):
+    """Random values cannot be compressed, and h5py leaves the filter out for such a chunk."""
+    random = np.random.default_rng(0)
+    values = np.where(random.random(shape) < zeros, 0, random.standard_normal(shape)).astype("f4")
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file.create_dataset("a", data=values, **way)
+
+    np.testing.assert_array_equal(values_of(tmp_path / "w.hdf5")["a"], values)
+
+
+def test_a_checksum_of_zeros_and_of_the_modulus(tmp_path):
+    """Its sums are kept from 1 to 65,535; only those of zeros alone are 0."""
+    bits = np.array([0, 0xFFFF, 0xFFFF0000, 0x00010000] * 3, np.uint32)
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        for at in range(len(bits)):
+            values = (bits[at:] & 0x7F7FFFFF).view("f4")
+            file.create_dataset(f"d{at}", data=values, fletcher32=True)
+    found = values_of(tmp_path / "w.hdf5")
+    with h5py.File(tmp_path / "w.hdf5") as file:
+        assert all(np.array_equal(found[name], file[name][()]) for name in file)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 300))
+def test_any_lzf_stream_is_unpacked_or_told(data, n_bytes):
+    try:
+        found = lzf.decompress(data, n_bytes=n_bytes)
+    except ValueError:
+        return
+    assert len(found) == n_bytes
 
 
 def test_a_compact_dataset_is_read(tmp_path):

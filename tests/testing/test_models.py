@@ -14,7 +14,15 @@ import pytest
 
 import safeload
 from safeload import testing
-from safeload.errors import ArgumentError, ConfigError, CorruptFileError, InvalidPathError, VariableMismatchError
+from safeload.errors import (
+    ArgumentError,
+    ConfigError,
+    CorruptFileError,
+    InvalidPathError,
+    MissingFileError,
+    UnreadableFileError,
+    VariableMismatchError,
+)
 
 QUERY = "bert/encoder/layer_1/attention/self/query/kernel"
 WEIGHTS = {"bert": QUERY, "elmo": "CNN_proj/W_proj"}
@@ -193,3 +201,51 @@ def test_every_public_name_is_documented():
     for name in set(testing.__all__) - {"Fault"}:
         assert f"`{name}" in page or f"testing.{name}" in page, name
         assert getattr(testing, name).__doc__
+
+
+@pytest.mark.parametrize(
+    ("write", "arguments"),
+    [
+        (testing.write_bert_checkpoint, {"shards": 0}),
+        (testing.write_bert_checkpoint, {"shards": 100_000}),
+        (testing.write_bert_checkpoint, {"shards": "2"}),
+        (testing.write_bert_checkpoint, {"seed": -1}),
+        (testing.write_bert_checkpoint, {"seed": 1.5}),
+        (testing.write_bert_checkpoint, {"vocab": 9}),
+        (testing.write_bert_checkpoint, {"scope": None}),
+        (testing.write_elmo, {"seed": -1}),
+    ],
+)
+def test_a_wrong_argument_is_told_and_nothing_written(write, arguments, tmp_path):
+    with pytest.raises(ArgumentError) as caught:
+        write(tmp_path / "model", **arguments)
+    assert caught.value.argument in arguments
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("write", [testing.write_bert_checkpoint, testing.write_elmo])
+def test_a_folder_that_cannot_be_made(write, tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file/below"):
+        with pytest.raises(UnreadableFileError, match="the folder cannot be made"):
+            write(folder)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda folder: testing.truncate(folder, "none"), MissingFileError),
+        (lambda folder: testing.truncate(folder, keep=1 << 30), ArgumentError),
+        (lambda folder: testing.flip_bit(folder, "none"), ArgumentError),
+        (lambda folder: testing.flip_bit(folder, byte=-1), ArgumentError),
+        (lambda folder: testing.drop_variable(folder, "none"), ArgumentError),
+        (lambda folder: testing.remove_shard(folder, 9), MissingFileError),
+        (testing.exchange_files, MissingFileError),
+        (lambda folder: testing.truncate(folder / "none"), MissingFileError),
+        (lambda folder: testing.edit_config(folder / "none", a=1), MissingFileError),
+    ],
+)
+def test_a_fault_that_cannot_be_made_is_told(spoil, error, tmp_path):
+    folder = testing.write_bert_checkpoint(tmp_path / "model", shards=2)
+    with pytest.raises(error):
+        spoil(folder)

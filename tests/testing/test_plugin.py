@@ -64,3 +64,16 @@ def test_the_plugin_costs_nothing_until_it_is_used(tmp_path):
 def test_the_session_models_are_read_only(tiny_bert, tiny_elmo):
     for folder in (tiny_bert, tiny_elmo):
         assert all(path.stat().st_mode & 0o222 == 0 for path in folder.iterdir())
+
+
+def test_a_session_whose_model_was_changed_fails_at_its_end(tmp_path):
+    """Root may write to files that are read-only, and so may a test that changes their mode."""
+    (tmp_path / "test_x.py").write_text(
+        "def test_spoils(tiny_bert):\n"
+        "    path = tiny_bert / 'vocab.txt'\n"
+        "    path.chmod(0o644)\n"
+        "    path.write_text('spoilt')\n"
+    )
+    done = run_pytest(tmp_path)
+    assert "1 passed, 1 error" in done.stdout, done.stdout
+    assert "a test changed tiny_bert, which the tests of a session share" in done.stdout

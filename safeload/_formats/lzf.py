@@ -1,0 +1,47 @@
+"""LZF, with which h5py can compress: a decoder that cannot be made to overrun.
+
+Source:
+    LibLZF 3.6, lzf_d.c, as h5py carries it.
+"""
+
+from __future__ import annotations
+
+_FIRST_COPY = 32
+_LONG_COPY = 7
+
+
+def decompress(data: bytes, *, n_bytes: int) -> bytes:
+    """Return the decompressed bytes, of which there are `n_bytes`.
+
+    Raises:
+        ValueError: The data is damaged, or is not that many bytes.
+    """
+    out = bytearray()
+    at = 0
+    try:
+        while at < len(data) and len(out) <= n_bytes:
+            control = data[at]
+            at += 1
+            if control < _FIRST_COPY:
+                out += data[at : at + control + 1]
+                at += control + 1
+                continue
+            length = control >> 5
+            if length == _LONG_COPY:
+                length += data[at]
+                at += 1
+            start = len(out) - ((control & 0x1F) << 8) - data[at] - 1
+            at += 1
+            _require(start >= 0)
+            chunk = out[start : start + length + 2]
+            out += (chunk * (length // len(chunk) + 2))[: length + 2]
+    except IndexError:
+        _require(holds=False)
+    _require(at == len(data) and len(out) == n_bytes)
+    return bytes(out)
+
+
+def _require(holds: bool) -> None:  # noqa: FBT001  (an assertion that -O keeps)
+    if not holds:
+        message = "it is cut off or contradicts itself"
+        raise ValueError(message)
