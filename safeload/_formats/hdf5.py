@@ -272,6 +272,9 @@ def _dtype_name(kind: Any) -> str:  # noqa: ANN401  (h5py's TypeID)
     try:
         dtype = kind.dtype
     except (TypeError, ValueError):
+        dtype = None
+    if dtype is None or dtype == "float32":
+        # a float32 whose sign, exponent and mantissa lie elsewhere: h5py converts it, the bytes alone mean other values
         return f"{word} of {kind.get_size()} bytes"
     return f"{'big-endian ' if dtype.byteorder == '>' else ''}{dtype.name}"
 
