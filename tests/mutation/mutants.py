@@ -126,8 +126,12 @@ def _is_left_alone(node: ast.AST, parent: ast.AST) -> bool:
         or (isinstance(node, ast.keyword) and node.arg == "strict")
         or (isinstance(node, ast.Expr) and isinstance(value, ast.Constant))
         or (isinstance(value, ast.Call) and ast.unparse(value.func).startswith(_SILENT))
-        or (isinstance(parent, ast.Module) and isinstance(node, ast.Assign) and _shown(node.targets[0]) == "__all__")
+        or (isinstance(parent, ast.Module) and isinstance(node, ast.Assign) and _is_for_types(node))
     )
+
+
+def _is_for_types(node: ast.Assign) -> bool:
+    return _shown(node.targets[0]) == "__all__" or isinstance(node.value, ast.Subscript)
 
 
 def _changes(place: Place) -> Iterator[ast.AST]:
