@@ -157,8 +157,8 @@ def test_the_variables_are_those_of_the_config_with_the_keys_of_their_sizes():
     for number in (0, 1):
         for kind, folder, part in (("MultiHeadSelfAttention", "attention/", ATTENTION), ("FeedForward", "", FEED)):
             for name, (graph_name, *rest) in part.items():
-                graph_name = graph_name.format(f"Encoder-{number + 1}-{kind}")
-                expected[f"bert/encoder/layer_{number}/{folder}{name}"] = (graph_name, *rest)
+                row = (graph_name.format(f"Encoder-{number + 1}-{kind}"), *rest)
+                expected[f"bert/encoder/layer_{number}/{folder}{name}"] = row
 
     assert rows_of(training=False) == expected
     assert rows_of(training=True) == {**expected, **HEADS}
