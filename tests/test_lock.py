@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import importlib
 import os
 import shutil
 
@@ -212,20 +215,24 @@ def test_something_else_in_the_place_of_a_lock_is_told(text, bert):
         safeload.check_bert(bert)
 
 
-def test_what_is_loaded_is_what_was_hashed(bert, monkeypatch):
+@pytest.mark.parametrize("model", CHECKS)
+def test_what_is_loaded_is_what_was_hashed(model, request, monkeypatch):
     """Every file is replaced after the hashes were compared; the load goes on with the bytes that were."""
-    write_lock(bert)
-    from safeload.bert import _check
+    folder, check = request.getfixturevalue(model), CHECKS[model]
+    if model == "bert":
+        (folder / "checkpoint").write_text('model_checkpoint_path: "bert_model.ckpt"\n')
+    write_lock(folder, check)
+    usual = check(folder)
 
-    resolve = _check.resolve
+    @contextlib.contextmanager
+    def replacing(*arguments, **options):
+        with _locked.opened_source(*arguments, **options) as source:
+            for path in folder.iterdir():
+                path.write_bytes(b"\0" * path.stat().st_size)
+            yield source
 
-    def replacing(*arguments):
-        for path in bert.iterdir():
-            path.write_bytes(b"\0" * path.stat().st_size)
-        return resolve(*arguments)
-
-    monkeypatch.setattr(_check, "resolve", replacing)
-    assert len(safeload.check_bert(bert).read) == 37
+    monkeypatch.setattr(importlib.import_module(f"safeload.{model}._check"), "opened_source", replacing)
+    assert dataclasses.replace(check(folder), seconds={}) == dataclasses.replace(usual, seconds={})
 
 
 def test_without_memfd_the_copy_is_a_file_that_has_no_name(bert, monkeypatch):

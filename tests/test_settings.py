@@ -161,12 +161,53 @@ def test_an_address_is_left_to_the_loader(tmp_path):
     assert read_settings(path, "E")["options_file"] == "https://example.org/options.json"
 
 
-@pytest.mark.parametrize("name", ["models.elmo", "elmo.v2"])
-def test_a_dotted_name_leads_into_tables(name, tmp_path):
-    path = written(tmp_path, f'[models]\nx = 1\n[{name}]\noptions_file = "x"\ndrop = 1', "c.toml")
+def problems_of(path, section):
     with pytest.raises(ConfigError) as caught:
-        read_settings(path, name)
-    assert [(problem.key, problem.line) for problem in caught.value.problems] == [("drop", 5)]
+        read_settings(path, section)
+    return [(problem.key, problem.line) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("ending", "text"),
+    [
+        ("toml", '[models]\nx = 1\n[models.elmo]\noptions_file = "x"\ndrop = 1'),
+        ("json", '{"models": {"x": 1,\n\n"elmo": {\n"options_file": "x",\n"drop": 1}}}'),
+        ("json", '{"elmo": {"drop": 1}, "x": 2,\n\n"models.elmo": {\n"options_file": "x",\n"drop": 1}}'),
+        ("yaml", "models:\n  x: 1\n  elmo:\n    options_file: x\n    drop: 1"),
+        ("yaml", "models:\n  elmo: 1\nmodels.elmo:\n  options_file: x\n  drop: 1"),
+    ],
+)
+def test_a_dotted_name_leads_into_tables_unless_it_is_a_name_itself(ending, text, tmp_path):
+    assert problems_of(written(tmp_path, text, f"c.{ending}"), "models.elmo") == [("drop", 5)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("c.toml", '\n\n[A]\noptions_file = "x"\ndrop = 1', 5),
+        ("c.json", '\n\n{"A": {"options_file": "x",\n"drop": 1}}', 4),
+        ("c.toml", 'A = {options_file = "x", drop = 1}', None),
+        ("c.toml", '[A]\noptions_file = "x"\ndrop.a = 1\n[B]\ndrop = 1', None),
+        ("c.json", '{"A": {"options_file": "x", "dro\\u0070": 1},\n"B": {"drop": 1}}', None),
+        ("c.yaml", "B: &b\n  options_file: x\nA:\n  <<: *b\n  drop: 1", 5),
+        ("c.yaml", "B: &b\n  options_file: x\n  drop: 1\nA:\n  <<: *b", None),
+        ("c.ini", "[B]\ndrop = 1\n[A]\noptions_file = x\ndrop = 1", 5),
+    ],
+)
+def test_a_key_s_line_is_that_of_the_file_and_left_out_where_it_is_not_known(name, text, line, tmp_path):
+    (tmp_path / name).write_text(text)
+
+    assert problems_of(tmp_path / name, "A") == [("drop", line)]
+
+
+def test_a_percent_sign_is_itself(tmp_path):
+    path = written(tmp_path, "[E]\noptions_file = 100%/%(x)s")
+    assert read_settings(path, "E") == {"options_file": str(tmp_path / "100%/%(x)s")}
+
+
+def test_what_all_sections_share_is_a_section_too(tmp_path):
+    path = written(tmp_path, "[DEFAULT]\noptions_file = x")
+    assert read_settings(path, "DEFAULT") == {"options_file": str(tmp_path / "x")}
 
 
 def test_the_keys_are_the_parameters_of_the_two_functions():
@@ -286,6 +327,8 @@ def test_a_missing_section_is_told_with_those_that_are_there(ending, tmp_path):
         ("c.json", '{"A": {"x": 1, "x": 2}}', "more than once"),
         ("c.json", "{", "not JSON"),
         ("c.yaml", "A:\n  x: 1\n  x: 2", "'x' is there more than once, at line 3"),
+        ("c.yaml", "B: 1\nA:\n  x:\n  - 1\n  - {y: 1, y: 2}", "'y' is there more than once, at line 5"),
+        ("c.yaml", "A: &a\n- 1\n- *a", "is no section"),
         ("c.yaml", "A: [", "not YAML"),
         ("c.yaml", "A: !!python/object/apply:os.system [ls]", "not YAML"),
         ("c.yaml", "[" * 5_000, "not YAML"),
@@ -324,6 +367,50 @@ def test_another_kind_of_file_is_told(tmp_path):
         read_settings(tmp_path / "none.ini", "A")
 
 
+NO_ENDING = "\n  hint:     the ending tells the format: .ini, .cfg, .toml, .json, .yaml, .yml"
+SAID = {
+    "another_ending": ("c.txt", "[A]", "not INI, TOML, JSON or YAML: it ends in '.txt'", NO_ENDING),
+    "no_ending": ("config", "[A]", "not INI, TOML, JSON or YAML: its name has no ending", NO_ENDING),
+    "another_kind_and_ending": (
+        "c.txt",
+        "<html>",
+        "not INI, TOML, JSON or YAML: HTML page",
+        "\n  hint:     download the file again; what was saved is not the file",
+    ),
+    "another_kind": ("c.ini", "\x89HDF\r\n\x1a\n", "not INI, TOML, JSON or YAML: HDF5 file", ""),
+    "no_text": ("c.ini", "[A]\nx=\xff", "not UTF-8 text: byte 0xff at offset 6", "\n  hint:     save it as UTF-8"),
+    "ini": ("c.ini", "x", "not INI: File contains no section headers. file: 'c.ini', line: 1 'x'", ""),
+    "long": ("c.ini", "x" * 300, f"not INI: File contains no section headers. file: 'c.ini', line: 1 '{'x' * 138}", ""),
+    "json": ("c.json", "[1]", "a JSON list, not an object", ""),
+    "no_section": ("c.ini", "# x", "no section 'A'", "\n  sections: none"),
+    "sections": (
+        "c.ini",
+        "".join(f"[s{n}]\n" for n in range(9)),
+        "no section 'A'",
+        "\n  sections: s0, s1, s2, s3, s4, s5, s6, s7",
+    ),
+    "value": ("c.toml", "A = 1", "'A' is no section of the settings file but a value of type int", ""),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "what", "rest"), SAID.values(), ids=SAID)
+def test_what_is_said_of_a_file_that_cannot_be_read(name, text, what, rest, tmp_path, monkeypatch):
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((ConfigError, WrongFileKindError)) as caught:
+        read_settings(name, "A")
+
+    first, _, others = str(caught.value).partition("\n")
+    assert what in first
+    assert others == f"  settings: {tmp_path}/{name}\n  given:    {name!r}{rest}"
+
+
+@pytest.mark.parametrize("text", ["A = 'x'", "[A]\nx = 1", "[A.B]\nx = 1"])
+def test_a_name_leads_no_further_than_tables_do(text, tmp_path):
+    with pytest.raises(ConfigError, match=r"no section 'A\.x\.y'|no section"):
+        read_settings(written(tmp_path, text, "c.toml"), "A.x.x")
+
+
 def test_a_section_is_named_by_text(tmp_path):
     with pytest.raises(ArgumentError, match="section must be"):
         read_settings(tmp_path / "c.ini", None)
@@ -331,8 +418,9 @@ def test_a_section_is_named_by_text(tmp_path):
 
 def test_yaml_without_pyyaml_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(MissingDependencyError, match="needs PyYAML"):
+    with pytest.raises(MissingDependencyError, match="needs PyYAML") as caught:
         read_settings(written(tmp_path, "A: {}", "c.yaml"), "A")
+    assert (caught.value.package, caught.value.wanted) == ("PyYAML", ">=6")
 
 
 def test_the_settings_of_both_models_check_them(tiny_bert, tiny_elmo, tmp_path):

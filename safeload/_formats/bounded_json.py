@@ -44,9 +44,7 @@ def json_object(data: bytes, *, path: str, role: str, given: object = None) -> d
 
     def bad(what: str, hint: str = "", cause: Exception | None = None) -> NoReturn:
         message = f"the {role} file {what}"
-        raise ConfigError(
-            message, resolved=path, given=given, label=role, hints=[hint] if hint else [], problems=()
-        ) from cause
+        raise ConfigError(message, resolved=path, given=given, label=role, hints=[hint] if hint else []) from cause
 
     try:
         value = json.loads(

@@ -140,7 +140,8 @@ def _toml(text: str, place: _Place) -> Section:
 def _json(text: str, place: _Place) -> Section:
     table = json_object(text.encode("utf-8"), path=place.path, role="settings", given=place.given)
     values = _descend(table, place)
-    header = rf'"{re.escape(place.name.rpartition(".")[2])}"\s*:\s*\{{'
+    name = place.name if place.name in table else place.name.rpartition(".")[2]
+    header = rf'"{re.escape(name)}"\s*:\s*\{{'
     return Section(place.path, place.name, values, _lines_after(text, header, values, '"{}"\\s*:', r"\}"))
 
 

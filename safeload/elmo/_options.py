@@ -155,18 +155,25 @@ def _filters(cnn: Keys) -> tuple[tuple[int, int], ...]:
 
 def _require_characters(cnn: Keys) -> None:
     """Require the numbers of byte characters for which published ELMos, and every tool that feeds them, are made."""
-    n_characters, padded = cnn.data.get("n_characters"), cnn.data.get("max_characters_per_token")
-    if n_characters == N_CHARACTERS - 1 and not isinstance(n_characters, bool):
+    n_characters = _sound_integer(cnn, "n_characters")
+    if n_characters == N_CHARACTERS - 1:
         cnn.complain(
             "n_characters",
             f"{N_CHARACTERS - 1} is the value for training; set it to {N_CHARACTERS}, with the id for padding",
         )
-    elif cnn.integer("n_characters", 1, MAX_SIZE) != N_CHARACTERS and n_characters in range(1, MAX_SIZE):
+    elif n_characters not in (None, N_CHARACTERS):
         cnn.complain("n_characters", f"expected {N_CHARACTERS}, the ids of bytes and marks, found {n_characters}")
-    count = cnn.integer("max_characters_per_token", 1, MAX_SIZE)
-    if count != MAX_CHARACTERS_PER_TOKEN and padded == count:
+    count = _sound_integer(cnn, "max_characters_per_token")
+    if count not in (None, MAX_CHARACTERS_PER_TOKEN):
         cnn.complain(
             "max_characters_per_token",
             f"{count}, but every token is fed as {MAX_CHARACTERS_PER_TOKEN} character ids; train with {MAX_CHARACTERS_PER_TOKEN}, or set it "
             "to that if no word of yours is longer",
         )
+
+
+def _sound_integer(keys: Keys, key: str) -> int | None:
+    """Return the size under `key`; None after a complaint."""
+    n_problems = len(keys.problems)
+    value = keys.integer(key, 1, MAX_SIZE)
+    return value if len(keys.problems) == n_problems else None

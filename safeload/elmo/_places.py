@@ -51,7 +51,7 @@ def find_elmo(options_file: object, weight_file: object, base_dir: object) -> El
         folder = os.path.dirname(options)
         _require_no_weights(options, options_file)
         _files.require_file(options, role="options", given=options_file)
-        weights, form = find_weights(folder, options_file), "folder"
+        weights, form, weight_file = find_weights(folder, options_file), "folder", options_file
     else:
         weights, form = _resolved(weight_file, "weight_file", base_dir), "HDF5 file"
         if os.path.isdir(weights):

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import pathlib
+
 import pytest
+from checkpoints import BERT_CONFIG
 
 import safeload
+from safeload.bert._arguments import FULL_LENGTH, build_options, require_config_allows
+from safeload.bert._config import validate_config
 from safeload.errors import ArgumentError
 
 TABLE = [
@@ -49,3 +54,112 @@ def test_a_close_name_is_offered(tiny_bert):
         safeload.load_bert(tiny_bert, dropuot_rate=0.1)
     with pytest.raises(ArgumentError, match="did you mean 'Encoder-"):
         safeload.load_bert(tiny_bert, trainable=["encoder-1"])
+
+
+def options(**changes):
+    sound = {"training": False, "trainable": None, "output_layer_num": 1, "seq_len": FULL_LENGTH, "model_options": {}}
+    return build_options(**{**sound, **changes})
+
+
+CONFIG = validate_config({**BERT_CONFIG, "num_hidden_layers": 2, "max_position_embeddings": 20}, path="/c")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("training", True, True),
+        ("trainable", True, True),
+        ("trainable", ["NSP", "Encoder-1"], ("Encoder-1", "NSP")),
+        ("trainable", {"NSP"}, ("NSP",)),
+        ("trainable", frozenset(), ()),
+        ("output_layer_num", 1, 1),
+        ("output_layer_num", 2, 2),
+        ("output_layer_num", [-2, 1], (-2, 1)),
+        ("output_layer_num", (0,), (0,)),
+        ("seq_len", None, None),
+        ("seq_len", 1, 1),
+        ("seq_len", 20, 20),
+        ("seq_len", FULL_LENGTH, FULL_LENGTH),
+        *(("model_options", {name: value}, {name: value}) for name, value in (
+            ("dropout_rate", 0), ("dropout_rate", 0.999), ("attention_activation", None), ("attention_activation", abs),
+            ("attention_activation", "gelu"), ("use_task_embed", True), ("task_num", 1),
+        )),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_bounds_themselves_are_good_arguments(name, value, kept):
+    found = options(**{name: value})
+
+    assert getattr(found, name) == kept
+    require_config_allows(found, CONFIG)
+
+
+def test_the_trainable_layers_are_all_in_training_and_none_without():
+    assert options(training=True).trainable is True
+    assert options().trainable is False
+
+
+BAD = {
+    "training": [(3, "pass training=True or training=False")],
+    "trainable": [(3, "pass True, False, or a list of prefixes of layer names such as ['Encoder-12', 'NSP']")],
+    "output_layer_num": [
+        (0, "pass how many of the last layers to concatenate, or a list of layer numbers"),
+        ([True], "pass how many of the last layers to concatenate, or a list of layer numbers"),
+    ],
+    "seq_len": [(-1, "pass a length in tokens, None for any length, or leave it out for the full length")],
+}
+
+
+@pytest.mark.parametrize(("name", "value", "hint"), [(name, *row) for name, rows in BAD.items() for row in rows])
+def test_a_bad_argument_has_a_hint(name, value, hint):
+    with pytest.raises(ArgumentError) as caught:
+        options(**{name: value})
+    assert (caught.value.argument, caught.value.hints) == (name, (hint,))
+
+
+@pytest.mark.parametrize("path", ["vocab.txt", b"vocab.txt", pathlib.Path("vocab.txt")])
+def test_a_vocabulary_in_the_place_of_training_is_told_where_it_goes(path):
+    with pytest.raises(ArgumentError) as caught:
+        options(training=path)
+    assert caught.value.hints == ("a vocabulary goes to vocab_file=...; keras-bert's loader has no argument for it",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("dropout_rate", 1, "BERT was trained with 0.1"),
+        ("dropout_rate", -0.1, "BERT was trained with 0.1"),
+        ("dropout_rate", True, "BERT was trained with 0.1"),
+        ("attention_activation", "glue", "keras-bert's default is None: no activation"),
+        ("use_task_embed", None, "pass True or False"),
+        ("task_num", 1.0, "pass the number of tasks"),
+        ("task_num", 0, "pass the number of tasks"),
+        ("trainabel", True, "did you mean trainable ?"),
+        ("xyz", 1, "the options are dropout_rate, attention_activation, use_task_embed, task_num"),
+        *(
+            (name, 1, "change the config file, or leave the argument out")
+            for name in ("token_num", "pos_num", "embed_dim", "transformer_num", "head_num", "feed_forward_dim",
+                         "feed_forward_activation")
+        ),
+    ],
+)  # fmt: skip
+def test_a_bad_option_of_keras_bert_has_a_hint(name, value, hint):
+    with pytest.raises(ArgumentError) as caught:
+        options(model_options={name: value})
+    assert (caught.value.argument, caught.value.hints) == (name, (hint,))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("seq_len", 21, "pass seq_len=20 or less, or leave it out for the full length"),
+        ("output_layer_num", 3, "pass 2 or less"),
+        ("output_layer_num", [0, 2], "layers count from 0, or from the end below 0"),
+        ("output_layer_num", [-3], "layers count from 0, or from the end below 0"),
+    ],
+)
+def test_what_the_config_contradicts_is_told_with_its_path(name, value, hint):
+    with pytest.raises(ArgumentError) as caught:
+        require_config_allows(options(**{name: value}), CONFIG)
+    assert (caught.value.argument, caught.value.hints) == (name, (hint,))
+    assert (caught.value.resolved, caught.value.label) == ("/c", "config")

@@ -4,6 +4,8 @@ import pytest
 from checkpoints import TOKENS as BERT_TOKENS
 
 import safeload
+from safeload.bert._vocabulary import SPECIAL_TOKENS, require_fit
+from safeload.errors import VocabularyError, WrongFileKindError
 
 TOKENS = [*BERT_TOKENS, *(f"word{number}" for number in range(20))]
 
@@ -57,3 +59,91 @@ def test_a_model_without_vocabulary_is_checked_without(bert):
 
 def test_a_folder_given_as_vocabulary_means_the_file_in_it(tiny_bert):
     assert safeload.check_bert(tiny_bert, vocab_file=tiny_bert).files[1].path == str(tiny_bert / "vocab.txt")
+
+
+def fault(path):
+    with pytest.raises(VocabularyError) as caught:
+        safeload.load_vocabulary(path.name, base_dir=path.parent)
+    assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(path), path.name, "vocab")
+    return caught.value
+
+
+def test_every_repeated_token_is_told_with_both_lines(tmp_path):
+    error = fault(write(tmp_path / "vocab.txt", [*TOKENS, TOKENS[0], "x", TOKENS[0], "x"]))
+    n = len(TOKENS)
+
+    assert error.message == "the vocabulary cannot be used: 3 faults"
+    assert error.problems == (
+        f"line {n + 1} repeats the token '[PAD]' of line 1",
+        f"line {n + 3} repeats the token '[PAD]' of line 1",
+        f"line {n + 4} repeats the token 'x' of line {n + 2}",
+    )
+    assert error.hints == ("each token may stand once: a repeated one would shift or hide an id",)
+
+
+def test_a_byte_order_mark_is_told_where_it_stands_first_alone(tmp_path):
+    error = fault(write(tmp_path / "vocab.txt", ["\ufeff[PAD]", *TOKENS[1:]]))
+    assert error.problems == (r"line 1 starts with a byte order mark, which makes its token '\ufeff[PAD]'",)
+    assert error.hints == ("save the file as UTF-8 without a byte order mark",)
+    assert safeload.load_vocabulary(write(tmp_path / "v.txt", [*TOKENS, "\ufeff"]))["\ufeff"] == len(TOKENS)
+    (tmp_path / "w.txt").write_text("\n".join([*TOKENS, "x\ufeff"]), encoding="utf-8")
+    assert safeload.load_vocabulary(tmp_path / "w.txt")["x\ufeff"] == len(TOKENS)
+
+
+@pytest.mark.parametrize("lost", [["[UNK]"], ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]], ids=len)
+def test_the_special_tokens_that_are_missing_are_named(lost, tmp_path):
+    kept = [token for token in TOKENS if token not in lost]
+    error = fault(write(tmp_path / "vocab.txt", kept))
+
+    assert error.problems == (f"the special token{'s' * (len(lost) > 1)} {' '.join(lost)} missing",)
+    assert error.hints == (f"this may be no BERT vocabulary; its first lines are {kept[:3]!r}",)
+    long = fault(write(tmp_path / "vocab.txt", ["x" * 300, *kept]))
+    assert len(long.hints[0]) == 200
+
+
+@pytest.mark.parametrize("line", [1, 2, 9])
+def test_the_line_that_is_no_utf8_is_told(line, tmp_path):
+    lines = [token.encode() for token in TOKENS]
+    lines[line - 1] = b"a\xffb"
+    (tmp_path / "vocab.txt").write_bytes(b"\n".join(lines))
+
+    error = fault(tmp_path / "vocab.txt")
+    assert error.problems == (f"line {line} is not UTF-8: byte 0xff",)
+    assert error.hints == ("save the file as UTF-8",)
+    assert isinstance(error.__cause__, UnicodeDecodeError)
+
+
+@pytest.mark.parametrize("content", [b"<html>", b'{"a": 1}\n', b"\x89HDF\r\n\x1a\n"])
+def test_another_kind_of_file_is_told(content, tmp_path):
+    (tmp_path / "vocab.txt").write_bytes(content)
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.load_vocabulary("vocab.txt", base_dir=tmp_path)
+    assert caught.value.wanted == "a vocabulary of one token a line"
+    assert (caught.value.given, caught.value.label) == ("vocab.txt", "vocab")
+
+
+def fit(n_tokens, vocab_size, **changes):
+    tokens = {token: number for number, token in enumerate([*SPECIAL_TOKENS, "[MASK]", *map(str, range(n_tokens - 5))])}
+    return require_fit({**tokens, **changes}, vocab_size, path="/v", config_path="/c", given="v")
+
+
+@pytest.mark.parametrize(("n_rows", "note"), [(0, []), (1, ["1 rows more than"]), (127, ["127 rows more than"])])
+def test_a_table_may_have_some_rows_more_than_tokens(n_rows, note):
+    assert [text.removeprefix("the embedding table has ")[: len(note[0])] for text in fit(200, 200 + n_rows)] == note
+
+
+@pytest.mark.parametrize(("n_tokens", "vocab_size"), [(201, 200), (200, 328)])
+def test_a_vocabulary_of_another_size_is_told(n_tokens, vocab_size):
+    with pytest.raises(VocabularyError) as caught:
+        fit(n_tokens, vocab_size)
+    problem = f"{n_tokens} tokens in the vocabulary, vocab_size is {vocab_size} in the config"
+    assert caught.value.problems == (problem,)
+    assert caught.value.hints == ("take the vocabulary and the config from one release",)
+    assert (caught.value.resolved, caught.value.given, caught.value.context) == ("/v", "v", (("config", "/c"),))
+
+
+def test_an_empty_line_is_told_where_the_size_is_wrong():
+    with pytest.raises(VocabularyError) as caught:
+        fit(200, 200, **{"": 7})
+    assert caught.value.hints[1:] == ("line 8 of the vocabulary is empty; remove it if it is not meant as a token",)
+    assert fit(199, 200, **{"": 7}) == []

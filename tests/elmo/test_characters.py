@@ -19,8 +19,30 @@ def test_a_word_is_its_bytes_between_two_marks():
     assert ids.shape == (2, 2, 50)
     assert ids[0, 0].tolist() == WORD
     assert ids[0, 1].tolist() == [259, 257, 260] + [261] * 47
+    assert safeload.character_ids([["</S>"]])[0, 0].tolist() == [259, 258, 260] + [261] * 47
     assert ids[1, 0].tolist() == [259, 0xC3 + 1, 0xA9 + 1, 260] + [261] * 46
     assert not ids[1, 1].any()
+
+
+def test_a_sentence_without_words_has_no_ids():
+    ids = safeload.character_ids(iter([["af"], [], ("af", "af")]))
+
+    assert [[bool(word.any()) for word in sentence] for sentence in ids] == [
+        [True, False],
+        [False, False],
+        [True, True],
+    ]
+
+
+def test_half_a_pair_of_surrogates_is_left_out():
+    assert safeload.character_ids([["a\ud800f"]])[0, 0].tolist() == WORD
+
+
+@pytest.mark.parametrize("n_bytes", [47, 48, 49])
+def test_a_word_has_50_ids(n_bytes):
+    ids = safeload.character_ids([["x" * n_bytes]])[0, 0].tolist()
+
+    assert ids == [259, *([121] * min(n_bytes, 48)), 260, 261][:50]
 
 
 def test_a_long_word_keeps_its_first_48_bytes():

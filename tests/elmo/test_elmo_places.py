@@ -7,14 +7,26 @@ import http.server
 import importlib.util
 import json
 import os
+import sys
 import threading
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
-from elmos import OPTIONS_NAME, WEIGHTS_NAME
+from elmos import OPTIONS_NAME, WEIGHTS_NAME, options
 
 import safeload
-from safeload.errors import InvalidPathError, MissingFileError
+from safeload.elmo._arguments import elmo_arguments
+from safeload.elmo._check import check
+from safeload.errors import (
+    AmbiguousCheckpointError,
+    ConfigError,
+    InvalidPathError,
+    MissingFileError,
+    VariableMismatchError,
+    WrongFileKindError,
+)
 
 FORMS = {
     "folder": lambda folder: ((folder,), {}),
@@ -36,6 +48,151 @@ def test_each_form_finds_the_files(form, tiny_elmo):
 
     assert [file.path for file in report.files] == [str(tiny_elmo / OPTIONS_NAME), str(tiny_elmo / WEIGHTS_NAME)]
     assert len(report.read) == 29
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_report_says_whether_the_weights_were_given(form, tiny_elmo):
+    arguments, options = FORMS[form](tiny_elmo)
+    report = safeload.check_elmo(*arguments, **options)
+
+    assert report.given == str(arguments[-1])
+    assert report.form == ("HDF5 file" if form in ("two_files", "bytes", "base_dir", "file_url") else "folder")
+
+
+def test_a_check_says_all_that_it_found(tiny_elmo):
+    report = safeload.check_elmo(tiny_elmo)
+
+    assert (report.model, report.noun, report.scope, report.backend) == ("ELMo", "datasets", "", "")
+    assert [file.role for file in report.files] == ["options", "weight"]
+    assert report.checksums.startswith("none: HDF5 keeps none")
+    assert report.taken_from_config == {
+        "activation": "relu",
+        "cell_clip": 3,
+        "proj_clip": 3,
+        "use_skip_connections": True,
+    }
+    assert (report.unused, report.ignored, report.notes, report.problems) == ({}, (), (), ())
+    assert list(report.seconds) == ["resolve", "read", "list", "compare"]
+    assert report.versions == {
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "safeload": safeload.__version__,
+        "numpy": np.__version__,
+        "h5py": h5py.__version__,
+    }
+
+
+def test_the_values_that_are_filled_are_those_of_the_file(tiny_elmo):
+    arguments = elmo_arguments(
+        num_output_representations=1, requires_grad=False, do_layer_norm=False, dropout=0.5, vocab_to_cache=["a"],
+        keep_sentence_boundaries=False, scalar_mix_parameters=None, backend="torch",
+    )  # fmt: skip
+    others = {"base_dir": None, "ignore_unused": (), "lock_file": None}
+    checked = check(tiny_elmo, None, arguments=arguments, **others)
+
+    with h5py.File(tiny_elmo / WEIGHTS_NAME) as file:
+        for name in checked.datasets:
+            np.testing.assert_array_equal(checked.values[name], file[name][...])
+    assert len(checked.report.notes) == 1
+    assert check(tiny_elmo, None, arguments=None, **others).values == {}
+
+
+def test_a_mismatch_has_its_report(elmo):
+    (elmo / OPTIONS_NAME).write_text(json.dumps(options(lstm={"n_layers": 3})))
+    with pytest.raises(VariableMismatchError) as caught:
+        safeload.check_elmo(elmo)
+    report = caught.value.report
+
+    assert (report.model, report.noun, report.given) == ("ELMo", "datasets", str(elmo))
+    assert {problem.kind for problem in report.problems} == {"missing"}
+    assert len(report.problems) == 6
+    assert caught.value.context == (("options", str(elmo / OPTIONS_NAME)),)
+
+
+def test_a_file_without_any_dataset_is_told(elmo):
+    h5py.File(elmo / WEIGHTS_NAME, "w").close()
+    with pytest.raises(VariableMismatchError) as caught:
+        safeload.check_elmo(elmo)
+
+    assert caught.value.hints == ("nothing in the file is a biLM's; its datasets are none",)
+
+
+def test_the_options_are_told_first_and_both_files_before_either_is_read(elmo):
+    with pytest.raises(MissingFileError, match="no options file"):
+        safeload.check_elmo(elmo / "o.json", elmo / "w.hdf5")
+    (elmo / OPTIONS_NAME).write_text("{")
+    with pytest.raises(MissingFileError, match="no weight file"):
+        safeload.check_elmo(elmo / OPTIONS_NAME, elmo / "w.hdf5")
+
+
+@pytest.mark.parametrize("ending", ["hdf5", "h5", "hdf"])
+def test_weights_are_found_by_their_ending(ending, elmo):
+    (elmo / WEIGHTS_NAME).rename(elmo / f"w.{ending}")
+    for name in (f".hidden.{ending}", "w.h5x"):
+        (elmo / name).write_bytes(b"")
+
+    assert Path(safeload.check_elmo(elmo).files[1].path).name == f"w.{ending}"
+
+
+def test_a_folder_with_several_files_lists_them(elmo):
+    for name in ("a_Weights.hdf5", "b_weights.h5", "c.h5"):
+        (elmo / name).write_bytes(b"")
+    (elmo / WEIGHTS_NAME).unlink()
+    with pytest.raises(AmbiguousCheckpointError) as caught:
+        safeload.check_elmo(OPTIONS_NAME, ".", base_dir=elmo)
+    assert caught.value.candidates == (str(elmo / "a_Weights.hdf5"), str(elmo / "b_weights.h5"))
+    assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(elmo), ".", "folder")
+
+    (elmo / OPTIONS_NAME).rename(elmo / "a_Options.json")
+    (elmo / "b_options.json").write_text("{}")
+    with pytest.raises(ConfigError) as caught:
+        safeload.check_elmo(".", base_dir=elmo)
+    assert caught.value.hints == ("pass options_file, one of: a_Options.json, b_options.json",)
+    assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(elmo), ".", "folder")
+
+
+def test_what_was_looked_for_in_a_folder_is_kept(elmo):
+    (elmo / WEIGHTS_NAME).unlink()
+    with pytest.raises(MissingFileError) as caught:
+        safeload.check_elmo(elmo)
+    assert caught.value.looked_for == ("*weights*.hdf5", "*.hdf5")
+    (elmo / OPTIONS_NAME).unlink()
+    with pytest.raises(MissingFileError) as caught:
+        safeload.check_elmo(elmo)
+    assert caught.value.looked_for == ("*options*.json", "*.json")
+
+
+SIGNS = {
+    ("encoder.pkl", "token_embedder.pkl"): "an ELMoForManyLangs model",
+    ("saved_model.pb",): "a TensorFlow model or TF-Hub module",
+    ("tfhub_module.pb",): "a TF-Hub module",
+    ("weights.th", "config.json"): "an AllenNLP archive",
+    ("bert_config.json",): "a BERT model",
+}
+
+
+@pytest.mark.parametrize("signs", SIGNS, ids=str)
+def test_a_folder_of_another_model_is_known_by_all_of_its_files(signs, elmo, tmp_path):
+    for folder, given in ((tmp_path / "other", [tmp_path / "other"]), (elmo, [elmo / OPTIONS_NAME, elmo])):
+        folder.mkdir(exist_ok=True)
+        for at, name in enumerate(signs):
+            if at and folder == elmo:
+                assert len(safeload.check_elmo(*given).read) == 29
+            (folder / name).write_bytes(b"{}")
+        with pytest.raises(WrongFileKindError) as caught:
+            safeload.check_elmo(*given)
+        assert caught.value.found == SIGNS[signs]
+        assert caught.value.wanted == "a folder with one options JSON and one HDF5 file"
+        assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(folder), given[-1], "folder")
+
+
+def test_exchanged_files_are_told_and_other_weights_are_not_called_exchanged(elmo):
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.check_elmo(elmo / WEIGHTS_NAME, elmo / OPTIONS_NAME)
+    assert (caught.value.wanted, caught.value.found) == ("JSON text", "HDF5 file")
+    for weights in (elmo / WEIGHTS_NAME, elmo / "none", None):
+        with pytest.raises(WrongFileKindError) as caught:
+            safeload.check_elmo(elmo / WEIGHTS_NAME, weights)
+        assert "exchanged" not in caught.value.message
 
 
 def test_home_and_variables(tiny_elmo, monkeypatch):

@@ -11,7 +11,8 @@ import elmo_table
 import pytest
 
 import safeload
-from safeload.errors import SafeLoadError
+from safeload.errors import LockError, SafeLoadError
+from safeload.lock import LOCK_NAME
 
 GOLDEN = Path(__file__).parent / "golden"
 CHECK = {"bert": safeload.check_bert, "elmo": safeload.check_elmo}
@@ -51,9 +52,12 @@ def neutral(text, folder):
 @each_fault
 def test_a_fault_has_its_type_its_path_and_its_message(model, fault, folder, request):
     fault.spoil(folder)
-    error = failure(CHECK[model], **arguments(model, fault, folder))
+    given = arguments(model, fault, folder)
+    error = failure(CHECK[model], **given)
 
     assert type(error) is fault.error
+    of_the_lock = isinstance(error, LockError) or fault.path == LOCK_NAME
+    assert error.given in [*given.values(), str(folder), str(folder / "vocab.txt"), *([None] if of_the_lock else [])]
     if fault.path is not None:
         assert os.path.join(folder, fault.path).rstrip("/") in str(error).splitlines()[1]
     assert str(error).isascii()

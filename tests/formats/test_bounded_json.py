@@ -70,9 +70,90 @@ def test_another_number_is_a_problem(value):
     assert problems_of(keys) == [f"a: expected a number above 0, or null, found {json.dumps(value)}{quotes}"]
 
 
-@pytest.mark.parametrize("length", [38, 39, 40, 60])
+@pytest.mark.parametrize("length", [38, 39, 40, 41, 60])
 def test_a_value_is_shown_in_40_characters(length):
     text = shown("x" * (length - 2))
 
     assert text == (f'"{"x" * (length - 2)}"' if length <= 40 else f'"{"x" * 36}...')
     assert len(text) == min(length, 40)
+
+
+@pytest.mark.parametrize("mark", ["//", "#", "/*"])
+def test_a_comment_is_told(mark):
+    with pytest.raises(ConfigError) as caught:
+        read(f'{{"a": 1,\n  {mark} what a is\n"b": 2}}')
+
+    assert caught.value.hints == ("JSON has no comments; remove the line",)
+
+
+def test_a_text_that_ends_too_soon_shows_no_line():
+    with pytest.raises(ConfigError) as caught:
+        read("{\n")
+
+    assert caught.value.message.endswith("at line 2, column 1: ''")
+    assert caught.value.hints == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [("{", json.JSONDecodeError), ('{"a": NaN}', ValueError), ('{"a": ' + "[" * 100_000, RecursionError)],
+    ids=["no_json", "no_number", "too_deep"],
+)
+def test_what_the_parser_raised_is_the_cause(text, cause):
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+
+    assert type(caught.value.__cause__) is cause
+
+
+@pytest.mark.parametrize(("value", "word"), [("b", "b"), ("a", "a"), ("c", "a"), (None, "a")])
+def test_a_word_is_one_of_those_allowed_or_the_first_of_them(value, word):
+    keys = Keys({"k": value})
+
+    assert keys.word("k", ("a", "b")) == word
+    assert problems_of(keys) == ([] if value == word else [f"k: expected one of a, b, found {json.dumps(value)}"])
+
+
+@pytest.mark.parametrize(("value", "flag"), [(True, True), (False, False), (1, False), ("true", False)])
+def test_a_flag_is_a_bool(value, flag):
+    keys = Keys({"k": value})
+
+    assert keys.flag("k") is flag
+    assert problems_of(keys) == ([] if value is flag else [f"k: expected true or false, found {json.dumps(value)}"])
+
+
+def test_a_missing_key_is_a_problem_under_its_whole_path():
+    inner = Keys({"a": {"b": {}}}).children("a").children("b")
+    inner.integer("i", 1, 2)
+    inner.word("w", ("x", "y"))
+    inner.number_or_null("n")
+    inner.flag("f")
+    inner.children("c").integer("of_what_is_missing", 1, 2)
+
+    assert problems_of(inner) == [
+        "a.b.i: missing; expected an integer from 1 to 2",
+        "a.b.w: missing; expected one of x, y",
+        "a.b.n: missing; expected a number above 0, or null",
+        "a.b.f: missing; expected true or false",
+        "a.b.c: missing; expected an object",
+    ]
+
+
+def test_a_quoted_number_alone_may_lose_its_quotes():
+    keys = Keys({"a": " 12 ", "b": "twelve"})
+    keys.integer("a", 1, 20)
+    keys.integer("b", 1, 20)
+
+    assert [text.endswith("; remove the quotes") for text in problems_of(keys)] == [True, False]
+
+
+def test_all_problems_are_kept_and_the_first_ten_printed():
+    keys = Keys({})
+    for number in range(12):
+        keys.flag(f"k{number}")
+    with pytest.raises(ConfigError) as caught:
+        keys.raise_problems("no config", resolved="/c.json", given="c.json", hints=["a hint"], label="config")
+
+    assert caught.value.problems == tuple(keys.problems)
+    assert str(caught.value).startswith("no config: 12 bad keys\n  config: /c.json\n  given:  'c.json'\n")
+    assert str(caught.value).endswith("... and 2 more in error.problems\n  hint:   a hint")

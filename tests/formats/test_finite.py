@@ -6,7 +6,7 @@ from both_readers import assert_same
 from checkpoints import write_checkpoint
 
 from safeload._formats.tensor_bundle import TensorBundle
-from safeload._formats.tensor_values import N_BLOCK_BYTES, check_values, read_values
+from safeload._formats.tensor_values import N_BLOCK_BYTES, check_values, read_as_it_is, read_values
 from safeload.errors import CorruptFileError
 
 FLOATS = (np.float16, np.float32, np.float64)
@@ -115,3 +115,42 @@ def test_a_wrong_checksum_is_told_from_training_that_diverged(use, tmp_path):
 
     assert [detail.split()[0] for detail in error.details] == ["CHECKSUM", "NOT"]
     assert error.hints == ("copy or download the checkpoint again, in binary mode", DIVERGED)
+
+
+def looked_at(prefix, name):
+    with TensorBundle(str(prefix)) as bundle:
+        return read_as_it_is(bundle, name)
+
+
+def test_a_sound_variable_is_looked_at_as_it_is_read(tmp_path):
+    write_checkpoint(tmp_path / "m", {"x": np.float32([[1, 2]]), "s": np.array([b"a", b"bc"], object)})
+
+    values, fault = looked_at(tmp_path / "m", "x")
+    assert (values.tolist(), values.dtype, fault) == ([[1, 2]], np.float32, "")
+    assert looked_at(tmp_path / "m", "s")[0].tolist() == [b"a", b"bc"]
+
+
+def test_values_that_are_damaged_are_looked_at_with_what_is_wrong(tmp_path):
+    write_checkpoint(tmp_path / "m", {"a": np.int32([[1, 2]]), "b": np.float16([np.nan, 3, np.inf])})
+    shard = tmp_path / "m.data-00000-of-00001"
+    shard.write_bytes(b"\7" + shard.read_bytes()[1:])
+
+    values, fault = looked_at(tmp_path / "m", "a")
+    assert (values.tolist(), values.dtype, fault.partition(":")[0]) == ([[7, 2]], np.int32, "CHECKSUM")
+    values, fault = looked_at(tmp_path / "m", "b")
+    np.testing.assert_array_equal(values, np.float16([np.nan, 3, np.inf]))
+    assert fault == "NOT FINITE: 2 of 3 values are NaN or infinite"
+
+
+def test_of_strings_that_are_damaged_and_of_bytes_that_are_lost_there_is_nothing_to_look_at(tmp_path):
+    write_checkpoint(tmp_path / "m", {"a": np.array([b"abc"], object), "b": np.float32([1, 2])})
+    shard = tmp_path / "m.data-00000-of-00001"
+    content = shard.read_bytes()
+    shard.write_bytes(content[:5] + bytes([content[5] ^ 1]) + content[6:])
+
+    values, fault = looked_at(tmp_path / "m", "a")
+    assert (values, fault.partition(":")[0]) == (None, "CHECKSUM")
+    with TensorBundle(str(tmp_path / "m")) as bundle:
+        shard.write_bytes(content[:-4])
+        values, fault = read_as_it_is(bundle, "b")
+    assert (values, fault.partition(":")[0]) == (None, "TRUNCATED")

@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import safeload
-from safeload._formats import lzf
-from safeload._formats.hdf5 import Hdf5File
-from safeload._formats.hdf5_values import read_values
-from safeload.errors import CorruptFileError, SafeLoadError, WrongFileKindError
+from safeload._files import HDF5_SIGNATURE
+from safeload._formats import hdf5, hdf5_values, lzf
+from safeload._formats.hdf5 import Hdf5File, _read_superblock
+from safeload._formats.hdf5_values import check_values, read_values
+from safeload.errors import CorruptFileError, SafeLoadError, UnsafeFileError, WrongFileKindError
 
 NAME = "CNN_proj/W_proj"
 WAYS = {
@@ -31,6 +32,7 @@ WAYS = {
     "growable": {"maxshape": (None, 8)},
 }
 FILES = {
+    "user_block_of_512": {"userblock_size": 512},
     "oldest": {"libver": "earliest"},
     "latest": {"libver": "latest"},
     "v110": {"libver": ("v110", "v110")},
@@ -112,6 +114,222 @@ def test_a_compact_dataset_is_read(tmp_path):
         )
 
     assert values_of(tmp_path / "w.hdf5")["b"].tolist() == [0, 1, 2, 3]
+
+
+def with_fields(kind):
+    kind.set_fields(23, 15, 8, 0, 15)
+    return kind
+
+
+def of_three_bytes(kind):
+    kind.set_size(3)
+    return kind
+
+
+TYPES = {
+    "float32": (h5py.h5t.IEEE_F32LE, "float32"),
+    "big-endian float32": (h5py.h5t.IEEE_F32BE, "big-endian float32"),
+    "float64": (h5py.h5t.IEEE_F64LE, "float64"),
+    "int8": (h5py.h5t.STD_I8LE, "int8"),
+    "uint16": (h5py.h5t.STD_U16LE, "uint16"),
+    "big-endian int64": (h5py.h5t.STD_I64BE, "big-endian int64"),
+    "string": (h5py.h5t.C_S1, "string"),
+    "other fields": (with_fields(h5py.h5t.IEEE_F32LE.copy()), "float of 4 bytes"),
+    "three bytes": (of_three_bytes(h5py.h5t.STD_I32LE.copy()), "integer of 3 bytes"),
+    "reference": (h5py.h5t.STD_REF_OBJ, "a compound or other type"),
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), TYPES.values(), ids=TYPES)
+def test_a_type_has_its_name_and_float32_is_only_what_its_bytes_say(kind, name, tmp_path):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        h5py.h5d.create(file.id, b"x", kind, h5py.h5s.create_simple((3,)))
+    with Hdf5File(str(tmp_path / "w.hdf5")) as file:
+        assert file.datasets["x"].spec.dtype == name
+
+
+def test_a_name_that_is_no_utf8_is_listed(tmp_path):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        h5py.h5d.create(file.id, b"\xff", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((3,)))
+    with Hdf5File(str(tmp_path / "w.hdf5")) as file:
+        assert list(file.datasets) == [r"\xff"]
+
+
+@pytest.mark.parametrize(("n_groups", "fits"), [(hdf5.MAX_DEPTH, True), (hdf5.MAX_DEPTH + 1, False)])
+def test_groups_may_be_nested_so_deep(n_groups, fits, tmp_path):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file["g/" * n_groups + "d"] = np.ones(3, "f4")
+    if fits:
+        assert list(values_of(tmp_path / "w.hdf5")) == ["g/" * n_groups + "d"]
+    else:
+        with pytest.raises(UnsafeFileError, match="groups nested deeper than 16"):
+            Hdf5File(str(tmp_path / "w.hdf5"))
+
+
+@pytest.mark.parametrize(("n_datasets", "fits"), [(3, True), (4, False)])
+def test_a_file_may_hold_so_many_objects(n_datasets, fits, tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "MAX_OBJECTS", 4)
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        for number in range(n_datasets):
+            file[f"g/{number}"] = np.ones(3, "f4")
+    if fits:
+        assert len(values_of(tmp_path / "w.hdf5")) == n_datasets
+    else:
+        with pytest.raises(UnsafeFileError, match="more than 4 objects"):
+            Hdf5File(str(tmp_path / "w.hdf5"))
+
+
+@pytest.mark.parametrize(("n_bytes", "fits"), [(20_000, True), (19_999, False)])
+def test_a_compressed_dataset_may_declare_so_many_bytes(n_bytes, fits, tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "MAX_EXPANSION", 10)
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file.create_dataset("d", data=np.zeros(50_000, "f4"), compression="gzip")
+    with (tmp_path / "w.hdf5").open("ab") as file:
+        file.truncate(n_bytes)
+    if fits:
+        assert values_of(tmp_path / "w.hdf5")["d"].shape == (50_000,)
+    else:
+        with pytest.raises(UnsafeFileError, match="200,000 declared bytes in a file of 19,999"):
+            Hdf5File(str(tmp_path / "w.hdf5"))
+
+
+def superblock(version, end, *, width=8, flags=0):
+    """Encode the first block of a file, in which the third address is where it ends."""
+    addresses = b"".join(number.to_bytes(width, "little") for number in (0, 77, end, 99))
+    if version < 2:
+        return HDF5_SIGNATURE + bytes([version, 0, 0, 0, 0, width, 8, 0]) + bytes(8 + 4 * version) + addresses
+    return HDF5_SIGNATURE + bytes([version, width, 8, flags]) + addresses
+
+
+@pytest.mark.parametrize("width", [2, 4, 8])
+@pytest.mark.parametrize(
+    ("version", "flags", "is_open"),
+    [
+        (0, 0, False),
+        (1, 0, False),
+        (2, 0, False),
+        (2, 1, False),
+        (3, 0, False),
+        (3, 1, True),
+        (3, 4, False),
+        (3, 5, True),
+    ],
+)
+def test_a_superblock_says_where_the_file_ends_and_whether_it_is_open(version, flags, is_open, width):
+    block = superblock(version, 1234, width=width, flags=flags)
+    n_needed = block.index((99).to_bytes(width, "little"), 12 + 3 * width)
+
+    assert _read_superblock(block) == _read_superblock(block[:n_needed]) == (1234, is_open)
+    for cut in range(n_needed):
+        assert _read_superblock(block[:cut])[0] is None
+
+
+def test_an_unknown_superblock_is_left_to_hdf5():
+    assert _read_superblock(superblock(4, 1234).ljust(64, b"\0")) == (0, False)
+    without_width = superblock(2, 1234).replace(b"\2\x08", b"\2\0")
+    assert _read_superblock(without_width.ljust(64, b"\0")) == (None, False)
+
+
+@pytest.mark.parametrize("raised", [OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError])
+def test_whatever_hdf5_raises_is_damage(raised, elmo):
+    with (
+        Hdf5File(str(elmo / WEIGHTS_NAME), given="w") as file,
+        pytest.raises(CorruptFileError) as caught,
+        file.translated("it"),
+    ):
+        raise raised("a\n b" + "c" * 300)
+
+    assert type(caught.value.__cause__) is raised
+    assert caught.value.message == "the weight file is damaged: it"
+    assert (caught.value.resolved, caught.value.given) == (str(elmo / WEIGHTS_NAME), "w")
+    assert len(dict(caught.value.context)["hdf5"]) == 200
+    assert caught.value.hints == ("copy or download the file again",)
+
+
+@pytest.mark.parametrize("change", ["a byte more", "another time"])
+def test_a_file_that_was_written_to_is_told(change, elmo):
+    path = elmo / WEIGHTS_NAME
+    with Hdf5File(str(path)) as file:
+        file.require_unchanged()
+        times = path.stat()
+        if change == "a byte more":
+            path.write_bytes(path.read_bytes() + b"\0")
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        else:
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns + 1000))
+        with pytest.raises(CorruptFileError, match="changed while it was being read") as caught:
+            file.require_unchanged()
+    assert caught.value.hints == ("load again when it is complete",)
+
+
+@pytest.fixture
+def blocks(tmp_path, monkeypatch):
+    """Return an open file with a dataset of three blocks, and one of the others' kinds; the path and the values."""
+    monkeypatch.setattr(hdf5_values, "N_BLOCK_VALUES", 100)
+    values = np.random.default_rng(0).normal(size=(25, 10)).astype("f4")
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file["a"] = np.ones(7, "f4")
+        file["b"] = values
+        file["empty"] = np.ones((0, 3), "f4")
+        file.create_dataset("packed", data=values, compression="gzip")
+    return tmp_path / "w.hdf5", values
+
+
+def test_values_are_read_block_by_block(blocks):
+    path, values = blocks
+    read = values_of(path)
+
+    np.testing.assert_array_equal(read["b"], values)
+    np.testing.assert_array_equal(read["packed"], values)
+    assert read["empty"].shape == (0, 3)
+
+
+@pytest.mark.parametrize("use", [check_values, read_values])
+def test_values_that_are_not_finite_are_counted_in_every_block(use, blocks):
+    path, _ = blocks
+    places = [0, 99, 100, 199, 200, 249]
+    with h5py.File(path, "a") as file:
+        for name in ("b", "packed"):
+            changed = file[name][...].reshape(-1)
+            changed[places] = [np.nan, np.inf, -np.inf, np.nan, np.inf, -np.inf]
+            file[name][...] = changed.reshape(25, 10)
+    with Hdf5File(str(path), given="w") as file, pytest.raises(CorruptFileError) as caught:
+        use(file, ["packed", "a", "b"])
+
+    offset = file.datasets["b"].offset
+    assert caught.value.message == "2 of 3 datasets are damaged in the weight file"
+    assert caught.value.variables == ("packed", "b")
+    assert caught.value.offset is None
+    assert caught.value.given == "w"
+    assert "packed\n               6 of 250 values are NaN or infinite" in str(caught.value)
+    assert f"b\n               from byte {offset:,}: 6 of 250 values are NaN or infinite" in str(caught.value)
+
+
+@pytest.mark.parametrize("use", [check_values, read_values])
+def test_a_file_that_is_cut_while_it_is_read_is_told_with_the_place(use, blocks):
+    path, _ = blocks
+    with Hdf5File(str(path)) as file:
+        offset = file.datasets["b"].offset
+        os.truncate(path, offset + 803)
+        with pytest.raises(CorruptFileError) as caught:
+            use(file, ["a", "b"])
+
+    assert caught.value.message == "1 of 2 datasets is damaged in the weight file"
+    assert (caught.value.variables, caught.value.offset) == (("b",), offset)
+    assert f"TRUNCATED  b\n               from byte {offset:,}: the file ended at byte {offset + 803}" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("use", [check_values, read_values])
+def test_what_the_system_says_of_a_read_that_fails_is_told(use, blocks, monkeypatch):
+    def fail(*_):
+        raise OSError(5, "Input/output error")
+
+    with Hdf5File(str(blocks[0])) as file:
+        monkeypatch.setattr(os, "preadv", fail)
+        with pytest.raises(CorruptFileError, match=r"UNREADABLE b\n.*: the system reports: Input/output error"):
+            use(file, ["b"])
 
 
 def test_a_hard_link_is_a_second_name(tmp_path):

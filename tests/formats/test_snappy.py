@@ -98,6 +98,10 @@ def test_a_tag_is_unpacked(tags, text):
     assert snappy.decompress(stream(len(text), *tags), max_bytes=ROOM) == text
 
 
+def test_the_length_may_take_more_bytes_than_it_needs_up_to_5():
+    assert snappy.decompress(b"\x8a\x80\x80\x80\x00" + literal(ABC), max_bytes=ROOM) == ABC
+
+
 def test_nothing_is_unpacked_to_nothing():
     assert snappy.decompress(b"\0", max_bytes=0) == b""
 
@@ -106,6 +110,7 @@ DAMAGED = {
     "no_bytes": b"",
     "length_without_end": b"\xff" * 10,
     "length_alone": varint(5),
+    "length_in_6_bytes": b"\x8a\x80\x80\x80\x80\x00" + literal(ABC),
     "more_than_is_allowed": stream(ROOM + 1, literal(ABC)),
     "fewer_bytes_than_claimed": stream(11, literal(ABC)),
     "more_bytes_than_claimed": stream(9, literal(ABC)),
