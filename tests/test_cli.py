@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 
+import h5py
 import pytest
 from checkpoints import bert_tensors, write_checkpoint
 
 import safeload
+from safeload import testing
 from safeload.cli._models import find_models
 from safeload.cli._weights import layer_of
 
@@ -414,3 +416,20 @@ def test_a_folder_that_cannot_be_written_is_told(bert):
     bert.chmod(0o555)
     assert "cannot be written" in safeload_cli("lock", bert, code=1).stderr
     bert.chmod(0o755)
+
+
+def test_names_bring_no_control_characters_into_the_page(bert, tmp_path):
+    testing.rename_variable(bert, "bert/pooler/dense/bias", "a\x1b[31m\u202e<script>")
+    safeload_cli("inspect", bert, "--html", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+
+    assert "a\\x1b[31m\\u202e&lt;script&gt;" in page
+    assert not {"\x1b", "\u202e"} & set(page)
+
+
+def test_a_shape_that_no_array_has_is_told(elmo):
+    with h5py.File(elmo / "weights.hdf5", "a") as file:
+        space = h5py.h5s.create_simple((0, 1 << 62, 1 << 62))
+        h5py.h5d.create(file.id, b"odd", h5py.h5t.IEEE_F64LE, space)
+
+    assert "TOO LARGE" in safeload_cli("inspect", elmo, "--stats", "--json", code=1).stdout
