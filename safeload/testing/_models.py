@@ -172,7 +172,7 @@ def write_elmo(
         char_dim: Units of a character's vector.
         filters: Width and number of each convolution, `char_cnn.filters`.
         highways: Highway layers, `char_cnn.n_highway`.
-        skip_connections: `lstm.use_skip_connections`.
+        skip_connections: `lstm.use_skip_connections`; AllenNLP refuses a model without them.
         seed: Of the values: normal, scaled by the root of each unit's inputs.
 
     Returns:

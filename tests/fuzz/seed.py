@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zlib
 from pathlib import Path
 
 import safeload
@@ -37,6 +38,8 @@ def seeds():
     yield "block", "bert", index[: max(n_block, 64)]
     yield "entries", "bert", b"\xff\xff".join(values[:4])
     yield "entries", "sliced", b"\xff\xff".join([values[0], b"\x08\x01\x12\x04\x12\x02\x08\x04:\x04\n\x02\x10\x02"])
+    yield "chunk", "gzip", b"\0\0" + zlib.compress(bytes(64))
+    yield "chunk", "lzf", b"\1\0\x03\0\1\2\3\xe0\x33\3"
     yield "compressed", "copy", b"\x08\x0cabcd\x01\x04"
 
 

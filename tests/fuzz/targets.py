@@ -8,8 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import crc32c
+import numpy as np
 
 from safeload._formats import snappy
+from safeload._formats.hdf5_chunks import FLETCHER32, GZIP, LZF, SHUFFLE, Chunk, Chunks, read_chunks
 from safeload._formats.sections import read_section
 from safeload._formats.sstable import MAGIC, mask
 from safeload._formats.tensor_bundle import TensorBundle
@@ -24,6 +26,7 @@ from safeload.testing._bundle import _table, _varint
 
 FOLDER = Path(tempfile.mkdtemp(prefix="safeload-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 SHARD = bytes(range(256)) * 4
+PIPELINES = ((GZIP,), (LZF,), (SHUFFLE, GZIP), (SHUFFLE, LZF, FLETCHER32), (FLETCHER32, LZF), (SHUFFLE,))
 
 
 def written(name, data):
@@ -96,7 +99,15 @@ def compressed(data):
         snappy.decompress(data, max_bytes=1 << 16)
 
 
+def chunk(data):
+    """Unpack a chunk of 16 values: the first byte names the filters, the second those that were left out."""
+    filters, mask, packed = PIPELINES[data[0] % len(PIPELINES)] if data else (), data[1] if data[1:] else 0, data[2:]
+    chunks = Chunks((16,), (16,), 4, filters, (Chunk((0,), mask, 0, len(packed)),))
+    with suppress(ValueError), open(written("chunk", packed), "rb") as file:
+        read_chunks(file.fileno(), chunks, np.empty(16, np.float32))
+
+
 TARGETS = {
     target.__name__: target
-    for target in (config, options, vocabulary, lock, settings, state_file, index, block, entries, compressed)
+    for target in (config, options, vocabulary, lock, settings, state_file, index, block, entries, compressed, chunk)
 }
