@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,12 +10,20 @@ from pathlib import Path
 import pytest
 from elmos import BACKENDS
 
+from safeload import testing
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(*command, **options):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # where the command safeload is
+    env = {**os.environ, "PATH": path}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env, **options)
 
 
 @pytest.mark.parametrize("example", ["replace_keras_bert.py", "replace_allennlp_elmo.py"])
 def test_an_example_trains(example):
-    done = subprocess.run([sys.executable, str(EXAMPLES / example)], capture_output=True, text=True, check=False)
+    done = run(sys.executable, EXAMPLES / example)
 
     assert done.returncode == 0, done.stderr
     losses = [float(line.rsplit(" ", 1)[1]) for line in done.stdout.splitlines()]
@@ -22,9 +32,7 @@ def test_an_example_trains(example):
 
 
 def test_elmo_in_keras_trains_and_serves():
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "elmo_in_keras.py")], capture_output=True, text=True, check=False
-    )
+    done = run(sys.executable, EXAMPLES / "elmo_in_keras.py")
 
     assert done.returncode == 0, done.stderr
     *epochs, served = done.stdout.splitlines()
@@ -35,7 +43,7 @@ def test_elmo_in_keras_trains_and_serves():
 
 def test_variables_that_were_not_read_are_an_error_at_the_load_call():
     script = EXAMPLES / "keras_elmo_unread_variables.py"
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    done = run(sys.executable, script)
 
     assert done.returncode == 0, done.stderr
     classic, ours = done.stdout.split("safeload, at the load call:")
@@ -44,6 +52,38 @@ def test_variables_that_were_not_read_are_an_error_at_the_load_call():
     assert "VariableMismatchError: " in ours
     assert "MISSING    CNN_high_0/b_carry" in ours
     assert "29 variables read and proven" in ours
+
+
+def test_models_are_deployed_only_where_each_is_whole(tiny_bert, tmp_path):
+    script = EXAMPLES / "check_before_deploy.sh"
+    shutil.copytree(tiny_bert, tmp_path / "models" / "bert")
+    done = run(script, "models", "deployed", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "deployed to deployed\n"), done.stderr
+    assert (tmp_path / "deployed" / "bert").is_dir()
+
+    testing.truncate(shutil.copytree(tiny_bert, tmp_path / "models" / "cut"))
+    done = run(script, "models", "other", cwd=tmp_path)
+    assert done.returncode == 1
+    assert json.loads((tmp_path / "models-report.json").read_text())["n_bad"] == 1
+    assert not (tmp_path / "other").exists()
+
+    assert run(script, "nowhere", "other", cwd=tmp_path).returncode == 1
+    assert run(script, cwd=tmp_path).returncode == 2
+
+
+def test_diagnose_finds_the_file_that_was_cut():
+    done = run(sys.executable, EXAMPLES / "diagnose.py")
+
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("the files are at fault: a data shard is truncated")
+    assert "failed  keras-bert's own loader: IndexError: Read less bytes than requested" in done.stdout
+
+
+def test_each_replica_is_filled_under_a_strategy():
+    done = run(sys.executable, EXAMPLES / "strategy_scope.py")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "2 replicas, equal: True\nBERT: 37 variables read and verified, 9 unused\n"
 
 
 def with_models(folder, tiny_bert, tiny_elmo):
@@ -66,14 +106,14 @@ def test_paths_in_a_settings_file(tiny_bert, tiny_elmo, tmp_path):
 
 def test_relative_to_this_script(tiny_bert, tiny_elmo, tmp_path):
     script = shutil.copy(EXAMPLES / "relative_to_this_script.py", with_models(tmp_path, tiny_bert, tiny_elmo))
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, cwd="/")
+    done = run(sys.executable, script, cwd="/")
 
     assert done.returncode == 0, done.stderr
     assert "BERT: 37 variables read" in done.stdout
 
 
 def test_the_demo_loads_every_form_and_fails_on_every_broken_copy():
-    done = subprocess.run([sys.executable, "-m", "safeload", "demo"], capture_output=True, text=True, check=False)
+    done = run(sys.executable, "-m", "safeload", "demo")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("37 variables, equal outputs") == 5
