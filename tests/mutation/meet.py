@@ -73,6 +73,7 @@ class Trial:
 
     def run(self):
         """Let every mutant live once; its module keeps what became of it."""
+        gc.freeze()
         self.seconds, self.runs, self.kills, fates = in_fork(lambda: self.session(Replacing(self)))
         for module in self.modules:
             module.fates = fates[module.path]
@@ -86,7 +87,7 @@ class Trial:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
-        pytest.main([*OPTIONS, f"--basetemp={self.folder}/tests", *self.tests], plugins=[plugin])
+        pytest.main([*OPTIONS, f"--basetemp={self.folder}/tests", *self.tests], plugins=[plugin, WATCH])
         return plugin.answer
 
     def chosen(self, module, mutant):
@@ -95,14 +96,14 @@ class Trial:
         if mutant.place.function:
             names = [name for name, run in self.runs.items() if run & lines]
         else:
-            names = [name for name, run in self.runs.items() if any(file == module.file for file, _ in run)]
+            names = list(self.runs)
         names.sort(key=lambda name: (-self.kills[module.path, name], self._rank(name), self.seconds[name]))
         chosen, total = [], 0.0
         for name in names:
-            total += self.seconds[name]
-            if chosen and total > MAX_SECONDS:
-                break
-            chosen.append(name)
+            cost = min(self.seconds[name], MAX_SECONDS / 4)  # the first of a session pays for what all share
+            if total + cost <= MAX_SECONDS:
+                chosen.append(name)
+                total += cost
         return chosen
 
     def _rank(self, name):
@@ -162,7 +163,7 @@ class Trial:
                 if name in others
             )
             seconds[item.nodeid] = time.process_time() - start + first_use
-            if passed and current:
+            if passed:
                 runs[item.nodeid] = frozenset(current)
         return seconds, runs
 
@@ -209,12 +210,13 @@ class Replacing:
     def pytest_runtestloop(self, session):
         """Let every mutant of a function's body live."""
         trial, items = self.trial, session.items
-        trial.seconds, trial.runs = in_fork(lambda: trial.first_run(items))
         by_name = {item.nodeid: item for item in items}
         for module in trial.modules:
             importlib.import_module(module.name)
+        gc.unfreeze()
         functions = [each for each in gc.get_objects() if isinstance(each, types.FunctionType)]
-        gc.freeze()
+        gc.freeze()  # pytest collects garbage around each test, and what a framework's import makes is no garbage
+        trial.seconds, trial.runs = in_fork(lambda: trial.first_run(items))
 
         def use(module, mutant):
             codes = functions_in(module.compiled(mutant))
@@ -285,19 +287,25 @@ def functions_in(code):
     return found
 
 
+class Watch:
+    """What the running test said so far: one for the process, since pytest tells every plugin once."""
+
+    def __init__(self):
+        self.failed = False
+
+    def pytest_runtest_logreport(self, report):
+        """Remember a failure of the test or of its fixtures."""
+        self.failed = self.failed or report.failed
+
+
+WATCH = Watch()
+
+
 def passes(item, following):
     """Run a test; tell whether neither it nor its fixtures failed."""
-    failed = []
-
-    class Watch:
-        def pytest_runtest_logreport(self, report):
-            failed.append(report.failed)
-
-    watch = Watch()
-    item.config.pluginmanager.register(watch)
+    WATCH.failed = False
     item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-    item.config.pluginmanager.unregister(watch)
-    return not any(failed)
+    return not WATCH.failed
 
 
 def first_failure(items):
