@@ -93,10 +93,7 @@ class Trial:
     def chosen(self, module, mutant):
         """Return the tests that run the mutant's lines: those that killed most first, then by the plan."""
         lines = {(module.file, line) for line in mutant.place.lines} | {(module.file, -mutant.place.function)}
-        if mutant.place.function:
-            names = [name for name, run in self.runs.items() if run & lines]
-        else:
-            names = list(self.runs)
+        names = [name for name, run in self.runs.items() if run & lines or not mutant.place.function]
         names.sort(key=lambda name: (-self.kills[module.path, name], self._rank(name), self.seconds[name]))
         chosen, total = [], 0.0
         for name in names:
@@ -107,8 +104,9 @@ class Trial:
         return chosen
 
     def _rank(self, name):
-        """Return the place in the plan of the test's file: what is nearest to the modules stands first."""
-        return next((at for at, test in enumerate(self.tests) if name.startswith(test)), len(self.tests))
+        """Return whether the test is slow, and the place in the plan of its file: the nearest to the modules is first."""
+        at = next((at for at, test in enumerate(self.tests) if name.startswith(test)), len(self.tests))
+        return self.seconds[name] > MAX_SECONDS / 10, at
 
     def meet(self, module, mutant, use):
         """Let the mutant live in a process that calls `use`, which returns the test that failed, or ""."""
@@ -179,7 +177,7 @@ def in_fork(use, seconds=0):
     if not child:
         os.close(reader)
         if seconds:
-            signal.alarm(20 + int(10 * seconds))
+            signal.alarm(15 + int(3 * seconds))
             resource.setrlimit(resource.RLIMIT_CPU, (1 + int(seconds), 2 + int(seconds)))
             resource.setrlimit(resource.RLIMIT_DATA, (MAX_BYTES, MAX_BYTES))
         try:
