@@ -306,6 +306,22 @@ def test_values_that_are_not_finite_are_counted_in_every_block(use, blocks):
 
 
 @pytest.mark.parametrize("use", [check_values, read_values])
+def test_each_kind_of_fault_has_its_hint_and_the_first_ten_are_printed(use, tmp_path):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        for number in range(6):
+            file[f"bad{number}"] = np.float32([np.nan])
+            file.create_dataset(f"lost{number}", shape=(3,), dtype="f4")
+    with Hdf5File(str(tmp_path / "w.hdf5")) as file, pytest.raises(CorruptFileError) as caught:
+        use(file, file.datasets)
+
+    assert caught.value.hints == (
+        "the program that wrote the file ended early; save the weights again",
+        "training diverged before the weights were saved, or bytes were damaged; take another copy",
+    )
+    assert "... and 2 more in error.variables" in str(caught.value)
+
+
+@pytest.mark.parametrize("use", [check_values, read_values])
 def test_a_file_that_is_cut_while_it_is_read_is_told_with_the_place(use, blocks):
     path, _ = blocks
     with Hdf5File(str(path)) as file:

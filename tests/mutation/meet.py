@@ -29,11 +29,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MAX_EXAMPLES = 15
-MAX_SECONDS = 4
+MAX_SECONDS = 8
 """Of tests that a mutant meets, by their time without it; what it does to slower tests is not known."""
 MAX_BYTES = 6 << 30
 MAX_WATCHED = 200
 """Calls of a function in a test; to watch a million would take minutes."""
+ANY = "any"
 FRAMEWORKS = {"tensorflow": 0.7, "torch": 0.1}
 """Seconds that the first use of each costs a process in which it is imported."""
 SECONDS_OF_AN_IMPORT = 4
@@ -73,6 +74,7 @@ class Trial:
 
     def run(self):
         """Let every mutant live once; its module keeps what became of it."""
+        gc.freeze()
         self.seconds, self.runs, self.kills, fates = in_fork(lambda: self.session(Replacing(self)))
         for module in self.modules:
             module.fates = fates[module.path]
@@ -86,28 +88,26 @@ class Trial:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
-        pytest.main([*OPTIONS, f"--basetemp={self.folder}/tests", *self.tests], plugins=[plugin])
+        pytest.main([*OPTIONS, f"--basetemp={self.folder}/tests", *self.tests], plugins=[plugin, WATCH])
         return plugin.answer
 
     def chosen(self, module, mutant):
         """Return the tests that run the mutant's lines: those that killed most first, then by the plan."""
-        lines = {(module.file, line) for line in mutant.place.lines} | {(module.file, -mutant.place.function)}
-        if mutant.place.function:
-            names = [name for name, run in self.runs.items() if run & lines]
-        else:
-            names = [name for name, run in self.runs.items() if any(file == module.file for file, _ in run)]
+        lines = {(module.file, line) for line in (*mutant.place.lines, -mutant.place.function, ANY)}
+        names = [name for name, run in self.runs.items() if run & lines or not mutant.place.function]
         names.sort(key=lambda name: (-self.kills[module.path, name], self._rank(name), self.seconds[name]))
         chosen, total = [], 0.0
         for name in names:
-            total += self.seconds[name]
-            if chosen and total > MAX_SECONDS:
-                break
-            chosen.append(name)
+            cost = min(self.seconds[name], MAX_SECONDS / 8)  # the first of a session pays for what all share
+            if total + cost <= MAX_SECONDS:
+                chosen.append(name)
+                total += cost
         return chosen
 
     def _rank(self, name):
-        """Return the place in the plan of the test's file: what is nearest to the modules stands first."""
-        return next((at for at, test in enumerate(self.tests) if name.startswith(test)), len(self.tests))
+        """Return whether the test is slow, and the place in the plan of its file: the nearest to the modules is first."""
+        at = next((at for at, test in enumerate(self.tests) if name.startswith(test)), len(self.tests))
+        return self.seconds[name] > MAX_SECONDS / 20, at
 
     def meet(self, module, mutant, use):
         """Let the mutant live in a process that calls `use`, which returns the test that failed, or ""."""
@@ -162,7 +162,9 @@ class Trial:
                 if name in others
             )
             seconds[item.nodeid] = time.process_time() - start + first_use
-            if passed and current:
+            if not passed and passes(item, following):  # so deep a recursion that there is no room to watch it
+                passed, current = True, {(file, ANY) for file in files}
+            if passed:
                 runs[item.nodeid] = frozenset(current)
         return seconds, runs
 
@@ -178,7 +180,7 @@ def in_fork(use, seconds=0):
     if not child:
         os.close(reader)
         if seconds:
-            signal.alarm(20 + int(10 * seconds))
+            signal.alarm(15 + int(3 * seconds))
             resource.setrlimit(resource.RLIMIT_CPU, (1 + int(seconds), 2 + int(seconds)))
             resource.setrlimit(resource.RLIMIT_DATA, (MAX_BYTES, MAX_BYTES))
         try:
@@ -209,12 +211,13 @@ class Replacing:
     def pytest_runtestloop(self, session):
         """Let every mutant of a function's body live."""
         trial, items = self.trial, session.items
-        trial.seconds, trial.runs = in_fork(lambda: trial.first_run(items))
         by_name = {item.nodeid: item for item in items}
         for module in trial.modules:
             importlib.import_module(module.name)
+        gc.unfreeze()
         functions = [each for each in gc.get_objects() if isinstance(each, types.FunctionType)]
-        gc.freeze()
+        gc.freeze()  # pytest collects garbage around each test, and what a framework's import makes is no garbage
+        trial.seconds, trial.runs = in_fork(lambda: trial.first_run(items))
 
         def use(module, mutant):
             codes = functions_in(module.compiled(mutant))
@@ -285,19 +288,25 @@ def functions_in(code):
     return found
 
 
+class Watch:
+    """What the running test said so far: one for the process, since pytest tells every plugin once."""
+
+    def __init__(self):
+        self.failed = False
+
+    def pytest_runtest_logreport(self, report):
+        """Remember a failure of the test or of its fixtures."""
+        self.failed = self.failed or report.failed
+
+
+WATCH = Watch()
+
+
 def passes(item, following):
     """Run a test; tell whether neither it nor its fixtures failed."""
-    failed = []
-
-    class Watch:
-        def pytest_runtest_logreport(self, report):
-            failed.append(report.failed)
-
-    watch = Watch()
-    item.config.pluginmanager.register(watch)
+    WATCH.failed = False
     item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-    item.config.pluginmanager.unregister(watch)
-    return not any(failed)
+    return not WATCH.failed
 
 
 def first_failure(items):
