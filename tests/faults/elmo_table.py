@@ -259,7 +259,7 @@ FAULTS = [
     Fault(name="weights_that_the_system_cannot_read", error=errors.UnreadableFileError, path="mem",
           spoil=lambda folder: (folder / "mem").symlink_to("/proc/self/mem"), call={"weight_file": "{}/mem"}),
     # the options
-    Fault(name="options_not_json", error=Config, path=OPTIONS_NAME, spoil=write(OPTIONS_NAME, '{"lstm": {"dim": 12,}}')),
+    Fault(name="options_not_json", error=Config, path=OPTIONS_NAME, spoil=write(OPTIONS_NAME, '{"lstm": {dim: 12}}')),
     Fault(name="options_is_a_list", error=Config, path=OPTIONS_NAME, spoil=write(OPTIONS_NAME, "[1]")),
     Fault(name="options_with_a_key_twice", error=Config, path=OPTIONS_NAME, spoil=write(OPTIONS_NAME, '{"lstm": {}, "lstm": {}}')),
     Fault(name="options_with_no_keys", error=Config, path=OPTIONS_NAME, spoil=write(OPTIONS_NAME, "{}")),

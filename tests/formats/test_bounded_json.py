@@ -27,6 +27,12 @@ def test_the_line_that_is_no_json_is_shown(line):
         read("\n".join(rows))
 
 
+def test_a_comma_too_many_is_told_in_the_words_of_the_python():
+    """From 3.13 on `json` points at the comma; before, at what stands behind it."""
+    with pytest.raises(ConfigError, match=r"is not JSON: .+ at line 1, column 1[01]: '\{\"dim\": 1,\}'"):
+        read('{"dim": 1,}')
+
+
 def test_a_long_line_is_cut_after_60_characters():
     with pytest.raises(ConfigError) as caught:
         read("{ " + "x" * 100)
