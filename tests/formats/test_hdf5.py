@@ -19,7 +19,7 @@ from safeload._files import HDF5_SIGNATURE
 from safeload._formats import hdf5, hdf5_values
 from safeload._formats.hdf5 import Hdf5File, _read_superblock
 from safeload._formats.hdf5_values import check_values, read_values
-from safeload.errors import CorruptFileError, SafeLoadError, UnsafeFileError, WrongFileKindError
+from safeload.errors import CorruptFileError, MissingFileError, SafeLoadError, UnsafeFileError, WrongFileKindError
 
 NAME = "CNN_proj/W_proj"
 WAYS = {
@@ -302,6 +302,12 @@ def test_what_the_system_says_of_a_read_that_fails_is_told(use, blocks, monkeypa
         monkeypatch.setattr(os, "preadv", fail)
         with pytest.raises(CorruptFileError, match=r"UNREADABLE b\n.*: the system reports: Input/output error"):
             use(file, ["b"])
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(MissingFileError, match="no weight file") as caught:
+        Hdf5File(str(tmp_path / "w.hdf5"), given="w.hdf5")
+    assert (caught.value.given, caught.value.label) == ("w.hdf5", "weight")
 
 
 def test_a_hard_link_is_a_second_name(tmp_path):
