@@ -167,7 +167,7 @@ class Hdf5File:
 
     def _require_superblock(self) -> None:
         """Tell truncation from the file's own first bytes, before h5py opens it."""
-        start = next((at for at in _FIRST_SIGNATURES if at < self.n_bytes and self._is_signature(at)), None)
+        start = next(filter(self._is_signature, _FIRST_SIGNATURES), None)
         if start is None:
             head = os.pread(self.fileno(), _files.N_HEAD_BYTES, 0)
             kind = _files.kind_of(head) or _files.FileKind(name="a file of no kind that safeload knows")

@@ -116,8 +116,8 @@ def validate_config(data: Mapping[str, Any], *, path: str, given: object = None)
 
 def _require_combinations(keys: Keys, sizes: dict[str, int]) -> None:
     bad = {problem.key for problem in keys.problems}
-    hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
-    if not bad & {"hidden_size", "num_attention_heads"} and hidden % heads:
+    hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]  # 1 after a complaint, which divides every width
+    if "hidden_size" not in bad and hidden % heads:
         keys.complain("num_attention_heads", f"{heads} does not divide hidden_size {hidden}")
     if "type_vocab_size" in keys.data and keys.integer("type_vocab_size", 1, MAX_SIZE) != SEGMENTS:
         segments = keys.data["type_vocab_size"]

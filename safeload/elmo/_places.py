@@ -86,7 +86,7 @@ def _require_no_weights(options: str, given: object, weights: str | None = None)
         resolved=options,
         given=given,
         label="options",
-        context=[("weight", weights or "")],
+        context=[("weight", str(weights))],
         hints=["pass the options first, then the weights"],
     )
 

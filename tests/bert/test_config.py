@@ -62,7 +62,9 @@ def test_heads_divide_the_width_where_both_are_sizes():
 @pytest.mark.parametrize(("value", "n_problems"), [(None, 0), (2, 0), (1, 1), (3, 1), (0, 1), ("2", 1), (True, 1)])
 def test_keras_bert_builds_two_segments(value, n_problems):
     if n_problems:
-        assert [key for key, _ in problems_of(type_vocab_size=value)] == ["type_vocab_size"]
+        ((key, problem),) = problems_of(type_vocab_size=value)
+        assert key == "type_vocab_size"
+        assert problem.startswith("keras-bert always builds 2 segments") == (value in (1, 3) and value is not True)
     else:
         read(type_vocab_size=value)
 

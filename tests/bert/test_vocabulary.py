@@ -101,6 +101,19 @@ def test_the_special_tokens_that_are_missing_are_named(lost, tmp_path):
     assert len(long.hints[0]) == 200
 
 
+def test_the_first_ten_problems_are_printed(tmp_path):
+    error = fault(write(tmp_path / "vocab.txt", [*TOKENS, *TOKENS[:12]]))
+
+    assert len(error.problems) == 12
+    assert "... and 2 more in error.problems" in str(error)
+
+
+def test_an_empty_first_line_counts(tmp_path):
+    (tmp_path / "vocab.txt").write_bytes(b"\n\xff\n")
+
+    assert fault(tmp_path / "vocab.txt").problems == ("line 2 is not UTF-8: byte 0xff",)
+
+
 @pytest.mark.parametrize("line", [1, 2, 9])
 def test_the_line_that_is_no_utf8_is_told(line, tmp_path):
     lines = [token.encode() for token in TOKENS]

@@ -21,9 +21,11 @@ from safeload.elmo._arguments import elmo_arguments
 from safeload.elmo._check import check
 from safeload.errors import (
     AmbiguousCheckpointError,
+    ArgumentError,
     ConfigError,
     InvalidPathError,
     MissingFileError,
+    UnreadableFileError,
     VariableMismatchError,
     WrongFileKindError,
 )
@@ -193,6 +195,22 @@ def test_exchanged_files_are_told_and_other_weights_are_not_called_exchanged(elm
         with pytest.raises(WrongFileKindError) as caught:
             safeload.check_elmo(elmo / WEIGHTS_NAME, weights)
         assert "exchanged" not in caught.value.message
+
+
+def test_a_folder_that_cannot_be_listed_is_told(elmo, monkeypatch):
+    def fail(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    with pytest.raises(UnreadableFileError, match="no permission to read the folder") as caught:
+        safeload.check_elmo(elmo)
+    assert (caught.value.resolved, caught.value.label) == (str(elmo), "folder")
+
+
+def test_patterns_have_an_example_of_a_dataset_s_name(tiny_elmo):
+    with pytest.raises(ArgumentError) as caught:
+        safeload.check_elmo(tiny_elmo, ignore_unused="x")
+    assert "RNN_*" in caught.value.hints[0]
 
 
 def test_home_and_variables(tiny_elmo, monkeypatch):

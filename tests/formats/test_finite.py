@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import crc32c
 import numpy as np
 import pytest
 from both_readers import assert_same
 from checkpoints import write_checkpoint
+from index_writer import entry, slice_of, write_index
 
+from safeload._formats.sstable import part_key
 from safeload._formats.tensor_bundle import TensorBundle
 from safeload._formats.tensor_values import N_BLOCK_BYTES, check_values, read_as_it_is, read_values
 from safeload.errors import CorruptFileError
@@ -154,3 +157,36 @@ def test_of_strings_that_are_damaged_and_of_bytes_that_are_lost_there_is_nothing
         shard.write_bytes(content[:-4])
         values, fault = read_as_it_is(bundle, "b")
     assert (values, fault.partition(":")[0]) == (None, "TRUNCATED")
+
+
+def test_a_large_variable_that_is_damaged_is_read_once_more(tmp_path):
+    write_checkpoint(tmp_path / "m", {"x": np.full(1 << 20, 3, np.int32)})
+    shard = tmp_path / "m.data-00000-of-00001"
+    shard.write_bytes(b"\7" + shard.read_bytes()[1:])
+    values, _ = looked_at(tmp_path / "m", "x")
+
+    assert (values[0], values[1:].min(), values[1:].max()) == (7, 3, 3)
+
+
+def test_large_halves_are_looked_at_without_a_warning(tmp_path):
+    write_checkpoint(tmp_path / "m", {"x": np.full(9, np.finfo(np.float16).max, np.float16)})
+
+    assert looked_at(tmp_path / "m", "x")[1] == ""
+
+
+def test_of_more_dimensions_than_numpy_has_and_of_damaged_parts_there_is_nothing_to_look_at(tmp_path):
+    data = np.float32([1, 2]).tobytes()
+    extents = ((0, 2),)
+    write_index(
+        tmp_path / "m",
+        {
+            "deep": entry((1,) * 70, n_bytes=4, crc=crc32c.crc32c(data[:4])),
+            "v": entry((2,), slices=[slice_of(*extents)], n_bytes=0),
+            part_key(b"v", extents): entry((2,), offset=4, n_bytes=8, crc=1),
+        },
+        shards=[data[:4] + data],
+    )
+
+    assert looked_at(tmp_path / "m", "deep")[1].startswith("TYPE: NumPy has no array of 70 dimensions")
+    values, fault = looked_at(tmp_path / "m", "v")
+    assert (values, fault.partition(":")[0]) == (None, "CHECKSUM")

@@ -19,7 +19,7 @@ from safeload._files import HDF5_SIGNATURE
 from safeload._formats import hdf5, hdf5_values, lzf
 from safeload._formats.hdf5 import Hdf5File, _read_superblock
 from safeload._formats.hdf5_values import check_values, read_values
-from safeload.errors import CorruptFileError, SafeLoadError, UnsafeFileError, WrongFileKindError
+from safeload.errors import CorruptFileError, MissingFileError, SafeLoadError, UnsafeFileError, WrongFileKindError
 
 NAME = "CNN_proj/W_proj"
 WAYS = {
@@ -348,6 +348,12 @@ def test_what_the_system_says_of_a_read_that_fails_is_told(use, blocks, monkeypa
             use(file, ["b"])
 
 
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(MissingFileError, match="no weight file") as caught:
+        Hdf5File(str(tmp_path / "w.hdf5"), given="w.hdf5")
+    assert (caught.value.given, caught.value.label) == ("w.hdf5", "weight")
+
+
 def test_a_hard_link_is_a_second_name(tmp_path):
     with h5py.File(tmp_path / "w.hdf5", "w") as file:
         file["a"] = np.ones(3, "f4")
@@ -375,6 +381,7 @@ def test_every_cut_is_told_before_h5py_opens_the_file(elmo, monkeypatch):
         with pytest.raises((CorruptFileError, WrongFileKindError)) as caught:
             safeload.check_elmo(elmo)
         if size >= 48:
+            assert caught.value.offset == size
             assert caught.value.message == f"the weight file is truncated: {size:,} of {len(data):,} bytes are there"
 
 

@@ -95,7 +95,10 @@ class Trial:
         """Return the tests that run the mutant's lines: those that killed most first, then by the plan."""
         lines = {(module.file, line) for line in (*mutant.place.lines, -mutant.place.function, ANY)}
         names = [name for name, run in self.runs.items() if run & lines or not mutant.place.function]
-        names.sort(key=lambda name: (-self.kills[module.path, name], self._rank(name), self.seconds[name]))
+        near = {name for name in names if any(file == module.file for file, _ in self.runs[name])}
+        names.sort(
+            key=lambda name: (-self.kills[module.path, name], name not in near, self._rank(name), self.seconds[name])
+        )
         chosen, total = [], 0.0
         for name in names:
             cost = min(self.seconds[name], MAX_SECONDS / 8)  # the first of a session pays for what all share

@@ -1,0 +1,177 @@
+"""What a checkpoint is compared with: its scope, other models in it, and the hints; written without TensorFlow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from checkpoints import BERT_CONFIG, PREFIX, bert_tensors
+
+import safeload
+from safeload.errors import ConfigError, MissingFileError, VariableMismatchError, WrongFileKindError
+from safeload.testing import write_bert_checkpoint
+from safeload.testing._bundle import write_checkpoint
+
+ONE = np.ones(3, np.float32)
+
+
+@pytest.fixture
+def scoped(tmp_path):
+    """Return a folder whose variables stand under a scope."""
+    write_bert_checkpoint(tmp_path / "model", scope="module/")
+    return tmp_path / "model"
+
+
+def rewritten(folder, change, scope=""):
+    tensors = {scope + name: value for name, value in bert_tensors().items()}
+    change(tensors)
+    write_checkpoint(folder / PREFIX, tensors)
+    return folder
+
+
+def mismatch(folder):
+    with pytest.raises(VariableMismatchError) as caught:
+        safeload.check_bert(folder)
+    return caught.value
+
+
+def test_a_scope_is_left_out_of_every_name(scoped):
+    report = safeload.check_bert(scoped, training=True)
+
+    assert report.scope == "module/"
+    assert all(spec.name.startswith(("bert/", "cls/")) for spec in report.read)
+    assert not any(name.startswith("module/") for names in report.unused.values() for name in names)
+
+
+@pytest.mark.parametrize("first", ["a/", "z/"])
+def test_a_name_outside_the_scope_is_not_taken_for_one_inside(bert, first):
+    stray = {"bert/embeddings/LayerNorm/beta": ONE, "bert/encoder/layer_0/output/dense/bias": ONE}
+
+    assert safeload.check_bert(rewritten(bert, lambda tensors: tensors.update(stray), scope=first)).scope == first
+
+
+def test_a_mismatch_under_a_scope_says_so(bert):
+    gone = "module/bert/embeddings/LayerNorm/beta"
+    error = mismatch(rewritten(bert, lambda tensors: tensors.pop(gone), scope="module/"))
+
+    assert error.report.scope == "module/"
+    assert (error.report.model, error.report.given) == ("BERT", str(bert))
+    assert [problem.name for problem in error.report.problems] == [gone.removeprefix("module/")]
+    assert error.context == (("config", str(bert / "bert_config.json")), ("scope", "module/"))
+    assert (error.given, error.label, error.resolved) == (str(bert), "prefix", str(bert / PREFIX))
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("bert/encoder/transformer/group_0/x", "ALBERT"),
+        ("electra/x", "ELECTRA"),
+        ("roberta/x", None),
+        ("_CHECKPOINTABLE_OBJECT_GRAPH", None),
+    ],
+)
+def test_a_model_that_has_bert_s_embeddings_is_told_from_what_else_lies_beside_a_bert(bert, name, found):
+    rewritten(bert, lambda tensors: tensors.update({name: ONE}))
+    if found is None:
+        assert len(safeload.check_bert(bert).read) == 37
+    else:
+        with pytest.raises(WrongFileKindError) as caught:
+            safeload.check_bert(bert)
+        assert caught.value.found == found
+        assert caught.value.wanted == "a checkpoint of BERT by variable names"
+        assert (caught.value.given, caught.value.label) == (str(bert), "index")
+
+
+def test_two_berts_are_told_with_their_scopes(bert):
+    word = "bert/embeddings/word_embeddings"
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.check_bert(rewritten(bert, lambda tensors: tensors.update({f"other/{word}": tensors[word]})))
+
+    assert caught.value.found == "2 BERT models under the scopes '', 'other/'"
+    assert caught.value.hints == ("save the one that you mean into a checkpoint of its own",)
+
+
+def drop(*parts):
+    return lambda tensors: [tensors.pop(name) for name in list(tensors) if any(part in name for part in parts)]
+
+
+def hints_of(folder, change, **arguments):
+    rewritten(folder, change)
+    with pytest.raises(VariableMismatchError) as caught:
+        safeload.check_bert(folder, **arguments)
+    return list(caught.value.hints)
+
+
+def test_one_missing_variable_has_no_hint(bert):
+    assert hints_of(bert, drop("layer_0/output/LayerNorm/beta")) == []
+
+
+def test_layers_are_counted(bert):
+    layers = BERT_CONFIG["num_hidden_layers"]
+    wrong = f"num_hidden_layers is {layers} in the config but {layers - 1} in the checkpoint; take both files from one release"
+
+    assert hints_of(bert, drop(f"layer_{layers - 1}/")) == [wrong]
+
+
+def test_what_is_unexpected_can_be_ignored(bert):
+    (hint,) = hints_of(bert, lambda tensors: tensors.update({"bert/adapter": ONE}))
+
+    assert hint == "what is unexpected on purpose can be named: ignore_unused=['bert/...']"
+    assert safeload.check_bert(bert, ignore_unused=["bert/adapter"]).ignored == ("bert/adapter",)
+
+
+def test_missing_heads_are_a_matter_of_training(bert):
+    hint = "the checkpoint was saved without the heads for training; load it with training=False"
+
+    assert hints_of(bert, drop("cls/", "pooler"), training=True) == [hint]
+    assert hints_of(bert, drop("cls/", "layer_0/output/LayerNorm/beta"), training=True) == []
+    assert len(safeload.check_bert(rewritten(bert, drop("cls/", "pooler"))).read) == 37
+
+
+def test_stored_types_are_named(bert):
+    def change(tensors):
+        for name in list(tensors):
+            tensors[name] = tensors[name].astype("f2" if "gamma" in name else "f8" if "beta" in name else "f4")
+
+    assert hints_of(bert, change) == [
+        "the checkpoint stores float16, float64; save it in float32, safeload converts nothing"
+    ]
+
+
+def test_segments_are_keras_bert_s(bert):
+    name = "bert/embeddings/token_type_embeddings"
+
+    assert hints_of(bert, lambda tensors: tensors.update({name: tensors[name][:1]})) == [
+        "the checkpoint has 1 segments; keras-bert always builds 2"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("others", "chosen"),
+    [
+        (["uncased_config.json"], "uncased_config.json"),
+        (["bert_config_base.json"], "bert_config_base.json"),
+        (["uncased_config.json", ".hidden_config.json", "bert_config.txt", "vocab.json"], "uncased_config.json"),
+        (["config.json", "a_config.json"], "config.json"),
+    ],
+)
+def test_a_config_of_another_name_is_found_if_it_is_the_only_one(others, chosen, bert):
+    (bert / "bert_config.json").rename(bert / others[0])
+    for name in others[1:]:
+        (bert / name).write_text("{}")
+
+    assert safeload.check_bert(bert).files[0].path == str(bert / chosen)
+
+
+def test_several_configs_and_none_are_told(bert):
+    (bert / "bert_config.json").rename(bert / "b_config.json")
+    (bert / "bert_config_a.json").write_text("{}")
+    with pytest.raises(ConfigError) as caught:
+        safeload.check_bert(".", base_dir=bert)
+    assert caught.value.hints == ("pass config_file, one of: b_config.json, bert_config_a.json",)
+    assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(bert), ".", "folder")
+    for name in ("b_config.json", "bert_config_a.json"):
+        (bert / name).unlink()
+    with pytest.raises(MissingFileError) as caught:
+        safeload.check_bert(".", base_dir=bert)
+    assert caught.value.looked_for == ("bert_config.json", "config.json")
+    assert (caught.value.given, caught.value.label) == (".", "config")
