@@ -175,3 +175,21 @@ def test_several_configs_and_none_are_told(bert):
         safeload.check_bert(".", base_dir=bert)
     assert caught.value.looked_for == ("bert_config.json", "config.json")
     assert (caught.value.given, caught.value.label) == (".", "config")
+
+
+@pytest.mark.parametrize("given", ["checkpoint", "checkpoint.index", ""])
+def test_a_prefix_may_be_named_checkpoint(given, bert):
+    for path in [path for path in bert.iterdir() if path.name.startswith(PREFIX)]:
+        path.rename(bert / path.name.replace(PREFIX, "checkpoint"))
+    (bert / "checkpoint").write_text('model_checkpoint_path: "gone"')
+    form = {"checkpoint": "checkpoint prefix", "": "folder with one checkpoint"}.get(given, "index file")
+
+    assert safeload.check_bert(bert, bert / given).form == form
+
+
+def test_a_folder_named_checkpoint_is_a_folder(bert):
+    (bert / "checkpoint").mkdir()
+    for path in [path for path in bert.iterdir() if path.name.startswith(PREFIX)]:
+        path.rename(bert / "checkpoint" / path.name)
+
+    assert safeload.check_bert(bert, bert / "checkpoint").form == "folder with one checkpoint"

@@ -190,3 +190,18 @@ def test_of_more_dimensions_than_numpy_has_and_of_damaged_parts_there_is_nothing
     assert looked_at(tmp_path / "m", "deep")[1].startswith("TYPE: NumPy has no array of 70 dimensions")
     values, fault = looked_at(tmp_path / "m", "v")
     assert (values, fault.partition(":")[0]) == (None, "CHECKSUM")
+
+
+@pytest.mark.parametrize("use", [check_values, read_values])
+def test_a_damaged_part_is_its_variable_s_damage_whoever_reads(use, tmp_path):
+    data, extents = np.float32([1, 2]).tobytes(), ((0, 2),)
+    rows = {
+        "v": entry((2,), slices=[slice_of(*extents)], n_bytes=0),
+        part_key(b"v", extents): entry((2,), n_bytes=8, crc=1),
+    }
+    write_index(tmp_path / "m", rows, shards=[data])
+
+    with TensorBundle(str(tmp_path / "m"), given="m") as bundle, pytest.raises(CorruptFileError) as caught:
+        use(bundle, ["v"])
+    assert (caught.value.variables, caught.value.given, caught.value.label) == (("v",), "m", "shard")
+    assert caught.value.context == (("index", str(tmp_path / "m.index")),)
