@@ -215,10 +215,15 @@ def test_something_else_in_the_place_of_a_lock_is_told(text, bert):
         safeload.check_bert(bert)
 
 
+@pytest.mark.parametrize("given", ["config", "both"])
 @pytest.mark.parametrize("model", CHECKS)
-def test_what_is_loaded_is_what_was_hashed(model, request, monkeypatch):
+def test_what_is_loaded_is_what_was_hashed(model, given, request, monkeypatch):
     """Every file is replaced after the hashes were compared; the load goes on with the bytes that were."""
-    folder, check = request.getfixturevalue(model), CHECKS[model]
+    folder = request.getfixturevalue(model)
+
+    def check(folder):
+        return CHECKS[model](folder, folder if given == "both" else None)
+
     if model == "bert":
         (folder / "checkpoint").write_text('model_checkpoint_path: "bert_model.ckpt"\n')
     write_lock(folder, check)

@@ -81,9 +81,7 @@ def _hints(
 ) -> list[str]:
     missing = [problem.name for problem in problems if problem.kind == "missing"]
     hints = []
-    if missing and not any(
-        name.split("/", 1)[0] in {"CNN", "CNN_proj", "RNN_0", "RNN_1", "char_embed"} for name in file.datasets
-    ):
+    if not any(name.split("/", 1)[0] in {"CNN", "CNN_proj", "RNN_0", "RNN_1", "char_embed"} for name in file.datasets):
         few = ", ".join(sorted(file.datasets)[:3]) or "none"
         return [f"nothing in the file is a biLM's; its datasets are {few}"]
     for key, (wanted, size) in size_claims(expected, found).items():
@@ -98,7 +96,7 @@ def _hints(
             hints.append(
                 f"{key} is {wanted} in the options but {n_found} in the file; take both files from one release"
             )
-    if missing and not any(name.endswith("/W_P_0") for name in found):
+    if not any(name.endswith("/W_P_0") for name in found):
         same = options.dim == options.projection_dim
         hints.append(
             "W_P_0 is missing: the biLM was trained without projections"

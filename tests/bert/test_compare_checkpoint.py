@@ -7,7 +7,15 @@ import pytest
 from checkpoints import BERT_CONFIG, PREFIX, bert_tensors
 
 import safeload
-from safeload.errors import ConfigError, MissingFileError, VariableMismatchError, WrongFileKindError
+from safeload.errors import (
+    AmbiguousCheckpointError,
+    CheckpointNotFoundError,
+    ConfigError,
+    InvalidPathError,
+    MissingFileError,
+    VariableMismatchError,
+    WrongFileKindError,
+)
 from safeload.testing import write_bert_checkpoint
 from safeload.testing._bundle import write_checkpoint
 
@@ -175,3 +183,59 @@ def test_several_configs_and_none_are_told(bert):
         safeload.check_bert(".", base_dir=bert)
     assert caught.value.looked_for == ("bert_config.json", "config.json")
     assert (caught.value.given, caught.value.label) == (".", "config")
+
+
+@pytest.mark.parametrize("given", ["checkpoint", "checkpoint.index", ""])
+def test_a_prefix_may_be_named_checkpoint(given, bert):
+    for path in [path for path in bert.iterdir() if path.name.startswith(PREFIX)]:
+        path.rename(bert / path.name.replace(PREFIX, "checkpoint"))
+    (bert / "checkpoint").write_text('model_checkpoint_path: "gone"')
+    form = {"checkpoint": "checkpoint prefix", "": "folder with one checkpoint"}.get(given, "index file")
+
+    assert safeload.check_bert(bert, bert / given).form == form
+
+
+def test_a_folder_named_checkpoint_is_a_folder(bert):
+    (bert / "checkpoint").mkdir()
+    for path in [path for path in bert.iterdir() if path.name.startswith(PREFIX)]:
+        path.rename(bert / "checkpoint" / path.name)
+
+    assert safeload.check_bert(bert, bert / "checkpoint").form == "folder with one checkpoint"
+
+
+def test_each_path_starts_at_the_base_and_is_named_where_it_is_none(bert):
+    report = safeload.check_bert("bert_config.json", f"./{PREFIX}", "vocab.txt", base_dir=bert)
+
+    assert [file.path for file in report.files][:2] == [str(bert / "bert_config.json"), str(bert / "vocab.txt")]
+    assert report.given == f"./{PREFIX}"
+    for name in ("config_file", "checkpoint_file", "vocab_file"):
+        with pytest.raises(InvalidPathError, match=f"^{name} "):
+            safeload.check_bert(**{"config_file": bert, name: " "})
+
+
+def test_a_folder_without_checkpoint_says_what_was_looked_for_and_where_one_is(bert):
+    for folder in ("inner", ".hidden", "__MACOSX"):
+        (bert / folder).mkdir()
+        for path in [path for path in bert.iterdir() if path.name.startswith(PREFIX)]:
+            (bert / folder / path.name).write_bytes(path.read_bytes())
+    for path in [path for path in bert.iterdir() if path.name.startswith(PREFIX)]:
+        path.unlink()
+    with pytest.raises(CheckpointNotFoundError) as caught:
+        safeload.check_bert(bert, ".", base_dir=bert)
+
+    assert caught.value.looked_for == ("checkpoint", "*.index")
+    assert caught.value.hints[0] == f"one level down is one: pass {bert / 'inner' / PREFIX}"
+    assert not any("hidden" in hint or "MACOSX" in hint for hint in caught.value.hints)
+    assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(bert), ".", "folder")
+
+
+def test_of_many_checkpoints_the_first_eight_are_offered(bert):
+    for number in range(10):
+        (bert / f"m{number}.index").write_bytes(b"")
+    with pytest.raises(AmbiguousCheckpointError) as caught:
+        safeload.check_bert(bert, ".", base_dir=bert)
+
+    names = ", ".join([PREFIX, *(f"m{number}" for number in range(7))])
+    assert caught.value.hints == (f"pass one of the prefixes as checkpoint_file: {names}",)
+    assert len(caught.value.candidates) == 11
+    assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(bert), ".", "folder")

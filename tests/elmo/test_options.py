@@ -124,6 +124,10 @@ def test_options_of_another_model_are_known_by_all_of_its_keys(keys, hint):
         validate_options({**OPTIONS, key: {}}, path="/o")
 
 
+def test_options_of_another_model_with_lstms_are_that_model_s():
+    assert hints_of({"encoder": {}, "token_embedder": {}, "lstm": {}}) == ("load it with ELMoForManyLangs",)
+
+
 def test_the_datasets_are_those_of_the_options_with_the_keys_of_their_sizes():
     specs = list_datasets(validate_options(options(char_cnn={"filters": [[1, 4], [2, 6]], "n_highway": 1}), path="/o"))
     filters, dim, projected = "sum of char_cnn.filters", "lstm.dim", "lstm.projection_dim"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import crc32c
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from both_readers import assert_same
 from checkpoints import write_checkpoint
 from index_writer import entry, slice_of, write_index
 
+from safeload._formats import tensor_values
 from safeload._formats.sstable import part_key
 from safeload._formats.tensor_bundle import TensorBundle
 from safeload._formats.tensor_values import N_BLOCK_BYTES, check_values, read_as_it_is, read_values
@@ -190,3 +193,73 @@ def test_of_more_dimensions_than_numpy_has_and_of_damaged_parts_there_is_nothing
     assert looked_at(tmp_path / "m", "deep")[1].startswith("TYPE: NumPy has no array of 70 dimensions")
     values, fault = looked_at(tmp_path / "m", "v")
     assert (values, fault.partition(":")[0]) == (None, "CHECKSUM")
+
+
+@pytest.mark.parametrize("use", [check_values, read_values])
+def test_a_damaged_part_is_its_variable_s_damage_whoever_reads(use, tmp_path):
+    data, extents = np.float32([1, 2]).tobytes(), ((0, 2),)
+    rows = {
+        "v": entry((2,), slices=[slice_of(*extents)], n_bytes=0),
+        part_key(b"v", extents): entry((2,), n_bytes=8, crc=1),
+    }
+    write_index(tmp_path / "m", rows, shards=[data])
+
+    with TensorBundle(str(tmp_path / "m"), given="m") as bundle, pytest.raises(CorruptFileError) as caught:
+        use(bundle, ["v"])
+    assert (caught.value.variables, caught.value.given, caught.value.label) == (("v",), "m", "shard")
+    assert caught.value.context == (("index", str(tmp_path / "m.index")),)
+
+
+@pytest.fixture
+def in_blocks(tmp_path, monkeypatch):
+    """Return the prefix of a variable of three blocks behind another, and its values."""
+    monkeypatch.setattr(tensor_values, "N_BLOCK_BYTES", 64)
+    values = np.arange(40, dtype=np.float32)
+    write_checkpoint(tmp_path / "m", {"a": np.float32([1, 2, 3]), "b": values})
+    return tmp_path / "m", values
+
+
+def test_a_variable_is_read_block_by_block_into_aligned_memory(in_blocks):
+    prefix, values = in_blocks
+    with TensorBundle(str(prefix)) as bundle:
+        check_values(bundle, ["a", "b"])
+        for _ in range(5):
+            read = read_values(bundle, ["b"])["b"]
+            np.testing.assert_array_equal(read, values)
+            assert read.ctypes.data % 64 == 0
+
+
+def test_a_block_that_is_lost_or_cannot_be_read_is_told_with_its_place(use, in_blocks, monkeypatch):
+    prefix, _ = in_blocks
+    with TensorBundle(str(prefix), given="m") as bundle:
+        path = bundle.shard_path(0)
+        offset = bundle.variables["b"].offset
+        os.truncate(path, offset + 70)
+        with pytest.raises(CorruptFileError) as caught:
+            use(bundle, ["a", "b"])
+        assert (
+            f"TRUNCATED  b\n               shard 0, bytes {offset} to {offset + 160}: the file ended at byte {offset + 70} "
+            in str(caught.value)
+        )
+        assert (caught.value.offset, caught.value.resolved) == (offset, path)
+
+        def fail(*_):
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(os, "preadv", fail)
+        with pytest.raises(CorruptFileError, match="the system reports: Input/output error") as caught:
+            use(bundle, ["b"])
+
+
+def test_one_wrong_checksum_of_one_does_not_tell_of_another_index(use, tmp_path):
+    write_checkpoint(tmp_path / "m", {"a": np.float32([1]), "b": np.float32([2])})
+    shard = tmp_path / "m.data-00000-of-00001"
+    shard.write_bytes(bytes(byte ^ 1 for byte in shard.read_bytes()))
+    again = "copy or download the checkpoint again, in binary mode"
+
+    with TensorBundle(str(tmp_path / "m")) as bundle:
+        for names, n_hints in ((["a"], 1), (["a", "b"], 2)):
+            with pytest.raises(CorruptFileError) as caught:
+                use(bundle, names)
+            assert caught.value.hints[0] == again
+            assert len(caught.value.hints) == n_hints

@@ -359,8 +359,31 @@ def test_a_hard_link_is_a_second_name(tmp_path):
         file["a"] = np.ones(3, "f4")
         file["b"] = file["a"]
 
-    with pytest.raises(CorruptFileError, match="a and b share bytes"):
+    with pytest.raises(CorruptFileError, match="a and b share bytes") as caught:
         Hdf5File(str(tmp_path / "w.hdf5"))
+    with h5py.File(tmp_path / "w.hdf5") as file:
+        assert caught.value.offset == file["a"].id.get_offset()
+    assert caught.value.variables == ("a", "b")
+
+
+@pytest.mark.parametrize(("n_beyond", "fits"), [(0, True), (1, False)])
+def test_a_dataset_may_end_where_the_file_ends(n_beyond, fits, tmp_path):
+    path = tmp_path / "w.hdf5"
+    with h5py.File(path, "w", libver="earliest") as file:
+        file["a"] = np.arange(1, 6, dtype="f4")
+        offset = file["a"].id.get_offset()
+    moved = path.stat().st_size - 20 + n_beyond
+    place, other = (at.to_bytes(8, "little") + (20).to_bytes(8, "little") for at in (offset, moved))
+    assert path.read_bytes().count(place) == 1
+    path.write_bytes(path.read_bytes().replace(place, other))
+    if fits:
+        with Hdf5File(str(path)) as file:
+            assert file.datasets["a"].offset == moved
+    else:
+        with pytest.raises(CorruptFileError) as caught:
+            Hdf5File(str(path))
+        assert f"the dataset a would end at byte {moved + 20:,} of {moved + 19:,}" in caught.value.message
+        assert (caught.value.variables, caught.value.offset) == (("a",), moved)
 
 
 def test_a_group_inside_itself_ends(tmp_path):
