@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from checkpoints import bert_tensors
 
@@ -9,7 +11,13 @@ import safeload
 from safeload.bert._arguments import build_options
 from safeload.bert._check import checked_bert
 from safeload.bert._checkpoint import FORMS_HINT, find_checkpoint
-from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFileError, WrongFileKindError
+from safeload.errors import (
+    ArgumentError,
+    CheckpointNotFoundError,
+    CorruptFileError,
+    UnsafeFileError,
+    WrongFileKindError,
+)
 from safeload.testing import write_bert_checkpoint
 
 
@@ -174,4 +182,10 @@ def test_a_check_says_all_that_it_found(tiny_bert):
     assert list(report.seconds) == ["resolve", "read", "list", "compare"]
     assert (report.given, report.form) == (str(tiny_bert), "folder with one checkpoint")
     assert set(report.versions) == {"python", "safeload", "numpy"}
-    assert report.versions["python"].count(".") == 2
+    assert report.versions["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_patterns_have_an_example_of_a_variable_s_name(tiny_bert):
+    with pytest.raises(ArgumentError) as caught:
+        safeload.check_bert(tiny_bert, ignore_unused="x")
+    assert "'bert/encoder/layer_*'" in caught.value.hints[0]
