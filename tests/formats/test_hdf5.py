@@ -226,6 +226,7 @@ def blocks(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "w.hdf5", "w") as file:
         file["a"] = np.ones(7, "f4")
         file["b"] = values
+        file["behind"] = np.full(300, np.nan, "f4")
         file["empty"] = np.ones((0, 3), "f4")
         file.create_dataset("packed", data=values, compression="gzip")
     return tmp_path / "w.hdf5", values
@@ -233,7 +234,9 @@ def blocks(tmp_path, monkeypatch):
 
 def test_values_are_read_block_by_block(blocks):
     path, values = blocks
-    read = values_of(path)
+    with Hdf5File(str(path)) as file:
+        check_values(file, ["a", "b", "packed", "empty"])
+        read = read_values(file, ["a", "b", "packed", "empty"])
 
     np.testing.assert_array_equal(read["b"], values)
     np.testing.assert_array_equal(read["packed"], values)
