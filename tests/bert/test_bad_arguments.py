@@ -104,6 +104,7 @@ BAD = {
     "trainable": [(3, "pass True, False, or a list of prefixes of layer names such as ['Encoder-12', 'NSP']")],
     "output_layer_num": [
         (0, "pass how many of the last layers to concatenate, or a list of layer numbers"),
+        ([1, "2"], "pass how many of the last layers to concatenate, or a list of layer numbers"),
         ([True], "pass how many of the last layers to concatenate, or a list of layer numbers"),
     ],
     "seq_len": [(-1, "pass a length in tokens, None for any length, or leave it out for the full length")],
@@ -130,11 +131,14 @@ def test_a_vocabulary_in_the_place_of_training_is_told_where_it_goes(path):
         ("dropout_rate", 1, "BERT was trained with 0.1"),
         ("dropout_rate", -0.1, "BERT was trained with 0.1"),
         ("dropout_rate", True, "BERT was trained with 0.1"),
+        ("dropout_rate", False, "BERT was trained with 0.1"),
         ("attention_activation", "glue", "keras-bert's default is None: no activation"),
         ("use_task_embed", None, "pass True or False"),
         ("task_num", 1.0, "pass the number of tasks"),
         ("task_num", 0, "pass the number of tasks"),
         ("trainabel", True, "did you mean trainable ?"),
+        ("output_layers_num", 1, "did you mean output_layer_num ?"),
+        ("seqlen", 1, "did you mean seq_len ?"),
         ("xyz", 1, "the options are dropout_rate, attention_activation, use_task_embed, task_num"),
         *(
             (name, 1, "change the config file, or leave the argument out")
@@ -147,6 +151,12 @@ def test_a_bad_option_of_keras_bert_has_a_hint(name, value, hint):
     with pytest.raises(ArgumentError) as caught:
         options(model_options={name: value})
     assert (caught.value.argument, caught.value.hints) == (name, (hint,))
+
+
+def test_the_closest_name_is_offered_first():
+    with pytest.raises(ArgumentError) as caught:
+        options(model_options={"trainin": True})
+    assert caught.value.hints == ("did you mean training ?", "did you mean trainable ?")
 
 
 @pytest.mark.parametrize(

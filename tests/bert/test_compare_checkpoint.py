@@ -135,6 +135,22 @@ def test_missing_heads_are_a_matter_of_training(bert):
     assert len(safeload.check_bert(rewritten(bert, drop("cls/", "pooler"))).read) == 37
 
 
+def test_a_checkpoint_without_any_of_bert_s_variables_shows_its_first_names(bert):
+    def change(tensors):
+        tensors.clear()
+        tensors.update(dict.fromkeys(("d", "c", "b", "a"), ONE))
+
+    assert hints_of(bert, change)[0] == "nothing in the checkpoint is BERT's; its variables are a, b, c, ..."
+
+
+def test_heads_of_another_shape_are_not_nothing(bert):
+    def change(tensors):
+        drop("bert/")(tensors)
+        tensors["cls/predictions/output_bias"] = ONE
+
+    assert not any(hint.startswith("nothing") for hint in hints_of(bert, change, training=True))
+
+
 def test_stored_types_are_named(bert):
     def change(tensors):
         for name in list(tensors):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from checkpoints import bert_tensors
 
@@ -9,7 +11,13 @@ import safeload
 from safeload.bert._arguments import build_options
 from safeload.bert._check import checked_bert
 from safeload.bert._checkpoint import FORMS_HINT, find_checkpoint
-from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFileError, WrongFileKindError
+from safeload.errors import (
+    ArgumentError,
+    CheckpointNotFoundError,
+    CorruptFileError,
+    UnsafeFileError,
+    WrongFileKindError,
+)
 from safeload.testing import write_bert_checkpoint
 
 
@@ -107,13 +115,15 @@ STATES = {
     'model_checkpoint_path: "sub/m"': "sub/m",
     r'model_checkpoint_path: "a\"b"': 'a"b',
     r'model_checkpoint_path: "t\tn\nr\r"': "t\tn\nr\r",
+    r'model_checkpoint_path: "\\\\server\\m"': "m",
+    r'model_checkpoint_path: "\X"': "X",
 }
 
 
 @pytest.mark.parametrize(("text", "prefix"), STATES.items(), ids=str)
 def test_a_state_file_names_a_prefix_beside_it(text, prefix, tmp_path):
     (tmp_path / "sub").mkdir()
-    files(tmp_path, "m.index", "n.index", "sub/m.index", 'a"b.index', "t\tn\nr\r.index")
+    files(tmp_path, "m.index", "n.index", "sub/m.index", 'a"b.index', "t\tn\nr\r.index", "X.index")
     (tmp_path / "checkpoint").write_text(text)
     for given, form in (
         (tmp_path, "folder with a checkpoint state file"),
@@ -122,6 +132,27 @@ def test_a_state_file_names_a_prefix_beside_it(text, prefix, tmp_path):
         place = find_checkpoint(str(given), given=str(given))
         assert (place.prefix, place.form) == (str(tmp_path / prefix), form)
         assert place.state_file == str(tmp_path / "checkpoint")
+
+
+def test_a_state_file_may_name_its_own_folder_in_full(tmp_path):
+    files(tmp_path, "m.index")
+    for listed in (f"{tmp_path}/m", f"{tmp_path}//m"):
+        (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{listed}"')
+        place = find_checkpoint(str(tmp_path), given=f"{tmp_path}/checkpoint/")
+        assert (place.prefix, place.form) == (listed, "checkpoint state file")
+
+
+def test_a_state_file_that_is_not_there_is_a_prefix_without_checkpoint(tmp_path):
+    assert failure(tmp_path, "checkpoint").message == "there is no TensorFlow checkpoint with this prefix"
+
+
+def test_three_checkpoints_one_level_down_are_offered(tmp_path):
+    for number in range(4):
+        (tmp_path / f"d{number}").mkdir()
+        files(tmp_path / f"d{number}", "m.index")
+
+    offered = [f"one level down is one: pass {tmp_path}/d{number}/m" for number in range(3)]
+    assert failure(tmp_path, "").hints == (*offered, FORMS_HINT)
 
 
 @pytest.mark.parametrize("listed", ["../m", "sub/../../m", "..", "."])
@@ -174,4 +205,10 @@ def test_a_check_says_all_that_it_found(tiny_bert):
     assert list(report.seconds) == ["resolve", "read", "list", "compare"]
     assert (report.given, report.form) == (str(tiny_bert), "folder with one checkpoint")
     assert set(report.versions) == {"python", "safeload", "numpy"}
-    assert report.versions["python"].count(".") == 2
+    assert report.versions["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_patterns_have_an_example_of_a_variable_s_name(tiny_bert):
+    with pytest.raises(ArgumentError) as caught:
+        safeload.check_bert(tiny_bert, ignore_unused="x")
+    assert "'bert/encoder/layer_*'" in caught.value.hints[0]

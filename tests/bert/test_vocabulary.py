@@ -90,7 +90,7 @@ def test_a_byte_order_mark_is_told_where_it_stands_first_alone(tmp_path):
     assert safeload.load_vocabulary(tmp_path / "w.txt")["x\ufeff"] == len(TOKENS)
 
 
-@pytest.mark.parametrize("lost", [["[UNK]"], ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]], ids=len)
+@pytest.mark.parametrize("lost", [["[UNK]"], ["[CLS]", "[SEP]"], ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]], ids=len)
 def test_the_special_tokens_that_are_missing_are_named(lost, tmp_path):
     kept = [token for token in TOKENS if token not in lost]
     error = fault(write(tmp_path / "vocab.txt", kept))

@@ -85,6 +85,22 @@ def test_another_number_of_characters_is_told_once(value):
     assert problems_of(data) == ["char_cnn.n_characters"]
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (261, "261 is the value for training; set it to 262, with the id for padding"),
+        (260, "expected 262, the ids of bytes and marks, found 260"),
+        (263, "expected 262, the ids of bytes and marks, found 263"),
+        (1, "expected 262, the ids of bytes and marks, found 1"),
+        (0, "expected 1 to 1048576, found 0"),
+    ],
+)
+def test_another_number_of_characters_is_told_in_its_own_words(value, problem):
+    with pytest.raises(ConfigError) as caught:
+        validate_options(options(char_cnn={"n_characters": value}), path="/o")
+    assert [row.problem for row in caught.value.problems] == [problem]
+
+
 @pytest.mark.parametrize("value", [40, True, 0, -5, 1 << 40, "50", None])
 def test_another_length_of_words_is_told_once(value):
     data = options()

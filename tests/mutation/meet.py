@@ -156,6 +156,7 @@ class Trial:
             threading.settrace(trace_call)
             try:
                 passed = passes(item, following)
+                lost = sys.gettrace() is not trace_call  # in so deep a recursion that there was no room to watch it
             finally:
                 sys.settrace(None)
                 threading.settrace(None)
@@ -165,8 +166,8 @@ class Trial:
                 if name in others
             )
             seconds[item.nodeid] = time.process_time() - start + first_use
-            if not passed and passes(item, following):  # so deep a recursion that there is no room to watch it
-                passed, current = True, {(file, ANY) for file in files}
+            if passed and lost:
+                current = {(file, ANY) for file in files}
             if passed:
                 runs[item.nodeid] = frozenset(current)
         return seconds, runs
