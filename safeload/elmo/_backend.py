@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import os
 import sys
 from typing import Any
 
@@ -19,6 +20,7 @@ _ALLENNLP = ">=2.10.1,<2.11"
 _TORCH = ">=1.12"
 _LAST_PYTHON_OF_ALLENNLP = (3, 10)
 _TENSORFLOW = ">=2.15,<2.22"
+_ON_TENSORFLOW = "set KERAS_BACKEND=tensorflow in the environment before Python starts"
 INSTALL_KERAS = "pip install 'safeload[bert]'"
 
 
@@ -104,15 +106,14 @@ def require_keras() -> Any:  # noqa: ANN401  (a module)
         package = str(tf.keras.Model.__module__).partition(".")[0]
     except ImportError as exc:
         message = "tf.keras cannot be imported"
-        raise missing_dependency(message, package="keras", wanted="importable", hints=[INSTALL_KERAS]) from exc
+        wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
+        hints = [INSTALL_KERAS] if wanted == "tensorflow" else [_ON_TENSORFLOW]  # of a framework that is not installed
+        raise missing_dependency(message, package="keras", wanted="importable", hints=hints) from exc
     keras = importlib.import_module(package)
     framework = keras.config.backend() if hasattr(keras, "config") else "tensorflow"
     if framework != "tensorflow":
         message = f"Keras runs on {framework} in this process, and the layer is made of TensorFlow's operations"
-        hints = [
-            "set KERAS_BACKEND=tensorflow in the environment before Python starts",
-            "or pass backend='torch'",
-        ]
+        hints = [_ON_TENSORFLOW, "or pass backend='torch'"]
         raise missing_dependency(message, package="keras", wanted="on TensorFlow", hints=hints)
     return keras
 

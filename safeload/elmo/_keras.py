@@ -9,12 +9,14 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from safeload._arguments import bad_argument
 from safeload._tensors import holds, tensor_of
 from safeload.elmo import _backend, _keras_bilm
 from safeload.elmo._arguments import elmo_arguments, require_options_allow
@@ -25,7 +27,7 @@ from safeload.elmo._options import validate_options
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 keras: Any = _backend.require_keras()
 _Layer: Any = keras.layers.Layer
+_IDS = f"character ids (batch, tokens, {MAX_CHARACTERS_PER_TOKEN})"
+_LOAD = "safeload.load_elmo(folder, backend='keras') reads it, and the weights with it"
+_MAKE_IDS = "make them with safeload.keras.ElmoTokens()"
 _FIRST_VALUES: ContextVar[Mapping[str, NDArray[Any]] | None] = ContextVar("_FIRST_VALUES", default=None)
 
 
@@ -44,7 +49,7 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
         BackendError: A variable does not hold the file's values.
     """
     wanted = {name: value for name, value in arguments._asdict().items() if name not in ("backend", "vocab_to_cache")}
-    layer = ElmoLayer({part: options.raw[part] for part in ("lstm", "char_cnn")}, **wanted, name="elmo")
+    layer = ElmoLayer({part: options.raw[part] for part in ("lstm", "char_cnn")}, **wanted)
     token = _FIRST_VALUES.set(values)
     try:
         layer.build((None, None, MAX_CHARACTERS_PER_TOKEN))
@@ -118,6 +123,8 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
             stateful=stateful,
             backend="keras",
         )
+        if not isinstance(options, Mapping):
+            raise bad_argument("options", options, "the JSON object of an options.json", [_LOAD])
         self._options = validate_options(options, path="the layer's config")
         require_options_allow(arguments, self._options)
         self._arguments = arguments
@@ -154,8 +161,17 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         Raises:
             ArgumentError: `inputs` is not of character ids.
         """
-        _require_ids(inputs.shape if hasattr(inputs, "shape") else np.shape(inputs))
-        return super().__call__(inputs, *args, **options)
+        ids = as_tensor(inputs, _IDS, [_MAKE_IDS])
+        _require_ids(ids.shape)
+        dtype = tf.as_dtype(ids.dtype)
+        if not dtype.is_integer:  # a half-precision policy would round 261 to 260 on the way
+            hints = [
+                "begin the model with keras.Input((None, 50), dtype='int32')",
+                "or cast them: tf.cast(ids, tf.int32)",
+            ]
+            message = f"inputs must be {_IDS} of an integer dtype, not {dtype.name}"
+            raise ArgumentError(message, argument="inputs", hints=hints)
+        return super().__call__(ids, *args, **options)
 
     def call(self, inputs: Any, training: Any = None) -> Any:  # noqa: ANN401
         """Return the representation, or a list of them."""
@@ -163,7 +179,7 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         return tf.autograph.experimental.do_not_convert(self._representations)(inputs, training)
 
     def _representations(self, inputs: Any, training: Any) -> Any:  # noqa: ANN401
-        ids, mask = _keras_bilm.with_boundaries(tf.cast(inputs, tf.int32))
+        ids, mask = _keras_bilm.with_boundaries(_keras_bilm.narrow(inputs))
         dtype = tf.as_dtype(self.compute_dtype)
 
         def value_of(name: str) -> Any:  # noqa: ANN401
@@ -179,6 +195,7 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         if self.stateful:
             _keras_bilm.keep(self._held_states(), end)
         first = tf.concat([tokens, tokens], axis=-1) * tf.cast(mask, dtype)[..., tf.newaxis]
+        first = tf.where(_keras_bilm.strange(ids)[:, tf.newaxis, tf.newaxis], tf.constant(float("nan"), dtype), first)
         representations = [self._represent([first, *layers], mask, mix, training) for mix in self._mixes]
         return representations if len(representations) > 1 else representations[0]
 
@@ -186,7 +203,7 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         """Return which tokens there are, `(batch, tokens)` bool; once for each representation, as Keras wants it."""
         if is_symbolic(inputs):
             return None
-        _, with_marks = _keras_bilm.with_boundaries(tf.cast(inputs, tf.int32))
+        _, with_marks = _keras_bilm.with_boundaries(_keras_bilm.narrow(inputs))
         found = with_marks if self._arguments.keep_sentence_boundaries else _keras_bilm.inner_mask(with_marks)
         count = self._arguments.num_output_representations
         return [found] * count if count > 1 else found
@@ -258,12 +275,29 @@ def is_symbolic(inputs: Any) -> bool:  # noqa: ANN401
     return hasattr(keras, "KerasTensor") and isinstance(inputs, keras.KerasTensor)
 
 
+def as_tensor(inputs: Any, wanted: str, hints: list[str]) -> Any:  # noqa: ANN401
+    """Return a tensor, symbolic or not, as it is; a tensor of anything else.
+
+    Raises:
+        ArgumentError: `inputs` is a sparse tensor, or nothing that one tensor can be made of.
+    """
+    is_tensor = tf.is_tensor(inputs) or type(inputs).__name__.endswith("KerasTensor")  # as both Kerases name theirs
+    try:
+        inputs = inputs if is_tensor else tf.convert_to_tensor(inputs)
+    except (TypeError, ValueError) as exc:
+        message = f"inputs must be {wanted}, not what no tensor can be made of: {type(inputs).__name__}"
+        raise ArgumentError(message, argument="inputs", hints=hints) from exc
+    if isinstance(inputs, tf.SparseTensor):
+        message = f"inputs must be {wanted}, not a sparse tensor"
+        raise ArgumentError(message, argument="inputs", hints=["pass tf.sparse.to_dense(...) of it"])
+    return inputs
+
+
 def _require_ids(shape: Any) -> None:  # noqa: ANN401
-    if len(shape) != 3 or shape[-1] != MAX_CHARACTERS_PER_TOKEN:  # noqa: PLR2004  (batch, tokens, characters)
-        message = (
-            f"inputs must be character ids (batch, tokens, {MAX_CHARACTERS_PER_TOKEN}), not of the shape {tuple(shape)}"
-        )
-        raise ArgumentError(message, argument="inputs", hints=["make them with safeload.keras.ElmoTokens()"])
+    sizes = tf.TensorShape(shape)
+    if sizes.rank != 3 or sizes[-1] != MAX_CHARACTERS_PER_TOKEN:  # noqa: PLR2004  (batch, tokens, characters)
+        found = "an unknown shape" if sizes.rank is None else f"the shape {tuple(sizes)}"
+        raise ArgumentError(f"inputs must be {_IDS}, not of {found}", argument="inputs", hints=[_MAKE_IDS])
 
 
 class _Values:

@@ -28,8 +28,18 @@ State = tuple[Any, Any]
 Values = Any
 """Dataset -> tensor: a function, so that each is converted where it is used."""
 
-_TINY = {tf.float16: 1e-4}
-_TINY_DEFAULT = 1e-13
+_TINY = 1e-13
+
+
+def narrow(ids: Any) -> Any:  # noqa: ANN401  (tensors)
+    """Return character ids `(batch, tokens, 50)` as int32; a ragged batch with 0 where it has no token.
+
+    An id that int32 cannot hold becomes -1, which is no character's: cut to 32 bits it might be another character's.
+    """
+    if isinstance(ids, tf.RaggedTensor):
+        ids = ids.to_tensor(shape=[None, None, _characters.MAX_CHARACTERS_PER_TOKEN])
+    found = tf.cast(ids, tf.int32)
+    return found if ids.dtype == tf.int32 else tf.where(tf.equal(tf.cast(found, ids.dtype), ids), found, -1)
 
 
 def with_boundaries(ids: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
@@ -56,6 +66,14 @@ def tokens_of(ids: Any) -> Any:  # noqa: ANN401
     return tf.reduce_any(ids > 0, axis=-1)
 
 
+def strange(ids: Any) -> Any:  # noqa: ANN401
+    """Return which sentences have an id that is no character's, `(batch,)` bool.
+
+    For such an id XLA takes the nearest character and a GPU takes zeros, without a word: the caller makes them NaN.
+    """
+    return tf.reduce_any((ids < 0) | (ids >= _characters.N_CHARACTERS), axis=[1, 2])
+
+
 def inner_mask(mask: Any) -> Any:  # noqa: ANN401
     """Return the mask without the marks, `(batch, tokens)` bool, from that with them."""
     lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
@@ -63,7 +81,12 @@ def inner_mask(mask: Any) -> Any:  # noqa: ANN401
 
 
 def embed(ids: Any, value_of: Values, options: ElmoOptions) -> Any:  # noqa: ANN401
-    """Return the vectors `(words, projection_dim)` of character ids `(words, 50)`."""
+    """Return the vectors `(words, projection_dim)` of character ids `(words, 50)`.
+
+    An id that is no character's is an error on a CPU, which XLA and a GPU do not raise: see `strange`.
+    """
+    n_words = tf.shape(ids)[0]
+    ids = tf.pad(ids, [[0, tf.maximum(1 - n_words, 0)], [0, 0]])  # a convolution of no words gets the wrong shape
     table = value_of(CHAR_EMBED)
     characters = tf.gather(tf.concat([tf.zeros_like(table[:1]), table], axis=0), ids)
     activation = {"relu": tf.nn.relu, "tanh": tf.tanh}[options.activation]
@@ -78,7 +101,7 @@ def embed(ids: Any, value_of: Values, options: ElmoOptions) -> Any:  # noqa: ANN
         gate = tf.sigmoid(tf.matmul(vectors, value_of(f"{group}/W_carry")) + value_of(f"{group}/b_carry"))
         new = tf.nn.relu(tf.matmul(vectors, value_of(f"{group}/W_transform")) + value_of(f"{group}/b_transform"))
         vectors = gate * new + (1 - gate) * vectors
-    return tf.matmul(vectors, value_of("CNN_proj/W_proj")) + value_of("CNN_proj/b_proj")
+    return (tf.matmul(vectors, value_of("CNN_proj/W_proj")) + value_of("CNN_proj/b_proj"))[:n_words]
 
 
 def run_lstms(
@@ -132,11 +155,17 @@ def mix(layers: Sequence[Any], mask: Any, scalars: Any, gamma: Any, *, do_layer_
 
 
 def _normalised(layer: Any, mask: Any) -> Any:  # noqa: ANN401
-    """Normalise over all units of all tokens of the batch, as AllenNLP does."""
+    """Normalise over all units of all tokens of the batch, as AllenNLP does.
+
+    Half precision cannot count them: float16 ends at 65504.
+    """
+    dtype = layer.dtype
+    if dtype.size < tf.float32.size:
+        layer, mask = tf.cast(layer, tf.float32), tf.cast(mask, tf.float32)
     count = tf.reduce_sum(mask) * layer.shape[-1]
     mean = tf.reduce_sum(layer * mask) / count
     variance = tf.reduce_sum(((layer * mask - mean) * mask) ** 2) / count
-    return (layer - mean) / tf.sqrt(variance + _TINY.get(layer.dtype, _TINY_DEFAULT))
+    return tf.cast((layer - mean) / tf.sqrt(variance + _TINY), dtype)
 
 
 def _run_cell(

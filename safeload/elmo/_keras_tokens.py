@@ -7,10 +7,12 @@ from typing import Any
 import tensorflow as tf
 
 from safeload.elmo import _characters
-from safeload.elmo._keras import is_symbolic, keras
+from safeload.elmo._keras import as_tensor, is_symbolic, keras
 from safeload.errors import ArgumentError
 
 _Layer: Any = keras.layers.Layer
+_WORDS = "words (batch, tokens) of dtype string"
+_SPLIT = "split each sentence into words: tf.constant([['Hello', 'world']]), or tf.strings.split(sentences)"
 _N = _characters.MAX_CHARACTERS_PER_TOKEN
 
 
@@ -36,7 +38,7 @@ class ElmoTokens(_Layer):  # type: ignore[misc]
         Raises:
             ArgumentError: `inputs` is no string tensor `(batch, tokens)`.
         """
-        words = inputs if hasattr(inputs, "shape") else tf.convert_to_tensor(inputs)
+        words = as_tensor(inputs, _WORDS, [_SPLIT, "or for sentences of several lengths: tf.ragged.constant(...)"])
         _require_words(words)
         return super().__call__(words, *args, **options)
 
@@ -61,11 +63,11 @@ class ElmoTokens(_Layer):  # type: ignore[misc]
 
 
 def _require_words(words: Any) -> None:  # noqa: ANN401
-    dtype, shape = tf.as_dtype(words.dtype), tuple(words.shape)
-    if dtype != tf.string or len(shape) != 2:  # noqa: PLR2004  (batch and tokens)
-        message = f"inputs must be words (batch, tokens) of dtype string, not of the shape {shape} and {dtype.name}"
-        hints = ["split each sentence into words: tf.constant([['Hello', 'world']]), or tf.strings.split(sentences)"]
-        raise ArgumentError(message, argument="inputs", hints=hints)
+    dtype, sizes = tf.as_dtype(words.dtype), tf.TensorShape(words.shape)
+    if dtype != tf.string or sizes.rank != 2:  # noqa: PLR2004  (batch and tokens)
+        found = "an unknown shape" if sizes.rank is None else f"the shape {tuple(sizes)}"
+        message = f"inputs must be {_WORDS}, not of {found} and {dtype.name}"
+        raise ArgumentError(message, argument="inputs", hints=[_SPLIT])
 
 
 def _words(inputs: Any) -> tuple[Any, Any]:  # noqa: ANN401

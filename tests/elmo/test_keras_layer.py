@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -31,10 +32,15 @@ def test_the_layer(file, package):
 
 
 @pytest.mark.skipif(not BRINGS_KERAS_3, reason="Keras 2 has TensorFlow alone")
-def test_a_keras_on_another_framework_is_told(tiny_elmo):
+@pytest.mark.parametrize(
+    ("framework", "message"), [("torch", "Keras runs on torch in this process"), ("jax", "tf.keras cannot be imported")]
+)
+def test_a_keras_on_another_framework_is_told(tiny_elmo, framework, message):
+    if framework == "jax" and importlib.util.find_spec("jax"):
+        message = "Keras runs on jax in this process"
     code = f"import safeload\nsafeload.load_elmo({str(tiny_elmo)!r}, backend='keras')"
-    env = {**os.environ, "KERAS_BACKEND": "torch", "TF_USE_LEGACY_KERAS": "0"}
+    env = {**os.environ, "KERAS_BACKEND": framework, "TF_USE_LEGACY_KERAS": "0"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
 
-    assert "MissingDependencyError: Keras runs on torch in this process" in done.stderr
+    assert f"MissingDependencyError: {message}" in done.stderr
     assert "set KERAS_BACKEND=tensorflow in the environment before Python starts" in done.stderr

@@ -193,3 +193,85 @@ def test_a_bilm_without_skip_connections(tmp_path, ids):
     wanted = module(torch.from_numpy(ids).long())["elmo_representations"][0].detach().numpy()
 
     np.testing.assert_allclose(safeload.load_elmo(tmp_path, backend="keras")(ids), wanted, atol=1e-5)
+
+
+def test_a_replica_that_gets_no_sentence_predicts_and_trains(keras, folder, ids):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
+    with strategy.scope():
+        layer = safeload.load_elmo(folder, backend="keras", requires_grad=True, dropout=0.0)
+        model = classifier(keras, layer)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+
+    assert strategy.num_replicas_in_sync == 2
+    assert model.predict(ids[:3], batch_size=2, verbose=0).shape == (3, 2)
+    model.fit(ids[:3], np.array([0, 1, 0]), batch_size=2, verbose=0)
+    assert all(np.isfinite(value).all() for value in layer.get_weights())
+
+
+def test_layer_norm_counts_more_than_half_precision_can(keras, load, ids):
+    wanted = load(do_layer_norm=True)(np.tile(ids, (110, 1, 1))).numpy()
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        layer = load(do_layer_norm=True)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    found = layer(np.tile(ids, (110, 1, 1)))
+
+    assert 110 * (ids.any(axis=-1).sum() + 2 * len(ids)) > 65504 / UNITS / 2, "the batch must be too large for float16"
+    np.testing.assert_allclose(tf.cast(found, tf.float32), wanted, atol=0.02)
+
+
+@pytest.mark.parametrize("strange", [262, -1, 2**32 + 66])
+def test_an_id_of_no_character_is_an_error_and_nan_where_xla_has_none(load, ids, strange):
+    layer, given = load(), ids.astype("int64")
+    given[0, 1, 3] = strange
+    found = tf.function(layer, jit_compile=True)(tf.constant(given)).numpy()
+
+    n_words = ids[0].any(axis=-1).sum()
+    assert np.isnan(found[0, :n_words]).all()
+    np.testing.assert_allclose(found[1:], layer(ids)[1:], atol=1e-5)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="is not in"):
+        layer(given)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint16", "int64", "uint64"])
+def test_ids_of_any_integer_dtype(load, ids, dtype):
+    layer, given = load(), np.minimum(ids, 127)
+
+    np.testing.assert_array_equal(layer(given.astype(dtype)), layer(given))
+
+
+def test_ids_that_a_half_precision_policy_would_round_are_refused(keras, load, ids):
+    with pytest.raises(ArgumentError, match="of an integer dtype, not float32"):
+        load()(ids.astype("float32"))
+    with pytest.raises(ArgumentError, match="of an integer dtype, not float32"):
+        load()(keras.Input((None, 50)))
+
+
+def test_lists_and_ragged_ids(load, ids):
+    layer = load()
+    ragged = tf.RaggedTensor.from_tensor(tf.constant(ids), lengths=ids.any(axis=-1).sum(axis=1))
+
+    np.testing.assert_array_equal(layer(ids.tolist()), layer(ids))
+    np.testing.assert_array_equal(layer(ragged), layer(ids))
+    np.testing.assert_array_equal(layer.compute_mask(ragged), layer.compute_mask(ids))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "not what no tensor can be made of: NoneType"),
+        ([[[1], [2, 3]]], "not what no tensor can be made of: list"),
+        (tf.sparse.from_dense(np.ones((1, 1, 50), "int32")), "not a sparse tensor"),
+    ],
+    ids=["none", "ragged list", "sparse"],
+)
+def test_what_is_no_tensor_is_refused(load, given, message):
+    with pytest.raises(ArgumentError, match=rf"inputs must be character ids \(batch, tokens, 50\), {message}"):
+        load()(given)
+
+
+@pytest.mark.parametrize("options", [None, 3, [1], "options.json"], ids=str)
+def test_options_that_are_no_object_are_refused(load, options):
+    with pytest.raises(ArgumentError, match=r"options must be the JSON object of an options\.json, not"):
+        type(load())(options)

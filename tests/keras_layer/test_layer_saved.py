@@ -87,3 +87,18 @@ def test_weights_alone_are_saved_and_loaded(keras, load, tmp_path):
     model.load_weights(path)
 
     np.testing.assert_allclose(model.predict(tf.constant(WORDS), verbose=0), wanted, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("form", ["model.keras", "model.h5"])
+def test_two_elmos_in_one_model_are_saved_each_with_its_weights(keras, load, ids, tmp_path, form):
+    one, other = load(), load()
+    other.set_weights([value * 1.5 for value in other.get_weights()])
+    inputs = keras.Input((None, 50), dtype="int32")
+    model = keras.Model(inputs, [one(inputs), other(inputs)])
+    model.save(tmp_path / form)
+    found = keras.models.load_model(tmp_path / form).predict(ids, verbose=0)
+
+    assert not np.allclose(found[0], found[1])
+    for ours, layer in zip(found, (one, other), strict=True):
+        np.testing.assert_allclose(ours, layer(ids), atol=1e-5)

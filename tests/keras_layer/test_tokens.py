@@ -73,3 +73,20 @@ def test_a_config_makes_the_same_layer(tokens):
 def test_other_inputs_are_refused(tokens, words):
     with pytest.raises(ArgumentError, match=r"inputs must be words \(batch, tokens\) of dtype string"):
         tokens(tf.constant(words))
+
+
+@pytest.mark.parametrize("words", [[["Hello", "world"]], np.array([["Hello", "world"]])], ids=["list", "array"])
+def test_lists_and_arrays_of_words(tokens, words):
+    np.testing.assert_array_equal(tokens(words), safeload.character_ids([["Hello", "world"]]).numpy())
+
+
+def test_a_ragged_list_is_refused_with_the_way_to_pass_it(tokens):
+    with pytest.raises(ArgumentError, match="not what no tensor can be made of: list") as caught:
+        tokens([["Hello", "world"], ["Bye"]])
+    assert any("tf.ragged.constant" in hint for hint in caught.value.hints)
+
+
+def test_bytes_that_are_no_utf8_are_themselves(tokens):
+    found = tokens(tf.constant([[b"\xff\x00"]]))[0, 0]
+
+    np.testing.assert_array_equal(found[:5], [258 + 1, 256, 1, 260, 261])
