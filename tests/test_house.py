@@ -22,6 +22,7 @@ HEAVY_AT_THE_TOP = {
     "elmo/_torch.py": "torch",
     "elmo/_keras.py": "tensorflow",
     "elmo/_keras_bilm.py": "tensorflow",
+    "elmo/_keras_inputs.py": "tensorflow",
     "elmo/_keras_tokens.py": "tensorflow",
     "keras.py": "tensorflow",
 }

@@ -18,13 +18,13 @@ import tensorflow as tf
 
 from safeload._arguments import bad_argument
 from safeload._tensors import holds, tensor_of
-from safeload.elmo import _backend, _keras_bilm
+from safeload.elmo import _keras_bilm
 from safeload.elmo._arguments import elmo_arguments, require_options_allow
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN
 from safeload.elmo._datasets import list_datasets
 from safeload.elmo._fill import unproven
+from safeload.elmo._keras_inputs import as_ids, is_symbolic, keras, require_ids
 from safeload.elmo._options import validate_options
-from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,11 +34,8 @@ if TYPE_CHECKING:
     from safeload.elmo._arguments import ElmoArguments
     from safeload.elmo._options import ElmoOptions
 
-keras: Any = _backend.require_keras()
 _Layer: Any = keras.layers.Layer
-_IDS = f"character ids (batch, tokens, {MAX_CHARACTERS_PER_TOKEN})"
 _LOAD = "safeload.load_elmo(folder, backend='keras') reads it, and the weights with it"
-_MAKE_IDS = "make them with safeload.keras.ElmoTokens()"
 _FIRST_VALUES: ContextVar[Mapping[str, NDArray[Any]] | None] = ContextVar("_FIRST_VALUES", default=None)
 
 
@@ -135,7 +132,7 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
 
     def build(self, input_shape: Any) -> None:  # noqa: ANN401
         """Make the variables; with NaN in them, unless `load_elmo` builds."""
-        _require_ids(input_shape)
+        require_ids(input_shape)
         values = _FIRST_VALUES.get()
         for name, spec in list_datasets(self._options).items():
             self.datasets[name] = self.add_weight(
@@ -161,17 +158,7 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         Raises:
             ArgumentError: `inputs` is not of character ids.
         """
-        ids = as_tensor(inputs, _IDS, [_MAKE_IDS])
-        _require_ids(ids.shape)
-        dtype = tf.as_dtype(ids.dtype)
-        if not dtype.is_integer:  # a half-precision policy would round 261 to 260 on the way
-            hints = [
-                "begin the model with keras.Input((None, 50), dtype='int32')",
-                "or cast them: tf.cast(ids, tf.int32)",
-            ]
-            message = f"inputs must be {_IDS} of an integer dtype, not {dtype.name}"
-            raise ArgumentError(message, argument="inputs", hints=hints)
-        return super().__call__(ids, *args, **options)
+        return super().__call__(as_ids(inputs), *args, **options)
 
     def call(self, inputs: Any, training: Any = None) -> Any:  # noqa: ANN401
         """Return the representation, or a list of them."""
@@ -268,36 +255,6 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
 
     def _held_states(self) -> dict[str, Any]:
         return {"hidden": self._states.hidden, "memory": self._states.memory}
-
-
-def is_symbolic(inputs: Any) -> bool:  # noqa: ANN401
-    """Return whether Keras 3 is drawing a graph of layers; it asks for masks again when tensors flow through it."""
-    return hasattr(keras, "KerasTensor") and isinstance(inputs, keras.KerasTensor)
-
-
-def as_tensor(inputs: Any, wanted: str, hints: list[str]) -> Any:  # noqa: ANN401
-    """Return a tensor, symbolic or not, as it is; a tensor of anything else.
-
-    Raises:
-        ArgumentError: `inputs` is a sparse tensor, or nothing that one tensor can be made of.
-    """
-    is_tensor = tf.is_tensor(inputs) or type(inputs).__name__.endswith("KerasTensor")  # as both Kerases name theirs
-    try:
-        inputs = inputs if is_tensor else tf.convert_to_tensor(inputs)
-    except (TypeError, ValueError) as exc:
-        message = f"inputs must be {wanted}, not what no tensor can be made of: {type(inputs).__name__}"
-        raise ArgumentError(message, argument="inputs", hints=hints) from exc
-    if isinstance(inputs, tf.SparseTensor):
-        message = f"inputs must be {wanted}, not a sparse tensor"
-        raise ArgumentError(message, argument="inputs", hints=["pass tf.sparse.to_dense(...) of it"])
-    return inputs
-
-
-def _require_ids(shape: Any) -> None:  # noqa: ANN401
-    sizes = tf.TensorShape(shape)
-    if sizes.rank != 3 or sizes[-1] != MAX_CHARACTERS_PER_TOKEN:  # noqa: PLR2004  (batch, tokens, characters)
-        found = "an unknown shape" if sizes.rank is None else f"the shape {tuple(sizes)}"
-        raise ArgumentError(f"inputs must be {_IDS}, not of {found}", argument="inputs", hints=[_MAKE_IDS])
 
 
 class _Values:

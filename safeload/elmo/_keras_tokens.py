@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from safeload.elmo import _characters
-from safeload.elmo._keras import as_tensor, is_symbolic, keras
+from safeload.elmo._keras_inputs import as_tensor, is_symbolic, keras
 from safeload.errors import ArgumentError
 
 _Layer: Any = keras.layers.Layer
