@@ -57,7 +57,7 @@ def test_a_bad_argument_is_told(arguments, message, tiny_elmo):
 
 SOUND = {
     "num_output_representations": 1, "requires_grad": False, "do_layer_norm": True, "dropout": 0.5, "vocab_to_cache": None,
-    "keep_sentence_boundaries": True, "scalar_mix_parameters": None, "backend": "auto",
+    "keep_sentence_boundaries": True, "scalar_mix_parameters": None, "stateful": None, "backend": "auto",
 }  # fmt: skip
 
 
@@ -70,6 +70,7 @@ SOUND = {
         ("dropout", 1),
         ("vocab_to_cache", ("the", "a")),
         ("scalar_mix_parameters", (0, 1.5, -2)),
+        ("stateful", False),
         *(("backend", backend) for backend in ("auto", "allennlp", "torch")),
     ],
     ids=str,
