@@ -20,6 +20,9 @@ from safeload._formats.sstable import TableError, TableTooLargeError, read_table
 
 ROOM = 1 << 20
 ABC = b"abcdefghij"
+FAR = b"".join(
+    b"%04d" % number for number in range(512)
+)  # no part of it is there twice, as a wrong distance would need
 
 
 def compressed_by_tensorflow(array, prefix):
@@ -81,7 +84,8 @@ TAGS = {
     "literal_length_in_4_bytes": ([literal(ABC, 4)], ABC),
     "copy_1": ([literal(ABC), copy(10, 4, 1)], ABC + b"abcd"),
     "copy_1_of_11": ([literal(ABC + b"!"), copy(11, 11, 1)], (ABC + b"!") * 2),
-    "copy_1_from_afar": ([literal(bytes(range(256)) * 8, 2), copy(2047, 4, 1)], bytes(range(256)) * 8 + b"\1\2\3\4"),
+    "copy_1_from_afar": ([literal(FAR, 2), copy(2047, 4, 1)], FAR + FAR[1:5]),
+    "copy_1_from_between": ([literal(FAR, 2), copy(700, 4, 1)], FAR + FAR[-700:-696]),
     "copy_2": ([literal(ABC), copy(3, 1, 2)], ABC + b"h"),
     "copy_2_of_64": ([literal(bytes(range(64)), 1), copy(64, 64, 2)], bytes(range(64)) * 2),
     "copy_2_from_afar": ([literal(ABC + bytes(65_525), 3), copy(65_535, 10, 2)], ABC + bytes(65_525) + ABC),
