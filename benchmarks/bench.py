@@ -130,9 +130,8 @@ def table_of(results: list[tuple[Group, Samples]]) -> Table:
 
 def layer_lines(results: list[tuple[Group, Samples]]) -> list[str]:
     """Return what one more layer costs between each two depths: the same, where the cost is linear."""
-    took = {
-        group.model: statistics.median(one["seconds"] for one in samples["load_bert"]) for group, samples in results
-    }
+    loads = [(group, samples["load_bert"]) for group, samples in results if "load_bert" in samples]
+    took = {group.model: statistics.median(one["seconds"] for one in taken) for group, taken in loads}
     seconds = [
         (layers, took[f"BERT of {layers} layers"]) for layers in models.LAYERS if f"BERT of {layers} layers" in took
     ]
