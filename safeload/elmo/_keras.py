@@ -45,8 +45,7 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
     Raises:
         BackendError: A variable does not hold the file's values.
     """
-    wanted = {name: value for name, value in arguments._asdict().items() if name not in ("backend", "vocab_to_cache")}
-    layer = ElmoLayer({part: options.raw[part] for part in ("lstm", "char_cnn")}, **wanted)
+    layer = ElmoLayer(**_layer_arguments(options, arguments))
     token = _FIRST_VALUES.set(values)
     try:
         layer.build((None, None, MAX_CHARACTERS_PER_TOKEN))
@@ -54,6 +53,13 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
         _FIRST_VALUES.reset(token)
     _prove(layer, values, options)
     return layer
+
+
+def _layer_arguments(options: ElmoOptions, arguments: ElmoArguments) -> dict[str, Any]:
+    """Return what `ElmoLayer` is made from."""
+    wanted = arguments._asdict()
+    del wanted["backend"], wanted["vocab_to_cache"]
+    return {"options": {part: options.raw[part] for part in ("lstm", "char_cnn")}, **wanted}
 
 
 def _prove(layer: ElmoLayer, values: Mapping[str, NDArray[Any]], options: ElmoOptions) -> None:
@@ -217,10 +223,7 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, from which `from_config` makes a layer without weights."""
-        arguments = self._arguments._asdict()
-        del arguments["backend"], arguments["vocab_to_cache"]
-        options = {part: self._options.raw[part] for part in ("lstm", "char_cnn")}
-        return {**super().get_config(), "options": options, **arguments}
+        return {**super().get_config(), **_layer_arguments(self._options, self._arguments)}
 
     def _policy(self) -> Any:  # noqa: ANN401
         return getattr(self, "dtype_policy", None) or self._dtype_policy
