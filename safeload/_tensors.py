@@ -12,13 +12,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ALIGNMENT = 64
-"""Bytes; TensorFlow takes memory that begins elsewhere for its own only after a copy."""
+N_ALIGN_BYTES = 64
+"""TensorFlow takes memory that begins elsewhere for its own only after a copy."""
 
 
 def tensor_of(tf: Any, value: NDArray[Any]) -> Any:  # noqa: ANN401  (tensorflow; a tensor)
     """Return a tensor in the array's own memory where TensorFlow can use that, else in a copy."""
-    shared = value.flags.c_contiguous and value.ctypes.data % _ALIGNMENT == 0
+    shared = value.flags.c_contiguous and value.ctypes.data % N_ALIGN_BYTES == 0
     return tf.experimental.dlpack.from_dlpack(value.__dlpack__()) if shared else tf.constant(value)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from safeload._formats.blocks import count_non_finite, in_threads, read_exactly, shares
 from safeload._formats.tensor_bundle import N_BYTES_OF, STRING, VARIANT, Entry, Extents, TensorBundle
 from safeload._formats.tensor_strings import read_strings, read_variants
+from safeload._tensors import N_ALIGN_BYTES
 from safeload.errors import CorruptFileError, counted, first_few
 from safeload.report import two_lines
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 MAX_THREADS = 4
 N_BLOCK_BYTES = 1 << 20
-N_ALIGN_BYTES = 64
 _FLOATS = ("float16", "float32", "float64")
 _INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 _IN_NUMPY = (*_FLOATS, *_INTEGERS, "bool", "complex64", "complex128")

@@ -6,7 +6,8 @@ from both_readers import assert_same, bits, listed_by_safeload, listed_by_tensor
 from checkpoints import write_checkpoint, write_sharded
 
 from safeload._formats.tensor_bundle import _DTYPE_NAMES, N_BYTES_OF, TensorBundle
-from safeload._formats.tensor_values import N_ALIGN_BYTES, N_BLOCK_BYTES, read_values
+from safeload._formats.tensor_values import N_BLOCK_BYTES, read_values
+from safeload._tensors import N_ALIGN_BYTES
 from safeload.errors import CorruptFileError
 
 IN_NUMPY = ("bool", "complex64", "complex128", "float16", "float32", "float64", "int8", "int16", "int32", "int64",
