@@ -6,6 +6,8 @@ Source:
 
 from __future__ import annotations
 
+from safeload._formats.sound import require_sound
+
 _FIRST_COPY = 32
 _LONG_COPY = 7
 
@@ -32,16 +34,10 @@ def decompress(data: bytes, *, n_bytes: int) -> bytes:
                 at += 1
             start = len(out) - ((control & 0x1F) << 8) - data[at] - 1
             at += 1
-            _require(start >= 0)
+            require_sound(start >= 0)
             chunk = out[start : start + length + 2]
             out += (chunk * (length // len(chunk) + 2))[: length + 2]
     except IndexError:
-        _require(holds=False)
-    _require(at == len(data) and len(out) == n_bytes)
+        require_sound(holds=False)
+    require_sound(at == len(data) and len(out) == n_bytes)
     return bytes(out)
-
-
-def _require(holds: bool) -> None:  # noqa: FBT001  (an assertion that -O keeps)
-    if not holds:
-        message = "it is cut off or contradicts itself"
-        raise ValueError(message)

@@ -6,6 +6,7 @@ Source:
 
 from __future__ import annotations
 
+from safeload._formats.sound import require_sound
 from safeload._formats.sstable import varint
 
 _LONG_LITERAL = 60
@@ -33,7 +34,7 @@ def decompress(data: bytes, *, max_bytes: int) -> bytes:
                 at += n_more
             length += 1
             literal = data[at : at + length]
-            _require(len(literal) == length)
+            require_sound(len(literal) == length)
             out += literal
             at += length
         else:
@@ -44,21 +45,15 @@ def decompress(data: bytes, *, max_bytes: int) -> bytes:
             if tag & 3 == 1:
                 distance |= (tag >> 5) << 8
                 length = (tag >> 2 & 7) + 4
-            _require(0 < distance <= len(out))
+            require_sound(0 < distance <= len(out))
             start = len(out) - distance
             chunk = out[start : start + length]
             out += (chunk * (length // len(chunk) + 1))[:length]
-        _require(len(out) <= n_bytes)
-    _require(len(out) == n_bytes)
+        require_sound(len(out) <= n_bytes)
+    require_sound(len(out) == n_bytes)
     return bytes(out)
 
 
 def _number(data: bytes, at: int, n_bytes: int) -> int:
-    _require(at + n_bytes <= len(data))
+    require_sound(at + n_bytes <= len(data))
     return int.from_bytes(data[at : at + n_bytes], "little")
-
-
-def _require(holds: bool) -> None:  # noqa: FBT001  (an assertion that -O keeps)
-    if not holds:
-        message = "it is cut off or contradicts itself"
-        raise ValueError(message)

@@ -12,6 +12,7 @@ import crc32c
 import numpy as np
 
 from safeload._formats import sstable
+from safeload._formats.sound import require_sound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,14 +33,14 @@ def read_strings(data: bytes, n_strings: int) -> tuple[Array, int]:
     lengths = []
     for _ in range(len(out)):
         length, at = sstable.varint(data, at)
-        _require(length <= len(data))
+        require_sound(length <= len(data))
         crc = crc32c.crc32c(length.to_bytes(4 if length <= _MAX_UINT32 else 8, "little"), crc)
         lengths.append(length)
     crc, at = _require_crc(data, at, crc)
     for i, length in enumerate(lengths):
         out[i] = data[at : at + length]
         at += length
-    _require(at == len(data))
+    require_sound(at == len(data))
     return out, crc32c.crc32c(b"".join(out), crc)
 
 
@@ -53,26 +54,20 @@ def read_variants(data: bytes, n_variants: int) -> tuple[Array, int]:
     at = crc = 0
     for i in range(len(out)):
         length, at = sstable.varint(data, at)
-        _require(length <= len(data))
+        require_sound(length <= len(data))
         out[i] = data[at : at + length]
         crc = crc32c.crc32c(length.to_bytes(8, "little") + out[i], crc)
         crc, at = _require_crc(data, at + length, crc)
-    _require(at == len(data))
+    require_sound(at == len(data))
     return out, crc
 
 
 def _room(data: bytes, count: int) -> Array:
-    _require(count <= len(data))
+    require_sound(count <= len(data))
     return np.empty(count, object)
 
 
 def _require_crc(data: bytes, at: int, crc: int) -> tuple[int, int]:
     stored = data[at : at + 4]
-    _require(sstable.unmask(int.from_bytes(stored, "little")) == crc)
+    require_sound(sstable.unmask(int.from_bytes(stored, "little")) == crc)
     return crc32c.crc32c(stored, crc), at + 4
-
-
-def _require(holds: bool) -> None:  # noqa: FBT001  (an assertion that -O keeps)
-    if not holds:
-        message = "lengths, checksum and bytes contradict each other"
-        raise ValueError(message)
