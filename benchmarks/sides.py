@@ -69,7 +69,7 @@ def keras_bert(folder: Path) -> Call:
 
 
 def keras_bert_graph(folder: Path) -> Call:
-    """keras-bert's graph alone: no initialisers, no AutoGraph, no weights."""
+    """keras-bert's graph alone: no initialisers, no AutoGraph, no weights; counters, which are made without a shape, are as ever."""
     import tensorflow as tf
 
     upstream = _keras_bert()
@@ -77,7 +77,8 @@ def keras_bert_graph(folder: Path) -> Call:
 
     def creator(following: Callable[..., Any], **options: Any) -> Any:
         shape, dtype = options["shape"], options["dtype"]
-        options["initial_value"] = lambda: tf.raw_ops.Empty(shape=shape, dtype=dtype)
+        if shape is not None:
+            options["initial_value"] = lambda: tf.raw_ops.Empty(shape=shape, dtype=dtype)
         return following(**options)
 
     def run() -> object:
@@ -105,11 +106,12 @@ def safetensors(folder: Path) -> Call:
     return lambda: load_file(folder / "model.safetensors")
 
 
-def write_safetensors(folder: Path) -> None:
-    """Write the values of a checkpoint as a safetensors file."""
+def write_safetensors(folder: Path) -> Call:
+    """Write the values of a checkpoint as a safetensors file: not measured, but needed by the side above."""
     from safetensors.numpy import save_file
 
-    save_file(tensorflow_restore(folder)(), folder / "model.safetensors")  # type: ignore[arg-type]
+    restore: Any = tensorflow_restore(folder)
+    return lambda: save_file(restore(), folder / "model.safetensors")
 
 
 def check_bert(folder: Path) -> Call:
