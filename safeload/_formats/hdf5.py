@@ -4,7 +4,7 @@ h5py reads the structure through the one file that is open here. Values that lie
 weight files are written, are read past it: see `hdf5_values`.
 
 Source:
-    HDF5 File Format Specification 3.0, sections II.A (superblock) and IV.A.2 (messages).
+    HDF5 File Format Specification 3.0, section IV.A.2 (messages).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import h5py
 
 from safeload import _files
 from safeload._formats.hdf5_chunks import FILTERS, MIN_CHUNK_BYTES, Chunks, list_chunks, read_chunks
+from safeload._formats.hdf5_superblock import find_superblock
 from safeload.errors import CorruptFileError, UnreadableFileError, UnsafeFileError, first_few
 from safeload.report import TensorSpec, two_lines
 
@@ -32,10 +33,6 @@ MAX_EXPANSION = 1_100
 
 MAX_COMPACT_BYTES = 1 << 16
 """A compact dataset lies in a message of the file, whose size has 16 bits."""
-
-_N_SUPERBLOCK_BYTES = 64
-_FIRST_SIGNATURES = (0, *(1 << power for power in range(9, 40)))
-_OPEN_FOR_WRITING = 1
 
 
 class Dataset(NamedTuple):
@@ -167,15 +164,15 @@ class Hdf5File:
 
     def _require_superblock(self) -> None:
         """Tell truncation from the file's own first bytes, before h5py opens it."""
-        start = next(filter(self._is_signature, _FIRST_SIGNATURES), None)
-        if start is None:
+        superblock = find_superblock(self.fileno())
+        if superblock is None:
             head = os.pread(self.fileno(), _files.N_HEAD_BYTES, 0)
             kind = _files.kind_of(head) or _files.FileKind(name="a file of no kind that safeload knows")
             kind = _files.FileKind(
                 name=kind.name, hint=kind.hint or "weights are published as a file that ends in .hdf5 or .h5"
             )
             raise _files.wrong_kind(self.path, kind, role="weight", wanted="an HDF5 file", given=self.given)
-        end, is_open = _read_superblock(os.pread(self.fileno(), _N_SUPERBLOCK_BYTES, start))
+        end, is_open = superblock
         if end is None or end > self.n_bytes:
             there = f"{self.n_bytes:,} of {end:,} bytes are there" if end else f"it ends after {self.n_bytes:,} bytes"
             message = f"the weight file is truncated: {there}"
@@ -185,9 +182,6 @@ class Hdf5File:
         if is_open:
             message = "the weight file was not closed: a program is writing it, or ended while it did"
             raise self.corrupt(message, ["wait for the program that writes it, or save the weights again"])
-
-    def _is_signature(self, at: int) -> bool:
-        return os.pread(self.fileno(), 8, at) == _files.HDF5_SIGNATURE
 
     def _open(self) -> None:
         self._h5 = h5py.File(self._file, "r")
@@ -272,24 +266,6 @@ class Hdf5File:
             details=first_few([row], "error.details"),
             hints=hints,
         )
-
-
-def _read_superblock(block: bytes) -> tuple[int | None, bool]:
-    """Return where the file must end, and whether a writer has it open; (None, False) for a block that is cut."""
-    version = block[8] if len(block) > 8 else 255  # noqa: PLR2004  (the signature's length)
-    if version in (0, 1):
-        width, at = block[13:14], 24 + 4 * version
-        is_open = False
-    elif version in (2, 3):
-        width, at = block[9:10], 12
-        is_open = version == 3 and bool(block[11:12] and block[11] & _OPEN_FOR_WRITING)  # noqa: PLR2004  (the version with flags)
-    else:
-        return (None, False) if len(block) < _N_SUPERBLOCK_BYTES else (0, False)
-    size = width[0] if width else 0
-    address = block[at + 2 * size : at + 3 * size]
-    if len(address) < size or not size:
-        return None, False
-    return int.from_bytes(address, "little"), is_open
 
 
 def _dtype_name(kind: Any) -> str:  # noqa: ANN401  (h5py's TypeID)

@@ -157,7 +157,7 @@ def _entries(block: bytes, place: int, room: _Room) -> Iterator[tuple[bytes, byt
     room.take(len(block), place)
     n_restarts = int.from_bytes(block[-4:], "little")
     limit = len(block) - 4 * (n_restarts + 1)
-    if len(block) < 4 or limit < 0:  # noqa: PLR2004  (the count of restarts is a fixed32)
+    if limit < 0:
         message = "a block is too short for its restart points"
         raise TableError(message, place)
     at, key = 0, b""

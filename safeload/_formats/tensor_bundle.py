@@ -1,4 +1,4 @@
-"""TensorFlow's V2 checkpoint, read without TensorFlow: the index file, the data shards, every checksum.
+"""TensorFlow's V2 checkpoint, opened without TensorFlow: the index file, and the data shards that it describes.
 
 Source:
     tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleReader, TensorFlow 2.15 and 2.21.
@@ -7,19 +7,15 @@ Source:
 from __future__ import annotations
 
 import errno
-import math
 import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from safeload import _files
-from safeload._formats import protobuf, sstable
+from safeload._formats.index_file import IndexFile
 from safeload.errors import (
     CheckpointNotFoundError,
     CorruptFileError,
-    SafeLoadError,
     UnreadableFileError,
-    UnsafeFileError,
     counted,
     first_few,
     one_line,
@@ -27,55 +23,6 @@ from safeload.errors import (
 
 if TYPE_CHECKING:
     from io import FileIO
-
-MAX_VARIABLES = 200_000
-VERSION = 1
-_BIG_ENDIAN = 1
-
-STRING, VARIANT = "string", "variant"
-N_BYTES_OF = {
-    "float32": 4, "float64": 8, "int32": 4, "uint8": 1, "int16": 2, "int8": 1, "complex64": 8, "int64": 8, "bool": 1,
-    "qint8": 1, "quint8": 1, "qint32": 4, "bfloat16": 2, "qint16": 2, "quint16": 2, "uint16": 2, "complex128": 16,
-    "float16": 2, "uint32": 4, "uint64": 8, "float8_e5m2": 1, "float8_e4m3fn": 1, "float8_e4m3fnuz": 1,
-    "float8_e4m3b11fnuz": 1, "float8_e5m2fnuz": 1, "int4": 1, "uint4": 1, "int2": 1, "uint2": 1, "float4_e2m1fn": 1,
-}  # fmt: skip
-_DTYPE_NAMES = {
-    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: STRING, 8: "complex64", 9: "int64",
-    10: "bool", 11: "qint8", 12: "quint8", 13: "qint32", 14: "bfloat16", 15: "qint16", 16: "quint16", 17: "uint16",
-    18: "complex128", 19: "float16", 20: "resource", 21: VARIANT, 22: "uint32", 23: "uint64", 24: "float8_e5m2",
-    25: "float8_e4m3fn", 26: "float8_e4m3fnuz", 27: "float8_e4m3b11fnuz", 28: "float8_e5m2fnuz", 29: "int4",
-    30: "uint4", 31: "int2", 32: "uint2", 33: "float4_e2m1fn",
-}  # fmt: skip
-
-DTYPE_NUMBERS = {name: number for number, name in _DTYPE_NAMES.items()}
-
-Extents = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Where a variable lies, and what it is.
-
-    Attributes:
-        name: The variable's name.
-        dtype: TensorFlow's name of the element type.
-        shape: The size of each dimension.
-        shard: The number of the data shard.
-        offset: First byte in the shard.
-        n_bytes: Bytes in the shard.
-        crc: CRC32C of those bytes.
-        slices: For a partitioned variable, the extents of each part: the first index and the length in each dimension;
-            length -1 is "all".
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    shard: int
-    offset: int
-    n_bytes: int
-    crc: int
-    slices: tuple[Extents, ...] = ()
 
 
 class TensorBundle:
@@ -102,13 +49,10 @@ class TensorBundle:
         self.prefix = prefix
         self.given = given
         self.index_path = prefix + ".index"
+        self._index = IndexFile(self.index_path, given=given, source=source)
+        self.n_shards, self.variables, self.parts = self._index.n_shards, self._index.variables, self._index.parts
         self._source = source
         self._shards: list[FileIO] = []
-        data = _files.read_small(
-            self.index_path, role="index", max_bytes=sstable.MAX_TABLE_BYTES, given=given, source=source
-        )
-        self._require_index(data)
-        self.n_shards, self.variables, self.parts = self._read_index(data)
         try:
             self._open_shards()
             self._require_extents()
@@ -161,92 +105,6 @@ class TensorBundle:
                 hints = ["load again when nothing writes to the folder"]
                 raise CorruptFileError(message, resolved=path, given=self.given, label="shard", hints=hints)
 
-    def _damaged(self, message: str, offset: int | None = None, cause: Exception | None = None) -> NoReturn:
-        text = f"the index file is damaged: {message}"
-        context = [("byte", str(offset))] if offset is not None else []
-        hints = ["copy or download the checkpoint again"]
-        raise CorruptFileError(
-            text, offset=offset, resolved=self.index_path, given=self.given, label="index", context=context, hints=hints
-        ) from cause
-
-    def _unsafe(self, message: str, cause: Exception | None = None) -> NoReturn:
-        raise UnsafeFileError(message, resolved=self.index_path, given=self.given, label="index") from cause
-
-    def _require_index(self, data: bytes) -> None:
-        kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
-        if kind is None or kind.name.startswith(("TensorFlow", "binary", "empty")):
-            return
-        raise _files.wrong_kind(self.index_path, kind, role="index", wanted="a TensorFlow index file", given=self.given)
-
-    def _read_index(self, data: bytes) -> tuple[int, dict[str, Entry], dict[tuple[str, Extents], Entry]]:
-        n_shards, name = -1, "its header"
-        entries: dict[bytes, Entry] = {}
-        try:
-            for key, value in sstable.read_table(data):
-                if n_shards < 0:
-                    n_shards = self._read_header(key, value)
-                elif len(entries) >= MAX_VARIABLES:
-                    self._unsafe(f"the index file lists more than {MAX_VARIABLES:,} variables")
-                else:
-                    name = key.decode("utf-8", "backslashreplace")
-                    entries[key] = _read_entry(name, value)
-        except sstable.TableTooLargeError as exc:
-            self._unsafe(f"the index file is out of proportion: {exc}", exc)
-        except sstable.TableError as exc:
-            self._damaged(str(exc), exc.offset, exc)
-        except SafeLoadError:
-            raise
-        except ValueError as exc:
-            self._damaged(f"{name}: {exc}", None, exc)
-        if n_shards < 0:
-            self._damaged("it is empty")
-        parts = self._take_parts(entries)
-        variables = {entry.name: entry for entry in entries.values()}
-        if len(variables) < len(entries):
-            self._damaged("two names differ only in bytes that are not UTF-8")
-        return n_shards, variables, parts
-
-    def _take_parts(self, entries: dict[bytes, Entry]) -> dict[tuple[str, Extents], Entry]:
-        """Move out the entries that a partitioned variable names as its parts; their keys alone do not tell them."""
-        parts: dict[tuple[str, Extents], Entry] = {}
-        partitioned = [(key, entry) for key, entry in entries.items() if entry.slices]
-        if sum(len(entry.slices) for _, entry in partitioned) > MAX_VARIABLES:
-            self._unsafe(f"the index file lists more than {MAX_VARIABLES:,} parts of variables")
-        if sum(len(key) * len(entry.slices) for key, entry in partitioned) > sstable.MAX_TABLE_BYTES:
-            self._unsafe("the index file names parts of variables whose keys alone are larger than any index file")
-        for key, entry in partitioned:
-            for extents in entry.slices:
-                part = entries.pop(sstable.part_key(key, extents), None)
-                if part is not None:
-                    parts[entry.name, extents] = replace(part, name=entry.name)
-        return parts
-
-    def _read_header(self, key: bytes, value: bytes) -> int:
-        first = next(protobuf.read_fields(value), None)
-        if key or (first is not None and first[0] == 1 and isinstance(first[1], bytes)):
-            self._refuse("a TensorFlow V1 checkpoint or another table, not the index file of a V2 checkpoint")
-        n_shards = endianness = min_consumer = 0
-        for number, field in protobuf.read_fields(value):
-            if number == 1:
-                n_shards = protobuf.signed(field)
-            elif number == 2:  # noqa: PLR2004  (field numbers of BundleHeaderProto)
-                endianness = protobuf.signed(field)
-            elif number == 3:  # noqa: PLR2004
-                versions = dict(protobuf.read_fields(protobuf.message_bytes(field)))
-                min_consumer = protobuf.signed(versions.get(2, 0))
-        if endianness == _BIG_ENDIAN:
-            self._refuse("a checkpoint from a big-endian machine")
-        if min_consumer > VERSION:
-            self._refuse(f"a checkpoint of format version {min_consumer}; version {VERSION} is known")
-        if not 0 <= n_shards <= 99_999:  # noqa: PLR2004  (a shard's number has five digits)
-            self._damaged(f"it names {n_shards} shards")
-        return n_shards
-
-    def _refuse(self, found: str) -> NoReturn:
-        kind = _files.FileKind(name=found, hint="save the checkpoint anew with TensorFlow on this machine")
-        wanted = "a V2 checkpoint's index file"
-        raise _files.wrong_kind(self.index_path, kind, role="index", wanted=wanted, given=self.given)
-
     def _open_shards(self) -> None:
         missing = [self.shard_path(i) for i in range(self.n_shards) if not os.path.exists(self.shard_path(i))]
         if missing:
@@ -272,13 +130,13 @@ class TensorBundle:
         whole = [entry for entry in self.variables.values() if not entry.slices]
         for entry in [*whole, *self.parts.values()]:
             if entry.shard not in extents:
-                self._damaged(f"{entry.name} is said to lie in shard {entry.shard} of {self.n_shards}")
+                self._index.damaged(f"{entry.name} is said to lie in shard {entry.shard} of {self.n_shards}")
             extents[entry.shard].append((entry.offset, entry.offset + entry.n_bytes, entry.name))
         for number, rows in extents.items():
             end = 0
             for start, stop, name in sorted(rows):
                 if start < end and start != stop:
-                    self._damaged(f"{name} overlaps the variable before it in shard {number}")
+                    self._index.damaged(f"{name} overlaps the variable before it in shard {number}")
                 end = max(end, stop)
             self._require_size(number, end, rows)
 
@@ -309,29 +167,3 @@ class TensorBundle:
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _read_entry(name: str, value: bytes) -> Entry:
-    numbers = {1: 0, 3: 0, 4: 0, 5: 0, 6: 0}
-    shape: tuple[int, ...] = ()
-    slices = []
-    for number, field in protobuf.read_fields(value):
-        if number == 2:  # noqa: PLR2004  (field numbers of BundleEntryProto)
-            shape = protobuf.read_shape(protobuf.message_bytes(field))
-        elif number == 7:  # noqa: PLR2004
-            slices.append(protobuf.read_slice(protobuf.message_bytes(field)))
-            if len(slices) > MAX_VARIABLES:
-                message = "an impossible number of parts"
-                raise ValueError(message)
-        elif number in numbers:
-            numbers[number] = protobuf.signed(field)
-    dtype, shard, offset, n_bytes, masked = numbers.values()
-    type_name = _DTYPE_NAMES.get(dtype, f"dtype {dtype}")
-    if offset < 0 or n_bytes < 0:
-        message = f"an impossible extent of {n_bytes} bytes from {offset}"
-        raise ValueError(message)
-    per_element = N_BYTES_OF.get(type_name)
-    if per_element and not slices and math.prod(shape) * per_element != n_bytes:
-        message = f"{shape} {type_name} is said to have {n_bytes} bytes"
-        raise ValueError(message)
-    return Entry(name, type_name, shape, shard, offset, n_bytes, sstable.unmask(masked), tuple(slices))

@@ -4,8 +4,7 @@ The bytes are read, not mapped: a file that is cut off by another process while 
 a memory map would end the process, and the time is the same (BERT-Base, 440 MB: 0.055 s read, 0.050 s mapped).
 
 Source:
-    tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleReader::GetValue, GetSliceValue;
-    tensorflow/core/util/saved_tensor_slice_util.cc, EncodeTensorNameSlice. TensorFlow 2.15 and 2.21.
+    tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleReader::GetValue. TensorFlow 2.15 and 2.21.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ import crc32c
 import numpy as np
 
 from safeload._formats.blocks import count_non_finite, in_threads, read_exactly, shares
-from safeload._formats.tensor_bundle import N_BYTES_OF, STRING, VARIANT, Entry, Extents, TensorBundle
+from safeload._formats.index_file import N_BYTES_OF, STRING, VARIANT, Entry
+from safeload._formats.tensor_parts import parts_of
 from safeload._formats.tensor_strings import read_strings, read_variants
 from safeload._tensors import N_ALIGN_BYTES
 from safeload.errors import CorruptFileError, counted, first_few
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
+
+    from safeload._formats.tensor_bundle import TensorBundle
 
     Array = NDArray[Any]
 
@@ -266,41 +268,7 @@ def _read_parts(bundle: TensorBundle, entry: Entry) -> Array:
 
 
 def _parts(bundle: TensorBundle, entry: Entry) -> list[tuple[tuple[slice, ...], Entry]]:
-    """Return where each part belongs; together they are the whole, and no two overlap.
-
-    Nothing of the whole's size is made before the parts, whose bytes lie in the shards, are known to add up to it.
-    """
-    if entry.dtype not in N_BYTES_OF:
-        message = f"TYPE: {entry.dtype} in parts cannot be read"
-        raise _Damaged(entry, message)
-    parts = []
-    for extents in entry.slices:
-        part = bundle.parts.get((entry.name, extents))
-        place = _place(entry.shape, extents)
-        if part is None or place is None or part.slices or part.dtype != entry.dtype:
-            message = f"PARTITION: the part at {list(extents)} is missing or of another type"
-            raise _Damaged(entry, message)
-        if part.shape != tuple(at.stop - at.start for at in place):
-            message = f"PARTITION: the part at {list(extents)} has the shape {part.shape}"
-            raise _Damaged(entry, message)
-        parts.append((place, part))
-    if len(set(entry.slices)) < len(parts) or sum(math.prod(part.shape) for _, part in parts) != math.prod(entry.shape):
-        message = "PARTITION: the parts do not add up to the whole"
-        raise _Damaged(entry, message)
-    covered = np.zeros(entry.shape, bool)
-    for place, _ in parts:
-        covered[place] = True
-    if not covered.all():
-        message = "PARTITION: the parts overlap"
-        raise _Damaged(entry, message)
-    return parts
-
-
-def _place(shape: tuple[int, ...], extents: Extents) -> tuple[slice, ...] | None:
-    if len(extents) != len(shape):
-        return None
-    place = tuple(
-        slice(0, size) if (start, length) == (0, -1) else slice(start, start + length)
-        for size, (start, length) in zip(shape, extents, strict=True)
-    )
-    return place if all(0 <= at.start <= at.stop <= size for size, at in zip(shape, place, strict=True)) else None
+    try:
+        return parts_of(entry, bundle.parts)
+    except ValueError as exc:
+        raise _Damaged(entry, str(exc)) from exc

@@ -13,7 +13,7 @@ from safeload.report import TensorSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from safeload._formats.tensor_bundle import Entry
+    from safeload._formats.index_file import Entry
 
 FIRST_VARIABLE = "bert/embeddings/word_embeddings"
 POSITIONS = "bert/embeddings/position_embeddings"

@@ -14,8 +14,8 @@ import crc32c
 import numpy as np
 
 from safeload._arguments import bad_argument, is_int
+from safeload._formats.index_file import DTYPE_NUMBERS, STRING
 from safeload._formats.sstable import MAGIC, N_FOOTER_BYTES, mask
-from safeload._formats.tensor_bundle import DTYPE_NUMBERS, STRING
 from safeload._paths import resolve_path
 
 if TYPE_CHECKING:

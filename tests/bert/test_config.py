@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from checkpoints import BERT_CONFIG
 
-from safeload._formats.tensor_bundle import Entry
+from safeload._formats.index_file import Entry
 from safeload.bert._arguments import ACTIVATIONS
 from safeload.bert._config import MAX_LAYERS, MAX_SIZE, validate_config
 from safeload.bert._variables import find_scope, is_nezha, list_variables, recognise, sort_unused, with_positions_of

@@ -10,8 +10,9 @@ import pytest
 from both_readers import assert_same, listed_by_safeload, small
 from index_writer import block, entry, header, message, slice_of, table, table_of, write_index
 
+from safeload._formats.index_file import MAX_VARIABLES
 from safeload._formats.sstable import MAX_TABLE_BYTES, read_table
-from safeload._formats.tensor_bundle import MAX_VARIABLES, TensorBundle
+from safeload._formats.tensor_bundle import TensorBundle
 from safeload._formats.tensor_values import check_values, read_values
 from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFileError, WrongFileKindError
 

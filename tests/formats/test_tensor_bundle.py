@@ -5,7 +5,8 @@ import pytest
 from both_readers import assert_same, bits, listed_by_safeload, listed_by_tensorflow, read_all, small
 from checkpoints import write_checkpoint, write_sharded
 
-from safeload._formats.tensor_bundle import _DTYPE_NAMES, N_BYTES_OF, TensorBundle
+from safeload._formats.index_file import _DTYPE_NAMES, N_BYTES_OF
+from safeload._formats.tensor_bundle import TensorBundle
 from safeload._formats.tensor_values import N_BLOCK_BYTES, read_values
 from safeload._tensors import N_ALIGN_BYTES
 from safeload.errors import CorruptFileError

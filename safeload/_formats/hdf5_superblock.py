@@ -1,0 +1,42 @@
+"""The superblock of an HDF5 file: read before h5py opens the file, to tell one that is cut or still being written.
+
+Source:
+    HDF5 File Format Specification 3.0, section II.A.
+"""
+
+from __future__ import annotations
+
+import os
+
+from safeload import _files
+
+N_SUPERBLOCK_BYTES = 64
+_PLACES = (0, *(1 << power for power in range(9, 40)))
+_OPEN_FOR_WRITING = 1
+
+
+def find_superblock(descriptor: int) -> tuple[int | None, bool] | None:
+    """Return what `read_superblock` says of an open file; None where there is none in any of the places that it may have."""
+    for at in _PLACES:
+        block = os.pread(descriptor, N_SUPERBLOCK_BYTES, at)
+        if block.startswith(_files.HDF5_SIGNATURE):
+            return read_superblock(block)
+    return None
+
+
+def read_superblock(block: bytes) -> tuple[int | None, bool]:
+    """Return where the file must end, and whether a writer has it open; (None, False) for a block that is cut."""
+    version = block[8] if len(block) > 8 else 255  # noqa: PLR2004  (the signature's length)
+    if version in (0, 1):
+        width, at = block[13:14], 24 + 4 * version
+        is_open = False
+    elif version in (2, 3):
+        width, at = block[9:10], 12
+        is_open = version == 3 and bool(block[11:12] and block[11] & _OPEN_FOR_WRITING)  # noqa: PLR2004  (the version with flags)
+    else:
+        return (None, False) if len(block) < N_SUPERBLOCK_BYTES else (0, False)
+    size = width[0] if width else 0
+    address = block[at + 2 * size : at + 3 * size]
+    if len(address) < size or not size:
+        return None, False
+    return int.from_bytes(address, "little"), is_open
