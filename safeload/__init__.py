@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safeload.bert import FULL_LENGTH, check_bert, diagnose_bert, load_bert, load_vocabulary
+from safeload.bert import FULL_LENGTH, Diagnosis, check_bert, diagnose_bert, load_bert, load_vocabulary
 from safeload.elmo import character_ids, check_elmo, load_elmo
 from safeload.errors import SafeLoadError
 from safeload.report import LoadReport, report_of
@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "FULL_LENGTH",
+    "Diagnosis",
     "LoadReport",
     "SafeLoadError",
     "character_ids",

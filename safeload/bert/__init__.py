@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 from safeload import report as _report
 from safeload._paths import StrPath, resolve_path
 from safeload.bert._arguments import FULL_LENGTH, build_options
+from safeload.bert._diagnosis import Diagnosis, Difference, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from safeload.bert._diagnosis import Diagnosis
     from safeload.report import LoadReport
 
-__all__ = ["FULL_LENGTH", "check_bert", "diagnose_bert", "load_bert", "load_vocabulary"]
+__all__ = [
+    "FULL_LENGTH",
+    "Diagnosis",
+    "Difference",
+    "Step",
+    "check_bert",
+    "diagnose_bert",
+    "load_bert",
+    "load_vocabulary",
+]
 
 
 def load_bert(
