@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from safeload._arguments import bad_argument, is_int
 from safeload._files import require_file
 from safeload._formats.hdf5 import Hdf5File
 from safeload._formats.tensor_bundle import TensorBundle
@@ -84,6 +85,8 @@ def rename_variable(folder: StrPath, name: str, new: str) -> None:
 
 def reshape_variable(folder: StrPath, name: str, shape: Sequence[int]) -> None:
     """Give a variable or dataset another shape: its values are repeated or cut to fill it."""
+    if not all(is_int(size) and size >= 0 for size in shape):
+        raise bad_argument("shape", shape, "integers from 0", ["a scalar's shape is ()"])
     _edit(folder, name, lambda tensors: tensors.update({name: np.resize(tensors[name], tuple(shape))}))
 
 
@@ -153,7 +156,10 @@ def edit_vocabulary(folder: StrPath, change: Callable[[list[str]], Sequence[str]
     """Change the vocabulary's lines, without their ends: `lambda lines: [*lines, "new"]`."""
     path = _file(folder, VOCAB_NAME)
     lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    path.write_text("\n".join(change(lines)) + "\n", encoding="utf-8")
+    after = change(lines)
+    if not isinstance(after, (list, tuple)):
+        raise bad_argument("change", change, "a function that returns the new lines", [f"it returned {after!r}"])
+    path.write_text("\n".join(after) + "\n", encoding="utf-8")
 
 
 def exchange_files(folder: StrPath, first: str = OPTIONS_NAME, second: str = WEIGHTS_NAME) -> None:

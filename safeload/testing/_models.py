@@ -119,8 +119,8 @@ def write_bert_checkpoint(
         raise bad_argument(
             "vocab", vocab, f"an integer from {len(TOKENS)}", ["the special tokens and a few words stand first"]
         )
-    if not isinstance(scope, str):
-        raise bad_argument("scope", scope, "text", ["it ends in a slash, such as 'module/'"])
+    if not isinstance(scope, str) or not _is_utf8(scope):
+        raise bad_argument("scope", scope, "text that UTF-8 can hold", ["it ends in a slash, such as 'module/'"])
     tensors = bert_tensors(config, heads=heads, seed=seed)
     path = _made(folder)
     if slots:
@@ -188,7 +188,11 @@ def write_elmo(
         allenai/bilm-tf, bilm/training.py, dump_weights.
     """
     lstm = {"use_skip_connections": skip_connections, "projection_dim": projection, "dim": dim, "n_layers": layers}
-    cnn = {"filters": [list(each) for each in filters], "n_highway": highways, "embedding": {"dim": char_dim}}
+    cnn = {
+        "filters": json.loads(json.dumps(filters, default=repr)),
+        "n_highway": highways,
+        "embedding": {"dim": char_dim},
+    }
     options = {"lstm": {**ELMO_OPTIONS["lstm"], **lstm}, "char_cnn": {**ELMO_OPTIONS["char_cnn"], **cnn}}
     datasets = elmo_datasets(options, seed=seed)
     path = _made(folder)
@@ -222,6 +226,14 @@ def _made(folder: StrPath) -> Path:
         message = f"the folder cannot be made: {exc.strerror}"
         raise UnreadableFileError(message, resolved=str(path), given=folder, label="folder") from exc
     return path
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _random(seed: int) -> np.random.Generator:

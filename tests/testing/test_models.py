@@ -213,6 +213,7 @@ def test_every_public_name_is_documented():
         (testing.write_bert_checkpoint, {"seed": 1.5}),
         (testing.write_bert_checkpoint, {"vocab": 9}),
         (testing.write_bert_checkpoint, {"scope": None}),
+        (testing.write_bert_checkpoint, {"scope": "\ud800"}),
         (testing.write_elmo, {"seed": -1}),
     ],
 )
@@ -220,6 +221,13 @@ def test_a_wrong_argument_is_told_and_nothing_written(write, arguments, tmp_path
     with pytest.raises(ArgumentError) as caught:
         write(tmp_path / "model", **arguments)
     assert caught.value.argument in arguments
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("filters", [None, 3, [1, 2], [[1]], [(1, "2")], ({1}, {2})])
+def test_filters_that_make_no_elmo_are_told(filters, tmp_path):
+    with pytest.raises(ConfigError, match="filters"):
+        testing.write_elmo(tmp_path / "model", filters=filters)
     assert not (tmp_path / "model").exists()
 
 
@@ -239,6 +247,8 @@ def test_a_folder_that_cannot_be_made(write, tmp_path):
         (lambda folder: testing.flip_bit(folder, "none"), ArgumentError),
         (lambda folder: testing.flip_bit(folder, byte=-1), ArgumentError),
         (lambda folder: testing.drop_variable(folder, "none"), ArgumentError),
+        (lambda folder: testing.reshape_variable(folder, "bert/pooler/dense/bias", (-1,)), ArgumentError),
+        (lambda folder: testing.edit_vocabulary(folder, lambda lines: lines.append("new")), ArgumentError),
         (lambda folder: testing.remove_shard(folder, 9), MissingFileError),
         (testing.exchange_files, MissingFileError),
         (lambda folder: testing.truncate(folder / "none"), MissingFileError),
