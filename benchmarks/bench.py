@@ -27,6 +27,9 @@ from safeload._optional import version_of
 
 SIDES = Path(__file__).with_name("sides.py")
 PACKAGES = ("tensorflow", "tf-keras", "keras-bert", "torch", "allennlp", "numpy", "h5py", "safetensors")
+OURS = ("load_", "check_", "process_check", "process_load", "forward_torch", "forward_keras")
+"""How the names of safeload's sides begin."""
+
 HAS_ALLENNLP = importlib.util.find_spec("allennlp") is not None
 
 Samples = dict[str, list[dict[str, float]]]
@@ -71,7 +74,12 @@ def groups() -> list[Group]:
         Group(
             title="process",
             model="ELMo",
-            sides=("process_check_elmo", "process_import_torch"),
+            sides=(
+                "process_check_elmo",
+                "process_load_elmo",
+                *(f"process_{name}" for name in upstream),
+                "process_import_torch",
+            ),
             against="process_import_torch",
         ),
     ]
@@ -163,7 +171,7 @@ def plot(results: list[tuple[Group, Samples]], path: Path) -> None:
             list(taken),
             middle,
             xerr=[below, above],
-            color=["C1" if "_bert" in side or "elmo" in side else "C7" for side in taken],
+            color=["C1" if side.startswith(OURS) else "C7" for side in taken],
         )
         axis.invert_yaxis()
         axis.set_title(f"{group.model}, {group.title}: seconds", fontsize="small", loc="left")

@@ -26,11 +26,8 @@ SENTENCES = [[f"word{row * 31 + position}" for position in range(30)] for row in
 
 
 def raw_read(folder: Path) -> Call:
-    """Read the weights' bytes into memory that is kept: the floor of a load."""
-    import numpy as np
-
-    room = [(path, np.empty(path.stat().st_size, np.uint8)) for path in weight_files(folder)]
-    return lambda: [_read_into(path, memoryview(kept)) for path, kept in room]
+    """Read the weights' bytes and keep them: the floor of a load."""
+    return lambda: [path.read_bytes() for path in weight_files(folder)]
 
 
 def raw_scan(folder: Path) -> Call:
@@ -44,13 +41,6 @@ def raw_scan(folder: Path) -> Call:
                     pass
 
     return scan
-
-
-def _read_into(path: Path, kept: memoryview) -> None:
-    with path.open("rb", buffering=0) as file:
-        at = 0
-        while n_read := file.readinto(kept[at:]):
-            at += n_read
 
 
 def load_bert(folder: Path) -> Call:
@@ -139,6 +129,17 @@ def process_check_bert(folder: Path) -> Call:
 def process_check_elmo(folder: Path) -> Call:
     """A whole process that checks."""
     return _process(f"import safeload; safeload.check_elmo({str(folder)!r})")
+
+
+def process_load_elmo(folder: Path) -> Call:
+    """A whole process that loads an ELMo without AllenNLP."""
+    return _process(f"import safeload; safeload.load_elmo({str(folder)!r}, backend='torch')")
+
+
+def process_allennlp(folder: Path) -> Call:
+    """A whole process that loads an ELMo with AllenNLP's own Elmo."""
+    files = f"{str(folder / 'options.json')!r}, {str(folder / 'weights.hdf5')!r}"
+    return _process(f"from allennlp.modules.elmo import Elmo; Elmo({files}, 1)")
 
 
 def process_import_tensorflow(folder: Path) -> Call:  # noqa: ARG001  (each side takes one)
