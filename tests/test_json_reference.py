@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_cli import safeload_cli
+from command_line import safeload_cli
 
 REFERENCE = (Path(__file__).parent.parent / "docs/reference/command-line.md").read_text(encoding="utf-8")
 NAMED_BY_FILES = ("context", "unused", "taken_from_config", "seconds", "versions", "keys")

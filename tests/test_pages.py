@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 from checkpoints import bert_tensors, write_checkpoint
-from test_cli import safeload_cli
+from command_line import safeload_cli
 
 import safeload
 

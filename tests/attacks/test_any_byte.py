@@ -6,9 +6,9 @@ import shutil
 
 import numpy as np
 import pytest
+from command_line import safeload_cli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_cli import safeload_cli
 
 import safeload
 from safeload._formats.tensor_bundle import TensorBundle

@@ -168,7 +168,7 @@ def test_loads_while_another_process_rewrites(tmp_path):
 
 def test_a_locked_model_is_whole_or_an_error_while_it_is_rewritten(tmp_path):
     """With a lock, what is read is the locked model's values and no other's."""
-    from test_cli import safeload_cli
+    from command_line import safeload_cli
 
     model = testing.write_elmo(tmp_path / "model")
     safeload_cli("lock", model)

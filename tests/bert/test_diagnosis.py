@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from test_cli import safeload_cli
+from command_line import safeload_cli
 
 import safeload
 from safeload._optional import missing_dependency

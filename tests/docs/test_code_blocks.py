@@ -104,7 +104,7 @@ NOT_RUN = {
 NOT_RUN_COMMANDS = {
     "make ": "makes environments; the target must be in the Makefile",
     "pip ": "installs; the extras must be in setup.cfg",
-    "safeload doctor": "half a minute, since it loads in many processes; tests/test_cli_doctor.py runs both forms",
+    "safeload doctor": "half a minute, since it loads in many processes; tests/cli/test_cli_doctor.py runs both forms",
 }
 """How commands begin that are not run, with the reason."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from blocks import ROOT
 from checkpoints import bert_tensors
-from test_cli import safeload_cli
+from command_line import safeload_cli
 
 from safeload.testing import poison, write_checkpoint
 

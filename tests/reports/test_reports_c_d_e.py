@@ -10,7 +10,7 @@ import pickle
 import h5py
 import numpy as np
 import pytest
-from test_cli import safeload_cli
+from command_line import safeload_cli
 
 import safeload
 from safeload import testing

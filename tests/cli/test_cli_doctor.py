@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from test_cli import safeload_cli
+from command_line import safeload_cli
 
 from safeload.cli import _doctoring
 

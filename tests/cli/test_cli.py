@@ -1,0 +1,84 @@
+"""What every command has in common."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from command_line import safeload_cli
+
+import safeload
+
+HEAVY = ("tensorflow", "torch", "keras", "tf_keras", "allennlp")
+
+
+def test_help_teaches_every_command():
+    shown = safeload_cli("--help").stdout
+    for command in ("check", "inspect", "diff", "lock", "doctor", "demo"):
+        assert f"\n  {command} " in shown
+        assert "--help" in safeload_cli(command, "--help").stdout
+    for command in (("check", "bert"), ("check", "elmo"), ("inspect",), ("diff",), ("lock",), ("doctor",)):
+        assert "Examples:\n    safeload" in safeload_cli(*command, "-h").stdout
+    assert safeload_cli("--version").stdout.strip() == f"safeload, version {safeload.__version__}"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_names_can_be_completed(shell):
+    def completing(mode, **env):
+        code = "import sys; sys.argv = ['safeload']; from safeload.cli import main; main()"
+        environment = {**os.environ, "_SAFELOAD_COMPLETE": f"{shell}_{mode}", **env}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+        )
+        return done.stdout
+
+    if shutil.which(shell) or shell != "bash":
+        assert "_SAFELOAD_COMPLETE" in completing("source")
+    assert "bert" in completing("complete", COMP_WORDS="safeload check b", COMP_CWORD="b" if shell == "fish" else "2")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("check",),
+        ("check", "gpt", "x"),
+        ("check", "bert"),
+        ("check", "bert", "a", "b", "--vocab", "v"),
+        ("check", "elmo", "a", "b", "--weights", "w"),
+        ("check", "bert", "a", "--jobs", "0"),
+        ("inspect",),
+        ("diff", "a"),
+        ("nothing",),
+    ],
+)
+def test_a_wrong_command_is_exit_code_2(arguments):
+    assert "Usage: " in (done := safeload_cli(*arguments, code=2)).stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "bert", "{bert}"),
+        ("check", "elmo", "{elmo}"),
+        ("inspect", "{bert}", "--stats"),
+        ("inspect", "{elmo}", "--stats"),
+        ("diff", "{bert}", "{bert}"),
+        ("--help",),
+    ],
+)
+def test_no_framework_is_imported(arguments, tiny_bert, tiny_elmo):
+    arguments = [text.format(bert=tiny_bert, elmo=tiny_elmo) for text in arguments]
+    code = f"""
+import sys
+from safeload.cli import main
+try:
+    main({arguments!r})
+except SystemExit as exc:
+    print(exc.code, [name for name in {HEAVY} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("0 []\n")
