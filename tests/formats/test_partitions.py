@@ -200,10 +200,33 @@ def test_a_forged_partition_is_refused(shape, parts, tmp_path):
         assert caught.value.details[0].split()[0] in {"PARTITION", "TYPE"}
 
 
+def test_a_part_that_leaves_the_whole_in_one_dimension_is_refused(tmp_path):
+    extents = [(0, 2), (2, 2)]
+    write_parts(tmp_path / "m", (2, 2), (extents, extents, (2, 2)))
+
+    with pytest.raises(CorruptFileError, match="missing or of another type"):
+        read_all(tmp_path / "m")
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
+def test_parts_without_values_are_read(shape, tmp_path):
+    whole = [None] * len(shape)
+    write_parts(tmp_path / "m", shape, (whole, whole, shape))
+
+    assert read_all(tmp_path / "m")["v"].shape == shape
+
+
 def test_a_forged_partition_would_be_read_if_it_were_sound(tmp_path):
     write_parts(tmp_path / "m", (4,), ([(0, 2)], [(0, 2)], (2,)), ([(2, 2)], [(2, 2)], (2,)))
 
     assert read_all(tmp_path / "m")["v"].tolist() == [0, 0, 0, 0]
+
+
+def test_a_part_that_is_listed_twice_is_told_before_the_whole_is_made(tmp_path):
+    write_parts(tmp_path / "m", (2,), *[([(0, 1)], [(0, 1)], (1,))] * 2)
+
+    with pytest.raises(CorruptFileError, match="do not add up"):
+        read_all(tmp_path / "m")
 
 
 def test_a_part_that_names_itself_as_its_part_is_refused(tmp_path):

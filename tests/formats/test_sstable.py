@@ -53,6 +53,12 @@ def test_a_varint_is_read_as_it_was_written(value):
     assert sstable.varint(b"\xff" + encoded + b"\xff", 1) == (value, 1 + len(encoded))
 
 
+def test_a_varint_has_at_most_ten_bytes():
+    assert sstable.varint(b"\x80" * 9 + b"\0", 0) == (0, 10)
+    with pytest.raises(ValueError, match="does not end"):
+        sstable.varint(b"\x80" * 10 + b"\0", 0)
+
+
 @LAW
 @given(crc=st.integers(0, (1 << 32) - 1))
 def test_a_checksum_is_unmasked_to_what_was_masked(crc):
@@ -68,6 +74,12 @@ def test_a_number_in_a_part_s_key_takes_as_few_bytes_as_it_can(number, encoded):
     key = part_key(b"v", ((number, -1),))
 
     assert key == b"\0v\0\1\1\1" + bytes.fromhex(encoded) + b"\x7f"
+
+
+def test_the_key_of_a_part_is_its_name_its_rank_and_its_extents():
+    assert part_key(b"a\0\xffz", ((0, -1), (3, 4))) == b"\0a\0\xff\xff\0z\0\1\1\2\x80\x7f\x83\x84"
+    assert part_key(b"v", ()) == b"\0v\0\1\0"
+    assert part_key(b"v", ((0, -1),) * 200) == b"\0v\0\1\1\xc8" + b"\x80\x7f" * 200
 
 
 @LAW
@@ -95,7 +107,26 @@ def with_footer(*numbers):
 
 @pytest.mark.parametrize("n_bytes", [0, 1, 7, 8, 47])
 def test_too_few_bytes_for_a_footer_are_refused(n_bytes):
-    refused(table(ROWS)[-n_bytes:] if n_bytes else b"", "too few for an index file")
+    assert refused(table(ROWS)[-n_bytes:] if n_bytes else b"", "too few for an index file").offset == 0
+
+
+def test_a_footer_alone_has_no_blocks():
+    refused(with_footer(0, 0, 0, 0)[-N_FOOTER_BYTES:], "a block of 0 bytes runs past the end")
+
+
+def test_an_end_of_another_file_is_told_with_its_place():
+    data = table(ROWS)
+    assert refused(data[:-1] + b"\0", "does not end like an index file").offset == len(data) - 8
+
+
+def test_a_footer_may_write_its_numbers_as_long_as_they_can_be():
+    data = table(ROWS)
+    numbers, at = [], len(data) - N_FOOTER_BYTES
+    for _ in range(4):
+        number, at = sstable.varint(data, at)
+        numbers.append(bytes(number >> 7 * place & 0x7F | 0x80 for place in range(9)) + b"\0")
+
+    assert list(read_table(data[:-N_FOOTER_BYTES] + b"".join(numbers) + MAGIC)) == ROWS
 
 
 FOOTERS = {
@@ -118,6 +149,7 @@ def test_a_footer_of_unending_numbers_is_refused():
 HANDLES = {
     "itself": (lambda places: [places[0], places[0]], "begins before the end"),
     "backward": (lambda places: places[::-1], "begins before the end"),
+    "inside_the_checksum": (lambda places: [places[0], (places[1][0] - 1, 4)], "begins before the end"),
     "one_inside_the_other": (lambda places: [places[0], (places[0][0] + 1, 4)], "begins before the end"),
     "beyond_the_end": (lambda places: [places[0], (1 << 40, 4)], "past the end"),
     "out_of_proportion": (lambda places: [places[0], (places[1][0], 1 << 60)], "past the end"),
@@ -131,6 +163,14 @@ def test_a_block_s_place_that_is_not_the_next_is_refused(handles, text):
     assert len(list(read_table(table_of(blocks)))) == 4
 
     refused(table_of(blocks, handles=handles), text)
+
+
+def test_a_block_ends_before_the_footer():
+    data = table(ROWS)
+    _, _, end = sstable._handle(data[-N_FOOTER_BYTES:], 0)
+    start, size, _ = sstable._handle(data[len(data) - N_FOOTER_BYTES + end :], 0)
+
+    refused(with_footer(0, 0, start, size + 1), "runs past the end")
 
 
 def test_an_index_block_that_names_itself_is_read_once():
@@ -166,6 +206,9 @@ BLOCKS = {
     "value_beyond_the_end": (b"\0\1\x7fa" + bytes(4) + b"\1\0\0\0", "longer than its block"),
     "huge_lengths": (b"\0" + b"\xff\xff\xff\xff\x7f" * 2 + b"a" + bytes(4) + b"\1\0\0\0", "longer than its block"),
     "lengths_without_end": (b"\xff" * 30 + bytes(4) + b"\1\0\0\0", "lengths are unreadable"),
+    "six_bytes_for_what_is_shared": (b"\x80\x80\x80\x80\x80\0\1\0a" + bytes(4) + b"\1\0\0\0", "lengths are unreadable"),
+    "six_bytes_for_a_key": (b"\0\x81\x80\x80\x80\x80\0\0a" + bytes(4) + b"\1\0\0\0", "lengths are unreadable"),
+    "six_bytes_for_a_value": (b"\0\1\x80\x80\x80\x80\x80\0a" + bytes(4) + b"\1\0\0\0", "lengths are unreadable"),
     "lengths_cut_off": (b"\0\1" + bytes(4) + b"\1\0\0\0", "longer than its block"),
 }
 
@@ -188,11 +231,24 @@ def test_a_byte_that_is_changed_is_found_by_the_checksum_of_its_block():
 
 
 def test_keys_that_unpack_out_of_proportion_are_refused():
-    rows = [(b"x" * 500_000 + b"%06d" % number, b"") for number in range(100)]
+    rows = [(b"x" * 500_000 + b"%06d" % number, b"") for number in range(68)]  # 1.3 % more than there is room for
     data = table_of([(rows[-1][0], block(rows))])
 
     assert len(data) < MAX_TABLE_BYTES // 30
     assert type(refused(data, "unpacks to more than")) is TableTooLargeError
+
+
+@pytest.mark.parametrize(("too_few", "fits"), [(0, True), (1, False)])
+def test_blocks_and_keys_count_together(too_few, fits, monkeypatch):
+    rows = [(b"key_a", b"1"), (b"key_b", b"22")]
+    content, index = block(rows), block([(b"key_b", varint(0) + varint(len(block(rows))))], share=False)
+    room = len(index) + len(b"key_b") + len(content) + len(b"key_akey_b")
+    monkeypatch.setattr(sstable, "MAX_TABLE_BYTES", room - too_few)
+    data = table_of([(b"key_b", content)])
+    if fits:
+        assert list(read_table(data)) == rows
+    else:
+        refused(data, "unpacks to more than")
 
 
 def test_places_that_unpack_out_of_proportion_are_refused():

@@ -1,0 +1,130 @@
+"""The values of checkpoints, and what is said of each that is damaged; in blocks so small that every variable has several."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from safeload._formats import tensor_values
+from safeload._formats.tensor_bundle import TensorBundle
+from safeload._formats.tensor_strings import read_variants
+from safeload._formats.tensor_values import check_values, read_as_it_is, read_values
+from safeload._tensors import N_ALIGN_BYTES
+from safeload.errors import CorruptFileError
+from safeload.testing._bundle import write_checkpoint
+
+VALUES = {
+    "bytes": np.arange(230, dtype=np.uint8),
+    "kernel": np.arange(300, dtype=np.float32).reshape(10, 30),
+    "numbers": np.arange(40, dtype=np.int64),
+}
+AGAIN = "copy or download the checkpoint again, in binary mode"
+ANOTHER = "every checksum is wrong: the shard belongs to another index file; take both from one checkpoint"
+
+
+@pytest.fixture
+def prefix(tmp_path, monkeypatch):
+    """Return the prefix of a checkpoint that is read in blocks of 64 bytes."""
+    monkeypatch.setattr(tensor_values, "N_BLOCK_BYTES", 64)
+    write_checkpoint(tmp_path / "m", VALUES)
+    return tmp_path / "m"
+
+
+@pytest.fixture(params=[check_values, read_values])
+def use(request):
+    """Return one of the two calls that look at values."""
+    return request.param
+
+
+def flip(prefix, *places):
+    shard = Path(f"{prefix}.data-00000-of-00001")
+    data = bytearray(shard.read_bytes())
+    for at in places:
+        data[at] ^= 1
+    shard.write_bytes(data)
+
+
+def place_of(prefix, name):
+    with TensorBundle(str(prefix)) as bundle:
+        return bundle.variables[name].offset
+
+
+def failure(use, prefix, names=VALUES):
+    with TensorBundle(str(prefix)) as bundle, pytest.raises(CorruptFileError) as caught:
+        use(bundle, names)
+    return caught.value
+
+
+def test_values_are_read_block_by_block_into_aligned_memory(prefix):
+    with TensorBundle(str(prefix)) as bundle:
+        check_values(bundle, VALUES)
+        values = read_values(bundle, VALUES)
+
+    for name, expected in VALUES.items():
+        np.testing.assert_array_equal(values[name], expected)
+        assert values[name].ctypes.data % N_ALIGN_BYTES == 0
+
+
+def test_memory_is_aligned_wherever_numpy_puts_it(prefix):
+    with TensorBundle(str(prefix)) as bundle:
+        kept = [read_values(bundle, ["numbers"])["numbers"] for _ in range(20)]
+
+    assert not any(values.ctypes.data % N_ALIGN_BYTES for values in kept)
+
+
+def test_the_first_fault_gives_its_place(use, prefix):
+    at = place_of(prefix, "kernel")
+    flip(prefix, at + 1000)
+
+    error = failure(use, prefix)
+
+    assert (error.offset, error.variables, error.hints) == (at, ("kernel",), (AGAIN,))
+
+
+@pytest.mark.parametrize(
+    ("names", "hints"),
+    [(["kernel"], (AGAIN,)), (["kernel", "numbers"], (AGAIN, ANOTHER)), (["bytes", "kernel", "numbers"], (AGAIN,))],
+)
+def test_another_index_file_is_thought_of_where_every_checksum_is_wrong(names, hints, use, prefix):
+    flip(prefix, place_of(prefix, "kernel"), place_of(prefix, "numbers"))
+
+    assert failure(use, prefix, names).hints == hints
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_told_with_the_place(use, prefix):
+    at = place_of(prefix, "kernel")
+    with TensorBundle(str(prefix)) as bundle:
+        os.truncate(f"{prefix}.data-00000-of-00001", at + 200)
+        with pytest.raises(CorruptFileError) as caught:
+            use(bundle, ["kernel"])
+
+    assert f"the file ended at byte {at + 200} while it was being read" in str(caught.value)
+
+
+def test_damaged_values_can_be_looked_at(prefix):
+    at = place_of(prefix, "kernel")
+    flip(prefix, at + 3)
+    with TensorBundle(str(prefix)) as bundle:
+        found, fault = read_as_it_is(bundle, "kernel")
+
+    assert fault.startswith("CHECKSUM")
+    changed = VALUES["kernel"].copy()
+    changed.view(np.uint8)[0, 3] ^= 1
+    np.testing.assert_array_equal(found, changed)
+
+
+def test_looking_at_values_that_are_not_finite_warns_of_nothing(tmp_path):
+    values = np.array([np.inf, -np.inf, 3e38, 3e38], np.float32)
+    write_checkpoint(tmp_path / "m", {"odd": values})
+    with TensorBundle(str(tmp_path / "m")) as bundle:
+        found, fault = read_as_it_is(bundle, "odd")
+
+    assert fault.startswith("NOT FINITE")
+    np.testing.assert_array_equal(found, values)
+
+
+def test_no_variants_are_no_bytes():
+    assert [part if isinstance(part, int) else part.tolist() for part in read_variants(b"", 0)] == [[], 0]
