@@ -102,7 +102,7 @@ class IndexFile:
         raise UnsafeFileError(message, resolved=self.path, given=self.given, label="index") from cause
 
     def _require_kind(self, data: bytes) -> None:
-        kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
+        kind = _files.kind_of(data[: _files.N_HEAD_BYTES])
         if kind is None or kind.name.startswith(("TensorFlow", "binary", "empty")):
             return
         raise _files.wrong_kind(self.path, kind, role="index", wanted="a TensorFlow index file", given=self.given)

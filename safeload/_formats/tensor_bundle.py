@@ -93,14 +93,13 @@ class TensorBundle:
         """
         if self._source.is_private:
             return
-        for number, file in enumerate(self._shards):
-            opened = os.fstat(file.fileno())
+        for number, opened in enumerate(self._identities):
             path = self.shard_path(number)
             try:
                 now: os.stat_result | None = os.stat(path)
             except OSError:
                 now = None
-            if now is None or _identity(now) != self._identities[number] or _identity(opened) != _identity(now):
+            if now is None or _identity(now) != opened:
                 message = "a data shard was replaced or written to while the model was being loaded"
                 hints = ["load again when nothing writes to the folder"]
                 raise CorruptFileError(message, resolved=path, given=self.given, label="shard", hints=hints)
@@ -145,8 +144,7 @@ class TensorBundle:
         found = os.fstat(self._shards[number].fileno()).st_size
         if found == wanted:
             return
-        self._shards[number].seek(0)
-        kind = _files.kind_of(self._shards[number].read(_files.N_HEAD_BYTES))
+        kind = _files.kind_of(os.pread(self._shards[number].fileno(), _files.N_HEAD_BYTES, 0))
         if kind is not None and kind.name.startswith(("Git LFS", "HTML", "XML")):
             raise _files.wrong_kind(path, kind, role="shard", wanted="a data shard", given=self.given)
         lost = sorted({name for _, stop, name in rows if stop > found})

@@ -10,8 +10,10 @@ import pytest
 from both_readers import assert_same, listed_by_safeload, small
 from index_writer import block, entry, header, message, slice_of, table, table_of, write_index
 
-from safeload._formats.index_file import MAX_VARIABLES
-from safeload._formats.sstable import MAX_TABLE_BYTES, read_table
+from safeload import _files
+from safeload._formats import index_file, sstable
+from safeload._formats.index_file import MAX_VARIABLES, Entry, IndexFile
+from safeload._formats.sstable import MAX_TABLE_BYTES, part_key, read_table, unmask
 from safeload._formats.tensor_bundle import TensorBundle
 from safeload._formats.tensor_values import check_values, read_values
 from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFileError, WrongFileKindError
@@ -19,16 +21,25 @@ from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFil
 EIGHT = bytes(range(8))
 SOUND = entry((2,), dtype=3, n_bytes=8, crc=crc32c.crc32c(EIGHT))
 SECONDS = 20
+GIVEN = "what the caller passed"
 
 
 def failure(prefix):
-    """Return the error of opening, which comes soon."""
+    """Return the error of opening, which comes soon and names the file."""
     start = time.process_time()
     with pytest.raises((CheckpointNotFoundError, CorruptFileError, UnsafeFileError, WrongFileKindError)) as caught:
-        TensorBundle(str(prefix))
+        TensorBundle(str(prefix), given=GIVEN)
     assert time.process_time() - start < SECONDS
-    assert caught.value.resolved.startswith(str(prefix))
+    label = "shard" if ".data-" in caught.value.resolved else "index"
+    assert f"\n  {label}:" in str(caught.value)
+    assert str(prefix) in str(caught.value)
+    assert caught.value.given == GIVEN
     return caught.value
+
+
+def listed(prefix):
+    """Return what the index file says."""
+    return IndexFile(f"{prefix}.index", given=GIVEN, source=_files.DISK)
 
 
 def test_tensorflow_reads_what_the_index_writer_writes(tmp_path):
@@ -69,6 +80,29 @@ def test_a_header_that_cannot_be_served_is_refused(head, error, text, tmp_path):
 
     assert type(caught) is error
     assert text in caught.message
+    assert error is not WrongFileKindError or "save the checkpoint anew" in caught.hints[0]
+
+
+ODD_HEADERS = {
+    "as_many_shards_as_have_a_name": (header(99_999), 99_999),
+    "one_version_back": (header(min_consumer=1), 1),
+    "nothing": (b"", 0),
+    "versions_alone": (message((3, message((1, 1)))), 0),
+    "no_version": (message((1, 2), (3, b"")), 2),
+}
+
+
+@pytest.mark.parametrize(("head", "n_shards"), ODD_HEADERS.values(), ids=ODD_HEADERS)
+def test_a_header_may_leave_out_what_is_0(head, n_shards, tmp_path):
+    write_index(tmp_path / "m", {}, head=head)
+
+    assert listed(tmp_path / "m").n_shards == n_shards
+
+
+def test_an_entry_may_leave_out_what_is_0(tmp_path):
+    write_index(tmp_path / "m", {"v": b""}, head=header())
+
+    assert listed(tmp_path / "m").variables == {"v": Entry("v", "dtype 0", (), 0, 0, 0, unmask(0))}
 
 
 def test_a_header_alone_is_an_empty_checkpoint(tmp_path):
@@ -133,6 +167,13 @@ def test_variables_that_overlap_are_refused(rows, tmp_path):
     assert "overlaps the variable before it in shard 0" in str(failure(tmp_path / "m"))
 
 
+def test_a_variable_without_values_may_lie_anywhere(tmp_path):
+    rows = {"a": SOUND, "b": entry((0,), dtype=3, offset=4, n_bytes=0)}
+    write_index(tmp_path / "m", rows, shards=[EIGHT])
+
+    assert len(assert_same(tmp_path / "m")) == 2
+
+
 def test_a_gap_between_variables_is_let_be(tmp_path):
     rows = {"a": SOUND, "b": entry((2,), dtype=3, offset=64, n_bytes=8, crc=crc32c.crc32c(EIGHT))}
     write_index(tmp_path / "m", rows, shards=[EIGHT + bytes(56) + EIGHT])
@@ -165,6 +206,54 @@ def test_a_variable_that_cannot_be_read_is_named_and_the_others_are_read(use, va
 
     assert caught.value.variables == ("bad",)
     assert not any("diverged" in hint for hint in caught.value.hints)
+
+
+@pytest.mark.parametrize(("most", "fits"), [(3, True), (2, False)])
+def test_so_many_variables_are_read(most, fits, tmp_path, monkeypatch):
+    monkeypatch.setattr(index_file, "MAX_VARIABLES", most)
+    write_index(tmp_path / "m", {"a": SOUND, "b": SOUND, "c": SOUND}, head=header())
+
+    if fits:
+        assert list(listed(tmp_path / "m").variables) == ["a", "b", "c"]
+    else:
+        assert "lists more than 2 variables" in str(failure(tmp_path / "m"))
+
+
+@pytest.mark.parametrize(
+    ("most", "text"), [(4, ""), (3, "lists more than 3 parts of variables"), (2, "an impossible number of parts")]
+)
+def test_so_many_parts_are_read(most, text, tmp_path, monkeypatch):
+    monkeypatch.setattr(index_file, "MAX_VARIABLES", most)
+    slices = {"a": [slice_of((0, 1))], "b": [slice_of((number, 1)) for number in range(3)]}
+    write_index(tmp_path / "m", {name: entry((3,), slices=each) for name, each in slices.items()}, head=header())
+
+    if not text:
+        assert [len(each.slices) for each in listed(tmp_path / "m").variables.values()] == [1, 3]
+    else:
+        assert text in str(failure(tmp_path / "m"))
+
+
+@pytest.mark.parametrize(("most", "fits"), [(40_000, True), (39_999, False)])
+def test_the_keys_of_parts_have_so_many_bytes(most, fits, tmp_path, monkeypatch):
+    monkeypatch.setattr(sstable, "MAX_TABLE_BYTES", most)
+    name = "n" * 1000
+    write_index(
+        tmp_path / "m", {name: entry((40,), slices=[slice_of((number, 1)) for number in range(40)])}, head=header()
+    )
+
+    if fits:
+        assert len(listed(tmp_path / "m").variables[name].slices) == 40
+    else:
+        assert type(failure(tmp_path / "m")) is UnsafeFileError
+
+
+def test_a_part_is_known_by_its_variable_s_name(tmp_path):
+    rows = {"v": entry((1,), slices=[slice_of((0, 1))]), part_key(b"v", ((0, 1),)): SOUND}
+    write_index(tmp_path / "m", rows, head=header())
+
+    found = listed(tmp_path / "m")
+    assert list(found.variables) == ["v"]
+    assert {key: part.name for key, part in found.parts.items()} == {("v", ((0, 1),)): "v"}
 
 
 def test_more_variables_than_any_model_has_are_refused(tmp_path):
@@ -202,6 +291,7 @@ NO_INDEX = {
     "no_block": (table_of([]), CorruptFileError, "it is empty"),
     "an_empty_block": (table_of([(b"", block([]))]), CorruptFileError, "it is empty"),
     "no_header": (table([(b"v", SOUND)]), WrongFileKindError, "V1 checkpoint or another table"),
+    "v1": (table([(b"", message((1, b"\x08\1")))]), WrongFileKindError, "V1 checkpoint or another table"),
 }
 
 
@@ -213,6 +303,7 @@ def test_a_file_that_is_no_index_is_refused(data, error, text, tmp_path):
 
     assert type(caught) is error
     assert text in caught.message
+    assert error is WrongFileKindError or not data or "empty" in text or caught.offset == len(data) - 8
 
 
 @pytest.mark.parametrize("op", ["Save", "SaveSlices"])

@@ -18,6 +18,7 @@ from safeload.errors import (
     WrongFileKindError,
 )
 
+GIVEN = "what the caller passed"
 A, B, C = np.float32([1, 2]), np.float32([3, 4, 5]), np.float32([6])
 
 
@@ -30,6 +31,11 @@ def prefix(tmp_path):
 
 def shard_of(prefix, number=1, n_shards=3):
     return prefix.with_name(f"{prefix.name}.data-{number:05d}-of-{n_shards:05d}")
+
+
+def label_of(error):
+    """Return what stands before the resolved path in the message."""
+    return next(line.split(":")[0].strip() for line in str(error).splitlines() if line.endswith(error.resolved))
 
 
 def test_a_missing_shard_is_named(prefix):
@@ -63,6 +69,8 @@ SPOILED = {
         lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n"),
         WrongFileKindError,
     ),
+    "other_text": (lambda path: path.write_text("no weights"), CorruptFileError),
+    "an_xml_page": (lambda path: path.write_text("<?xml version='1.0'?><Error/>"), WrongFileKindError),
     "an_html_page": (lambda path: path.write_text("<!DOCTYPE html><html></html>"), WrongFileKindError),
 }
 
@@ -72,9 +80,10 @@ def test_a_spoiled_shard_is_named_although_no_variable_of_it_is_read(spoil, erro
     spoil(shard_of(prefix))
 
     with pytest.raises(error) as caught:
-        TensorBundle(str(prefix))
+        TensorBundle(str(prefix), given=GIVEN)
 
-    assert caught.value.resolved == str(shard_of(prefix))
+    assert (caught.value.resolved, caught.value.given) == (str(shard_of(prefix)), GIVEN)
+    assert label_of(caught.value) == "shard"
 
 
 def test_a_short_shard_says_what_is_lost(prefix):
@@ -156,12 +165,14 @@ def _keeping_its_age(path, change):
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_shard_that_changes_while_it_is_open_is_named(change, prefix):
-    with TensorBundle(str(prefix)) as bundle:
+    with TensorBundle(str(prefix), given=GIVEN) as bundle:
         change(shard_of(prefix))
         with pytest.raises(CorruptFileError, match="replaced or written to") as caught:
             bundle.require_unchanged()
 
-    assert caught.value.resolved == str(shard_of(prefix))
+    assert (caught.value.resolved, caught.value.given) == (str(shard_of(prefix)), GIVEN)
+    assert caught.value.hints == ("load again when nothing writes to the folder",)
+    assert label_of(caught.value) == "shard"
 
 
 def test_a_shard_that_is_replaced_while_it_is_open_is_read_as_it_was_opened(prefix):
@@ -210,10 +221,13 @@ def test_more_shards_than_the_system_opens_is_a_typed_error(tmp_path):
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, limits[1]))
     try:
         with pytest.raises(UnreadableFileError, match="Too many open files") as caught:
-            TensorBundle(str(tmp_path / "m"))
+            TensorBundle(str(tmp_path / "m"), given=GIVEN)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
+    assert caught.value.resolved.startswith(f"{tmp_path}/m.data-")
+    assert label_of(caught.value) == "shard"
+    assert caught.value.given == GIVEN
     assert caught.value.hints == ("allow this process more open files: ulimit -n",)
     assert len(listed_by_safeload(tmp_path / "m")) == 40
 

@@ -29,8 +29,6 @@ import pytest
 from running import WATCH, calm, first_failure, passes
 
 ROOT = Path(__file__).parents[2]
-MAX_SECONDS = 8
-"""Of tests that a mutant meets, by their time without it; what it does to slower tests is not known."""
 MAX_BYTES = 6 << 30
 MAX_WATCHED = 200
 """Calls of a function in a test; to watch a million would take minutes."""
@@ -64,9 +62,10 @@ class Trial:
         kills: (module, test) -> how many of the module's mutants it killed.
     """
 
-    def __init__(self, modules, tests):
+    def __init__(self, modules, tests, max_seconds):
         self.modules = modules
         self.tests = tests
+        self.max_seconds = max_seconds
         self.seconds, self.runs = {}, {}
         self.kills = Counter()
         self.output = os.dup(1)
@@ -101,8 +100,8 @@ class Trial:
         )
         chosen, total = [], 0.0
         for name in names:
-            cost = min(self.seconds[name], MAX_SECONDS / 8)  # the first of a session pays for what all share
-            if total + cost <= MAX_SECONDS:
+            cost = min(self.seconds[name], self.max_seconds / 8)  # the first of a session pays for what all share
+            if total + cost <= self.max_seconds:
                 chosen.append(name)
                 total += cost
         return chosen
@@ -110,7 +109,7 @@ class Trial:
     def _rank(self, name):
         """Return whether the test is slow, and the place in the plan of its file: the nearest to the modules is first."""
         at = next((at for at, test in enumerate(self.tests) if name.startswith(test)), len(self.tests))
-        return self.seconds[name] > MAX_SECONDS / 20, at
+        return self.seconds[name] > self.max_seconds / 20, at
 
     def meet(self, module, mutant, use):
         """Let the mutant live in a process that calls `use`, which returns the test that failed, or ""."""

@@ -54,6 +54,9 @@ def main():
     parser.add_argument("modules", nargs="*", help="such as safeload/_formats/snappy.py; by default all of the plan")
     parser.add_argument("--only", default="", help="mutants with this text in their names")
     parser.add_argument("--tests", nargs="*", help="test files in place of the planned ones")
+    parser.add_argument(
+        "--seconds", type=float, default=8, help="of tests that a mutant meets, by their time without it"
+    )
     arguments = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
@@ -64,7 +67,7 @@ def main():
         if modules:
             for name in ("numpy", "h5py", "hypothesis", *group["imports"]):
                 importlib.import_module(name)  # once for all mutants; used by none before it has its own process
-            Trial(modules, arguments.tests or group["tests"]).run()
+            Trial(modules, arguments.tests or group["tests"], arguments.seconds).run()
             n_left += sum(len(module.report()) for module in modules)
     return 1 if n_left else 0
 
