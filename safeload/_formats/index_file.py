@@ -103,7 +103,7 @@ class IndexFile:
 
     def _require_kind(self, data: bytes) -> None:
         kind = _files.kind_of(data[: _files.N_HEAD_BYTES])
-        if kind is None or kind.name.startswith(("TensorFlow", "binary", "empty")):
+        if kind is None or kind.name.startswith(("binary", "empty")):
             return
         raise _files.wrong_kind(self.path, kind, role="index", wanted="a TensorFlow index file", given=self.given)
 

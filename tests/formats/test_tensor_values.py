@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import crc32c
 import numpy as np
 import pytest
 
@@ -68,6 +69,20 @@ def test_values_are_read_block_by_block_into_aligned_memory(prefix):
         assert values[name].ctypes.data % N_ALIGN_BYTES == 0
 
 
+IN_NUMPY = ("bool", "complex64", "complex128", "float16", "float32", "float64", "int8", "int16", "int32", "int64",
+            "uint8", "uint16", "uint32", "uint64")  # fmt: skip
+
+
+def test_a_type_that_numpy_has_is_returned_as_such(tmp_path):
+    values = {dtype: np.array([0, 1, 1], dtype) for dtype in IN_NUMPY}
+    write_checkpoint(tmp_path / "m", values)
+    with TensorBundle(str(tmp_path / "m")) as bundle:
+        found = read_values(bundle, values)
+
+    assert {name: array.dtype.name for name, array in found.items()} == {name: name for name in IN_NUMPY}
+    assert all(array.tolist() == values[name].tolist() for name, array in found.items())
+
+
 def test_memory_is_aligned_wherever_numpy_puts_it(prefix):
     with TensorBundle(str(prefix)) as bundle:
         kept = [read_values(bundle, ["numbers"])["numbers"] for _ in range(20)]
@@ -82,6 +97,51 @@ def test_the_first_fault_gives_its_place(use, prefix):
     error = failure(use, prefix)
 
     assert (error.offset, error.variables, error.hints) == (at, ("kernel",), (AGAIN,))
+
+
+SAID = """\
+1 of 3 variables is damaged in the checkpoint
+  shard: {shard}
+  index: {index}
+  CHECKSUM   kernel
+               shard 0, bytes {at} to {end}: stored {stored:08x}, found {found:08x}
+  hint:  copy or download the checkpoint again, in binary mode"""
+
+
+def test_what_is_said_of_one(use, prefix):
+    at = place_of(prefix, "kernel")
+    flip(prefix, at + 1000)
+    with TensorBundle(str(prefix)) as bundle:
+        entry = bundle.variables["kernel"]
+    data = Path(f"{prefix}.data-00000-of-00001").read_bytes()[at : at + 1200]
+
+    assert str(failure(use, prefix)) == SAID.format(
+        shard=f"{prefix}.data-00000-of-00001", index=f"{prefix}.index", at=at, end=at + 1200,
+        stored=entry.crc, found=crc32c.crc32c(data),
+    )  # fmt: skip
+
+
+def test_what_is_said_of_many(use, tmp_path):
+    write_checkpoint(tmp_path / "m", {f"v{number:02}": np.full(3, np.nan, np.float32) for number in range(12)})
+
+    error = failure(use, tmp_path / "m", [f"v{number:02}" for number in range(12)])
+    assert error.message == "12 of 12 variables are damaged in the checkpoint"
+    assert "... and 2 more in error.variables" in str(error)
+
+
+def test_values_that_are_not_finite_are_counted_in_every_block(use, prefix):
+    values = np.zeros(100, np.float32)
+    values[[0, 15, 16, 99]] = np.nan, np.inf, -np.inf, np.nan
+    write_checkpoint(prefix, {"odd": values})
+
+    assert "NOT FINITE" in (text := str(failure(use, prefix, ["odd"])))
+    assert "4 of 100 values are NaN or infinite" in text
+
+
+def test_infinities_that_cancel_each_other_warn_of_nothing(use, tmp_path):
+    write_checkpoint(tmp_path / "m", {"odd": np.array([np.inf, -np.inf], np.float32)})
+
+    assert "2 of 2 values" in str(failure(use, tmp_path / "m", ["odd"]))
 
 
 @pytest.mark.parametrize(
