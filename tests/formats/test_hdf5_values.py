@@ -19,8 +19,6 @@ from safeload._formats.hdf5_values import check_values, read_values
 from safeload.errors import CorruptFileError
 
 NAME = "CNN_proj/W_proj"
-
-
 WAYS = {
     "contiguous": {},
     "chunked": {"chunks": (5, 3)},
@@ -30,8 +28,6 @@ WAYS = {
     "fletcher32": {"fletcher32": True},
     "growable": {"maxshape": (None, 8)},
 }
-
-
 FILES = {
     "user_block_of_512": {"userblock_size": 512},
     "oldest": {"libver": "earliest"},

@@ -165,8 +165,6 @@ def test_another_kind_of_file_is_told(tmp_path):
 
 
 NO_ENDING = "\n  hint:     the ending tells the format: .ini, .cfg, .toml, .json, .yaml, .yml"
-
-
 SAID = {
     "another_ending": ("c.txt", "[A]", "not INI, TOML, JSON or YAML: it ends in '.txt'", NO_ENDING),
     "no_ending": ("config", "[A]", "not INI, TOML, JSON or YAML: its name has no ending", NO_ENDING),
