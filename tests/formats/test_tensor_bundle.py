@@ -5,7 +5,7 @@ import pytest
 from both_readers import assert_same, bits, listed_by_safeload, listed_by_tensorflow, read_all, small
 from checkpoints import write_checkpoint, write_sharded
 
-from safeload._formats.index_file import _DTYPE_NAMES, N_BYTES_OF, STRING, VARIANT
+from safeload._formats.index_file import N_BYTES_OF
 from safeload._formats.tensor_bundle import TensorBundle
 from safeload._formats.tensor_values import N_BLOCK_BYTES, read_values
 from safeload._tensors import N_ALIGN_BYTES
@@ -81,18 +81,6 @@ def test_a_dtype_that_numpy_has_not_is_returned_as_integers_of_its_bits(name, tm
 
     assert values.dtype.kind == ("i" if name.startswith(("int", "qint")) else "u")
     assert values.dtype.isbuiltin
-
-
-def test_every_dtype_that_tensorflow_numbers_has_its_name():
-    import tensorflow as tf
-    from tensorflow.core.framework import types_pb2
-
-    numbers = [number for number in types_pb2.DataType.values() if 0 < number < types_pb2.DT_FLOAT_REF]
-    assert {number: _DTYPE_NAMES.get(number) for number in numbers} == {n: tf.as_dtype(n).name for n in numbers}
-    sizes = {
-        _DTYPE_NAMES[n]: tf.as_dtype(n).size for n in numbers if _DTYPE_NAMES[n] not in {STRING, VARIANT, "resource"}
-    }
-    assert {name: N_BYTES_OF.get(name) for name in sizes} == sizes
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
