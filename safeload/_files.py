@@ -262,13 +262,16 @@ def missing_facts(path: str, label: str, given: object, looked_for: tuple[str, .
     while not os.path.isdir(parent) and parent != os.path.dirname(parent):
         parent = os.path.dirname(parent)
     beside = _names_in(parent)
-    others = [name for name in beside if name != os.path.basename(path)]
-    close = _paths.close_names(os.path.basename(path), others) if parent == os.path.dirname(path) else []
+    first, *rest = os.path.relpath(path, parent).split(os.sep)
+    close = _paths.close_names(first, [name for name in beside if name != first])
+    meant = [os.path.join(parent, name, *rest) for name in close]
+    if rest:
+        meant = [*filter(os.path.lexists, [*meant, os.path.join(parent, *rest[-1:])])]
     context = [("cwd", _paths.working_directory() or "removed")] if not os.path.isabs(str(given)) else []
     if parent != os.path.dirname(path):
         context.append(("exists", parent))
     context.append(("inside", _names_text(beside)))
-    hints = _paths.invisible_hints(path) + [f"did you mean {os.path.join(parent, name)} ?" for name in close]
+    hints = _paths.invisible_hints(path) + [f"did you mean {path} ?" for path in meant]
     if os.path.islink(path):
         context.append(("link to", os.path.realpath(path)))
     return {
@@ -279,7 +282,7 @@ def missing_facts(path: str, label: str, given: object, looked_for: tuple[str, .
         "hints": hints,
         "looked_for": looked_for,
         "beside": tuple(beside),
-        "close_names": tuple(close),
+        "close_names": () if rest else tuple(close),
     }
 
 

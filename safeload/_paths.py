@@ -105,7 +105,7 @@ def _expanded(text: str, given: object, argument: str) -> str:
         text = urllib.request.url2pathname(parts.path)
         _require_no_control_characters(text, given, argument)
     elif scheme:
-        message = f"{argument} is a {scheme[1]}:// address; only local files are read"
+        message = f"{argument} is an address ({scheme[1]}://); only local files are read"
         raise InvalidPathError(message, given=given, hints=["download the files and pass the local folder"])
     home = os.path.expanduser(text)
     if home.startswith("~") and not os.path.lexists(home):

@@ -58,9 +58,9 @@ def json_object(data: bytes, *, path: str, role: str, given: object = None) -> d
     except json.JSONDecodeError as exc:
         lines = exc.doc.splitlines()
         line = lines[exc.lineno - 1].strip()[:60] if exc.lineno <= len(lines) else ""
-        comment = line.startswith(("//", "#", "/*"))
-        hint = "JSON has no comments; remove the line" if comment else ""
-        bad(f"is not JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}: {line!r}", hint, exc)
+        what = exc.msg.removesuffix(" at")
+        hint = _hint_of(exc, line)
+        bad(f"is not JSON: {what} at line {exc.lineno}, column {exc.colno}: {line!r}", hint, exc)
     except RecursionError as exc:
         bad("is nested deeper than any config", cause=exc)
     except ValueError as exc:
@@ -68,6 +68,14 @@ def json_object(data: bytes, *, path: str, role: str, given: object = None) -> d
     if not isinstance(value, dict):
         bad(f"holds a JSON {type(value).__name__}, not an object")
     return value
+
+
+def _hint_of(exc: json.JSONDecodeError, line: str) -> str:
+    if line.startswith(("//", "#", "/*")):
+        return "JSON has no comments; remove the line"
+    if exc.pos >= len(exc.doc.rstrip()) or exc.msg.startswith("Unterminated string"):
+        return "the file ends too early: copy or download it again"
+    return "this looks like a vocabulary" if "[CLS]" in exc.doc.splitlines() else ""
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

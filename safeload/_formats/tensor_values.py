@@ -162,10 +162,10 @@ def _row(entry: Entry, what: str) -> str:
 def _hints(faults: list[str], n_checked: int) -> list[str]:
     hints = []
     wrong = sum(fault.startswith("CHECKSUM") for fault in faults)
-    if wrong:
-        hints.append("copy or download the checkpoint again, in binary mode")
     if wrong == n_checked and n_checked > 1:
         hints.append("every checksum is wrong: the shard belongs to another index file; take both from one checkpoint")
+    elif wrong:
+        hints.append("copy or download the checkpoint again, in binary mode")
     if any(fault.startswith("NOT FINITE") for fault in faults):
         hints.append("the weights were saved after training diverged; take an earlier checkpoint")
     return hints

@@ -16,11 +16,11 @@ from safeload._locked import lock_rows, opened_source
 from safeload._paths import resolve_path
 from safeload.bert import _vocabulary
 from safeload.bert._arguments import BuildOptions, require_config_allows
-from safeload.bert._checkpoint import CheckpointPlace, find_checkpoint
+from safeload.bert._checkpoint import CheckpointPlace, find_checkpoint, is_of_checkpoint
 from safeload.bert._compare_checkpoint import Comparison, compare_checkpoint
 from safeload.bert._config import BertConfig, find_config, read_config
 from safeload.bert._variables import BertVariable, list_variables, with_positions_of
-from safeload.errors import InvalidPathError
+from safeload.errors import InvalidPathError, WrongFileKindError
 from safeload.report import Clock, LoadReport, with_article
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._formats.tensor_bundle import TensorBundle
+
+JSON = _files.FileKind(name="JSON text")
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +44,12 @@ class Places:
     vocab: str | None
 
 
-def resolve_config(config_file: object, vocab_file: object, base_dir: object) -> str:
+def resolve_config(config_file: object, checkpoint_file: object, vocab_file: object, base_dir: object) -> str:
     """Step 1, the first file: where the config is.
 
     Raises:
-        InvalidPathError, MissingFileError, WrongFileKindError, UnreadableFileError, ConfigError: As `find_config`.
+        InvalidPathError, MissingFileError, UnreadableFileError, ConfigError: As `find_config`.
+        WrongFileKindError: It is a checkpoint, whether or not the two are exchanged, or another kind of file.
     """
     if isinstance(vocab_file, bool):
         message = f"vocab_file is {vocab_file}, not a path"
@@ -54,8 +57,34 @@ def resolve_config(config_file: object, vocab_file: object, base_dir: object) ->
         raise InvalidPathError(message, given=vocab_file, hints=hints)
     path = resolve_path(config_file, argument="config_file", base_dir=base_dir)
     config = find_config(path, given=config_file)
+    if is_of_checkpoint(config):
+        raise _checkpoint_as_config(config, config_file, checkpoint_file, base_dir)
     _files.require_file(config, role="config", given=config_file)
+    kind = _files.sniff(config)
+    if kind is not None and kind.name != JSON.name:
+        raise _files.wrong_kind(config, kind, role="config", wanted=JSON.name, given=config_file)
     return config
+
+
+def _checkpoint_as_config(config: str, given: object, checkpoint_file: object, base_dir: object) -> WrongFileKindError:
+    """Return the error for a checkpoint in the config's place; the other argument tells whether the two are exchanged."""
+    if checkpoint_file is not None:
+        other = resolve_path(checkpoint_file, argument="checkpoint_file", base_dir=base_dir)
+        if _files.sniff(other) == JSON:
+            message = "config_file and checkpoint_file are exchanged: the first is a checkpoint, the second JSON text"
+            return WrongFileKindError(
+                message,
+                wanted=JSON.name,
+                found="TensorFlow checkpoint",
+                resolved=config,
+                given=given,
+                label="config",
+                context=[("checkpoint", other)],
+                hints=["pass the config first, then the checkpoint"],
+            )
+    hint = "pass bert_config.json, or the folder that holds it, as config_file, and this as checkpoint_file"
+    kind = _files.FileKind(name="part of a TensorFlow checkpoint", hint=hint)
+    return _files.wrong_kind(config, kind, role="config", wanted=JSON.name, given=given)
 
 
 def resolve(
@@ -154,7 +183,7 @@ def checked_bert(
     patterns = require_patterns(ignore_unused, example="bert/encoder/layer_*")
     with ExitStack() as opened:
         with clock.step("resolve"):
-            path = resolve_config(config_file, vocab_file, base_dir)
+            path = resolve_config(config_file, checkpoint_file, vocab_file, base_dir)
         folder = os.path.dirname(path)
         source = opened.enter_context(
             opened_source(lock_file, folder=folder, base_dir=base_dir, model="BERT", clock=clock)

@@ -61,6 +61,12 @@ def find_checkpoint(path: str, *, given: object, source: _files.Source = _files.
     return _require_index(path, "checkpoint prefix", path, given)
 
 
+def is_of_checkpoint(path: str) -> bool:
+    """Tell whether `path` is a checkpoint prefix, or one of the files of a checkpoint."""
+    is_file = any(suffix.search(path) for suffix, _ in _SUFFIXES) and os.path.isfile(path)
+    return is_file or os.path.isfile(path + ".index")
+
+
 def list_prefixes(folder: str) -> list[str]:
     """Return the prefixes of the index files in a folder, sorted; hidden and AppleDouble files do not count."""
     names = sorted(os.listdir(folder))
@@ -109,6 +115,12 @@ def _require_index(prefix: str, form: str, path: str, given: object) -> Checkpoi
         _refuse_single_file(path, prefix, given)
     folder, name = os.path.split(prefix)
     facts = _files.missing_facts(prefix + ".index", "index", given, (name + ".index",))
+    if not os.path.isdir(folder):
+        message = "there is no TensorFlow checkpoint with this prefix: its folder does not exist"
+        facts["hints"] = [
+            hint.replace(".index ?", " ?").replace("did you mean", "did you mean the prefix") for hint in facts["hints"]
+        ] or [FORMS_HINT]
+        raise CheckpointNotFoundError(message, **facts)
     siblings = [
         other for other in facts["beside"] if re.match(re.escape(name) + r"(\(\d+\))?\.(data-|meta|index)", other)
     ]
@@ -116,7 +128,7 @@ def _require_index(prefix: str, form: str, path: str, given: object) -> Checkpoi
         message = f"the checkpoint has no index file; of its files there {'is' if len(siblings) == 1 else 'are'} only {', '.join(siblings[:4])}"
     else:
         message = "there is no TensorFlow checkpoint with this prefix"
-    near = [os.path.basename(found) for found in list_prefixes(folder)] if os.path.isdir(folder) else []
+    near = [os.path.basename(found) for found in list_prefixes(folder)]
     close = _paths.close_names(name, near) or [other for other in near if other.startswith(name)]
     hints = [f"did you mean the prefix {os.path.join(folder, other)} ?" for other in close]
     renamed = [other for other in siblings if re.search(r"\(\d+\)", other)]

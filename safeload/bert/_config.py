@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ CONFIG_NAMES = ("bert_config.json", "config.json")
 MAX_LAYERS = 1_000
 MAX_SIZE = 1 << 24
 SEGMENTS = 2
+
+_HUB_NAME = re.compile(r"(?=.*bert)\w+(?:-\w+)+", re.IGNORECASE)
 
 _OTHER_MODELS = {
     "albert": ("embedding_size", "num_hidden_groups", "inner_group_num"),
@@ -53,6 +56,13 @@ def find_config(path: str, *, given: object) -> str:
         ConfigError: The folder has several files that could be the config.
     """
     if not os.path.isdir(path):
+        if isinstance(given, str) and _HUB_NAME.fullmatch(given) and not os.path.lexists(path):
+            error = _files.missing(path, role="config", given=given)
+            error.hints = (
+                *error.hints,
+                "names of a model hub are not downloaded: pass the folder that holds the files",
+            )
+            raise error
         return path
     for name in CONFIG_NAMES:
         if os.path.isfile(os.path.join(path, name)):
@@ -65,7 +75,18 @@ def find_config(path: str, *, given: object) -> str:
         message = f"the folder has {len(others)} files that could be the config, none of them {CONFIG_NAMES[0]}"
         hints = [f"pass config_file, one of: {', '.join(others)}"]
         raise ConfigError(message, resolved=path, given=given, label="folder", hints=hints)
-    raise _files.missing(os.path.join(path, CONFIG_NAMES[0]), role="config", given=given, looked_for=CONFIG_NAMES)
+    error = _files.missing(os.path.join(path, CONFIG_NAMES[0]), role="config", given=given, looked_for=CONFIG_NAMES)
+    error.hints = (*_hints_of_folder(path), *error.hints)
+    raise error
+
+
+def _hints_of_folder(path: str) -> list[str]:
+    """Return what a folder without a config is: an ELMo's, or one of those above and below a BERT's."""
+    names = sorted(os.listdir(path))
+    if any(name.endswith((".hdf5", ".h5")) for name in names) and any("options" in name for name in names):
+        return ["the folder holds an ELMo: load it with safeload.load_elmo"]
+    near = [os.path.dirname(path), *(os.path.join(path, name) for name in names)]
+    return [f"did you mean {each} ?" for each in near if os.path.isfile(os.path.join(each, CONFIG_NAMES[0]))][:3]
 
 
 def read_config(path: str, *, given: object = None, source: _files.Source = _files.DISK) -> BertConfig:

@@ -135,10 +135,8 @@ class _Trial:
 
 def _places(paths: tuple[object, object, object], base_dir: object) -> Places | None:
     """Return where the files lie, lock or no lock: what keras-bert would read."""
-    config_file, _, vocab_file = paths
     try:
-        config = resolve_config(config_file, vocab_file, base_dir)
-        return resolve(config, *paths, base_dir, DISK)
+        return resolve(resolve_config(*paths, base_dir), *paths, base_dir, DISK)
     except SafeLoadError:
         return None
 

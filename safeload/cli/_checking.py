@@ -99,3 +99,5 @@ def _print(out: Console, outcome: Outcome, *, quiet: bool) -> None:
         locked = ", locked" if any(file.role == "lock" for file in report.files) else ""
         facts = f"{len(report.read)} {report.noun}, {_console.bytes_text(n_bytes)}{locked}, {outcome.seconds:.2f} s"
         _console.line(out, ("ok  ", _console.OK), f" {_console.visible(outcome.path)}  ", (facts, _console.NOTE))
+        for note in report.notes:
+            _console.line(out, f"     note: {_console.visible(note)}")

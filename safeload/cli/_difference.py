@@ -177,7 +177,7 @@ def _verdict(
     else:
         what = "unrelated weights of the same shapes"
     return (
-        f"{what}{other}: {counted(len(changed), 'tensor')} differ, {n_equal:,} equal, "
+        f"{what}{other}: {counted(len(changed), 'tensor')} differ{'s' * (len(changed) == 1)}, {n_equal:,} equal, "
         f"typical relative distance {typical:.2g}{also}"
     )
 

@@ -10,7 +10,7 @@ from safeload.cli._options import PATH, as_json, examples
 
 
 @click.group(
-    short_help="Tell what of safeload works here, and mend the rest.",
+    short_help="Tell what of safeload works here, and how to mend the rest.",
     invoke_without_command=True,
     epilog=examples(
         "safeload doctor                       what works here?",

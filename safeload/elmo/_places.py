@@ -49,14 +49,14 @@ def find_elmo(options_file: object, weight_file: object, base_dir: object) -> El
     options = _find_options(given, options_file) if os.path.isdir(given) else given
     if weight_file is None:
         folder = os.path.dirname(options)
-        _require_no_weights(options, options_file)
+        _require_json(options, options_file)
         _files.require_file(options, role="options", given=options_file)
         weights, form, weight_file = find_weights(folder, options_file), "folder", options_file
     else:
         weights, form = _resolved(weight_file, "weight_file", base_dir), "HDF5 file"
         if os.path.isdir(weights):
             weights, form = find_weights(weights, weight_file), "folder"
-        _require_no_weights(options, options_file, weights)
+        _require_json(options, options_file, weights)
         _files.require_file(options, role="options", given=options_file)
     _files.require_file(weights, role="weight", given=weight_file)
     return ElmoPlaces(options=options, weights=weights, form=form)
@@ -68,11 +68,13 @@ def _resolved(given: object, argument: str, base_dir: object) -> str:
     return resolve_path(given, argument=argument, base_dir=base_dir)
 
 
-def _require_no_weights(options: str, given: object, weights: str | None = None) -> None:
-    """Require that the options are not the weights; `weights` tells whether the two are exchanged."""
+def _require_json(options: str, given: object, weights: str | None = None) -> None:
+    """Require that the options are no other kind of file; `weights` tells whether the two are exchanged."""
     kind = _files.sniff(options)
-    if kind is None or kind.name != "HDF5 file":
+    if kind is None or kind.name == "JSON text":
         return
+    if kind.name != "HDF5 file":
+        raise _files.wrong_kind(options, kind, role="options", wanted="JSON text", given=given)
     other = _files.sniff(weights) if weights is not None else None
     if other is None or other.name != "JSON text":
         hint = "it holds weights: pass the options JSON as options_file, and this as weight_file"
@@ -139,6 +141,8 @@ def _preferred(names: list[str], word: str) -> list[str]:
 
 
 def _require_elmo_folder(folder: str, names: list[str], given: object) -> None:
+    if any(name.endswith(_HDF5_ENDINGS) for name in names):
+        return
     for signs, what, hint in _OTHER_FOLDERS:
         if set(signs) <= set(names):
             message = f"the folder holds {what}, not an ELMo's options and weights"

@@ -9,6 +9,7 @@ import pytest
 from command_line import safeload_cli
 
 import safeload
+from safeload import testing
 from safeload.cli._models import find_models
 
 
@@ -79,6 +80,18 @@ def test_json_is_one_object_of_the_documented_schema(tree):
 def test_a_path_that_leads_nowhere_is_a_bad_model(tmp_path):
     assert "MissingFileError" in safeload_cli("check", "bert", tmp_path / "none", code=1).stdout
     assert "there is no config file" in safeload_cli("check", "bert", tmp_path, code=1).stdout
+
+
+def test_what_a_good_model_leaves_open_is_said(bert):
+    testing.edit_vocabulary(bert, lambda lines: lines[:-13])
+
+    assert "note: " in safeload_cli("check", "bert", bert).stdout
+    assert "13" in safeload_cli("check", "bert", bert).stdout.splitlines()[1]
+
+
+def test_a_path_in_the_place_of_the_kind_is_told(bert):
+    assert f"say what it is: safeload check bert {bert}" in " ".join(safeload_cli("check", bert, code=2).stderr.split())
+    assert "No such command" in safeload_cli("check", "brt", code=2).stderr
 
 
 def test_separate_paths_are_options(bert, tmp_path):

@@ -25,6 +25,7 @@ from safeload.errors import (
     ConfigError,
     InvalidPathError,
     MissingFileError,
+    SafeLoadError,
     UnreadableFileError,
     VariableMismatchError,
     WrongFileKindError,
@@ -174,19 +175,34 @@ SIGNS = {
 
 @pytest.mark.parametrize("signs", SIGNS, ids=str)
 def test_a_folder_of_another_model_is_known_by_all_of_its_files(signs, elmo, tmp_path):
-    for folder, given in ((tmp_path / "other", [tmp_path / "other"]), (elmo, [elmo / OPTIONS_NAME, elmo])):
-        folder.mkdir(exist_ok=True)
-        for name in signs if len(signs) > 1 and folder == elmo else ():
-            (folder / name).write_bytes(b"{}")
-            assert len(safeload.check_elmo(*given).read) == 29
-            (folder / name).unlink()
-        for name in signs:
-            (folder / name).write_bytes(b"{}")
+    folder = tmp_path / "other"
+    folder.mkdir()
+    for name in signs:
+        (folder / name).write_bytes(b"{}")
+    for given in ([folder], [elmo / OPTIONS_NAME, folder]):
         with pytest.raises(WrongFileKindError) as caught:
             safeload.check_elmo(*given)
         assert caught.value.found == SIGNS[signs]
         assert caught.value.wanted == "a folder with one options JSON and one HDF5 file"
         assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(folder), given[-1], "folder")
+
+
+@pytest.mark.parametrize("signs", [signs for signs in SIGNS if len(signs) > 1], ids=str)
+def test_one_of_those_files_alone_is_no_other_model(signs, tmp_path):
+    for name in signs:
+        (tmp_path / name).write_bytes(b"{}")
+        with pytest.raises(SafeLoadError) as caught:
+            safeload.check_elmo(tmp_path)
+        assert not isinstance(caught.value, WrongFileKindError)
+        (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize("signs", SIGNS, ids=str)
+def test_an_elmo_beside_another_model_is_read(signs, elmo):
+    for name in signs:
+        (elmo / name).write_bytes(b"{}")
+
+    assert len(safeload.check_elmo(elmo).read) == 29
 
 
 def test_exchanged_files_are_told_and_other_weights_are_not_called_exchanged(elmo):

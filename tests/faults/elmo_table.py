@@ -219,6 +219,8 @@ FAULTS = [
     Fault(name="weights_misspelt", error=Missing, path="weight.hdf5", call={"weight_file": "{}/weight.hdf5"}),
     Fault(name="weights_with_a_space_behind", error=Missing, path=f"{WEIGHTS_NAME} ", call={"weight_file": f"{{}}/{WEIGHTS_NAME} "}),
     Fault(name="folder_one_level_too_high", error=Missing, path=OPTIONS_NAME, spoil=in_subfolder),
+    Fault(name="options_are_a_zip", error=Wrong, path="elmo.zip", spoil=then(remove(OPTIONS_NAME, WEIGHTS_NAME), write("elmo.zip", b"PK\x03\x04")),
+          call={"options_file": "{}/elmo.zip"}),
     Fault(name="folder_with_two_options", error=Config, path="",
           spoil=then(rename(OPTIONS_NAME, "a_options.json"), write("b_options.json", "{}"))),
     Fault(name="folder_with_two_weights", error=errors.AmbiguousCheckpointError, path="",

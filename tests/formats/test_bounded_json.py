@@ -97,7 +97,26 @@ def test_a_text_that_ends_too_soon_shows_no_line():
         read("{\n")
 
     assert caught.value.message.endswith("at line 2, column 1: ''")
-    assert caught.value.hints == ()
+    assert caught.value.hints == ("the file ends too early: copy or download it again",)
+
+
+HINTS = {
+    '{"a": 1,\n "b": [1, 2': "the file ends too early: copy or download it again",
+    '{"a": "b\n}': "",
+    '{"a": "b': "the file ends too early: copy or download it again",
+    "[PAD]\n[CLS]\nword\n": "this looks like a vocabulary",
+    "[PAD]\nword\n": "",
+    '{"a": 1}\n# b': "JSON has no comments; remove the line",
+}
+
+
+@pytest.mark.parametrize(("text", "hint"), HINTS.items())
+def test_what_is_no_json_has_a_hint(text, hint):
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+
+    assert caught.value.hints == ((hint,) if hint else ())
+    assert " at at " not in caught.value.message
 
 
 @pytest.mark.parametrize(

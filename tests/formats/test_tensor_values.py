@@ -146,7 +146,7 @@ def test_infinities_that_cancel_each_other_warn_of_nothing(use, tmp_path):
 
 @pytest.mark.parametrize(
     ("names", "hints"),
-    [(["kernel"], (AGAIN,)), (["kernel", "numbers"], (AGAIN, ANOTHER)), (["bytes", "kernel", "numbers"], (AGAIN,))],
+    [(["kernel"], (AGAIN,)), (["kernel", "numbers"], (ANOTHER,)), (["bytes", "kernel", "numbers"], (AGAIN,))],
 )
 def test_another_index_file_is_thought_of_where_every_checksum_is_wrong(names, hints, use, prefix):
     flip(prefix, place_of(prefix, "kernel"), place_of(prefix, "numbers"))
