@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 
@@ -171,7 +172,17 @@ def test_a_variable_without_values_may_lie_anywhere(tmp_path):
     rows = {"a": SOUND, "b": entry((0,), dtype=3, offset=4, n_bytes=0)}
     write_index(tmp_path / "m", rows, shards=[EIGHT])
 
-    assert len(assert_same(tmp_path / "m")) == 2
+    assert len(listed_by_safeload(tmp_path / "m")) == 2
+
+
+@pytest.mark.parametrize("spoil", [os.mkdir, os.mkfifo])
+def test_a_shard_that_is_no_file_is_told(spoil, tmp_path):
+    write_index(tmp_path / "m", {"a": SOUND}, shards=[EIGHT])
+    shard = tmp_path / "m.data-00000-of-00001"
+    shard.unlink()
+    spoil(shard)
+
+    assert "the shard path is" in failure(tmp_path / "m").message
 
 
 def test_a_gap_between_variables_is_let_be(tmp_path):

@@ -91,12 +91,12 @@ class Trial:
         return plugin.answer
 
     def chosen(self, module, mutant):
-        """Return the tests that run the mutant's lines: those that killed most first, then by the plan."""
+        """Return the tests that run the mutant's lines, or all for a mutant of a table: those that killed most first."""
         lines = {(module.file, line) for line in (*mutant.place.lines, -mutant.place.function, ANY)}
         names = [name for name, run in self.runs.items() if run & lines or not mutant.place.function]
         near = {name for name in names if any(file == module.file for file, _ in self.runs[name])}
         names.sort(
-            key=lambda name: (-self.kills[module.path, name], name not in near, self._rank(name), self.seconds[name])
+            key=lambda name: (-self.kills[module.path, name], *self._rank(mutant, name, near), self.seconds[name])
         )
         chosen, total = [], 0.0
         for name in names:
@@ -106,10 +106,11 @@ class Trial:
                 total += cost
         return chosen
 
-    def _rank(self, name):
-        """Return whether the test is slow, and the place in the plan of its file: the nearest to the modules is first."""
+    def _rank(self, mutant, name, near):
+        """Return whether the test is far or slow, and the place in the plan of its file, which comes first for a table."""
         at = next((at for at, test in enumerate(self.tests) if name.startswith(test)), len(self.tests))
-        return self.seconds[name] > self.max_seconds / 20, at
+        is_slow = self.seconds[name] > self.max_seconds / 20
+        return (name not in near, is_slow, at) if mutant.place.function else (at, is_slow)
 
     def meet(self, module, mutant, use):
         """Let the mutant live in a process that calls `use`, which returns the test that failed, or ""."""

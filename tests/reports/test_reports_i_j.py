@@ -157,6 +157,8 @@ def test_I19_two_models(tmp_path, said):
 
 
 def test_I20_tf_hub(elmo, said):
+    for name in ("options.json", "weights.hdf5"):
+        (elmo / name).unlink()
     for name in ("saved_model.pb", "tfhub_module.pb"):
         (elmo / name).write_bytes(b"\x08\x01")
     said.typed(WrongFileKindError, check(elmo))
