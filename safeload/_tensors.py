@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 N_ALIGN_BYTES = 64
-"""TensorFlow takes memory that begins elsewhere for its own only after a copy."""
+"""TensorFlow takes memory that begins elsewhere too, and ends the process as soon as it computes with it."""
 
 
 def tensor_of(tf: Any, value: NDArray[Any]) -> Any:  # noqa: ANN401  (tensorflow; a tensor)
@@ -28,6 +28,5 @@ def holds(tf: Any, variable: Any, value: NDArray[Any]) -> bool:  # noqa: ANN401
 
 
 def _is(copy: Any, value: NDArray[Any]) -> bool:  # noqa: ANN401  (a tf.Variable)
-    on_cpu = not copy.device or "CPU" in copy.device
-    held = np.asarray(memoryview(copy.value())) if on_cpu else copy.value().numpy()
+    held = np.asarray(memoryview(copy.value())) if "CPU" in copy.device else copy.value().numpy()
     return held.ctypes.data == value.ctypes.data or bool(np.array_equal(held, value))

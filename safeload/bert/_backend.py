@@ -46,21 +46,28 @@ def require_backend() -> Backend:
         MissingDependencyError: A package is missing or its version cannot work, or `tf.keras` is Keras 3 already.
     """
     tf_version = next((found for name in _TENSORFLOWS if (found := version_of(name))), None)
-    if tf_version is None and importlib.util.find_spec("tensorflow") is None:
+    if importlib.util.find_spec("tensorflow") is None:
         raise _missing("tensorflow", ">=2.15,<2.22", "TensorFlow is not installed")
     if importlib.util.find_spec("keras_bert") is None:
         raise _missing("keras-bert", "==0.89.*", "keras-bert is not installed")
-    added = _choose_keras(tf_version or "0")
-    tf = import_installed("tensorflow", package="tensorflow", wanted="importable", install=INSTALL)
+    added = _choose_keras(tf_version or _tensorflow().__version__)
+    tf = _tensorflow()
     keras_package = _keras_package(tf, added=added)
     keras_bert = import_installed("keras_bert", package="keras-bert", wanted="importable", install=INSTALL)
     if not tf.executing_eagerly():
         message = "keras-bert models are loaded eagerly, but TensorFlow is in graph mode"
         hints = ["call outside of tf.function and of tf.Graph, and without tf.compat.v1.disable_eager_execution()"]
         raise BackendError(message, hints=hints)
-    versions = {"tensorflow": tf.__version__, keras_package: version_of(keras_package) or "?"}
-    versions["keras-bert"] = version_of("keras-bert") or "?"
+    versions = {
+        "tensorflow": tf.__version__,
+        keras_package: importlib.import_module(keras_package.replace("-", "_")).__version__,
+        "keras-bert": version_of("keras-bert") or "?",
+    }
     return Backend(tf=tf, keras_bert=keras_bert, versions=versions)
+
+
+def _tensorflow() -> Any:  # noqa: ANN401  (a module)
+    return import_installed("tensorflow", package="tensorflow", wanted="importable", install=INSTALL)
 
 
 def _missing(package: str, wanted: str, message: str) -> Exception:
@@ -69,10 +76,10 @@ def _missing(package: str, wanted: str, message: str) -> Exception:
 
 def _choose_keras(tf_version: str) -> bool:
     """Make `tf.keras` Keras 2 before it is resolved; return whether the environment had to be changed for that."""
-    minor = tuple(int(part) for part in tf_version.split(".")[:2] if part.isdigit())
+    number = tuple(int(part) for part in tf_version.split(".") if part.isdigit())
     asked = os.environ.get(LEGACY)
     legacy = asked in ("1", "true", "True")
-    if minor < FIRST_KERAS_3 and not legacy:
+    if number < FIRST_KERAS_3 and not legacy:
         return False
     if asked and not legacy:
         message = f"{LEGACY}={asked} asks for Keras 3, on which keras-bert cannot build"
@@ -81,10 +88,10 @@ def _choose_keras(tf_version: str) -> bool:
         )
     tf_keras = version_of("tf-keras")
     if tf_keras is None or _minor(tf_keras) != _minor(tf_version):
-        why = f"TensorFlow {tf_version} brings Keras 3" if minor >= FIRST_KERAS_3 else f"{LEGACY} is set"
+        why = f"TensorFlow {tf_version} brings Keras 3" if number >= FIRST_KERAS_3 else f"{LEGACY} is set"
         message = f"{why}; keras-bert needs tf-keras of the same minor version"
         hints = [f"pip install 'tf-keras=={_minor(tf_version)}'"]
-        if minor < FIRST_KERAS_3:
+        if number < FIRST_KERAS_3:
             hints.append(f"or unset {LEGACY}: TensorFlow {tf_version} has Keras 2 of its own")
         raise missing_dependency(message, package="tf-keras", wanted="==" + _minor(tf_version), hints=hints)
     os.environ[LEGACY] = "1"
@@ -100,14 +107,14 @@ def _minor(version: str) -> str:
 def _keras_package(tf: Any, *, added: bool) -> str:  # noqa: ANN401  (a module)
     """Return the package behind `tf.keras`, after making both of its names lead to Keras 2."""
     try:
-        package = str(tf.keras.Model.__module__).split(".", 1)[0].replace("_", "-")
+        package = str(tf.keras.Model.__module__).partition(".")[0].replace("_", "-")
     except ImportError as exc:
         raise _missing("tf-keras", "==" + _minor(tf.__version__), "tf.keras cannot be imported") from exc
     imported = getattr(sys.modules.get("tensorflow.keras"), "Model", None)
     if package == "tf-keras" and (imported is None or imported is tf.keras.Model):
         _lead_imports_to_tf_keras(tf)
         return package
-    if package == "keras" and (version_of("keras") or "2").startswith("2."):
+    if package == "keras" and importlib.import_module("keras").__version__.startswith("2."):
         return package
     if added:
         del os.environ[LEGACY]
@@ -125,6 +132,6 @@ def _lead_imports_to_tf_keras(tf: Any) -> None:  # noqa: ANN401  (a module)
     A TensorFlow that was imported without it has the folder of Keras 3 in the path that such imports search, although
     the attribute `tf.keras` is resolved on first use.
     """
-    folder = os.path.dirname(os.path.dirname(importlib.import_module("tf_keras.api._v2.keras").__file__ or ""))
+    folder = os.path.dirname(importlib.import_module("tf_keras.api._v2.keras").__path__[0])
     if folder not in tf.__path__:
         tf.__path__.insert(0, folder)

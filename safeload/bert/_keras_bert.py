@@ -40,7 +40,7 @@ def build(backend: Backend, config: BertConfig, options: BuildOptions) -> tuple[
 
     def create_unfilled(next_creator: Callable[..., Any], **kwargs: Any) -> Any:  # noqa: ANN401  (TensorFlow's own)
         shape, dtype, initial = kwargs["shape"], kwargs["dtype"], kwargs["initial_value"]
-        if shape is None or not callable(initial):
+        if shape is None:  # no weight of a layer: the state of a random generator, which is not put off
             return next_creator(**kwargs)
         kwargs["initial_value"] = lambda: tf.raw_ops.Empty(shape=shape, dtype=dtype)
         variable = next_creator(**kwargs)
@@ -154,7 +154,7 @@ def _unique(weights: list[Any]) -> list[Any]:
 
 
 def _graph_name(variable: Any) -> str:  # noqa: ANN401  (a tf.Variable)
-    return str(variable.name).rsplit(":", 1)[0]
+    return str(variable.name).partition(":")[0]
 
 
 def _changed(value: NDArray[Any], row: BertVariable, variable: Any) -> NDArray[Any]:  # noqa: ANN401  (a tf.Variable)
@@ -185,7 +185,6 @@ def _unproven(message: str, config: BertConfig) -> BackendError:
 
 
 def _backend_error(message: str, cause: Exception, config: BertConfig) -> BackendError:
-    text = (
-        f"{message}: {type(cause).__name__}: {str(cause).strip().splitlines()[0][:200] if str(cause).strip() else ''}"
-    )
+    reason = str(cause).strip().partition("\n")[0][:200]
+    text = f"{message}: {type(cause).__name__}: {reason}"
     return BackendError(text, resolved=config.path, label="config", hints=["the error above this one is the cause"])

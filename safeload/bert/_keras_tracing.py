@@ -51,7 +51,7 @@ def trace_alike_layers_once(tf: Any) -> Iterator[None]:  # noqa: ANN401  (a modu
         layer._set_save_spec(inputs, args, kwargs)  # noqa: SLF001
         first, outputs = traced[key]
         for attribute, value in vars(first).items():
-            if value is not None and vars(layer).get(attribute) is None:
+            if vars(layer).get(attribute) is None:
                 setattr(layer, attribute, value)
         return tf.nest.map_structure(lambda output: _renamed(output, first.name, layer.name), outputs)
 
@@ -64,15 +64,17 @@ def trace_alike_layers_once(tf: Any) -> Iterator[None]:  # noqa: ANN401  (a modu
 
 
 def _config(layer: Any) -> str:  # noqa: ANN401  (a Keras layer)
-    return repr(sorted((key, repr(value)) for key, value in layer.get_config().items() if key != "name"))
+    """Return what tells the layer from others; its own name where Keras cannot write it down, such as a partial function."""
+    try:
+        config = layer.get_config()
+    except Exception:  # noqa: BLE001  (whatever an activation of the caller's raises)
+        return str(layer.name)
+    return repr(sorted((key, repr(value)) for key, value in config.items() if key != "name"))
 
 
 def _specs(tf: Any, structure: Any) -> str:  # noqa: ANN401  (a module; nested tensors)
-    def spec(value: Any) -> str:  # noqa: ANN401  (a tensor, or a plain argument)
-        mask = getattr(value, "_keras_mask", None)
-        return repr((getattr(value, "type_spec", value), getattr(mask, "type_spec", None)))
-
-    return repr(tf.nest.map_structure(spec, structure))
+    """Return the specs of the tensors and the other arguments as they are; Keras hands over the inputs' masks apart."""
+    return repr(tf.nest.map_structure(lambda value: repr(getattr(value, "type_spec", value)), structure))
 
 
 def _renamed(tensor: Any, name: str, new_name: str) -> Any:  # noqa: ANN401  (a KerasTensor, or None)

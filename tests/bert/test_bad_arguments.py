@@ -52,8 +52,18 @@ def test_a_bad_argument_is_named_with_what_it_should_be(tiny_bert, given, messag
 def test_a_close_name_is_offered(tiny_bert):
     with pytest.raises(ArgumentError, match="did you mean dropout_rate"):
         safeload.load_bert(tiny_bert, dropuot_rate=0.1)
-    with pytest.raises(ArgumentError, match="did you mean 'Encoder-"):
-        safeload.load_bert(tiny_bert, trainable=["encoder-1"])
+
+
+@pytest.mark.parametrize(("prefix", "close"), [("encoder-1", ["did you mean 'Encoder-1-FeedForward' ?"]), ("zzz", [])])
+def test_a_prefix_that_fits_no_layer_is_told_with_the_first_layers(tiny_bert, prefix, close):
+    with pytest.raises(ArgumentError) as caught:
+        safeload.load_bert(tiny_bert, trainable=["Embedding", prefix])
+
+    first = (
+        "Input-Token, Input-Segment, Embedding-Token, Embedding-Segment, Embedding-Token-Segment, Embedding-Position"
+    )
+    assert caught.value.hints == (*close, f"the layers are {first}, ...")
+    assert (caught.value.argument, caught.value.given) == ("trainable", prefix)
 
 
 def options(**changes):

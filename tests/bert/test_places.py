@@ -78,7 +78,7 @@ STRATEGY = """
 import sys
 import numpy as np
 import safeload
-from safeload import testing
+from safeload._tensors import holds
 from safeload.bert._backend import require_backend
 tf = require_backend().tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -97,6 +97,12 @@ inputs = [np.full((4, 20), 7), np.zeros((4, 20))]
 first = model.get_weights()[0]
 model.fit(inputs, np.ones((4, 20, 16)), epochs=1, verbose=0)
 assert not np.array_equal(first, model.get_weights()[0])
+with strategy.scope():
+    variable = model.weights[0]
+    value = variable.numpy()
+    assert holds(tf, variable, value)
+    strategy.experimental_local_results(variable)[1].assign(value + 1)
+    assert not holds(tf, variable, value)
 print("both replicas hold", len(model.weights), "variables")
 """
 
