@@ -199,4 +199,6 @@ def remark(each: Statistics) -> str:
         return "NOT FINITE"
     if each.is_zero:
         return "all zeros"
-    return "all the same" if each.is_constant else ""
+    if each.is_constant:
+        return "all the same"
+    return "exploded: beyond 1,000" if each.is_huge else ""

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 FULL_AT = 3.0
 """Doublings away from the median at which a colour is full."""
 
-EXPLODED_ABOVE = 1000.0
-"""A floating-point value beyond which no layer's weight is meant."""
-
 Value = Callable[["Statistics"], "float | None"]
 _PANELS: tuple[tuple[str, str, Value], ...] = (
     ("std", "standard deviation", lambda each: each.std),
@@ -202,7 +199,7 @@ def _flag(each: Statistics, tensor: Tensor) -> tuple[str, str] | None:
         return "zero", "0"
     if each.is_constant:
         return "same", "="
-    if each.low is not None and max(-each.low, each.high or 0.0) > EXPLODED_ABOVE:
+    if each.is_huge:
         return "huge", "!"
     return None
 

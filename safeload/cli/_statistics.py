@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 N_BLOCK = 1 << 20
+HUGE_ABOVE = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,11 @@ class Statistics:
     def is_constant(self) -> bool:
         """Whether there are several values, all the same and not 0."""
         return self.count > 1 and self.low == self.high and self.low not in (None, 0.0)
+
+    @property
+    def is_huge(self) -> bool:
+        """Whether one of several values is beyond what any layer's weight is meant to be."""
+        return self.count > 1 and self.low is not None and max(-self.low, self.high or 0.0) > HUGE_ABOVE
 
 
 def statistics_of(values: NDArray[Any] | None, fault: str = "") -> Statistics | None:

@@ -113,6 +113,13 @@ def test_names_bring_no_control_characters_into_the_page(bert, tmp_path):
     assert not {"\x1b", "\u202e"} & set(page)
 
 
+def test_a_value_that_exploded_is_marked(bert):
+    testing.poison(bert, "bert/pooler/dense/kernel", 1e30)
+
+    rows = safeload_cli("inspect", bert, "--stats", env={"COLUMNS": "200"}).stdout.splitlines()
+    assert [row.split()[0] for row in rows if "exploded: beyond 1,000" in row] == ["dense/kernel"]
+
+
 def test_a_shape_that_no_array_has_is_told(elmo):
     with h5py.File(elmo / "weights.hdf5", "a") as file:
         space = h5py.h5s.create_simple((0, 1 << 62, 1 << 62))

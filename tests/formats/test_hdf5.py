@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 import h5py
 import numpy as np
@@ -12,7 +13,13 @@ from elmos import OPTIONS_NAME, WEIGHTS_NAME, values_of
 import safeload
 from safeload._formats import hdf5
 from safeload._formats.hdf5 import Hdf5File
-from safeload.errors import CorruptFileError, SafeLoadError, UnsafeFileError
+from safeload.errors import CorruptFileError, SafeLoadError, UnreadableFileError, UnsafeFileError
+
+
+def refused(path, what):
+    with pytest.raises(UnsafeFileError) as caught:
+        Hdf5File(str(path))
+    assert what in str(caught.value)
 
 
 def with_fields(kind):
@@ -76,6 +83,65 @@ def test_a_file_may_hold_so_many_objects(n_datasets, fits, tmp_path, monkeypatch
     else:
         with pytest.raises(UnsafeFileError, match="more than 4 objects"):
             Hdf5File(str(tmp_path / "w.hdf5"))
+
+
+@pytest.mark.parametrize(("most", "fits"), [(16, True), (15, False)])
+def test_a_compact_dataset_may_have_so_many_bytes(most, fits, tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "MAX_COMPACT_BYTES", most)
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_layout(h5py.h5d.COMPACT)
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        h5py.h5d.create(file.id, b"a", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((4,)), plan)
+    if fits:
+        assert values_of(tmp_path / "w.hdf5")["a"].shape == (4,)
+    else:
+        refused(tmp_path / "w.hdf5", "16 bytes in a message of less than 15")
+
+
+@pytest.mark.parametrize(("most", "fits"), [(64, True), (32, True), (31, False)])
+def test_a_chunk_may_have_so_many_bytes(most, fits, tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "MIN_CHUNK_BYTES", most)
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file.create_dataset("a", data=np.arange(3, dtype="f4"), chunks=(8,), maxshape=(None,))
+    if fits:
+        with Hdf5File(str(tmp_path / "w.hdf5")) as file:
+            assert [row.n_bytes for row in file.datasets["a"].chunks.rows] == [32]
+        assert values_of(tmp_path / "w.hdf5")["a"].tolist() == [0, 1, 2]
+    else:
+        refused(tmp_path / "w.hdf5", "chunks of 32 bytes for 12")
+
+
+def test_a_filter_may_be_there_once(tmp_path):
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_chunk((4,))
+    plan.set_filter(h5py.h5z.FILTER_DEFLATE, 0, (4,))
+    plan.set_filter(h5py.h5z.FILTER_DEFLATE, 0, (4,))
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        h5py.h5d.create(file.id, b"a", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((4,)), plan)
+
+    refused(tmp_path / "w.hdf5", "the same filter twice, which lets a few bytes unpack to any size")
+
+
+def test_a_name_with_a_slash_is_refused(tmp_path):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file.create_group("group")["aXb"] = np.zeros(2, "f4")
+    data = (tmp_path / "w.hdf5").read_bytes()
+    assert data.count(b"aXb") == 1
+    (tmp_path / "w.hdf5").write_bytes(data.replace(b"aXb", b"a/b"))
+
+    refused(tmp_path / "w.hdf5", "a name with a slash in it, which would lead to another place")
+
+
+def test_a_file_that_the_system_does_not_open_is_told(elmo):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(UnreadableFileError, match="cannot open the weight file: Too many open files") as caught:
+            Hdf5File(str(elmo / WEIGHTS_NAME), given="w")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(elmo / WEIGHTS_NAME), "w", "weight")
 
 
 @pytest.mark.parametrize(("n_bytes", "fits"), [(20_000, True), (19_999, False)])

@@ -89,6 +89,24 @@ def test_a_checksum_is_that_of_hdf5(n_bytes, tmp_path):
         read(tmp_path / "w.hdf5", chunks, np.uint8)
 
 
+@pytest.mark.parametrize("n_bytes", [10, 1 << 23])
+@pytest.mark.parametrize("value", [0, 255])
+def test_a_checksum_of_few_and_of_many_alike_bytes(value, n_bytes, tmp_path):
+    data = np.full(n_bytes, value, np.uint8)
+    data[-1] = 0
+    chunks = written(tmp_path / "w.hdf5", data, FLETCHER32)
+
+    np.testing.assert_array_equal(read(tmp_path / "w.hdf5", chunks, np.uint8), data)
+
+
+def test_a_shuffle_of_values_of_another_size_is_told(tmp_path):
+    path = tmp_path / "w.hdf5"
+    written(path, np.arange(9, dtype="<f4"), SHUFFLE)
+    path.write_bytes(path.read_bytes().replace(b"shuffle\0" + bytes([4, 0, 0, 0]), b"shuffle\0" + bytes([2, 0, 0, 0])))
+    with h5py.File(path) as file, pytest.raises(ValueError, match=r"it shuffles values of \(2,\) bytes that have 4"):
+        list_chunks(file["a"].id)
+
+
 def test_bytes_that_make_no_whole_value_are_not_shuffled():
     assert hdf5_chunks._unshuffled(b"aAbBcC", 2) == b"aBAcbC"
     assert hdf5_chunks._unshuffled(b"abcABCxy", 3) == b"acBbACxy"

@@ -50,6 +50,7 @@ DAMAGED = {
     "a_copy_that_is_cut": literal(b"a") + copy(3, 1)[:-1],
     "a_long_copy_that_is_cut": literal(b"a") + copy(9, 1)[:1],
     "a_long_copy_without_its_place": literal(b"a") + copy(9, 1)[:2],
+    "a_copy_that_begins_after_the_end": literal(b"abcd") + copy(3, 1)[:1],
     "too_few": literal(b"abc"),
     "too_many": literal(b"abcde"),
     "more_after_the_end": literal(b"abcd") + copy(3, 1),
