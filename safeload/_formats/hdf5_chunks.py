@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GZIP, SHUFFLE, FLETCHER32, LZF = 1, 2, 3, 32000
-FILTERS = {GZIP: "gzip", SHUFFLE: "shuffle", FLETCHER32: "fletcher32", LZF: "lzf"}
+FILTERS = (GZIP, SHUFFLE, FLETCHER32, LZF)
 MIN_CHUNK_BYTES = 64 << 20
 """A chunk may have as many bytes, and more where the whole dataset has more."""
 

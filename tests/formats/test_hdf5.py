@@ -98,7 +98,7 @@ def test_a_compact_dataset_may_have_so_many_bytes(most, fits, tmp_path, monkeypa
         refused(tmp_path / "w.hdf5", "16 bytes in a message of less than 15")
 
 
-@pytest.mark.parametrize(("most", "fits"), [(64, True), (32, True), (31, False)])
+@pytest.mark.parametrize(("most", "fits"), [(hdf5.MIN_CHUNK_BYTES, True), (64, True), (32, True), (31, False)])
 def test_a_chunk_may_have_so_many_bytes(most, fits, tmp_path, monkeypatch):
     monkeypatch.setattr(hdf5, "MIN_CHUNK_BYTES", most)
     with h5py.File(tmp_path / "w.hdf5", "w") as file:
