@@ -8,6 +8,7 @@ from pathlib import Path
 import crc32c
 import numpy as np
 import pytest
+from index_writer import entry, write_index
 
 from safeload._formats import tensor_values
 from safeload._formats.tensor_bundle import TensorBundle
@@ -184,6 +185,12 @@ def test_looking_at_values_that_are_not_finite_warns_of_nothing(tmp_path):
 
     assert fault.startswith("NOT FINITE")
     np.testing.assert_array_equal(found, values)
+
+
+def test_a_shape_that_numpy_has_not_is_told(use, tmp_path):
+    write_index(tmp_path / "m", {"deep": entry((1,) * 100, n_bytes=4, crc=crc32c.crc32c(bytes(4)))}, shards=[bytes(4)])
+
+    assert "NumPy has no array of 100 dimensions" in str(failure(use, tmp_path / "m", ["deep"]))
 
 
 def test_no_variants_are_no_bytes():
