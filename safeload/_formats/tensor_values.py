@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 MAX_THREADS = 4
 N_BLOCK_BYTES = 1 << 20
 _FLOATS = ("float16", "float32", "float64")
-_INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
-_IN_NUMPY = (*_FLOATS, *_INTEGERS, "bool", "complex64", "complex128")
+_BY_NAME = (*_FLOATS, "bool", "complex64", "complex128")
 
 
 class _Damaged(Exception):  # noqa: N818  (never leaves this module)
@@ -206,7 +205,7 @@ def _read(bundle: TensorBundle, entry: Entry) -> Array:
 
 
 def _dtype_of(entry: Entry) -> np.dtype[Any]:
-    if entry.dtype in _IN_NUMPY:
+    if entry.dtype in _BY_NAME:
         return np.dtype(entry.dtype)
     sign = "i" if entry.dtype.startswith(("int", "qint")) else "u"
     return np.dtype(f"{sign}{N_BYTES_OF[entry.dtype]}")

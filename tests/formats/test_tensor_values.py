@@ -136,7 +136,7 @@ def test_values_that_are_not_finite_are_counted_in_every_block(use, prefix):
     write_checkpoint(prefix, {"odd": values})
 
     assert "NOT FINITE" in (text := str(failure(use, prefix, ["odd"])))
-    assert "4 of 100 values are NaN or infinite" in text
+    assert " 4 of 100 values are NaN or infinite" in text
 
 
 def test_infinities_that_cancel_each_other_warn_of_nothing(use, tmp_path):
@@ -191,6 +191,19 @@ def test_a_shape_that_numpy_has_not_is_told(use, tmp_path):
     write_index(tmp_path / "m", {"deep": entry((1,) * 100, n_bytes=4, crc=crc32c.crc32c(bytes(4)))}, shards=[bytes(4)])
 
     assert "NumPy has no array of 100 dimensions" in str(failure(use, tmp_path / "m", ["deep"]))
+
+
+def test_a_damaged_string_is_told(use, tmp_path):
+    write_checkpoint(tmp_path / "m", {"words": np.array([b"one", b"three"], object)})
+    flip(tmp_path / "m", -1)
+
+    assert "CHECKSUM   words" in str(failure(use, tmp_path / "m", ["words"]))
+
+
+def test_a_type_without_values_is_told(use, tmp_path):
+    write_index(tmp_path / "m", {"odd": entry((), dtype=20, n_bytes=4)}, shards=[bytes(4)])
+
+    assert "resource cannot be read" in str(failure(use, tmp_path / "m", ["odd"]))
 
 
 def test_no_variants_are_no_bytes():
