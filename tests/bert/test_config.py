@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from checkpoints import BERT_CONFIG
 
+import safeload
 from safeload._formats.index_file import Entry
 from safeload.bert._arguments import ACTIVATIONS
 from safeload.bert._config import MAX_LAYERS, MAX_SIZE, validate_config
 from safeload.bert._variables import find_scope, is_nezha, list_variables, recognise, sort_unused, with_positions_of
-from safeload.errors import ConfigError
+from safeload.errors import ConfigError, MissingFileError
 
 SIZES = ("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings")
 
@@ -253,3 +254,47 @@ def test_the_checkpoint_s_positions_count_where_they_are_more(shape, positions):
         == positions
     )
     assert with_positions_of(config, {}) == config
+
+
+def test_a_config_may_have_the_name_of_a_hub(bert):
+    (bert / "bert_config.json").rename(bert / "bert-base-uncased")
+
+    assert len(safeload.check_bert("bert-base-uncased", bert, base_dir=bert).read) == 37
+
+
+def hints_of(folder):
+    with pytest.raises(MissingFileError) as caught:
+        safeload.check_bert(folder)
+    return caught.value.hints
+
+
+@pytest.mark.parametrize(
+    ("names", "is_elmo"),
+    [
+        (("elmo_options.json", "w.hdf5"), True),
+        (("options.json", "w.h5"), True),
+        (("options.json",), False),
+        (("w.hdf5",), False),
+        (("w.h5", "other.json"), False),
+    ],
+)
+def test_the_folder_of_an_elmo_is_known_by_both_of_its_files(names, is_elmo, tmp_path):
+    for name in names:
+        (tmp_path / name).touch()
+
+    assert hints_of(tmp_path) == (("the folder holds an ELMo: load it with safeload.load_elmo",) if is_elmo else ())
+
+
+def test_the_folders_near_that_hold_a_config_are_named(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+        (tmp_path / "models" / name / "bert_config.json").touch()
+    (tmp_path / "models/a/inner").mkdir()
+
+    assert hints_of(tmp_path / "models") == tuple(f"did you mean {tmp_path}/models/{name} ?" for name in "abc")
+    assert hints_of(tmp_path / "models/a/inner") == (f"did you mean {tmp_path}/models/a ?",)
+
+
+def test_a_model_type_that_is_no_text_is_another_model():
+    with pytest.raises(ConfigError, match=r"another model \(model_type 3\)"):
+        validate_config({"model_type": 3}, path="c.json")
