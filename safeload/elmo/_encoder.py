@@ -71,7 +71,7 @@ class CharacterEncoder(torch.nn.Module):
         for index in range(self._n_convolutions):
             strongest, _ = getattr(self, f"char_conv_{index}")(characters).max(dim=-1)
             found.append(self._activation(strongest))
-        vectors: Tensor = self._projection(self._highways(torch.cat(found, dim=-1)))
+        vectors: Tensor = self._projection(self._highways(torch.cat(found, dim=1)))
         return vectors
 
 
@@ -85,7 +85,7 @@ class Highway(torch.nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return `(words, units)`, shaped as the input."""
         for layer in self._layers:
-            new, gate = layer(inputs).chunk(2, dim=-1)
+            new, gate = layer(inputs).chunk(2, dim=1)
             gate = torch.sigmoid(gate)
             inputs = gate * inputs + (1 - gate) * torch.relu(new)
         return inputs

@@ -126,10 +126,10 @@ def _encoder_pairs(parameters: _Parameters, stored: Mapping[str, Any], options: 
     for layer in range(options.n_highway):
         name, group, half = f"{ENCODER}._highways._layers.{layer}", f"CNN_high_{layer}", options.n_filters
         # the file gates the new part, torch's layer the old one: sigmoid(-x) = 1 - sigmoid(x)
-        for part, rows, sign in (("transform", slice(None, half), 1), ("carry", slice(half, None), -1)):
+        for part, rows, turned in (("transform", slice(None, half), False), ("carry", slice(half, None), True)):
             weight, bias = stored[f"{group}/W_{part}"].t(), stored[f"{group}/b_{part}"]
-            yield f"{name}.weight", parameters[f"{name}.weight"][rows], weight if sign > 0 else weight.neg()
-            yield f"{name}.bias", parameters[f"{name}.bias"][rows], bias if sign > 0 else bias.neg()
+            yield f"{name}.weight", parameters[f"{name}.weight"][rows], weight.neg() if turned else weight
+            yield f"{name}.bias", parameters[f"{name}.bias"][rows], bias.neg() if turned else bias
     name = f"{ENCODER}._projection"
     yield f"{name}.weight", parameters[f"{name}.weight"], stored["CNN_proj/W_proj"].t()
     yield f"{name}.bias", parameters[f"{name}.bias"], stored["CNN_proj/b_proj"]

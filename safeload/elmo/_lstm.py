@@ -216,16 +216,16 @@ class ElmoLstm(torch.nn.Module):
             outputs = []
             for side, (word, inputs) in enumerate((("forward", forward), ("backward", backward))):
                 start = (
-                    initial[0][layer].chunk(2, dim=-1)[side],
-                    initial[1][layer].chunk(2, dim=-1)[side],
+                    initial[0][layer].chunk(2, dim=1)[side],
+                    initial[1][layer].chunk(2, dim=1)[side],
                 )
                 output, end = getattr(self, f"{word}_layer_{layer}")(inputs, sizes, start)
                 outputs.append(output + inputs if layer and self.use_skip_connections else output)
                 ends.append(end)
             forward, backward = outputs
-            layers.append(torch.cat(outputs, dim=-1))
-            hidden.append(torch.cat([end[0] for end in ends], dim=-1))
-            memory.append(torch.cat([end[1] for end in ends], dim=-1))
+            layers.append(torch.cat(outputs, dim=1))
+            hidden.append(torch.cat([end[0] for end in ends], dim=1))
+            memory.append(torch.cat([end[1] for end in ends], dim=1))
         return layers, (torch.stack(hidden), torch.stack(memory))
 
     def _initial(self, like: Tensor, n_rows: int, order: Tensor) -> State:

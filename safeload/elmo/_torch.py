@@ -109,7 +109,7 @@ class Elmo(torch.nn.Module):
             ArgumentError: `inputs` is not of character ids.
         """
         outer = inputs.shape[:-1]
-        if word_inputs is not None and not self._has_cached_vocab:
+        if not self._has_cached_vocab:
             word_inputs = None
         elif word_inputs is not None and word_inputs.dim() > 2:  # noqa: PLR2004  (batch and tokens)
             outer = word_inputs.shape

@@ -55,7 +55,7 @@ def test_each_file_is_found_where_it_is_said_to_be(apart, call):
 
 @each_call
 def test_the_heads_are_read_with_training(tiny_bert, call):
-    assert len(call(tiny_bert, training=True).read) == 46
+    assert (len(call(tiny_bert).read), len(call(tiny_bert, training=True).read)) == (37, 46)
 
 
 @each_call
@@ -93,5 +93,5 @@ def test_a_vocabulary_is_found_where_it_is_said_to_be(apart):
     with pytest.raises(SafeLoadError) as caught:
         safeload.load_vocabulary("c/no.txt", base_dir=apart)
     assert (caught.value.given, caught.value.resolved) == ("c/no.txt", str(apart / "c" / "no.txt"))
-    with pytest.raises(SafeLoadError, match="vocab_file"):
+    with pytest.raises(SafeLoadError, match=r"^vocab_file "):
         safeload.load_vocabulary(None)

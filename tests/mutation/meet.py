@@ -107,10 +107,10 @@ class Trial:
         return chosen
 
     def _rank(self, mutant, name, near):
-        """Return whether the test is far or slow, and the place in the plan of its file, which comes first for a table."""
+        """Return whether the test is slow, and the place in the plan of its file; before it, whether a function is far."""
         at = next((at for at, test in enumerate(self.tests) if name.startswith(test)), len(self.tests))
         is_slow = self.seconds[name] > self.max_seconds / 20
-        return (name not in near, is_slow, at) if mutant.place.function else (at, is_slow)
+        return (name not in near, is_slow, at) if mutant.place.function else (is_slow, at)
 
     def meet(self, module, mutant, use):
         """Let the mutant live in a process that calls `use`, which returns the test that failed, or ""."""

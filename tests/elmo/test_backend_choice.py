@@ -1,0 +1,266 @@
+"""Which packages a backend takes, and what is said where one is missing, of another version or broken."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import logging
+import os
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from safeload.elmo import _backend
+from safeload.errors import MissingDependencyError
+
+ALLENNLP = ("allennlp", "allennlp.modules", "allennlp.modules.elmo")
+OR_TORCH = "or pass backend='torch': the same parameters, forward and outputs, without AllenNLP"
+INSTALL = "pip install 'safeload[elmo]'"
+ON_TENSORFLOW = "set KERAS_BACKEND=tensorflow in the environment before Python starts"
+
+
+@pytest.fixture
+def install(monkeypatch, tmp_path):
+    """Return a function that installs packages of one module each, in place of those of these names."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+
+    def write(name, version=None, code=None):
+        if version:
+            folder = tmp_path / f"{name}-{version}.dist-info"
+            folder.mkdir()
+            (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        if code is not None:
+            for part in ALLENNLP if name == "allennlp" else (name,):
+                monkeypatch.setitem(sys.modules, part, None)  # so that what was there comes back
+                monkeypatch.delitem(sys.modules, part)
+            (tmp_path / f"{name}.py").write_text(code)
+
+    return write
+
+
+def refused(call, *given, **options):
+    with pytest.raises(MissingDependencyError) as caught:
+        call(*given, **options)
+    return caught.value
+
+
+def facts(error):
+    return error.message, error.package, error.wanted, list(error.hints)
+
+
+def test_a_backend_that_is_named_is_the_one_that_is_taken():
+    assert _backend.choose_backend("torch") == "torch"
+    assert _backend.room_of("torch") is importlib.import_module("safeload.elmo._torch")
+    assert _backend.versions_of("torch") == {"torch": importlib.metadata.version("torch")}
+
+
+def test_the_versions_are_those_that_are_installed(install):
+    install("torch", "1.99.0")
+    assert _backend.versions_of("torch") == {"torch": "1.99.0"}
+    install("allennlp", "2.10.7")
+    assert _backend.versions_of("allennlp") == {"torch": "1.99.0", "allennlp": "2.10.7"}
+
+
+def test_a_package_that_is_no_distribution_has_no_version(monkeypatch):
+    monkeypatch.setattr(sys, "path", [])
+    assert _backend.versions_of("torch") == {"torch": "?"}
+
+
+def auto(caplog, **options):
+    with caplog.at_level(logging.INFO, logger="safeload"):
+        return _backend.choose_backend("auto", **options)
+
+
+def test_auto_takes_torch_and_says_why(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "allennlp", None)
+
+    assert auto(caplog) == "torch"
+    assert caplog.messages == ["backend 'auto' took torch: allennlp is not installed"]
+
+
+SOUND = "import sys\nsys.modules['allennlp.modules'] = sys.modules['allennlp.modules.elmo'] = sys.modules['allennlp']"
+
+
+@pytest.mark.parametrize("version", ["2.10.0", "2.10.1"])
+def test_auto_takes_an_allennlp_that_imports(install, caplog, version):
+    install("allennlp", version, SOUND)
+
+    assert auto(caplog) == "allennlp"
+    assert caplog.messages == ["backend 'auto' took allennlp"]
+    assert _backend.choose_backend("allennlp") == "allennlp"
+
+
+def test_auto_takes_torch_without_skip_connections(install, caplog):
+    install("allennlp", "2.10.1", SOUND)
+
+    assert auto(caplog, use_skip_connections=False) == "torch"
+    told = "AllenNLP cannot build a biLM without skip connections"
+    assert caplog.messages == [f"backend 'auto' took torch: {told}"]
+
+
+@pytest.mark.parametrize("too_new", [True, False])
+def test_an_allennlp_that_is_not_installed_is_told(monkeypatch, too_new):
+    monkeypatch.setitem(sys.modules, "allennlp", None)
+    python = sys.version_info[:2]
+    monkeypatch.setattr(_backend, "_LAST_PYTHON_OF_ALLENNLP", (python[0], python[1] - too_new))
+
+    how = "AllenNLP 2.10 installs on Python 3.8 to 3.10 only" if too_new else INSTALL
+    assert facts(refused(_backend.choose_backend, "allennlp")) == (
+        "allennlp is not installed", "allennlp", ">=2.10.1,<2.11", [how, OR_TORCH],
+    )  # fmt: skip
+
+
+def test_python_3_10_is_the_last_of_allennlp():
+    assert _backend._LAST_PYTHON_OF_ALLENNLP == (3, 10)
+
+
+@pytest.mark.parametrize("version", ["2.9.3", "3.2.10."])
+def test_an_allennlp_of_another_version_is_told(install, version):
+    install("allennlp", version, SOUND)
+
+    message = f"allennlp {version} is installed; its Elmo is loaded from 2.10 only"
+    hints = ["pip install 'allennlp==2.10.1'", OR_TORCH]
+    assert facts(refused(_backend.choose_backend, "allennlp")) == (message, "allennlp", ">=2.10.1,<2.11", hints)
+
+
+def test_an_allennlp_that_cannot_be_imported_is_told(install):
+    install("allennlp", "2.10.1", "raise OSError('libfoo.so')")
+
+    message, package, wanted, hints = facts(refused(_backend.choose_backend, "allennlp"))
+    assert message == "allennlp is installed but cannot be imported: OSError: libfoo.so"
+    assert (package, wanted) == ("allennlp", ">=2.10.1,<2.11")
+    assert INSTALL in hints[0]
+
+
+def test_an_allennlp_without_a_torch_is_told(install):
+    install("allennlp", "2.10.1", SOUND)
+    install("torch", None, "raise OSError('libfoo.so')")
+
+    assert refused(_backend.choose_backend, "allennlp").package == "torch"
+
+
+def test_a_torch_that_is_not_installed_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    assert facts(refused(_backend.require_torch)) == ("torch is not installed", "torch", ">=1.12", [INSTALL])
+    assert refused(_backend.choose_backend, "torch").package == "torch"
+
+
+def test_a_torch_that_cannot_be_imported_is_told(install):
+    install("torch", "2.1.0", "raise OSError('libfoo.so')")
+
+    message, package, wanted, hints = facts(refused(_backend.require_torch))
+    assert message == "torch is installed but cannot be imported: OSError: libfoo.so"
+    assert (package, wanted) == ("torch", ">=1.12")
+    assert INSTALL in hints[0]
+
+
+def test_a_torch_for_another_numpy_is_told(install):
+    install(
+        "torch", None, "__version__ = '1.13.1'\ndef from_numpy(array): raise RuntimeError('Numpy is not available')"
+    )
+
+    message = f"torch 1.13.1 cannot use numpy {np.__version__}: Numpy is not available"
+    hints = ["pip install 'numpy<2'", "or install torch 2.3 or later, which is built for NumPy 2"]
+    assert facts(refused(_backend.require_torch)) == (message, "numpy", "<2", hints)
+
+
+class TensorFlow(ModuleType):
+    """As much of TensorFlow as tells which Keras it leads to."""
+
+    __version__ = "2.21.0"
+
+    def __init__(self, keras):
+        super().__init__("tensorflow")
+        self.__spec__ = ModuleSpec("tensorflow", None)
+        self._keras = keras
+
+    @property
+    def keras(self):
+        if isinstance(self._keras, Exception):
+            raise self._keras
+        return self._keras
+
+
+def with_keras(monkeypatch, keras):
+    monkeypatch.setitem(sys.modules, "tensorflow", TensorFlow(keras))
+    monkeypatch.setitem(sys.modules, "keras", None)
+
+
+def leads_to(module):
+    return SimpleNamespace(Model=type("Model", (), {"__module__": f"{module}.src.models"}))
+
+
+def test_a_tensorflow_that_is_not_installed_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+
+    assert facts(refused(_backend.choose_backend, "keras")) == (
+        "TensorFlow is not installed", "tensorflow", ">=2.15,<2.22", ["pip install 'safeload[bert]'"],
+    )  # fmt: skip
+
+
+def test_a_tensorflow_that_cannot_be_imported_is_told(install):
+    install("tensorflow", "2.21.0", "raise OSError('libfoo.so')")
+
+    message, package, wanted, hints = facts(refused(_backend.require_keras))
+    assert message == "tensorflow is installed but cannot be imported: OSError: libfoo.so"
+    assert (package, wanted) == ("tensorflow", ">=2.15,<2.22")
+    assert "pip install 'safeload[bert]'" in hints[0]
+
+
+@pytest.mark.parametrize(
+    ("framework", "hint"),
+    [(None, "pip install 'safeload[bert]'"), ("tensorflow", "pip install 'safeload[bert]'"), ("jax", ON_TENSORFLOW)],
+)
+def test_a_keras_that_cannot_be_imported_is_told(monkeypatch, framework, hint):
+    with_keras(monkeypatch, ImportError("no jax"))
+    monkeypatch.setenv("KERAS_BACKEND", framework or "")
+    if framework is None:
+        monkeypatch.delenv("KERAS_BACKEND")
+
+    error = refused(_backend.require_keras)
+    assert facts(error) == ("tf.keras cannot be imported", "keras", "importable", [hint])
+    assert isinstance(error.__cause__, ImportError)
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_a_keras_on_another_framework_is_told(monkeypatch, install, framework):
+    install("some_keras", "3.1.0", f"class config:\n    backend = staticmethod(lambda: {framework!r})\n")
+    with_keras(monkeypatch, leads_to("some_keras"))
+
+    message = f"Keras runs on {framework} in this process, and the layer is made of TensorFlow's operations"
+    hints = [ON_TENSORFLOW, "or pass backend='torch'"]
+    assert facts(refused(_backend.require_keras)) == (message, "keras", "on TensorFlow", hints)
+
+
+@pytest.mark.parametrize("code", ["class config:\n    backend = staticmethod(lambda: 'tensorflow')\n", ""])
+def test_the_keras_of_tensorflow_is_the_one_that_is_taken(monkeypatch, install, code):
+    install("some_keras", "3.1.0", code)
+    with_keras(monkeypatch, leads_to("some_keras"))
+
+    assert _backend.require_keras() is sys.modules["some_keras"]
+    assert _backend.choose_backend("keras") == "keras"
+    assert _backend.versions_of("keras") == {"tensorflow": "2.21.0", "some-keras": "3.1.0"}
+
+
+@pytest.mark.parametrize("imported", [("tf_keras",), ("keras",), ("tf_keras", "keras")])
+def test_a_tf_keras_that_alone_was_imported_is_taken(monkeypatch, install, imported):
+    install("some_keras", None, "")
+    with_keras(monkeypatch, leads_to("some_keras"))
+    for name in ("tf_keras", "keras"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+        if name not in imported:
+            monkeypatch.delitem(sys.modules, name)
+
+    assert _backend.require_keras().__name__ == ("tf_keras" if imported == ("tf_keras",) else "some_keras")
+
+
+def test_a_keras_that_is_no_distribution_has_no_version(monkeypatch, install):
+    install("some_keras", None, "")
+    with_keras(monkeypatch, leads_to("some_keras"))
+
+    assert _backend.versions_of("keras")["some-keras"] == "?"
+    assert os.path.isfile(sys.modules["some_keras"].__file__)
