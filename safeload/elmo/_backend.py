@@ -53,7 +53,7 @@ def choose_backend(wanted: str, *, use_skip_connections: bool = True) -> str:
 def versions_of(backend: str) -> dict[str, str]:
     """Return the versions of the packages that a backend is made of."""
     if backend == "keras":
-        package = require_keras().__name__.partition(".")[0].replace("_", "-")
+        package = require_keras().__name__.replace("_", "-")
         return {"tensorflow": sys.modules["tensorflow"].__version__, package: version_of(package) or "?"}
     names = ("torch", "allennlp") if backend == "allennlp" else ("torch",)
     return {name: version_of(name) or "?" for name in names}

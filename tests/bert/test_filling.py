@@ -68,6 +68,12 @@ def test_every_choice_reaches_the_graph(bert, trainable):
     assert model.get_layer("Embedding-Dropout").rate == 0.25
 
 
+def test_the_graph_for_training_has_the_heads_outputs(tiny_bert):
+    model = safeload.load_bert(tiny_bert, training=True, seq_len=8)
+
+    assert [tuple(each.shape) for each in model.outputs] == [(None, 8, 30), (None, 2)]
+
+
 def test_a_graph_is_filled_and_a_layer_of_the_callers_keeps_its_values(backend, tiny_bert):
     model = graph(backend, backend.tf.keras.layers.Dense(3, name="mine"))
     mine = model.get_layer("mine").get_weights()

@@ -12,7 +12,9 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from elmos import options, write_elmo
 
+import safeload
 from safeload.elmo import _backend
 from safeload.errors import MissingDependencyError
 
@@ -84,7 +86,7 @@ def test_auto_takes_torch_and_says_why(monkeypatch, caplog):
 SOUND = "import sys\nsys.modules['allennlp.modules'] = sys.modules['allennlp.modules.elmo'] = sys.modules['allennlp']"
 
 
-@pytest.mark.parametrize("version", ["2.10.0", "2.10.1"])
+@pytest.mark.parametrize("version", ["2.10.0", "2.10.1", None])
 def test_auto_takes_an_allennlp_that_imports(install, caplog, version):
     install("allennlp", version, SOUND)
 
@@ -93,9 +95,11 @@ def test_auto_takes_an_allennlp_that_imports(install, caplog, version):
     assert _backend.choose_backend("allennlp") == "allennlp"
 
 
-def test_auto_takes_torch_without_skip_connections(install, caplog):
+def test_auto_takes_torch_without_skip_connections(install, caplog, tmp_path):
     install("allennlp", "2.10.1", SOUND)
+    write_elmo(tmp_path, options(lstm={"use_skip_connections": False}))
 
+    assert safeload.report_of(safeload.load_elmo(tmp_path)).backend == "torch"
     assert auto(caplog, use_skip_connections=False) == "torch"
     told = "AllenNLP cannot build a biLM without skip connections"
     assert caplog.messages == [f"backend 'auto' took torch: {told}"]
@@ -246,7 +250,7 @@ def test_the_keras_of_tensorflow_is_the_one_that_is_taken(monkeypatch, install, 
     assert _backend.versions_of("keras") == {"tensorflow": "2.21.0", "some-keras": "3.1.0"}
 
 
-@pytest.mark.parametrize("imported", [("tf_keras",), ("keras",), ("tf_keras", "keras")])
+@pytest.mark.parametrize("imported", [(), ("tf_keras",), ("keras",), ("tf_keras", "keras")])
 def test_a_tf_keras_that_alone_was_imported_is_taken(monkeypatch, install, imported):
     install("some_keras", None, "")
     with_keras(monkeypatch, leads_to("some_keras"))

@@ -7,7 +7,7 @@ from importlib import metadata
 import h5py
 import pytest
 import torch
-from elmos import OPTIONS_NAME, WEIGHTS_NAME
+from elmos import BACKENDS, OPTIONS_NAME, WEIGHTS_NAME
 
 import safeload
 from safeload import SafeLoadError
@@ -58,6 +58,7 @@ def test_a_load_says_what_it_did(tiny_elmo):
     report = load(tiny_elmo)
 
     assert report.backend == "torch"
+    assert safeload.report_of(safeload.load_elmo(tiny_elmo)).backend == BACKENDS[0]
     assert list(report.seconds) == ["resolve", "read", "list", "compare", "import", "build"]
     assert {"safeload", "python", "numpy", "h5py", "torch"} <= set(report.versions)
     assert report.versions["torch"] == metadata.version("torch")

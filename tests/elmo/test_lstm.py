@@ -8,7 +8,7 @@ import torch
 import safeload
 from safeload.errors import ArgumentError
 
-LENGTHS = [(4, 2, 1), (3, 0, 2), (1, 4, 0), (0, 0, 3)]
+LENGTHS = [(4, 2), (3, 0, 2), (1, 4, 0), (2,), (0, 0, 3)]
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def test_a_row_without_tokens_gives_zeros_and_keeps_its_state(lstms):
     with torch.no_grad():
         for lengths in LENGTHS:
             mask = torch.arange(4) < torch.tensor(lengths).unsqueeze(1)
-            layers = together(vectors, mask)
-            assert layers.shape == (2, 3, 4, 16)
+            layers = together(vectors[: len(lengths)], mask)
+            assert layers.shape == (2, len(lengths), 4, 16)
             for row, length in enumerate(lengths):
                 assert not layers[:, row, length:].any()
                 if length:
                     wanted = alone[row](vectors[row : row + 1, :length], mask[row : row + 1, :length])
-                    torch.testing.assert_close(layers[:, row, :length], wanted[:, 0], rtol=0, atol=1e-6)
+                    assert (layers[:, row, :length] - wanted[:, 0]).abs().max() < 1e-6
 
 
 def test_a_state_can_be_forgotten_before_there_is_one(lstms):

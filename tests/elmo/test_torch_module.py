@@ -129,6 +129,14 @@ def test_layers_of_equal_values_are_normalised_to_zero(dtype):
     assert not _torch._normalised(layer, torch.ones(1, 3, 1, dtype=torch.bool)).any()
 
 
+@pytest.mark.skipif(torch.__version__ < "2", reason="torch 1 has no square root of half precision on the CPU")
+def test_half_precision_is_normalised_with_a_larger_epsilon():
+    layer = torch.tensor([[[-0.01, 0.01]]], dtype=torch.float16)
+
+    halves = _torch._normalised(layer, torch.ones(1, 1, 1, dtype=torch.float16))
+    np.testing.assert_allclose(halves, [[[-(0.5**0.5), 0.5**0.5]]], rtol=0.01)
+
+
 def test_values_close_to_each_other_are_normalised_all_the_same():
     layer = torch.tensor([[[-1e-5, 1e-5]]])
 
