@@ -38,7 +38,7 @@ def json_object(data: bytes, *, path: str, role: str, given: object = None) -> d
     Raises:
         ConfigError, WrongFileKindError: As `read_json_object`.
     """
-    kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
+    kind = _files.kind_of(data[: _files.N_HEAD_BYTES])
     if kind is not None and kind.name != "JSON text":
         raise _files.wrong_kind(path, kind, role=role, wanted="JSON text", given=given)
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from safeload._formats.bounded_json import Keys, json_object, shown
-from safeload.errors import ConfigError
+from safeload.errors import ConfigError, WrongFileKindError
 
 
 def read(text):
@@ -16,6 +16,21 @@ def read(text):
 
 def problems_of(keys):
     return [f"{problem.key}: {problem.problem}" for problem in keys.problems]
+
+
+def test_another_kind_of_file_is_told():
+    with pytest.raises(WrongFileKindError) as caught:
+        json_object(b"PK\3\4 and more", path="/config.json", role="config", given="c")
+    assert (caught.value.resolved, caught.value.given, caught.value.label) == ("/config.json", "c", "config")
+    assert (caught.value.wanted, caught.value.found.split()[0]) == ("JSON text", "zip")
+
+
+@pytest.mark.parametrize(("value", "fits"), [((1 << 63) - 1, True), (1 << 63, False), (5e-324, True), (0, False)])
+def test_a_number_lies_between_its_bounds(value, fits):
+    keys = Keys({"clip": value})
+
+    assert keys.number_or_null("clip") == (value if fits else None)
+    assert bool(problems_of(keys)) is not fits
 
 
 @pytest.mark.parametrize("line", range(1, 6))

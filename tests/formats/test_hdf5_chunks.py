@@ -99,6 +99,13 @@ def test_a_checksum_of_few_and_of_many_alike_bytes(value, n_bytes, tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "w.hdf5", chunks, np.uint8), data)
 
 
+def test_a_checksum_of_millions_of_words_is_exact(tmp_path):
+    data = np.random.default_rng(0).integers(0, 256, (1 << 25) - 1, np.uint8)
+    chunks = written(tmp_path / "w.hdf5", data, FLETCHER32)
+
+    assert np.array_equal(read(tmp_path / "w.hdf5", chunks, np.uint8), data)
+
+
 def test_a_shuffle_of_values_of_another_size_is_told(tmp_path):
     path = tmp_path / "w.hdf5"
     written(path, np.arange(9, dtype="<f4"), SHUFFLE)

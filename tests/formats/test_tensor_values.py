@@ -84,6 +84,17 @@ def test_a_type_that_numpy_has_is_returned_as_such(tmp_path):
     assert all(array.tolist() == values[name].tolist() for name, array in found.items())
 
 
+@pytest.mark.parametrize(
+    ("number", "dtype"), [(11, "int8"), (12, "uint8"), (14, "uint16"), (29, "int8"), (30, "uint8")]
+)
+def test_a_type_that_numpy_has_not_is_returned_as_the_integers_of_its_bits(number, dtype, tmp_path):
+    content = bytes(np.dtype(dtype).itemsize)
+    rows = {"x": entry((), dtype=number, n_bytes=len(content), crc=crc32c.crc32c(content))}
+    write_index(tmp_path / "m", rows, shards=[content])
+    with TensorBundle(str(tmp_path / "m")) as bundle:
+        assert read_values(bundle, ["x"])["x"].dtype == dtype
+
+
 def test_memory_is_aligned_wherever_numpy_puts_it(prefix):
     with TensorBundle(str(prefix)) as bundle:
         kept = [read_values(bundle, ["numbers"])["numbers"] for _ in range(20)]
