@@ -65,7 +65,6 @@ def main():
         wanted = arguments.modules or group["modules"]
         modules = [Module(path, arguments.only) for path in group["modules"] if path in wanted]
         if modules:
-            os.environ.update(group.get("environment", {}))
             for name in ("numpy", "h5py", "hypothesis", *group["imports"]):
                 importlib.import_module(name)  # once for all mutants; used by none before it has its own process
             Trial(modules, arguments.tests or group["tests"], arguments.seconds).run()
