@@ -6,7 +6,6 @@ import importlib
 import logging
 import os
 import sys
-from types import SimpleNamespace
 
 import pytest
 
@@ -181,22 +180,6 @@ def test_graph_mode_is_told_with_the_way_out(backend):
     assert "call outside of tf.function and of tf.Graph" in caught.value.hints[0]
 
 
-def test_a_tf_keras_that_cannot_be_resolved_is_told():
-    class TensorFlow:
-        __version__ = "2.16.1"
-
-        @property
-        def keras(self):
-            raise ImportError("no tf_keras")
-
-    with pytest.raises(MissingDependencyError) as caught:
-        _backend._keras_package(TensorFlow(), added=True)
-
-    error = caught.value
-    assert (error.message, error.package, error.wanted) == ("tf.keras cannot be imported", "tf-keras", "==2.16.*")
-    assert error.hints == ("pip install 'safeload[bert]'",)
-
-
 @pytest.fixture
 def keras_3(monkeypatch):
     monkeypatch.setenv(NAME, "1")
@@ -215,24 +198,7 @@ def require_told(tf, keras, *, added):
     assert os.environ.get(NAME) == (None if added else "1")
 
 
-@pytest.mark.parametrize("added", [True, False])
-def test_a_keras_3_that_is_resolved_already_is_told(keras_3, added):
-    require_told(SimpleNamespace(keras=keras_3, __version__="2.21.0", __path__=[]), keras_3, added=added)
-
-
 def test_a_keras_3_that_was_imported_through_tensorflow_is_told(backend, keras_3, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow.keras", keras_3)
 
     require_told(backend.tf, keras_3, added=True)
-
-
-def test_imports_of_tensorflow_keras_are_led_to_tf_keras_once(monkeypatch):
-    monkeypatch.delitem(sys.modules, "tensorflow.keras", raising=False)
-    tf = SimpleNamespace(keras=pytest.importorskip("tf_keras"), __path__=["elsewhere"])
-    for _ in range(2):
-        assert _backend._keras_package(tf, added=False) == "tf-keras"
-
-    folder, *rest = tf.__path__
-    assert rest == ["elsewhere"]
-    assert os.path.isfile(os.path.join(folder, "keras", "__init__.py"))
-    assert "tf_keras" in folder

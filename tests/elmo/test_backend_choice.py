@@ -5,10 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import logging
-import os
 import sys
-from importlib.machinery import ModuleSpec
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -172,32 +169,6 @@ def test_a_torch_for_another_numpy_is_told(install):
     assert facts(refused(_backend.require_torch)) == (message, "numpy", "<2", hints)
 
 
-class TensorFlow(ModuleType):
-    """As much of TensorFlow as tells which Keras it leads to."""
-
-    __version__ = "2.21.0"
-
-    def __init__(self, keras):
-        super().__init__("tensorflow")
-        self.__spec__ = ModuleSpec("tensorflow", None)
-        self._keras = keras
-
-    @property
-    def keras(self):
-        if isinstance(self._keras, Exception):
-            raise self._keras
-        return self._keras
-
-
-def with_keras(monkeypatch, keras):
-    monkeypatch.setitem(sys.modules, "tensorflow", TensorFlow(keras))
-    monkeypatch.setitem(sys.modules, "keras", None)
-
-
-def leads_to(module):
-    return SimpleNamespace(Model=type("Model", (), {"__module__": f"{module}.src.models"}))
-
-
 def test_a_tensorflow_that_is_not_installed_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
 
@@ -213,58 +184,3 @@ def test_a_tensorflow_that_cannot_be_imported_is_told(install):
     assert message == "tensorflow is installed but cannot be imported: OSError: libfoo.so"
     assert (package, wanted) == ("tensorflow", ">=2.15,<2.22")
     assert "pip install 'safeload[bert]'" in hints[0]
-
-
-@pytest.mark.parametrize(
-    ("framework", "hint"),
-    [(None, "pip install 'safeload[bert]'"), ("tensorflow", "pip install 'safeload[bert]'"), ("jax", ON_TENSORFLOW)],
-)
-def test_a_keras_that_cannot_be_imported_is_told(monkeypatch, framework, hint):
-    with_keras(monkeypatch, ImportError("no jax"))
-    monkeypatch.setenv("KERAS_BACKEND", framework or "")
-    if framework is None:
-        monkeypatch.delenv("KERAS_BACKEND")
-
-    error = refused(_backend.require_keras)
-    assert facts(error) == ("tf.keras cannot be imported", "keras", "importable", [hint])
-    assert isinstance(error.__cause__, ImportError)
-
-
-@pytest.mark.parametrize("framework", ["torch", "jax"])
-def test_a_keras_on_another_framework_is_told(monkeypatch, install, framework):
-    install("some_keras", "3.1.0", f"class config:\n    backend = staticmethod(lambda: {framework!r})\n")
-    with_keras(monkeypatch, leads_to("some_keras"))
-
-    message = f"Keras runs on {framework} in this process, and the layer is made of TensorFlow's operations"
-    hints = [ON_TENSORFLOW, "or pass backend='torch'"]
-    assert facts(refused(_backend.require_keras)) == (message, "keras", "on TensorFlow", hints)
-
-
-@pytest.mark.parametrize("code", ["class config:\n    backend = staticmethod(lambda: 'tensorflow')\n", ""])
-def test_the_keras_of_tensorflow_is_the_one_that_is_taken(monkeypatch, install, code):
-    install("some_keras", "3.1.0", code)
-    with_keras(monkeypatch, leads_to("some_keras"))
-
-    assert _backend.require_keras() is sys.modules["some_keras"]
-    assert _backend.choose_backend("keras") == "keras"
-    assert _backend.versions_of("keras") == {"tensorflow": "2.21.0", "some-keras": "3.1.0"}
-
-
-@pytest.mark.parametrize("imported", [(), ("tf_keras",), ("keras",), ("tf_keras", "keras")])
-def test_a_tf_keras_that_alone_was_imported_is_taken(monkeypatch, install, imported):
-    install("some_keras", None, "")
-    with_keras(monkeypatch, leads_to("some_keras"))
-    for name in ("tf_keras", "keras"):
-        monkeypatch.setitem(sys.modules, name, ModuleType(name))
-        if name not in imported:
-            monkeypatch.delitem(sys.modules, name)
-
-    assert _backend.require_keras().__name__ == ("tf_keras" if imported == ("tf_keras",) else "some_keras")
-
-
-def test_a_keras_that_is_no_distribution_has_no_version(monkeypatch, install):
-    install("some_keras", None, "")
-    with_keras(monkeypatch, leads_to("some_keras"))
-
-    assert _backend.versions_of("keras")["some-keras"] == "?"
-    assert os.path.isfile(sys.modules["some_keras"].__file__)
