@@ -230,7 +230,7 @@ def test_a_checkpoint_in_the_configs_place_is_told(name, bert):
     with pytest.raises(WrongFileKindError) as caught:
         safeload.check_bert(bert / name)
     assert caught.value.found == "part of a TensorFlow checkpoint"
-    with pytest.raises(WrongFileKindError, match="exchanged") as caught:
+    with pytest.raises(WrongFileKindError, match="are exchanged") as caught:
         safeload.check_bert(bert / name, bert / "bert_config.json")
     assert (caught.value.found, caught.value.wanted) == ("TensorFlow checkpoint", "JSON text")
     assert caught.value.context == (("checkpoint", str(bert / "bert_config.json")),)
@@ -241,9 +241,9 @@ def test_a_checkpoint_in_the_configs_place_is_told(name, bert):
 
 
 def test_exchanged_files_may_be_relative(bert):
-    with pytest.raises(WrongFileKindError, match="exchanged"):
+    with pytest.raises(WrongFileKindError, match="are exchanged"):
         safeload.check_bert("bert_model.ckpt", "bert_config.json", base_dir=bert)
-    with pytest.raises(InvalidPathError, match="checkpoint_file is of type int, not a path"):
+    with pytest.raises(InvalidPathError, match="^checkpoint_file is of type int, not a path"):
         safeload.check_bert(bert / "bert_model.ckpt", 3)
 
 
