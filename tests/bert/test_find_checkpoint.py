@@ -250,3 +250,14 @@ def test_exchanged_files_may_be_relative(bert):
 def test_an_index_file_that_is_not_there_is_no_checkpoint_in_the_configs_place(bert):
     with pytest.raises(MissingFileError, match="no config file"):
         safeload.check_bert(bert / "none.index")
+
+
+@pytest.mark.parametrize(
+    "name", ["saved_model.pb", "tfhub_module.pb", "pytorch_model.bin", "model.safetensors", "tf_model.h5"]
+)
+def test_weights_of_another_format_are_named(name, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(CheckpointNotFoundError) as caught:
+        find_checkpoint(str(tmp_path), given=tmp_path)
+
+    assert caught.value.hints[0] == f"{name} is another format; safeload reads TensorFlow V2 checkpoints"

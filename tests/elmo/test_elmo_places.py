@@ -308,3 +308,10 @@ def test_without_cached_path_an_address_says_what_to_do(server):
 
     assert "pass the folder that holds both" in str(caught.value)
     assert "pip install cached-path" in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", [".hdf5", ".h5", ".hdf"])
+def test_weights_are_known_by_their_ending(ending, elmo):
+    (elmo / WEIGHTS_NAME).rename(elmo / f"w{ending}")
+
+    assert len(safeload.check_elmo(elmo).read) == 29

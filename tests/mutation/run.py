@@ -55,7 +55,7 @@ def main():
     parser.add_argument("--only", default="", help="mutants with this text in their names")
     parser.add_argument("--tests", nargs="*", help="test files in place of the planned ones")
     parser.add_argument(
-        "--seconds", type=float, default=8, help="of tests that a mutant meets, by their time without it"
+        "--seconds", type=float, default=20, help="of tests that a mutant meets, by their time without it"
     )
     arguments = parser.parse_args()
     os.chdir(ROOT)
