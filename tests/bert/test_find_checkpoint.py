@@ -243,7 +243,7 @@ def test_a_checkpoint_in_the_configs_place_is_told(name, bert):
 def test_exchanged_files_may_be_relative(bert):
     with pytest.raises(WrongFileKindError, match="are exchanged"):
         safeload.check_bert("bert_model.ckpt", "bert_config.json", base_dir=bert)
-    with pytest.raises(InvalidPathError, match="^checkpoint_file is of type int, not a path"):
+    with pytest.raises(InvalidPathError, match=r"^checkpoint_file is of type int, not a path"):
         safeload.check_bert(bert / "bert_model.ckpt", 3)
 
 

@@ -184,3 +184,15 @@ def test_a_tensorflow_that_cannot_be_imported_is_told(install):
     assert message == "tensorflow is installed but cannot be imported: OSError: libfoo.so"
     assert (package, wanted) == ("tensorflow", ">=2.15,<2.22")
     assert "pip install 'safeload[bert]'" in hints[0]
+
+
+def test_the_keras_of_the_tensorflow_that_is_here_is_taken():
+    tf = pytest.importorskip("tensorflow")
+    package = tf.keras.Model.__module__.split(".")[0]
+
+    assert _backend.choose_backend("keras") == "keras"
+    assert _backend.require_keras() is sys.modules[package]
+    assert _backend.versions_of("keras") == {
+        "tensorflow": tf.__version__,
+        package.replace("_", "-"): importlib.metadata.version(package),
+    }
