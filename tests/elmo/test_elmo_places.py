@@ -297,8 +297,22 @@ def test_addresses_go_through_the_cache_of_allennlp(server, tmp_path, monkeypatc
     assert all(file.path.startswith(str(tmp_path / "cache")) for file in report.files)
     with pytest.raises(MissingFileError) as caught:
         safeload.check_elmo(options, weights + ".gone")
-    assert "could not be downloaded" in str(caught.value)
-    assert "given:" in str(caught.value)
+    error = caught.value
+    assert error.message == "weight_file could not be downloaded, and the cache has no copy"
+    assert (error.given, error.looked_for) == (weights + ".gone", (weights + ".gone",))
+    assert error.hints == ("download the options and the weights, and pass the folder that holds both",)
+    (cache, cache_path), (reason, why) = error.context
+    assert (cache, cache_path, reason) == ("cache", str(tmp_path / "cache"), "reason")
+    assert why.endswith(f": {weights}.gone")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cached_path") is None, reason="cached-path comes with AllenNLP")
+def test_the_cache_of_allennlp_lies_in_the_home_folder(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("ALLENNLP_CACHE_ROOT", raising=False)
+
+    files = safeload.check_elmo(*addresses(server)).files
+    assert all(file.path.startswith(str(tmp_path / ".allennlp/cache")) for file in files)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("cached_path") is not None, reason="cached-path is installed")
@@ -306,6 +320,7 @@ def test_without_cached_path_an_address_says_what_to_do(server):
     with pytest.raises(InvalidPathError) as caught:
         safeload.check_elmo(*addresses(server))
 
+    assert caught.value.given == addresses(server)[0]
     assert "pass the folder that holds both" in str(caught.value)
     assert "pip install cached-path" in str(caught.value)
 

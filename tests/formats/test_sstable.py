@@ -231,7 +231,7 @@ def test_a_byte_that_is_changed_is_found_by_the_checksum_of_its_block():
 
 
 def test_keys_that_unpack_out_of_proportion_are_refused():
-    rows = [(b"x" * 500_000 + b"%06d" % number, b"") for number in range(68)]  # 1.3 % more than there is room for
+    rows = [(b"x" * 500_000 + b"%06d" % number, b"") for number in range(66)]  # 3 % more than there is room for
     data = table_of([(rows[-1][0], block(rows))])
 
     assert len(data) < MAX_TABLE_BYTES // 30
