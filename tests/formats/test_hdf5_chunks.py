@@ -89,7 +89,7 @@ def test_a_checksum_is_that_of_hdf5(n_bytes, tmp_path):
         read(tmp_path / "w.hdf5", chunks, np.uint8)
 
 
-@pytest.mark.parametrize("n_bytes", [10, 1 << 23])
+@pytest.mark.parametrize("n_bytes", [10, 1 << 25])  # sums of the latter are more than a float64 holds exactly
 @pytest.mark.parametrize("value", [0, 255])
 def test_a_checksum_of_few_and_of_many_alike_bytes(value, n_bytes, tmp_path):
     data = np.full(n_bytes, value, np.uint8)
@@ -97,13 +97,6 @@ def test_a_checksum_of_few_and_of_many_alike_bytes(value, n_bytes, tmp_path):
     chunks = written(tmp_path / "w.hdf5", data, FLETCHER32)
 
     np.testing.assert_array_equal(read(tmp_path / "w.hdf5", chunks, np.uint8), data)
-
-
-def test_a_checksum_of_millions_of_words_is_exact(tmp_path):
-    data = np.random.default_rng(0).integers(0, 256, (1 << 25) - 1, np.uint8)
-    chunks = written(tmp_path / "w.hdf5", data, FLETCHER32)
-
-    assert np.array_equal(read(tmp_path / "w.hdf5", chunks, np.uint8), data)
 
 
 def test_a_shuffle_of_values_of_another_size_is_told(tmp_path):
