@@ -256,10 +256,10 @@ def test_one_wrong_checksum_of_one_does_not_tell_of_another_index(use, tmp_path)
     shard = tmp_path / "m.data-00000-of-00001"
     shard.write_bytes(bytes(byte ^ 1 for byte in shard.read_bytes()))
     again = "copy or download the checkpoint again, in binary mode"
+    another = "every checksum is wrong: the shard belongs to another index file; take both from one checkpoint"
 
     with TensorBundle(str(tmp_path / "m")) as bundle:
-        for names, n_hints in ((["a"], 1), (["a", "b"], 2)):
+        for names, hint in ((["a"], again), (["a", "b"], another)):
             with pytest.raises(CorruptFileError) as caught:
                 use(bundle, names)
-            assert caught.value.hints[0] == again
-            assert len(caught.value.hints) == n_hints
+            assert caught.value.hints == (hint,)
