@@ -28,6 +28,7 @@ N_HEAD_BYTES = 1024
 MAX_NAMES_PRINTED = 8
 SSTABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+JSON_TEXT = "JSON text"
 LFS_HEADER = b"version https://git-lfs.github.com/spec/v1"
 
 UNPACK = "unpack the archive and pass the folder or file inside it"
@@ -100,7 +101,7 @@ def _kind_of_text(head: bytes) -> FileKind | None:
     if b"<unk>" in head[:64] and b"\0" in head[:64]:
         return FileKind(name="SentencePiece model")
     if start.startswith(b"{"):
-        return FileKind(name="JSON text")
+        return FileKind(name=JSON_TEXT)
     if b"\0" in head:
         return FileKind(name="binary file of no kind that safeload knows")
     return None
@@ -262,16 +263,12 @@ def missing_facts(path: str, label: str, given: object, looked_for: tuple[str, .
     while not os.path.isdir(parent) and parent != os.path.dirname(parent):
         parent = os.path.dirname(parent)
     beside = _names_in(parent)
-    first, *rest = os.path.relpath(path, parent).split(os.sep)
-    close = _paths.close_names(first, [name for name in beside if name != first])
-    meant = [os.path.join(parent, name, *rest) for name in close]
-    if rest:
-        meant = [*filter(os.path.lexists, [*meant, os.path.join(parent, *rest[-1:])])]
+    near = _paths.near_paths(path, parent, beside)
     context = [("cwd", _paths.working_directory() or "removed")] if not os.path.isabs(str(given)) else []
     if parent != os.path.dirname(path):
         context.append(("exists", parent))
     context.append(("inside", _names_text(beside)))
-    hints = _paths.invisible_hints(path) + [f"did you mean {path} ?" for path in meant]
+    hints = _paths.invisible_hints(path) + [f"did you mean {other} ?" for other in near]
     if os.path.islink(path):
         context.append(("link to", os.path.realpath(path)))
     return {
@@ -282,7 +279,7 @@ def missing_facts(path: str, label: str, given: object, looked_for: tuple[str, .
         "hints": hints,
         "looked_for": looked_for,
         "beside": tuple(beside),
-        "close_names": () if rest else tuple(close),
+        "close_names": tuple(map(os.path.basename, near)) if parent == os.path.dirname(path) else (),
     }
 
 

@@ -144,6 +144,15 @@ def invisible_hints(resolved: str) -> list[str]:
     return hints
 
 
+def near_paths(path: str, folder: str, names: Sequence[str]) -> list[str]:
+    """Return the paths that `path` may mean; `folder` is the nearest folder above it that exists, and holds `names`."""
+    first, *rest = os.path.relpath(path, folder).split(os.sep)
+    close = [
+        os.path.join(folder, name, *rest) for name in close_names(first, [name for name in names if name != first])
+    ]
+    return [*filter(os.path.lexists, [*close, os.path.join(folder, rest[-1])])] if rest else close
+
+
 def close_names(name: str, names: Sequence[str]) -> list[str]:
     """Return the names that look like `name`, best first."""
     import difflib  # noqa: PLC0415  (needed on failure only)

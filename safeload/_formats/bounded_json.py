@@ -32,15 +32,23 @@ def read_json_object(
     return json_object(data, path=path, role=role, given=given)
 
 
+def require_json(kind: _files.FileKind | None, *, path: str, role: str, given: object) -> None:
+    """Require that a file which was recognised is JSON text.
+
+    Raises:
+        WrongFileKindError: It is something else.
+    """
+    if kind is not None and kind.name != _files.JSON_TEXT:
+        raise _files.wrong_kind(path, kind, role=role, wanted=_files.JSON_TEXT, given=given)
+
+
 def json_object(data: bytes, *, path: str, role: str, given: object = None) -> dict[str, Any]:
     """Return the JSON object that the bytes hold; `path` is where they came from, for the message.
 
     Raises:
         ConfigError, WrongFileKindError: As `read_json_object`.
     """
-    kind = _files.kind_of(data[: _files.N_HEAD_BYTES])
-    if kind is not None and kind.name != "JSON text":
-        raise _files.wrong_kind(path, kind, role=role, wanted="JSON text", given=given)
+    require_json(_files.kind_of(data[: _files.N_HEAD_BYTES]), path=path, role=role, given=given)
 
     def bad(what: str, hint: str = "", cause: Exception | None = None) -> NoReturn:
         message = f"the {role} file {what}"

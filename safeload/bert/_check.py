@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import safeload
 from safeload import _files
 from safeload._arguments import require_patterns
+from safeload._formats.bounded_json import require_json
 from safeload._locked import lock_rows, opened_source
 from safeload._paths import resolve_path
 from safeload.bert import _vocabulary
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._formats.tensor_bundle import TensorBundle
-
-JSON = _files.FileKind(name="JSON text")
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +59,7 @@ def resolve_config(config_file: object, checkpoint_file: object, vocab_file: obj
     if is_of_checkpoint(config):
         raise _checkpoint_as_config(config, config_file, checkpoint_file, base_dir)
     _files.require_file(config, role="config", given=config_file)
-    kind = _files.sniff(config)
-    if kind is not None and kind.name != JSON.name:
-        raise _files.wrong_kind(config, kind, role="config", wanted=JSON.name, given=config_file)
+    require_json(_files.sniff(config), path=config, role="config", given=config_file)
     return config
 
 
@@ -70,11 +67,12 @@ def _checkpoint_as_config(config: str, given: object, checkpoint_file: object, b
     """Return the error for a checkpoint in the config's place; the other argument tells whether the two are exchanged."""
     if checkpoint_file is not None:
         other = resolve_path(checkpoint_file, argument="checkpoint_file", base_dir=base_dir)
-        if _files.sniff(other) == JSON:
+        kind = _files.sniff(other)
+        if kind is not None and kind.name == _files.JSON_TEXT:
             message = "config_file and checkpoint_file are exchanged: the first is a checkpoint, the second JSON text"
             return WrongFileKindError(
                 message,
-                wanted=JSON.name,
+                wanted=_files.JSON_TEXT,
                 found="TensorFlow checkpoint",
                 resolved=config,
                 given=given,
@@ -84,7 +82,7 @@ def _checkpoint_as_config(config: str, given: object, checkpoint_file: object, b
             )
     hint = "pass bert_config.json, or the folder that holds it, as config_file, and this as checkpoint_file"
     kind = _files.FileKind(name="part of a TensorFlow checkpoint", hint=hint)
-    return _files.wrong_kind(config, kind, role="config", wanted=JSON.name, given=given)
+    return _files.wrong_kind(config, kind, role="config", wanted=_files.JSON_TEXT, given=given)
 
 
 def resolve(

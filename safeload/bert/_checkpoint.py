@@ -115,11 +115,12 @@ def _require_index(prefix: str, form: str, path: str, given: object) -> Checkpoi
         _refuse_single_file(path, prefix, given)
     folder, name = os.path.split(prefix)
     facts = _files.missing_facts(prefix + ".index", "index", given, (name + ".index",))
+    invisible = _paths.invisible_hints(prefix + ".index")
     if not os.path.isdir(folder):
         message = "there is no TensorFlow checkpoint with this prefix: its folder does not exist"
-        facts["hints"] = [
-            hint.replace(".index ?", " ?").replace("did you mean", "did you mean the prefix") for hint in facts["hints"]
-        ] or [FORMS_HINT]
+        near = _paths.near_paths(prefix + ".index", dict(facts["context"])["exists"], facts["beside"])
+        hints = [f"did you mean the prefix {other.removesuffix('.index')} ?" for other in near]
+        facts["hints"] = [*invisible, *hints] or [FORMS_HINT]
         raise CheckpointNotFoundError(message, **facts)
     siblings = [
         other for other in facts["beside"] if re.match(re.escape(name) + r"(\(\d+\))?\.(data-|meta|index)", other)
@@ -133,7 +134,6 @@ def _require_index(prefix: str, form: str, path: str, given: object) -> Checkpoi
     hints = [f"did you mean the prefix {os.path.join(folder, other)} ?" for other in close]
     renamed = [other for other in siblings if re.search(r"\(\d+\)", other)]
     hints += [f"{other} looks renamed by a browser; all files of a checkpoint share one prefix" for other in renamed]
-    invisible = [hint for hint in facts["hints"] if "did you mean" not in hint]
     facts["hints"] = [*hints, *invisible] or [FORMS_HINT]
     raise CheckpointNotFoundError(message, **facts)
 

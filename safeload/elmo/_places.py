@@ -6,6 +6,7 @@ import os
 from typing import NamedTuple
 
 from safeload import _files
+from safeload._formats.bounded_json import require_json
 from safeload._paths import is_remote, resolve_path
 from safeload.elmo._download import download
 from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKindError
@@ -71,19 +72,18 @@ def _resolved(given: object, argument: str, base_dir: object) -> str:
 def _require_json(options: str, given: object, weights: str | None = None) -> None:
     """Require that the options are no other kind of file; `weights` tells whether the two are exchanged."""
     kind = _files.sniff(options)
-    if kind is None or kind.name == "JSON text":
+    if kind is None or kind.name != "HDF5 file":
+        require_json(kind, path=options, role="options", given=given)
         return
-    if kind.name != "HDF5 file":
-        raise _files.wrong_kind(options, kind, role="options", wanted="JSON text", given=given)
     other = _files.sniff(weights) if weights is not None else None
-    if other is None or other.name != "JSON text":
+    if other is None or other.name != _files.JSON_TEXT:
         hint = "it holds weights: pass the options JSON as options_file, and this as weight_file"
         kind = _files.FileKind(name=kind.name, hint=hint)
-        raise _files.wrong_kind(options, kind, role="options", wanted="JSON text", given=given)
+        raise _files.wrong_kind(options, kind, role="options", wanted=_files.JSON_TEXT, given=given)
     message = "options_file and weight_file are exchanged: the first is an HDF5 file, the second JSON text"
     raise WrongFileKindError(
         message,
-        wanted="JSON text",
+        wanted=_files.JSON_TEXT,
         found="HDF5 file",
         resolved=options,
         given=given,
