@@ -1,7 +1,8 @@
 """`nox -s tests-3.12` and the like; `nox --list` shows them all.
 
 The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); on the wheel, away from
-this checkout (`wheel`); the part of it that needs no extra, installed from the sdist (`bare`).
+this checkout (`wheel`); the part of it that needs no extra, installed from the sdist (`bare`). What the suite leaves out,
+since it takes long: `mutants`, `fuzz` and `benchmarks`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,39 @@ def bare(session: nox.Session) -> None:
     (sdist,) = Path("dist").glob("*.tar.gz")
     session.install(str(sdist), "pytest")
     session.chdir(tree_without_package(session))
-    session.run("pytest", "-o", "addopts=-ra", "tests/packaging/test_without_extras.py", *session.posargs)
+    session.run(
+        "pytest",
+        "-o",
+        "addopts=-ra --import-mode=importlib",
+        "tests/packaging/test_without_extras.py",
+        *session.posargs,
+    )
+
+
+@nox.session(python="3.11")  # it asks code objects for names that 3.10 does not keep
+def mutants(session: nox.Session) -> None:
+    """Whether a test fails for each small change of a module; those of the whole plan, or of the modules that are named."""
+    session.install("-e", ".[all,test]")
+    session.run("pytest", "tests/mutation")
+    session.run("python", "-m", "tests.mutation.run", *session.posargs)
+
+
+@nox.session(python="3.11")  # atheris has wheels for it
+def fuzz(session: nox.Session) -> None:
+    """Each reader under atheris for a few seconds; with arguments, one as long as they say."""
+    session.install("-e", ".[all,test]")
+    if session.posargs:
+        session.run("python", "-m", "tests.fuzz.run", *session.posargs)
+    else:
+        session.run("pytest", "tests/fuzz")
+
+
+@nox.session(python="3.11")
+def benchmarks(session: nox.Session) -> None:
+    """Whether every side runs, then the table of speeds: half an hour without `--only TEXT`."""
+    session.install("-e", ".[bench,test]")
+    session.run("pytest", "tests/benchmarks")
+    session.run("python", "benchmarks/bench.py", *session.posargs)
 
 
 @nox.session

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from safeload._optional import version_of
+from safeload._frameworks.packages import version_of
 
 SIDES = Path(__file__).with_name("sides.py")
 PACKAGES = ("tensorflow", "tf-keras", "keras-bert", "torch", "allennlp", "numpy", "h5py", "safetensors")

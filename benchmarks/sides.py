@@ -106,17 +106,19 @@ def write_safetensors(folder: Path) -> Call:
 
 def check_bert(folder: Path) -> Call:
     """safeload's check, every checksum."""
-    import safeload
     import safeload._formats.tensor_values
     import safeload.bert._check
+
+    import safeload
 
     return lambda: safeload.check_bert(folder, training=True)
 
 
 def check_elmo(folder: Path) -> Call:
     """safeload's check, every dataset."""
-    import safeload
     import safeload.elmo._check
+
+    import safeload
 
     return lambda: safeload.check_elmo(folder)
 
@@ -198,7 +200,7 @@ def forward_keras(folder: Path) -> Call:
 def _keras_bert() -> Any:
     from safeload.bert import _backend
 
-    _backend.require_backend().tf.zeros(1)
+    _backend.require_keras_bert().tf.zeros(1)
     import keras_bert as upstream
 
     return upstream

@@ -1,20 +1,21 @@
-"""Load BERT and ELMo weights safely: every wrong path, file, byte and config is an error at the load call."""
+"""Load BERT and ELMo weights safely: a wrong path, file or config is an error at the load call."""
 
 from __future__ import annotations
 
+from safeload._reports import report_of
+from safeload._version import __version__
 from safeload.bert import FULL_LENGTH, Diagnosis, check_bert, diagnose_bert, load_bert, load_vocabulary
 from safeload.elmo import character_ids, check_elmo, load_elmo
 from safeload.errors import SafeLoadError
-from safeload.report import LoadReport, report_of
+from safeload.report import LoadReport
 from safeload.settings import read_settings
-
-__version__ = "0.1.0"
 
 __all__ = [
     "FULL_LENGTH",
     "Diagnosis",
     "LoadReport",
     "SafeLoadError",
+    "__version__",
     "character_ids",
     "check_bert",
     "check_elmo",

@@ -1,4 +1,4 @@
-"""`python -m safeload`."""
+"""Run the command line with `python -m safeload`."""
 
 from __future__ import annotations
 

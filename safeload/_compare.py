@@ -1,23 +1,82 @@
-"""Expected against found: pure, and the same for variables and datasets."""
+"""Compare expected and stored tensor specs."""
 
 from __future__ import annotations
 
 import fnmatch
+from abc import ABC, abstractmethod
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
-from safeload.report import Problem, TensorSpec, tally
+from safeload._text.words import tally
+from safeload.report import Problem, TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """The mapping of a model's parameters to the names in a weight file.
+
+    Attributes:
+        scope: The prefix of every name in the file; may be "".
+        stored: Parameter -> stored name.
+        unused: Class -> names, without the scope, of known tensors that this load does not need.
+        unexpected: Names, without the scope, of unknown tensors.
+        ignored: Names in `unexpected` that the caller chose to ignore.
+    """
+
+    scope: str
+    stored: Mapping[str, str]
+    unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unexpected: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+class Naming(ABC):
+    """A convention for naming a model's parameters in weight files.
+
+    Attributes:
+        id: The name of the convention in tables and reports.
+    """
+
+    id: ClassVar[str]
+
+    @abstractmethod
+    def scopes(self, names: Collection[str]) -> list[str]:
+        """Return the scopes, sorted, under which these names contain the model."""
+
+    @abstractmethod
+    def sort_unused(self, names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
+        """Split names that a load does not read into known ones, by class, and unexpected ones."""
+
+    def match(
+        self, expected: Mapping[str, TensorSpec], stored: Mapping[str, TensorSpec], scope: str
+    ) -> tuple[Match, dict[str, TensorSpec]]:
+        """Match stored tensors with parameters.
+
+        Returns:
+            The match, and parameter or name without scope -> stored spec.
+        """
+        ordered = sorted(stored.items(), key=lambda item: item[0].startswith(scope))
+        found = {name.removeprefix(scope): spec for name, spec in ordered}
+        unused, unexpected = self.sort_unused(name for name in found if name not in expected)
+        match = Match(
+            scope=scope,
+            stored={name: scope + name for name in expected},
+            unused={what: tuple(names) for what, names in unused.items()},
+            unexpected=tuple(unexpected),
+        )
+        return match, found
 
 
 def compare(
     expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec], *, unexpected: Iterable[str] = ()
 ) -> list[Problem]:
-    """Return every difference, in the order missing, shape, dtype, unexpected, each sorted as given.
+    """Compare specs: list missing tensors, then wrong shapes, wrong dtypes and unexpected tensors.
 
-    A tensor of another shape is reported once, as that, whatever its dtype.
+    A tensor with a wrong shape and a wrong dtype is listed once, under shape.
     """
     missing = [
         Problem(kind="missing", name=name, expected=spec) for name, spec in expected.items() if name not in found
@@ -26,9 +85,7 @@ def compare(
     shape = []
     dtype = []
     for name, spec in expected.items():
-        other = found.get(name)
-        if other is None:
-            continue
+        other = found.get(name, spec)
         if other.shape != spec.shape:
             shape.append(Problem(kind="shape", name=name, expected=spec, found=other))
         elif other.dtype != spec.dtype:
@@ -37,7 +94,7 @@ def compare(
 
 
 def split_ignored(names: Iterable[str], patterns: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return the names that any of the shell-style patterns covers, and the others."""
+    """Split names into those that a shell-style pattern matches, and the others."""
     ignored: list[str] = []
     left: list[str] = []
     for name in names:
@@ -47,7 +104,7 @@ def split_ignored(names: Iterable[str], patterns: Iterable[str]) -> tuple[list[s
 
 
 def matched(problems: Sequence[Problem], expected: Mapping[str, TensorSpec], noun: str) -> str:
-    """Return the counts of a comparison: "36 of 37 variables match, 1 wrong shape"."""
+    """Summarise a comparison: "36 of 37 variables match, 1 wrong shape"."""
     kinds = Counter(problem.kind for problem in problems)
     n_wrong = kinds["missing"] + kinds["shape"] + kinds["dtype"]
     counts = tally(
@@ -62,9 +119,9 @@ def matched(problems: Sequence[Problem], expected: Mapping[str, TensorSpec], nou
 
 
 def size_claims(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec]) -> dict[str, tuple[int, int]]:
-    """Return the config keys whose sizes the file contradicts everywhere: key -> (the config's size, the file's).
+    """Find config keys whose size differs in every tensor: key -> (size in the config, size in the file).
 
-    A dimension that is a multiple of a key, written "2*key", counts for the key where it is the same multiple.
+    A dimension written "2*key" counts for the key if the stored size is divisible by 2.
     """
     claims: dict[str, Counter[tuple[int, int]]] = {}
     for name, spec in expected.items():

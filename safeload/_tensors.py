@@ -1,6 +1,6 @@
 """NumPy arrays as TensorFlow tensors without a copy, and what a variable holds.
 
-TensorFlow is an argument: this room imports nothing heavy.
+TensorFlow is an argument: this module imports no framework.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from safeload._forms.arrays import N_ALIGN_BYTES
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-N_ALIGN_BYTES = 64
-"""TensorFlow takes memory that begins elsewhere too, and ends the process as soon as it computes with it."""
 
 
 def tensor_of(tf: Any, value: NDArray[Any]) -> Any:  # noqa: ANN401  (tensorflow; a tensor)

@@ -1,29 +1,29 @@
-"""Every error that safeload raises, and the form of their text.
+"""The exceptions of safeload.
 
 ```
 SafeLoadError(Exception)
-+- InvalidPathError(ValueError)             the argument is no usable path: empty, None, NUL, unknown $VAR
-+- MissingFileError(FileNotFoundError)      nothing there; what lies beside it, close names
-|  +- CheckpointNotFoundError               no complete checkpoint there; which piece is missing
-+- UnreadableFileError(PermissionError)     it is there, but this process may not read it
-+- WrongFileKindError(ValueError)           it is there, but is another kind of file
++- InvalidPathError(ValueError)             a path argument is invalid: empty, None, NUL, unknown $VAR
++- MissingFileError(FileNotFoundError)      no such file; lists the folder and similar names
+|  +- CheckpointNotFoundError               no complete checkpoint; names the missing file
++- UnreadableFileError(PermissionError)     the file exists, but this process may not read it
++- WrongFileKindError(ValueError)           the file exists, but is of another kind
 +- AmbiguousCheckpointError(ValueError)     more than one checkpoint fits the path
-+- CorruptFileError(ValueError)             truncated, bad checksum, NaN, changed while it was read
-+- UnsafeFileError(ValueError)              the file's own contents ask for something that no model needs
-+- ConfigError(ValueError)                  every bad key of a config, options or settings file at once
-+- VocabularyError(ValueError)              every fault of a vocabulary at once
-+- VariableMismatchError(ValueError)        every missing, unexpected, misshaped, mistyped variable at once
++- CorruptFileError(ValueError)             truncated, bad checksum, NaN, changed while being read
++- UnsafeFileError(ValueError)              the contents request something that no model needs
++- ConfigError(ValueError)                  all bad keys of a config, options or settings file
++- VocabularyError(ValueError)              all faults of a vocabulary
++- VariableMismatchError(ValueError)        all missing and unexpected variables, wrong shapes and wrong dtypes
 +- ArgumentError(ValueError, TypeError)     a bad argument that is not a path
-+- LockError(ValueError)                    a file is not the one that was locked, or the lock itself is bad
-+- MissingDependencyError(ImportError)      a package is missing, or its version cannot work
++- LockError(ValueError)                    a file does not match the lock file, or the lock file is invalid
++- MissingDependencyError(ImportError)      a package is missing or incompatible
 +- BackendError(RuntimeError)               upstream failed although every check passed
 ```
 
-The second parent is the builtin that a careful caller already catches. Every fact in the text is an attribute too.
-Each class pickles and deep-copies.
+The second parent is the builtin that a careful caller already catches. Every fact in the message is also an attribute.
+Every class supports pickle and deepcopy.
 
-The text: a first line that states the fact; then aligned `label: value` lines, the resolved path first, then what was
-given; then the problems; then hints, one action each. Plain ASCII, so that it survives a log.
+A message has a first line with the fact, aligned `label: value` lines (the resolved path, then the argument as given),
+the problems, and hints with one action each. It is plain ASCII, so that it survives a log.
 """
 
 from __future__ import annotations
@@ -31,29 +31,28 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from safeload._text.words import one_line, plain, shortened
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from safeload.report import KeyProblem, LoadReport
 
-MAX_PRINTED_PROBLEMS = 10
-MAX_LINE = 5_000
-
 
 class SafeLoadError(Exception):
-    """The root of every error that safeload raises on purpose.
+    """Base class of all safeload errors.
 
     Attributes:
-        message: The first line: what is the matter.
-        resolved: The absolute path that was used, or None where no path was made.
-        given: What the caller passed.
-        label: What `resolved` is: "prefix", "config", "vocab", "shard", ...
+        message: The first line.
+        resolved: The absolute path, or None if the error has none.
+        given: The argument as the caller passed it.
+        label: The kind of `resolved`: "prefix", "config", "vocab", "shard", ...
         context: Further `(label, value)` lines.
-        details: The problems, one printed line each.
-        hints: What to do, one action each.
+        details: The printed problems, one string each.
+        hints: Suggested actions, one each.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the parts of every message)
         self,
         message: str,
         *,
@@ -63,8 +62,9 @@ class SafeLoadError(Exception):
         context: Sequence[tuple[str, str]] = (),
         details: Sequence[str] = (),
         hints: Sequence[str] = (),
+        **facts: Any,  # noqa: ANN401  (the attributes that the class declares)
     ) -> None:
-        """Keep the facts; the text is made from them on demand."""
+        """Store the facts; `__str__` renders them."""
         super().__init__(message)
         self.message = message
         self.resolved = resolved
@@ -73,6 +73,18 @@ class SafeLoadError(Exception):
         self.context = tuple(context)
         self.details = tuple(details)
         self.hints = tuple(hints)
+        for name in self._declared():
+            value = facts.pop(name) if name in facts else getattr(type(self), name)
+            setattr(self, name, tuple(value) if isinstance(value, list) else value)
+        if facts:
+            unknown = f"{type(self).__name__} has no {', '.join(facts)}"
+            raise TypeError(unknown)
+
+    @classmethod
+    def _declared(cls) -> list[str]:
+        """Return the names of the attributes that subclasses of `SafeLoadError` declare."""
+        classes = [each for each in reversed(cls.__mro__) if issubclass(each, SafeLoadError)]
+        return [name for each in classes[1:] for name in each.__annotations__]
 
     def __str__(self) -> str:
         """Render the whole message."""
@@ -89,10 +101,10 @@ class SafeLoadError(Exception):
         lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in rows]
         lines += [f"  {detail}" for detail in self.details]
         lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in hints]
-        return "\n".join(plain(_bounded(line)) for row in lines for line in row.split("\n"))
+        return "\n".join(plain(shortened(line)) for row in lines for line in row.split("\n"))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the facts as plain dicts, lists and strings, fit for `json.dumps`."""
+        """Return the facts as plain dicts, lists and strings for `json.dumps`."""
         return {
             "type": type(self).__name__,
             "message": self.message,
@@ -107,11 +119,11 @@ class SafeLoadError(Exception):
         }
 
     def _all_problems(self) -> Sequence[object]:
-        """Return every problem, of which the text shows the first few."""
+        """Return every problem; the text shows the first few."""
         return self.details
 
     def __reduce__(self) -> tuple[Callable[..., SafeLoadError], tuple[type[SafeLoadError], dict[str, Any]]]:
-        """Pickle and copy by attributes: the builtin parents would call `__init__` with the message alone."""
+        """Pickle by attributes; the builtin parents would call `__init__` with only the message."""
         return _rebuild, (type(self), self.__dict__)
 
 
@@ -122,91 +134,42 @@ def _rebuild(cls: type[SafeLoadError], facts: dict[str, Any]) -> SafeLoadError:
     return error
 
 
-def plain(text: str) -> str:
-    """Return `text` in printable ASCII, so that a direction mark or a control character in a path is seen."""
-    return "".join(c if c == "\n" or " " <= c <= "~" else ascii(c)[1:-1] for c in text)
-
-
-def _bounded(line: str) -> str:
-    """Return a line without its end where no path could make it that long: a file's contents did."""
-    return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}... ({len(line):,} characters)"
-
-
-def one_line(text: str) -> str:
-    """Return `text` with its line ends escaped: a name that a file holds must not forge a line of a message."""
-    return text.replace("\n", "\\n")
-
-
-def counted(count: int, noun: str) -> str:
-    """Return "1 variable", "2 variables"."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
-def first_few(rows: Sequence[str], where: str) -> tuple[str, ...]:
-    """Return the rows that are printed; `where` is the attribute that has the rest."""
-    if len(rows) <= MAX_PRINTED_PROBLEMS:
-        return tuple(rows)
-    left = len(rows) - MAX_PRINTED_PROBLEMS
-    return (*rows[:MAX_PRINTED_PROBLEMS], f"... and {left} more in {where}")
-
-
 class InvalidPathError(SafeLoadError, ValueError):
-    """The argument is no usable path: None, empty, a NUL or control character, an unknown `$VAR`, a remote scheme."""
+    """A path argument is invalid: None, empty, a NUL or control character, an unknown `$VAR`, a remote scheme."""
 
 
 class MissingFileError(SafeLoadError, FileNotFoundError):
-    """There is nothing at the resolved path.
+    """The resolved path does not exist.
 
     Attributes:
-        looked_for: The file names that would have done.
-        beside: Names in the nearest folder that exists.
-        close_names: Those of them that look like what was asked for.
+        looked_for: The file names that would have been accepted.
+        beside: Names in the nearest existing folder.
+        close_names: The names in `beside` that are similar to the wanted one.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        looked_for: Sequence[str] = (),
-        beside: Sequence[str] = (),
-        close_names: Sequence[str] = (),
-        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
-    ) -> None:
-        """Keep what was looked for and what was found."""
-        super().__init__(message, **text)
-        self.looked_for = tuple(looked_for)
-        self.beside = tuple(beside)
-        self.close_names = tuple(close_names)
+    looked_for: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    close_names: tuple[str, ...] = ()
 
 
 class CheckpointNotFoundError(MissingFileError):
-    """No complete TensorFlow checkpoint is there."""
+    """The path has no complete TensorFlow checkpoint."""
 
 
 class UnreadableFileError(SafeLoadError, PermissionError):
-    """The file is there, but this process may not read it."""
+    """The file exists, but this process may not read it."""
 
 
 class WrongFileKindError(SafeLoadError, ValueError):
-    """The file is of another kind than its place asks for.
+    """The file is of another kind than expected.
 
     Attributes:
-        wanted: The kind that belongs there.
+        wanted: The expected kind.
         found: The kind that was recognised.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        wanted: str,
-        found: str,
-        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
-    ) -> None:
-        """Keep both kinds."""
-        super().__init__(message, **text)
-        self.wanted = wanted
-        self.found = found
+    wanted: str
+    found: str
 
 
 class AmbiguousCheckpointError(SafeLoadError, ValueError):
@@ -216,42 +179,23 @@ class AmbiguousCheckpointError(SafeLoadError, ValueError):
         candidates: Their prefixes, absolute and sorted.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        candidates: Sequence[str],
-        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
-    ) -> None:
-        """Keep the candidates."""
-        super().__init__(message, **text)
-        self.candidates = tuple(candidates)
+    candidates: tuple[str, ...]
 
 
 class CorruptFileError(SafeLoadError, ValueError):
     """The bytes are damaged: truncated, a wrong checksum, NaN or infinite values, changed while being read.
 
     Attributes:
-        variables: The variables whose bytes are damaged; empty where the damage lies elsewhere.
-        offset: The byte in the file where the damage was seen, or None.
+        variables: The variables whose bytes are damaged; empty if the damage is elsewhere.
+        offset: The byte offset in the file at which the damage was detected, or None.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        variables: Sequence[str] = (),
-        offset: int | None = None,
-        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
-    ) -> None:
-        """Keep where the damage is."""
-        super().__init__(message, **text)
-        self.variables = tuple(variables)
-        self.offset = offset
+    variables: tuple[str, ...] = ()
+    offset: int | None = None
 
 
 class UnsafeFileError(SafeLoadError, ValueError):
-    """The file's own contents ask for what no model needs: a path out of its folder, a size out of proportion."""
+    """The contents request something that no model needs, such as a path outside the folder or an excessive size."""
 
 
 class ConfigError(SafeLoadError, ValueError):
@@ -261,16 +205,7 @@ class ConfigError(SafeLoadError, ValueError):
         problems: Every bad key.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        problems: Sequence[KeyProblem] = (),
-        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
-    ) -> None:
-        """Keep every bad key."""
-        super().__init__(message, **text)
-        self.problems = tuple(problems)
+    problems: tuple[KeyProblem, ...] = ()
 
     def _all_problems(self) -> Sequence[object]:
         return self.problems
@@ -280,19 +215,10 @@ class VocabularyError(SafeLoadError, ValueError):
     """A vocabulary has faults, or does not fit the model.
 
     Attributes:
-        problems: Every fault, one sentence each.
+        problems: Every fault, one string each.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        problems: Sequence[str] = (),
-        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
-    ) -> None:
-        """Keep every fault."""
-        super().__init__(message, **text)
-        self.problems = tuple(problems)
+    problems: tuple[str, ...] = ()
 
     def _all_problems(self) -> Sequence[object]:
         return self.problems
@@ -302,19 +228,10 @@ class VariableMismatchError(SafeLoadError, ValueError):
     """The weights do not fit the config.
 
     Attributes:
-        report: What was compared; `report.problems` has every row.
+        report: The comparison; `report.problems` has every problem.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        report: LoadReport,
-        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
-    ) -> None:
-        """Keep the whole comparison."""
-        super().__init__(message, **text)
-        self.report = report
+    report: LoadReport
 
     def _all_problems(self) -> Sequence[object]:
         return self.report.problems
@@ -324,67 +241,37 @@ class ArgumentError(SafeLoadError, ValueError, TypeError):
     """A bad argument that is not a path.
 
     Attributes:
-        argument: Its name.
+        argument: The name of the argument.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        argument: str,
-        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
-    ) -> None:
-        """Keep the argument's name."""
-        super().__init__(message, **text)
-        self.argument = argument
+    argument: str
 
 
 class LockError(SafeLoadError, ValueError):
-    """A file is not the one that was locked, or the lock file is malformed, partial or of another model.
+    """A file does not match the lock file, or the lock file is malformed, partial or of another model.
 
     Attributes:
-        files: The names, as in the lock file, of the files that differ.
+        files: The names of the files that do not match, as in the lock file.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        files: Sequence[str] = (),
-        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
-    ) -> None:
-        """Keep which files differ."""
-        super().__init__(message, **text)
-        self.files = tuple(files)
+    files: tuple[str, ...] = ()
 
 
 class MissingDependencyError(SafeLoadError, ImportError):
-    """A package that this call needs is missing, or its version cannot work.
+    """A package that this call needs is missing or incompatible.
 
     Attributes:
         package: The distribution's name.
-        wanted: The versions that work.
-        found: The version that was found, or "none".
-        python: The running Python's version.
+        wanted: The supported versions.
+        found: The installed version, or "none".
+        python: The version of the running Python.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        package: str,
-        wanted: str,
-        found: str,
-        python: str,
-        **text: Any,  # noqa: ANN401  (the text's parts, as in SafeLoadError)
-    ) -> None:
-        """Keep what was wanted and what was found."""
-        super().__init__(message, **text)
-        self.package = package
-        self.wanted = wanted
-        self.found = found
-        self.python = python
+    package: str
+    wanted: str
+    found: str
+    python: str
 
 
 class BackendError(SafeLoadError, RuntimeError):
-    """Upstream failed, or did something unforeseen, although every check passed."""
+    """The upstream library failed or behaved unexpectedly, although every check passed."""

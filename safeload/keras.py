@@ -1,15 +1,15 @@
-"""The Keras layers of ELMo: import this before a saved model that holds one is loaded.
+"""Provide the Keras layers of ELMo; import this module before loading a saved model that contains one.
 
-Importing this imports TensorFlow and the Keras that the process uses: Keras 2, tf-keras, or Keras 3 on TensorFlow.
+It imports TensorFlow and the Keras that the process uses: Keras 2, tf-keras, or Keras 3 on TensorFlow.
 """
 
 from __future__ import annotations
 
-from safeload.elmo import _backend
+from safeload._frameworks.tensorflow import require_keras
 
-_backend.require_keras()  # first, so that what is missing is told by a typed error
+require_keras()  # before the imports below, so that a missing package is a MissingDependencyError
 
-from safeload.elmo._keras import ElmoLayer  # noqa: E402
-from safeload.elmo._keras_tokens import ElmoTokens  # noqa: E402
+from safeload.elmo.builders.keras import ElmoLayer  # noqa: E402
+from safeload.elmo.builders.keras_tokens import ElmoTokens  # noqa: E402
 
 __all__ = ["ElmoLayer", "ElmoTokens"]

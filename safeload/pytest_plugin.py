@@ -1,15 +1,15 @@
-"""Fixtures for tests of set-up code; pytest finds them by itself where safeload is installed.
+"""Provide pytest fixtures for testing set-up code; pytest finds them when safeload is installed.
 
-- `tiny_bert`, `tiny_elmo`: folders with a tiny real model, written once a session, read-only.
-- `bert_faults`, `elmo_faults`: a test that takes one runs once for each known fault, with a copy that has it.
+- `tiny_bert`, `tiny_elmo`: read-only folders with a tiny real model, written once per session.
+- `bert_faults`, `elmo_faults`: run the test once per known fault, each with a broken copy of the model.
 
 ```python
-def test_my_set_up_tells_what_is_wrong(bert_faults):
+def test_my_set_up_reports_the_fault(bert_faults):
     with pytest.raises(bert_faults.error):
         my_set_up(bert_faults.folder)
 ```
 
-Until a test asks for one of them nothing is imported but pytest and what `import safeload` is: no NumPy, no h5py.
+Until a test uses one of them, only pytest and `safeload` itself are imported, not NumPy or h5py.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class BrokenModel:
     """A model with one fault.
 
     Attributes:
-        name: The fault, in words.
-        folder: A copy of the tiny model that has it.
-        error: What safeload raises for it.
+        name: The name of the fault.
+        folder: A copy of the tiny model with the fault.
+        error: The error that safeload raises for it.
     """
 
     name: str
@@ -45,7 +45,7 @@ class BrokenModel:
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield a read-only folder with a tiny BERT: config, vocabulary, and a checkpoint with heads."""
-    from safeload.testing import write_bert_checkpoint  # noqa: PLC0415  (where a test asks for it)
+    from safeload.testing import write_bert_checkpoint  # noqa: PLC0415  (only if a test uses it)
 
     yield from _written_once(tmp_path_factory, "tiny_bert", write_bert_checkpoint)
 
@@ -53,15 +53,15 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def tiny_elmo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield a read-only folder with a tiny ELMo: options and weights."""
-    from safeload.testing import write_elmo  # noqa: PLC0415  (where a test asks for it)
+    from safeload.testing import write_elmo  # noqa: PLC0415  (only if a test uses it)
 
     yield from _written_once(tmp_path_factory, "tiny_elmo", write_elmo)
 
 
 @pytest.fixture
 def bert_faults(request: pytest.FixtureRequest, tiny_bert: Path, tmp_path: Path) -> BrokenModel:
-    """Return a BERT with a fault; the test runs once for each of `safeload.testing.BERT_FAULTS`."""
-    from safeload.testing import BERT_FAULTS  # noqa: PLC0415  (where a test asks for it)
+    """Return a broken BERT; the test runs once for each of `safeload.testing.BERT_FAULTS`."""
+    from safeload.testing import BERT_FAULTS  # noqa: PLC0415  (only if a test uses it)
 
     fault = BERT_FAULTS[request.param]
     return _broken(request.param, tiny_bert, tmp_path / "broken_bert", fault.spoil, fault.error)
@@ -69,8 +69,8 @@ def bert_faults(request: pytest.FixtureRequest, tiny_bert: Path, tmp_path: Path)
 
 @pytest.fixture
 def elmo_faults(request: pytest.FixtureRequest, tiny_elmo: Path, tmp_path: Path) -> BrokenModel:
-    """Return an ELMo with a fault; the test runs once for each of `safeload.testing.ELMO_FAULTS`."""
-    from safeload.testing import ELMO_FAULTS  # noqa: PLC0415  (where a test asks for it)
+    """Return a broken ELMo; the test runs once for each of `safeload.testing.ELMO_FAULTS`."""
+    from safeload.testing import ELMO_FAULTS  # noqa: PLC0415  (only if a test uses it)
 
     fault = ELMO_FAULTS[request.param]
     return _broken(request.param, tiny_elmo, tmp_path / "broken_elmo", fault.spoil, fault.error)
@@ -80,7 +80,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that takes `bert_faults` or `elmo_faults` once for each fault."""
     for fixture, catalogue in (("bert_faults", "BERT_FAULTS"), ("elmo_faults", "ELMO_FAULTS")):
         if fixture in metafunc.fixturenames:
-            from safeload import testing  # noqa: PLC0415  (where a test asks for it)
+            from safeload import testing  # noqa: PLC0415  (only if a test uses it)
 
             names = list(getattr(testing, catalogue))
             metafunc.parametrize(fixture, names, ids=[name.replace(" ", "-") for name in names], indirect=True)
@@ -92,7 +92,7 @@ def _written_once(factory: pytest.TempPathFactory, name: str, write: Callable[[P
         path.chmod(0o444)
     written = _contents(folder)
     yield folder
-    if _contents(folder) != written:  # root may write to what is read-only, and anyone may remove it
+    if _contents(folder) != written:  # the read-only mode stops neither root nor a removal
         pytest.fail(f"a test changed {name}, which the tests of a session share: copy the folder, and change the copy")
 
 

@@ -1,18 +1,15 @@
-"""What was asked for, what was found, and what was read: the facts behind every message and every report."""
+"""Dataclasses for tensor specs, problems and load reports."""
 
 from __future__ import annotations
 
 import dataclasses
-import time
-import weakref
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from safeload.errors import ArgumentError, one_line
+from safeload._text.words import two_lines, with_article
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 Kind = Literal["missing", "unexpected", "shape", "dtype"]
 
@@ -25,7 +22,7 @@ class TensorSpec:
         name: The variable's name in the checkpoint, or the dataset's in an HDF5 file.
         shape: The size of each dimension.
         dtype: TensorFlow's name of the element type, such as "float32".
-        size_keys: For each dimension the config key that it comes from, "" for a constant; empty where unknown.
+        size_keys: The config key behind each dimension, "" for a constant; empty if unknown.
     """
 
     name: str
@@ -34,19 +31,19 @@ class TensorSpec:
     size_keys: tuple[str, ...] = ()
 
     def shape_text(self) -> str:
-        """Return the shape as it is printed: `(vocab_size=30522, hidden_size=768)`."""
+        """Return the shape with its config keys: `(vocab_size=30522, hidden_size=768)`."""
         keys = self.size_keys or ("",) * len(self.shape)
         sizes = [f"{key}={size}" if key else str(size) for key, size in zip(keys, self.shape, strict=True)]
         return f"({', '.join(sizes)})"
 
     def __str__(self) -> str:
-        """Return shape and dtype."""
+        """Return the shape and the dtype."""
         return f"{self.shape_text()} {self.dtype}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One variable that does not fit."""
+    """A variable that is missing or unexpected, or has another shape or dtype."""
 
     kind: Kind
     name: str
@@ -54,7 +51,7 @@ class Problem:
     found: TensorSpec | None = None
 
     def __str__(self) -> str:
-        """Return the row of the message: the name, and below it what was expected and found."""
+        """Return kind and name on one line, and the expected and found specs on the next."""
         return two_lines(self.kind.upper(), self.name, self._difference())
 
     def _difference(self) -> str:
@@ -69,34 +66,36 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyProblem:
-    """One bad key of a config, options or settings file.
+    """A bad key of a config, options or settings file.
 
     Attributes:
-        key: The whole key path, such as "lstm.projection_dim".
+        key: The full key path, such as "lstm.projection_dim".
         problem: "missing", or what is wrong with the value.
-        line: The line of the file, from 1, where that is known.
+        line: The line in the file, counted from 1, if known.
+        is_missing: Whether the key is absent.
     """
 
     key: str
     problem: str
     line: int | None = None
+    is_missing: bool = False
 
     def __str__(self) -> str:
-        """Return the row of the message."""
+        """Return the line, if known, the key and the problem."""
         place = f"line {self.line}: " if self.line else ""
         return f"{place}{self.key}: {self.problem}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileRead:
-    """A file that a load or a check read.
+    """A file that a `load_*` or `check_*` call read.
 
     Attributes:
         role: "config", "vocab", "index", "shard", ...
-        path: Absolute path as it was used.
-        n_bytes: Its size.
-        real_path: Where symbolic links lead, when that is another path.
-        sha256: The SHA-256 of the bytes that were read, where a lock file asked for it.
+        path: The resolved path.
+        n_bytes: Size in bytes.
+        real_path: The target of symbolic links, if it differs from `path`.
+        sha256: SHA-256 of the bytes that were read, if a lock file lists the file.
     """
 
     role: str
@@ -105,29 +104,34 @@ class FileRead:
     real_path: str | None = None
     sha256: str | None = None
 
+    def facts_text(self) -> str:
+        """Return size, real path and SHA-256 on one line, for notebooks."""
+        leads = f", leads to {self.real_path}" if self.real_path else ""
+        return f"{self.n_bytes:,} bytes{leads}" + (f", SHA-256 {self.sha256}" if self.sha256 else "")
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadReport:
-    """What a `check_*` or `load_*` call read and proved.
+    """The result of a `check_*` or `load_*` call.
 
     Attributes:
         model: "BERT" or "ELMo".
-        noun: What its file calls a tensor: "variables" in a checkpoint, "datasets" in an HDF5 file.
-        backend: Which module was built, for an ELMo: "allennlp" or "torch"; "" where there is no choice.
+        noun: "variables" for a checkpoint, "datasets" for an HDF5 file.
+        backend: The backend of an ELMo, such as "allennlp" or "torch"; "" for BERT.
         files: Every file that was read.
-        given: What the caller passed as the weights.
-        form: The form that was recognised, such as "checkpoint prefix" or "index file".
-        scope: What stands before every variable's name in the file, such as "module/"; "" for nothing.
+        given: The weights argument, as the caller passed it.
+        form: The recognised form of that argument, such as "checkpoint prefix" or "index file".
+        scope: The prefix of every variable's name in the file, such as "module/"; may be "".
         read: The tensors that were read, checked and, by `load_*`, filled.
-        unused: Tensors of the file that this load does not need, by class.
-        ignored: Unexpected variables that `ignore_unused` named.
+        unused: Tensors in the file that this load does not need, by class.
+        ignored: Unexpected variables that `ignore_unused` covers.
         initialised: Variables of the model graph that no checkpoint has, initialised as upstream does.
-        checksums: Which bytes were compared with a checksum, and what could not be.
-        problems: Every variable that does not fit; empty in the report of a load that succeeded.
-        taken_from_config: What no file can prove and the config was believed for.
-        notes: What is worth knowing and not wrong.
-        seconds: The time of each step.
-        versions: The packages that took part.
+        checksums: Which bytes were compared with a checksum, and which could not be.
+        problems: Every variable that does not fit; empty after a successful load.
+        taken_from_config: Settings that no weight file can confirm, taken from the config unverified.
+        notes: Non-fatal observations.
+        seconds: Step -> duration in seconds.
+        versions: Package -> version.
     """
 
     model: str
@@ -149,19 +153,40 @@ class LoadReport:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain dicts, lists, strings and numbers, fit for `json.dumps`."""
+        """Return the report as plain dicts, lists, strings and numbers for `json.dumps`."""
         return dataclasses.asdict(self)
 
     def headline(self) -> str:
-        """Return the first line: what was read, and how much was not."""
+        """Return the first line: the model and the counts of read and unused tensors."""
         n_unused = sum(len(names) for names in self.unused.values())
         return f"{self.model}: {len(self.read)} {self.noun} read and verified, {n_unused} unused"
 
     def _repr_html_(self) -> str:
-        """Return the report as a notebook shows it."""
-        from safeload._html import report_html  # noqa: PLC0415  (for notebooks alone)
+        """Return the report as HTML for notebooks."""
+        from safeload._text.html import FileLine, Folded, facts_table  # noqa: PLC0415  (only notebooks need it)
 
-        return report_html(self)
+        def folded(title: str, lines: Iterable[object]) -> Folded:
+            return Folded(title, [str(line) for line in lines])
+
+        return facts_table(
+            self.headline(),
+            [
+                ("form", f"{self.form}, given as {self.given!r}" if self.form else ""),
+                ("scope", self.scope),
+                ("backend", self.backend),
+                ("files", [FileLine(file.role, file.path, file.facts_text()) for file in self.files]),
+                ("checksums", self.checksums),
+                ("read", folded(f"{len(self.read)} {self.noun}", [f"{spec.name} {spec}" for spec in self.read])),
+                *[("unused", folded(f"{len(names)} {what}", names)) for what, names in self.unused.items()],
+                ("ignored", folded(f"{len(self.ignored)} named by ignore_unused", self.ignored)),
+                ("initialised", folded(f"{len(self.initialised)} variables", self.initialised)),
+                ("problems", folded(f"{len(self.problems)} problems", self.problems)),
+                ("taken from the config", _pairs(self.taken_from_config, "=")),
+                *[("note", note) for note in self.notes],
+                ("seconds", self._seconds_text()),
+                ("versions", _pairs(self.versions, " ")),
+            ],
+        )
 
     def __str__(self) -> str:
         """Return the report as text for a log."""
@@ -175,60 +200,15 @@ class LoadReport:
         rows += [("ignored", name) for name in self.ignored]
         rows += [("initialised", name) for name in self.initialised]
         rows += [("checksums", self.checksums)]
-        rows += [("from config", ", ".join(f"{k}={v}" for k, v in self.taken_from_config.items()))]
+        rows += [("from config", _pairs(self.taken_from_config, "="))]
         rows += [("note", note) for note in self.notes]
-        rows += [("seconds", ", ".join(f"{step} {spent:.3f}" for step, spent in self.seconds.items()))]
-        rows += [("versions", ", ".join(f"{name} {version}" for name, version in self.versions.items()))]
+        rows += [("seconds", self._seconds_text())]
+        rows += [("versions", _pairs(self.versions, " "))]
         return "\n".join([self.headline(), *(f"  {label + ':':<13}{value}" for label, value in rows if value)])
 
-
-class Clock:
-    """The time of each step, in seconds."""
-
-    def __init__(self) -> None:
-        """Start with no step measured."""
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Measure one step; what takes place in two pieces is added up."""
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+    def _seconds_text(self) -> str:
+        return ", ".join(f"{step} {spent:.3f}" for step, spent in self.seconds.items())
 
 
-def two_lines(kind: str, name: str, what: str) -> str:
-    """Return one problem as it is printed: its kind in capitals and the name, and what is wrong below."""
-    return f"{kind:<10} {one_line(name)}\n               {what}"
-
-
-def with_article(noun: str) -> str:
-    """Return `noun` after "a" or "an"."""
-    return f"{'an' if noun[:1].lower() in 'aeio' or noun.startswith('HDF5') else 'a'} {noun}"
-
-
-def tally(words: Iterable[tuple[int, str]]) -> str:
-    """Return counts as text, zeros left out: "1 missing, 2 wrong shape"."""
-    return ", ".join(f"{count} {what}" for count, what in words if count)
-
-
-_REPORTS: weakref.WeakKeyDictionary[Any, LoadReport] = weakref.WeakKeyDictionary()
-
-
-def remember(model: object, report: LoadReport) -> None:
-    """Keep the report of a model for as long as the model lives."""
-    _REPORTS[model] = report
-
-
-def report_of(model: object) -> LoadReport:
-    """Return what was read for a model that `load_bert` or `load_elmo` returned: from where, how much, how long.
-
-    Raises:
-        ArgumentError: The model was not loaded by safeload in this process.
-    """
-    try:
-        return _REPORTS[model]
-    except (KeyError, TypeError) as exc:
-        message = f"there is no report for this {type(model).__name__}: safeload did not load it in this process"
-        hints = ["pass the very object that safeload.load_bert or safeload.load_elmo returned"]
-        raise ArgumentError(message, argument="model", hints=hints) from exc
+def _pairs(facts: Mapping[str, object], between: str) -> str:
+    return ", ".join(f"{name}{between}{value}" for name, value in facts.items())

@@ -6,11 +6,10 @@ import copy
 import importlib.util
 import json
 
-from safeload._formats.hdf5 import Hdf5File
-from safeload._formats.hdf5_values import read_values
 from safeload.testing._models import ELMO_OPTIONS as OPTIONS
 from safeload.testing._models import OPTIONS_NAME, WEIGHTS_NAME, write_weights
 from safeload.testing._models import elmo_datasets as random_datasets
+from tests.opened import opened_hdf5
 
 __all__ = [
     "BACKENDS",
@@ -46,5 +45,5 @@ def options(**changes):
 
 def values_of(path):
     """Return what safeload reads of a weight file."""
-    with Hdf5File(str(path)) as file:
-        return read_values(file, file.datasets)
+    with opened_hdf5(str(path)) as file:
+        return file.read(file.datasets)

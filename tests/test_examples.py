@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from elmos import BACKENDS
 
 from safeload import testing
+from tests.elmos import BACKENDS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -1,4 +1,4 @@
-"""The rooms, their arrows, and what an import costs."""
+"""The floors of the package, its imports, and what an import costs."""
 
 from __future__ import annotations
 
@@ -15,95 +15,159 @@ from safeload import errors
 PACKAGE = Path(safeload.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"tensorflow", "keras", "tf_keras", "keras_bert", "torch", "allennlp"}
-HEAVY_ROOMS = {"bert/_backend.py", "demo/bert.py", "demo/elmo.py", "elmo/_fill.py"}
+HEAVY_MODULES = {"demo/bert.py", "demo/elmo.py", "elmo/builders/torch_fill.py"}
 HEAVY_AT_THE_TOP = {
-    "elmo/_encoder.py": "torch",
-    "elmo/_lstm.py": "torch",
-    "elmo/_torch.py": "torch",
-    "elmo/_keras.py": "tensorflow",
-    "elmo/_keras_bilm.py": "tensorflow",
-    "elmo/_keras_inputs.py": "tensorflow",
-    "elmo/_keras_tokens.py": "tensorflow",
+    "elmo/builders/torch.py": "torch",
+    "elmo/builders/torch_encoder.py": "torch",
+    "elmo/builders/torch_lstm.py": "torch",
+    "elmo/builders/keras.py": "tensorflow",
+    "elmo/builders/keras_bilm.py": "tensorflow",
+    "elmo/builders/keras_inputs.py": "tensorflow",
+    "elmo/builders/keras_tokens.py": "tensorflow",
     "keras.py": "tensorflow",
 }
-ROOMS = [
-    "errors.py",
-    "_html.py",
-    "report.py",
-    "_paths.py",
-    "_files.py",
-    "_optional.py",
-    "_compare.py",
-    "_arguments.py",
-    "_tensors.py",
-    "_formats",
-    "lock.py",
-    "_locked.py",
-    "settings",
-    "bert",
-    "elmo",
-    "keras.py",
-    "compat",
-    "testing",
-    "pytest_plugin.py",
-    "demo",
-    "cli",
-]
+FLOORS = (
+    ("_version.py", "_text"),
+    ("report.py", "errors.py"),
+    ("_arguments.py", "_bytes", "_compare.py"),
+    ("_json.py", "_forms", "lock"),
+    ("_recognise.py", "_frameworks", "_tensors.py", "_reports.py", "_steps.py"),
+    ("bert", "elmo"),
+    ("keras.py", "settings", "compat", "testing"),
+    ("pytest_plugin.py", "demo", "cli"),
+    ("__init__.py", "__main__.py"),
+)
+"""From the lowest floor up; an entry imports only entries of lower floors, and on its own floor those before it."""
+
+SYSTEM_MODULE = "_bytes/system.py"
+ASKS_THE_SYSTEM = {
+    "preadv", "pread", "memfd_create", "O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "getuid", "geteuid",
+    "posix_fadvise", "sched_getaffinity", "uname", "fork",
+}  # fmt: skip
+SYSTEM_IMPORTS = {"resource", "fcntl", "pwd", "grp", "termios", "msvcrt", "winreg", "signal", "multiprocessing"}
+
+
+def name_of(path):
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def module_of(path):
+    return ".".join(("safeload", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+BY_MODULE = {module_of(path): path for path in MODULES}
 
 
 def imports_of(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
+    """Yield each import of a file, those for types among them: the node, and the module or name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from ((node, f"{node.module}.{alias.name}") for alias in node.names)
 
 
-def room_of(name):
-    parts = name.split(".")[1:]
-    return next((room for part in parts[:1] for room in ROOMS if room.removesuffix(".py") == part), None)
+def imported_files(path):
+    """Return the package's own files that a file imports."""
+    names = [name for _, name in imports_of(path)]
+    return {BY_MODULE[found] for name in names if (found := own_module(name))} - {path}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_an_import_points_to_an_earlier_room(path):
-    here = path.relative_to(PACKAGE).parts[0]
-    if here in ("__init__.py", "__main__.py"):
-        return
-    for _, name in imports_of(path):
-        if name.startswith("safeload.") and (room := room_of(name)):
-            assert ROOMS.index(room) <= ROOMS.index(here), f"{here} imports {name}"
+def own_module(name):
+    return next((found for found in (name, name.rpartition(".")[0]) if found in BY_MODULE), None)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_heavy_import_stands_inside_a_function_of_its_room(path):
+def entry_of(path):
+    return path.relative_to(PACKAGE).parts[0]
+
+
+def place_of(path):
+    """Return the number of an entry's floor, and its place on it."""
+    return next(
+        (number, floor.index(entry))
+        for number, floor in enumerate(FLOORS)
+        for entry in [entry_of(path)]
+        if entry in floor
+    )
+
+
+def test_there_are_at_most_nine_floors_and_every_entry_is_on_one():
+    listed = [entry for floor in FLOORS for entry in floor]
+
+    assert len(FLOORS) <= 9
+    assert sorted(listed) == sorted({entry_of(path) for path in MODULES})
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_file_imports_only_what_is_below_it(path):
+    for other in imported_files(path):
+        assert entry_of(other) == entry_of(path) or place_of(other) < place_of(path), f"it imports {name_of(other)}"
+
+
+def test_no_two_files_import_each_other():
+    below = {}
+
+    def reach(path, way):
+        assert path not in way, " -> ".join(map(name_of, [*way[way.index(path) :], path]))
+        if path not in below:
+            below[path] = set()
+            for other in imported_files(path):
+                below[path] |= {other} | reach(other, [*way, path])
+        return below[path]
+
+    for path in MODULES:
+        assert path not in reach(path, [])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_framework_is_imported_inside_a_function_of_a_builder(path):
     top_level = {node.lineno for node in ast.parse(path.read_text(encoding="utf-8")).body}
     for node, name in imports_of(path):
-        room = str(path.relative_to(PACKAGE))
-        if room in HEAVY_AT_THE_TOP:
-            assert name.split(".")[0] not in HEAVY - {HEAVY_AT_THE_TOP[room]}
+        if name_of(path) in HEAVY_AT_THE_TOP:
+            assert name.split(".")[0] not in HEAVY - {HEAVY_AT_THE_TOP[name_of(path)]}
         elif name.split(".")[0] in HEAVY:
-            assert room in HEAVY_ROOMS
+            assert name_of(path) in HEAVY_MODULES
             assert node.lineno not in top_level
             assert node.col_offset > 0
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_with_a_framework_at_its_top_is_imported_by_no_other_at_its_top(path):
-    if str(path.relative_to(PACKAGE)) in HEAVY_AT_THE_TOP:
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_file_with_a_framework_at_its_top_is_imported_by_no_other_at_its_top(path):
+    if name_of(path) in HEAVY_AT_THE_TOP:
         return
-    heavy = {"safeload." + room.removesuffix(".py").replace("/", ".") for room in HEAVY_AT_THE_TOP}
+    heavy = {"safeload." + name.removesuffix(".py").replace("/", ".") for name in HEAVY_AT_THE_TOP}
     for node, name in imports_of(path):
         assert name.rpartition(".")[0] not in heavy or node.col_offset > 0
         assert name not in heavy or node.col_offset > 0
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_one_module_asks_which_system_this_is(path):
+    if name_of(path) == SYSTEM_MODULE:
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    asked = {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if (node.value.id == "os" and node.attr in ASKS_THE_SYSTEM)
+        or (node.value.id, node.attr) in {("sys", "platform"), ("os", "name"), ("platform", "system")}
+    }
+
+    assert not asked
+    imported = {name for _, name in imports_of(path)} - {"multiprocessing.connection.Connection"}
+    assert not {name.split(".")[0] for name in imported} & SYSTEM_IMPORTS
+
+
+def test_the_wings_have_the_same_files_for_the_same_work():
+    bert, elmo = ({path.name for path in (PACKAGE / wing).glob("*.py")} for wing in ("bert", "elmo"))
+
+    assert bert & elmo == {"__init__.py", "_arguments.py", "_mismatch.py", "_model.py", "_parameters.py", "_places.py"}
+    assert bert - elmo == {"_config.py", "_diagnosis.py", "_trials.py", "_vocabulary.py"}
+    assert elmo - bert == {"_characters.py", "_download.py", "_options.py"}
+    for folder in ("namings", "builders"):
+        assert (PACKAGE / "bert" / folder / "__init__.py").exists()
+        assert (PACKAGE / "elmo" / folder / "__init__.py").exists()
 
 
 def test_importing_safeload_imports_only_the_standard_library():

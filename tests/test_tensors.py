@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from safeload._frameworks.tensorflow import require_keras_bert
 from safeload._tensors import holds, tensor_of
-from safeload.bert._backend import require_backend
 
 
 @pytest.fixture(scope="module")
 def tf():
-    return require_backend().tf
+    return require_keras_bert().tf
 
 
 def floats(n_bytes_off=0):

@@ -16,11 +16,13 @@ import house
 
 import safeload
 from safeload import errors, testing
+from safeload._bytes.files import FileRef
 from safeload.bert._config import validate_config
-from safeload.bert._variables import list_variables
+from safeload.bert._parameters import list_parameters as bert_parameters
+from safeload.bert.builders.keras_bert import target_of
 from safeload.cli import main
-from safeload.elmo._datasets import list_datasets
 from safeload.elmo._options import validate_options
+from safeload.elmo._parameters import list_parameters as elmo_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -108,21 +110,23 @@ def keras_layer(module: str, name: str) -> str:
 
 def bert_variables(part: str) -> str:
     """Return the table of the variables of BERT-Base that keras-bert reads: "encoder", or "heads"."""
-    config = validate_config(BERT_BASE, path="BERT-Base")
-    encoder = list_variables(config, training=False)
+    config = validate_config(BERT_BASE, FileRef(path="BERT-Base", role="config"))
+    encoder = bert_parameters(config, training=False)
     rows = []
-    for name, row in list_variables(config, training=True).items():
+    for name, spec in bert_parameters(config, training=True).items():
         if (name in encoder) != (part == "encoder") or "layer_" in name.replace("layer_0", ""):
             continue
-        graph = row.graph_name.replace("Encoder-1-", "Encoder-(N+1)-")
-        how = {"": "", "rows": "<br>of which the first `seq_len` rows", "transposed": "<br>transposed"}[row.change]
-        rows.append((f"`{name.replace('layer_0', 'layer_N')}`<br>`{graph}`", f"`{row.spec.shape_text()}`{how}"))
+        target = target_of(name)
+        graph = target.name.replace("Encoder-1-", "Encoder-(N+1)-")
+        how = {"": "", "rows": "<br>of which the first `seq_len` rows", "transposed": "<br>transposed"}[target.change]
+        rows.append((f"`{name.replace('layer_0', 'layer_N')}`<br>`{graph}`", f"`{spec.shape_text()}`{how}"))
     return long_names(table(("in the checkpoint, and below it in the model graph", "shape"), rows))
 
 
 def elmo_datasets() -> str:
     """Return the table of the datasets of the original ELMo."""
-    specs = list_datasets(validate_options(ELMO_ORIGINAL, path="the original ELMo")).values()
+    original = FileRef(path="the original ELMo", role="options")
+    specs = elmo_parameters(validate_options(ELMO_ORIGINAL, original)).values()
     return long_names(table(("dataset", "shape"), [(f"`{spec.name}`", f"`{spec.shape_text()}`") for spec in specs]))
 
 

@@ -25,7 +25,7 @@ TIP = (
 
 @functools.cache
 def imports() -> dict[str, set[str]]:
-    """Return room -> the rooms that it imports while a program runs."""
+    """Return room -> the rooms that it imports, for types included."""
     names = {
         path.stem: path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
@@ -42,8 +42,6 @@ def imports() -> dict[str, set[str]]:
 
 
 def _imported(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-        return []
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):

@@ -1,12 +1,13 @@
-"""BERT through keras-bert: the five steps in order, nothing else."""
+"""Load and check BERT models with keras-bert."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from safeload import report as _report
-from safeload._paths import StrPath, resolve_path
+from safeload._bytes.files import FileRef
+from safeload._bytes.paths import StrPath, resolve_path
+from safeload._reports import remember
 from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._diagnosis import Diagnosis, Difference, Step
 
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-def load_bert(
+def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     config_file: StrPath,
     checkpoint_file: StrPath | None = None,
     vocab_file: StrPath | None = None,
@@ -41,50 +42,54 @@ def load_bert(
     lock_file: StrPath | None = None,
     **get_model_options: Any,  # noqa: ANN401  (keras-bert's own, each checked)
 ) -> Any:  # noqa: ANN401  (a Keras model; Keras has no stable types)
-    """Load a verified BERT model, as `keras_bert.load_trained_model_from_checkpoint` would return it.
+    """Verify the files of a BERT model and load it.
+
+    The model is the one that `keras_bert.load_trained_model_from_checkpoint` builds.
 
     Args:
-        config_file: `bert_config.json`, or the folder that holds the files.
-        checkpoint_file: The checkpoint prefix, any of its files, or its folder; by default the config's folder.
-        vocab_file: `vocab.txt`; by default the one beside the config, if there is one. It is verified, not used.
-        training: If true, the whole model with the MLM and NSP heads, of inputs token, segment, masked, each
-            `(batch, seq_len)`, and outputs `(batch, seq_len, vocab_size)` and `(batch, 2)`. If false, the encoder, of
-            inputs token and segment, and output `(batch, seq_len, hidden_size * output layers)`.
-        trainable: Whether the layers are trainable, or prefixes of the names of those that are; by default `training`.
-        output_layer_num: How many of the last layers to concatenate, or a list of their numbers; with `training` unused.
-        seq_len: Tokens of an input; None for any length; by default `max_position_embeddings`.
-        base_dir: Where relative paths start; by default the working directory.
-        ignore_unused: Shell-style patterns of unexpected variables that are meant to be left, such as
-            `["bert/encoder/layer_*"]`.
-        lock_file: `safeload.lock`, or its folder; by default the one beside the config, if there is one. Every file is
-            compared with its size and SHA-256 there, and read from the memory in which that was done.
-        **get_model_options: `dropout_rate`, `attention_activation`, `use_task_embed`, `task_num` of
+        config_file: `bert_config.json`, or the folder that contains the model's files.
+        checkpoint_file: The checkpoint prefix, any file of the checkpoint, or its folder. Defaults to the config's folder.
+        vocab_file: `vocab.txt`. Defaults to the one beside the config, if present. It is verified but not used.
+        training: If true, build the whole model with the MLM and NSP heads: inputs token, segment and masked, each
+            `(batch, seq_len)`; outputs `(batch, seq_len, vocab_size)` and `(batch, 2)`. If false, build the encoder:
+            inputs token and segment; output `(batch, seq_len, hidden_size * output layers)`.
+        trainable: Whether the layers are trainable, or name prefixes of the layers that are. Defaults to `training`.
+        output_layer_num: How many of the last layers to concatenate, or a list of layer numbers. Has no effect if
+            `training` is true.
+        seq_len: Number of tokens per input; None for any length. Defaults to `max_position_embeddings`.
+        base_dir: The folder that relative paths start from. Defaults to the working directory.
+        ignore_unused: Shell-style patterns of unexpected variables to allow, such as `["bert/encoder/layer_*"]`.
+        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the config, if present. Each file is copied
+            to memory, checked against its locked size and SHA-256, and read from that copy.
+        **get_model_options: `dropout_rate`, `attention_activation`, `use_task_embed` and `task_num` of
             `keras_bert.get_model`.
 
     Returns:
-        The Keras model. `safeload.report_of(model)` says what was read.
+        The Keras model. `safeload.report_of(model)` returns the report on what was read.
 
     Raises:
-        InvalidPathError: A path argument is no path.
-        MissingFileError: A file is not there.
-        CheckpointNotFoundError: No complete checkpoint is there.
-        AmbiguousCheckpointError: The folder has several checkpoints.
-        UnreadableFileError: No permission.
-        WrongFileKindError: A file is of another kind, or the checkpoint of another model.
-        CorruptFileError: Truncated, a wrong checksum, NaN or infinite values, replaced while it was loaded.
-        UnsafeFileError: A file asks for what no model needs.
-        ConfigError: The config has bad keys.
-        VocabularyError: The vocabulary has faults or does not fit.
-        LockError: A file is not the one that was locked, or the lock itself is bad.
-        VariableMismatchError: Variables are missing, unexpected, or of another shape or dtype.
-        ArgumentError: Another argument is bad.
-        MissingDependencyError: TensorFlow, tf-keras or keras-bert is missing or cannot work.
+        InvalidPathError: A path argument is invalid.
+        MissingFileError: A file does not exist.
+        CheckpointNotFoundError: The path does not point to a complete checkpoint.
+        AmbiguousCheckpointError: The folder contains several checkpoints.
+        UnreadableFileError: A file exists but cannot be read.
+        WrongFileKindError: A file is of another kind, or the checkpoint is of another model.
+        CorruptFileError: A file is truncated, fails its checksum, has NaN or infinite values, or was replaced during
+            the load.
+        UnsafeFileError: A file points outside its folder or declares a size out of proportion.
+        ConfigError: The config has missing or invalid keys.
+        VocabularyError: The vocabulary is faulty or does not fit the config.
+        LockError: A file does not match the lock, or the lock is invalid.
+        VariableMismatchError: Variables are missing, unexpected, or have another shape or dtype.
+        ArgumentError: Another argument is invalid.
+        MissingDependencyError: TensorFlow, tf-keras or keras-bert is missing or does not work.
         BackendError: keras-bert failed although every check passed.
 
     Source:
         keras_bert/loader.py, load_trained_model_from_checkpoint, keras-bert 0.89.0.
     """
-    from safeload.bert._check import checked_bert  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._steps import Request, check  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.bert._model import bert  # noqa: PLC0415
 
     options = build_options(
         training=training,
@@ -93,41 +98,33 @@ def load_bert(
         seq_len=seq_len,
         model_options=get_model_options,
     )
-    with checked_bert(
-        config_file,
-        checkpoint_file,
-        vocab_file,
-        options=options,
+    request = Request(
+        config=config_file,
+        weights=checkpoint_file,
+        vocab=vocab_file,
         base_dir=base_dir,
         ignore_unused=ignore_unused,
         lock_file=lock_file,
-    ) as checked:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (with the backend, for step 5 alone)
+    )
+    checked = check(bert(options), request, keep_values=True)
+    from safeload._frameworks.tensorflow import require_keras_bert  # noqa: PLC0415  (only to build)
+    from safeload.bert.builders import keras_bert  # noqa: PLC0415
 
-        from safeload.bert import _backend, _keras_bert  # noqa: PLC0415
-
-        with ThreadPoolExecutor(1) as reader:
-            values = reader.submit(checked.read_values)
-            with checked.clock.step("import"):
-                backend = _backend.require_backend()
-            with checked.clock.step("build"):
-                model, put_off = _keras_bert.build(backend, checked.config, options)
-            with checked.clock.step("fill"):
-                initialised = _keras_bert.fill(
-                    backend, model, checked.variables, values.result(), put_off, config=checked.config
-                )
-        checked.bundle.require_unchanged()
-        report = dataclasses.replace(
-            checked.report,
-            initialised=initialised,
-            seconds=checked.clock.seconds,
-            versions={**checked.report.versions, **backend.versions},
-        )
-    _report.remember(model, report)
+    clock = checked.clock
+    with clock.step("import"):
+        backend = require_keras_bert()
+    with clock.step("build"):
+        model, deferred = keras_bert.build(backend, checked.config, options)
+    with clock.step("fill"):
+        initialised = keras_bert.fill(backend, model, checked.values, deferred, config=checked.config)
+    report = dataclasses.replace(
+        checked.report, initialised=initialised, versions={**checked.report.versions, **backend.versions}
+    )
+    remember(model, report)
     return model
 
 
-def check_bert(
+def check_bert(  # noqa: PLR0913  (load_bert's arguments)
     config_file: StrPath,
     checkpoint_file: StrPath | None = None,
     vocab_file: StrPath | None = None,
@@ -138,46 +135,45 @@ def check_bert(
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
 ) -> LoadReport:
-    """Check everything that `load_bert` checks before it builds, without TensorFlow or Keras.
+    """Run every check of `load_bert` without TensorFlow or Keras.
 
-    Every variable that a load would read is compared by name, shape and dtype, and its bytes by CRC32C and for NaN and
-    infinite values.
+    Each variable that a load would read is checked for name, shape, dtype, CRC32C, and NaN and infinite values.
 
     Args:
         config_file: As in `load_bert`.
         checkpoint_file: As in `load_bert`.
         vocab_file: As in `load_bert`.
-        training: If true, the pooler and the `cls/` heads are checked too.
+        training: If true, also check the pooler and the `cls/` heads.
         seq_len: As in `load_bert`.
         base_dir: As in `load_bert`.
         ignore_unused: As in `load_bert`.
         lock_file: As in `load_bert`.
 
     Returns:
-        What was read and found.
+        The report on what was read.
 
     Raises:
-        SafeLoadError: As `load_bert`, without MissingDependencyError and BackendError.
+        SafeLoadError: As `load_bert`, except MissingDependencyError and BackendError.
 
     Source:
         keras_bert/loader.py, load_model_weights_from_checkpoint, keras-bert 0.89.0.
     """
-    from safeload.bert._check import checked_bert  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._steps import Request, check  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.bert._model import bert  # noqa: PLC0415
 
-    options = build_options(training=training, trainable=None, output_layer_num=1, seq_len=seq_len, model_options={})
-    with checked_bert(
-        config_file,
-        checkpoint_file,
-        vocab_file,
-        options=options,
+    request = Request(
+        config=config_file,
+        weights=checkpoint_file,
+        vocab=vocab_file,
         base_dir=base_dir,
         ignore_unused=ignore_unused,
         lock_file=lock_file,
-    ) as checked:
-        return dataclasses.replace(checked.report, seconds=checked.clock.seconds)
+    )
+    options = build_options(training=training, seq_len=seq_len)
+    return check(bert(options), request, keep_values=False).report
 
 
-def diagnose_bert(
+def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
     config_file: StrPath,
     checkpoint_file: StrPath | None = None,
     vocab_file: StrPath | None = None,
@@ -190,9 +186,9 @@ def diagnose_bert(
 ) -> Diagnosis:
     """Find out whether the files, the versions, TensorFlow, keras-bert or safeload is at fault.
 
-    For a load that fails, or a model whose numbers look wrong. Five things are tried, each apart from the others: the
-    check; the packages; keras-bert's own loader; TensorFlow's reader into the graph that keras-bert builds; safeload's
-    load. What the three loads put into every variable of the graph, and what each makes of one input, is compared.
+    Use it when a load fails or a model's outputs look wrong. It runs five independent steps: safeload's check; the
+    packages; keras-bert's own loader; TensorFlow's reader, filling the graph that keras-bert builds; and safeload's load.
+    It then compares the values of every variable, and the outputs for one input, between the three loads.
 
     Args:
         config_file: As in `load_bert`.
@@ -205,16 +201,17 @@ def diagnose_bert(
         lock_file: As in `load_bert`.
 
     Returns:
-        `at_fault`, the `verdict` in one sentence, and the evidence; `print` shows all of it.
+        What is at fault, the verdict in one sentence, and the evidence. `print` shows all of it.
 
     Raises:
-        ArgumentError: A bad argument; there is nothing to diagnose.
-        InvalidPathError: A path argument is no path.
+        ArgumentError: An argument is invalid.
+        InvalidPathError: A path argument is invalid.
 
     Source:
         keras_bert/loader.py, load_trained_model_from_checkpoint, keras-bert 0.89.0; tf.train.load_checkpoint.
     """
-    from safeload.bert._trials import diagnose  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._steps import Request  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.bert._trials import diagnose  # noqa: PLC0415
 
     shared: dict[str, Any] = {
         "training": training,
@@ -227,31 +224,36 @@ def diagnose_bert(
     return diagnose(
         lambda: check_bert(*paths, **shared),
         lambda: load_bert(*paths, **shared),
-        paths,
-        base_dir=base_dir,
-        training=training,
-        seq_len=seq_len,
+        Request(config=config_file, weights=checkpoint_file, vocab=vocab_file, base_dir=base_dir),
+        build_options(training=training, seq_len=seq_len),
     )
 
 
 def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> dict[str, int]:
-    """Return the verified vocabulary, token -> id, by Google's line rules.
+    """Verify a vocabulary and return its token ids.
+
+    Lines are split as Google's BERT splits them.
 
     Args:
-        vocab_file: `vocab.txt`: UTF-8, one token a line; the id is the line's number from 0.
-        base_dir: Where a relative path starts; by default the working directory.
+        vocab_file: `vocab.txt`, in UTF-8 with one token per line.
+        base_dir: The folder that a relative path starts from. Defaults to the working directory.
+
+    Returns:
+        Token -> id, which is the line number counted from 0.
 
     Raises:
-        InvalidPathError: `vocab_file` is no path.
-        MissingFileError: The file is not there.
-        UnreadableFileError: No permission.
+        InvalidPathError: `vocab_file` is invalid.
+        MissingFileError: The file does not exist.
+        UnreadableFileError: The file exists but cannot be read.
         WrongFileKindError: The file is of another kind.
-        UnsafeFileError: The file is larger than any vocabulary, or no regular file.
-        VocabularyError: Repeated tokens, a byte order mark, not UTF-8, or a special token missing.
+        UnsafeFileError: The file is larger than any vocabulary, or not a regular file.
+        VocabularyError: A token is repeated, a special token is missing, or the file is not UTF-8 or has a byte order
+            mark.
 
     Source:
         google-research/bert, tokenization.py, load_vocab; keras_bert/loader.py, load_vocabulary, keras-bert 0.89.0.
     """
     from safeload.bert._vocabulary import read_vocabulary  # noqa: PLC0415  (`import safeload` stays light)
 
-    return read_vocabulary(resolve_path(vocab_file, argument="vocab_file", base_dir=base_dir), given=vocab_file)
+    path = resolve_path(vocab_file, argument="vocab_file", base_dir=base_dir)
+    return read_vocabulary(FileRef(path=path, role="vocab", given=vocab_file))

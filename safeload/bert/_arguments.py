@@ -1,27 +1,26 @@
-"""The arguments of `load_bert` that are not paths, checked before any file is opened."""
+"""Validate the arguments of `load_bert` that are not paths, before any file is opened."""
 
 from __future__ import annotations
 
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload import _paths
 from safeload._arguments import bad_argument, is_int
+from safeload._bytes.paths import close_names
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from safeload.bert._config import BertConfig
-
 FULL_LENGTH = int(1e9)
-"""The default of `seq_len`: as long as the config allows. The number is keras-bert's own default."""
+"""Default of `seq_len`, the same as keras-bert's: as long as the config allows."""
 
 ACTIVATIONS = (
     "gelu", "relu", "elu", "exponential", "hard_sigmoid", "linear", "selu", "sigmoid", "softplus", "softsign",
     "swish", "tanh",
 )  # fmt: skip
-"""What keras-bert can build: its own gelu, and what Keras 2 resolves by name."""
+"""Activations that keras-bert can build: its own gelu, and those that Keras 2 finds by name."""
 
 MODEL_OPTIONS = ("dropout_rate", "attention_activation", "use_task_embed", "task_num")
 _FROM_CONFIG = {
@@ -36,7 +35,7 @@ _FROM_CONFIG = {
 
 
 class BuildOptions(NamedTuple):
-    """How keras-bert shall build the model; the meaning of each is `load_bert`'s."""
+    """Validated build options; see `load_bert` for their meaning."""
 
     training: bool
     trainable: bool | tuple[str, ...]
@@ -48,15 +47,15 @@ class BuildOptions(NamedTuple):
 def build_options(
     *,
     training: object,
-    trainable: object,
-    output_layer_num: object,
     seq_len: object,
-    model_options: Mapping[str, Any],
+    trainable: object = None,
+    output_layer_num: object = 1,
+    model_options: Mapping[str, Any] = MappingProxyType({}),
 ) -> BuildOptions:
-    """Validate what can be validated without the config.
+    """Validate the options as far as possible without the config.
 
     Raises:
-        ArgumentError: A wrong type or value, or an option that `keras_bert.get_model` has not.
+        ArgumentError: An option has a wrong type or value, or is one that `keras_bert.get_model` does not have.
     """
     _require_model_options(model_options)
     flag = require_training(training)
@@ -70,36 +69,13 @@ def build_options(
 
 
 def require_training(training: object) -> bool:
-    """Return `training`, a bool; a path there is what an upstream call with a vocabulary as third argument means."""
+    """Require a bool; a path is probably a vocabulary that was passed as the third argument."""
     if isinstance(training, bool):
         return training
     hints = ["pass training=True or training=False"]
     if isinstance(training, (str, bytes, os.PathLike)):
         hints = ["a vocabulary goes to vocab_file=...; keras-bert's loader has no argument for it"]
     raise bad_argument("training", training, "a bool", hints)
-
-
-def require_config_allows(options: BuildOptions, config: BertConfig) -> None:
-    """Compare the options with the config.
-
-    Raises:
-        ArgumentError: `seq_len` is longer than the position table, or an output layer does not exist.
-    """
-    limit, layers = config.max_position_embeddings, config.num_hidden_layers
-    contradicted = {"label": "config", "resolved": config.path}
-    if options.seq_len is not None and limit < options.seq_len != FULL_LENGTH:
-        wanted = f"at most max_position_embeddings={limit}"
-        hints = [f"pass seq_len={limit} or less, or leave it out for the full length"]
-        raise bad_argument("seq_len", options.seq_len, wanted, hints, **contradicted)
-    number = options.output_layer_num
-    if isinstance(number, int) and number > layers:
-        wanted = f"at most num_hidden_layers={layers}"
-        raise bad_argument("output_layer_num", number, wanted, [f"pass {layers} or less"], **contradicted)
-    for index in number if isinstance(number, tuple) else ():
-        if not -layers <= index < layers:
-            wanted = f"layers from {-layers} to {layers - 1}"
-            hints = ["layers count from 0, or from the end below 0"]
-            raise bad_argument("output_layer_num", index, wanted, hints, **contradicted)
 
 
 def _trainable(trainable: object) -> bool | tuple[str, ...]:
@@ -133,7 +109,7 @@ def _require_model_options(options: Mapping[str, Any]) -> None:
             message = f"{name} cannot be passed: it is {_FROM_CONFIG[name]} of the config"
             raise ArgumentError(message, argument=name, hints=["change the config file, or leave the argument out"])
         if name not in MODEL_OPTIONS:
-            close = _paths.close_names(name, (*MODEL_OPTIONS, "training", "trainable", "output_layer_num", "seq_len"))
+            close = close_names(name, (*MODEL_OPTIONS, "training", "trainable", "output_layer_num", "seq_len"))
             message = f"keras-bert has no option {name!r}"
             hints = [f"did you mean {other} ?" for other in close] or [f"the options are {', '.join(MODEL_OPTIONS)}"]
             raise ArgumentError(message, argument=name, hints=hints)

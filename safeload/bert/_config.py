@@ -1,19 +1,22 @@
-"""`bert_config.json`: the keys that keras-bert reads, each with its type and range."""
+"""Find, read and validate `bert_config.json`."""
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from safeload import _files
-from safeload._formats.bounded_json import Keys, read_json_object, shown
+from safeload import _recognise
+from safeload._bytes import absent
+from safeload._json import Keys, read_json_object
 from safeload.bert._arguments import ACTIVATIONS
 from safeload.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from safeload._bytes.files import FileRef
 
 CONFIG_NAMES = ("bert_config.json", "config.json")
 MAX_LAYERS = 1_000
@@ -22,18 +25,13 @@ SEGMENTS = 2
 
 _HUB_NAME = re.compile(r"(?=.*bert)\w+(?:-\w+)+", re.IGNORECASE)
 
-_OTHER_MODELS = {
-    "albert": ("embedding_size", "num_hidden_groups", "inner_group_num"),
-    "nezha": ("max_relative_position", "use_relative_position"),
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class BertConfig:
     """A validated `bert_config.json`; sizes are counts of units, not bytes.
 
     Attributes:
-        path: The file, absolute.
+        path: Absolute path of the file.
         raw: The whole JSON object, as keras-bert returns it.
     """
 
@@ -48,40 +46,39 @@ class BertConfig:
     raw: dict[str, Any]
 
 
-def find_config(path: str, *, given: object) -> str:
-    """Return the config file that `path` is or, if it is a folder, holds.
+def find_config(ref: FileRef) -> FileRef:
+    """Return the config file at a path, or in the folder at that path.
 
     Raises:
-        MissingFileError: Nothing is there, or the folder has no config.
+        MissingFileError: The path does not exist, or the folder has no config.
         ConfigError: The folder has several files that could be the config.
     """
+    path, given = ref.path, ref.given
     if not os.path.isdir(path):
         if isinstance(given, str) and _HUB_NAME.fullmatch(given) and not os.path.lexists(path):
-            error = _files.missing(path, role="config", given=given)
-            error.hints = (
-                *error.hints,
-                "names of a model hub are not downloaded: pass the folder that holds the files",
-            )
+            error = absent.missing(ref)
+            hint = "names of a model hub are not downloaded: pass the folder that holds the files"
+            error.hints = (*error.hints, hint)
             raise error
-        return path
+        return ref
     for name in CONFIG_NAMES:
         if os.path.isfile(os.path.join(path, name)):
-            return os.path.join(path, name)
+            return replace(ref, path=os.path.join(path, name))
     others = sorted(name for name in os.listdir(path) if name.endswith("config.json") or name.startswith("bert_config"))
     others = [name for name in others if name.endswith(".json") and not name.startswith(".")]
     if len(others) == 1:
-        return os.path.join(path, others[0])
+        return replace(ref, path=os.path.join(path, others[0]))
     if others:
         message = f"the folder has {len(others)} files that could be the config, none of them {CONFIG_NAMES[0]}"
         hints = [f"pass config_file, one of: {', '.join(others)}"]
-        raise ConfigError(message, resolved=path, given=given, label="folder", hints=hints)
-    error = _files.missing(os.path.join(path, CONFIG_NAMES[0]), role="config", given=given, looked_for=CONFIG_NAMES)
+        raise ConfigError(message, **ref.at(path, "folder").facts, hints=hints)
+    error = absent.missing(replace(ref, path=os.path.join(path, CONFIG_NAMES[0])), CONFIG_NAMES)
     error.hints = (*_hints_of_folder(path), *error.hints)
     raise error
 
 
 def _hints_of_folder(path: str) -> list[str]:
-    """Return what a folder without a config is: an ELMo's, or one of those above and below a BERT's."""
+    """Return hints for a folder without a config: it holds an ELMo, or the config is one folder up or down."""
     names = sorted(os.listdir(path))
     if any(name.endswith((".hdf5", ".h5")) for name in names) and any("options" in name for name in names):
         return ["the folder holds an ELMo: load it with safeload.load_elmo"]
@@ -89,31 +86,30 @@ def _hints_of_folder(path: str) -> list[str]:
     return [f"did you mean {each} ?" for each in near if os.path.isfile(os.path.join(each, CONFIG_NAMES[0]))][:3]
 
 
-def read_config(path: str, *, given: object = None, source: _files.Source = _files.DISK) -> BertConfig:
-    """Read and validate the config file at `path`.
+def read_config(ref: FileRef) -> BertConfig:
+    """Read and validate a config file.
 
     Raises:
-        ConfigError: Not JSON; a key that keras-bert reads is missing, mistyped or out of range; a combination of keys
-            or another model that keras-bert cannot build. All bad keys are in one error.
-        MissingFileError, WrongFileKindError, UnreadableFileError, UnsafeFileError: As `bounded_json.read_json_object`.
+        ConfigError: The file is not JSON; a key that keras-bert reads is missing, mistyped or out of range; or
+            keras-bert cannot build the combination of keys or the model. One error lists all bad keys.
+        MissingFileError, WrongFileKindError, UnreadableFileError, UnsafeFileError: As `read_json_object`.
 
     Source:
         keras_bert/loader.py, build_model_from_config, keras-bert 0.89.0.
     """
-    return validate_config(read_json_object(path, role="config", given=given, source=source), path=path, given=given)
+    return validate_config(read_json_object(ref), ref)
 
 
-def validate_config(data: Mapping[str, Any], *, path: str, given: object = None) -> BertConfig:
-    """Validate a config that is already a dict; `path` is where it came from, for the message.
+def validate_config(data: Mapping[str, Any], ref: FileRef) -> BertConfig:
+    """Validate a config dict; `ref` names its source in error messages.
 
     Raises:
         ConfigError: As `read_config`.
     """
-    other = _other_model(data)
+    other = _recognise.other_config(_recognise.BERT, data)
     if other:
-        message = f"the config is of {other}, which keras-bert cannot build"
-        hints = [f"load it with a library made for {other.split()[0]}"]
-        raise ConfigError(message, resolved=path, given=given, label="config", hints=hints)
+        message = f"the config is of {other.name}, which keras-bert cannot build"
+        raise ConfigError(message, **ref.facts, hints=[other.hint])
     keys = Keys(dict(data))
     sizes = {
         key: keys.integer(key, 1, high)
@@ -129,37 +125,20 @@ def validate_config(data: Mapping[str, Any], *, path: str, given: object = None)
     hidden_act = keys.word("hidden_act", ACTIVATIONS)
     _require_combinations(keys, sizes)
     hints = []
-    if len(keys.problems) > 1 and all(problem.problem.startswith("missing") for problem in keys.problems):
+    if len(keys.problems) > 1 and all(problem.is_missing for problem in keys.problems):
         hints = ["this may be the config of another program; BERT's is published as bert_config.json"]
-    keys.raise_problems("the BERT config cannot be used", resolved=path, given=given, hints=hints, label="config")
-    return BertConfig(path=path, hidden_act=hidden_act, raw=dict(data), **sizes)
+    keys.raise_problems("the BERT config cannot be used", ref, hints)
+    return BertConfig(path=ref.path, hidden_act=hidden_act, raw=dict(data), **sizes)
 
 
 def _require_combinations(keys: Keys, sizes: dict[str, int]) -> None:
     bad = {problem.key for problem in keys.problems}
-    hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]  # 1 after a complaint, which divides every width
+    hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]  # 1 if the key is bad
     if "hidden_size" not in bad and hidden % heads:
-        keys.complain("num_attention_heads", f"{heads} does not divide hidden_size {hidden}")
+        keys.add_problem("num_attention_heads", f"{heads} does not divide hidden_size {hidden}")
     if "type_vocab_size" in keys.data and keys.integer("type_vocab_size", 1, MAX_SIZE) != SEGMENTS:
         segments = keys.data["type_vocab_size"]
         if "type_vocab_size" not in {problem.key for problem in keys.problems}:
-            keys.complain(
+            keys.add_problem(
                 "type_vocab_size", f"keras-bert always builds {SEGMENTS} segments, the config says {segments}"
             )
-
-
-def _other_model(data: Mapping[str, Any]) -> str | None:
-    model_type = data.get("model_type", "bert")
-    if not isinstance(model_type, str):
-        return f"another model (model_type {shown(model_type)})"
-    if model_type.lower() != "bert":
-        return f"{model_type.lower()} (model_type)"
-    for model, keys in _OTHER_MODELS.items():
-        for key in keys:
-            if data.get(key) not in (None, False) and not (key == "embedding_size" and _same_width(data)):
-                return f"{model} ({key})"
-    return None
-
-
-def _same_width(data: Mapping[str, Any]) -> bool:
-    return bool(data["embedding_size"] == data.get("hidden_size"))

@@ -1,4 +1,4 @@
-"""Where the fault of a load lies: what was tried, what it left, and the sentence that follows from it."""
+"""Hold the result of a diagnosis, and decide what is at fault."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from safeload.errors import one_line, plain
+from safeload._text.words import one_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,14 +30,14 @@ _TITLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One thing that was tried.
+    """One step of a diagnosis.
 
     Attributes:
         name: "check", "backend", "keras-bert", "direct" or "safeload".
         status: "ok", "failed" or "skipped".
-        finding: What came of it, in one sentence.
-        seconds: How long it took.
-        error: The whole text of the error, "" for none.
+        finding: The result in one sentence.
+        seconds: How long the step took.
+        error: The full text of the error, or "".
     """
 
     name: str
@@ -49,12 +49,12 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Two loads that do not agree.
+    """A variable or output on which two loads disagree.
 
     Attributes:
         between: The names of the two steps.
-        variable: The variable of the model graph, or "output 0", "output 1".
-        max_abs: Largest absolute difference; None where one has NaN, another shape, or no such variable.
+        variable: Name of a variable in the model graph, or "output 0", "output 1".
+        max_abs: Largest absolute difference; None if the shapes differ, one has NaN, or one lacks the variable.
     """
 
     between: tuple[str, str]
@@ -64,14 +64,14 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """Where the fault lies, and how that was found out.
+    """The result of `diagnose_bert`: what is at fault, and the evidence.
 
     Attributes:
         at_fault: "nothing", "files", "versions", "keras-bert", "tensorflow", "safeload" or "unknown".
-        verdict: The same in one sentence, with its reason.
-        steps: What was tried, in order.
+        verdict: The same in one sentence, with the reason.
+        steps: The steps, in order.
         differences: Every variable and output on which two loads disagree.
-        report: The check's report, where it succeeded.
+        report: The report of the check, if it passed.
     """
 
     at_fault: AtFault
@@ -81,23 +81,24 @@ class Diagnosis:
     report: LoadReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the diagnosis as plain dicts, lists, strings and numbers, fit for `json.dumps`."""
+        """Return the diagnosis as a dict that `json.dumps` accepts."""
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
-        """Return the verdict, and below it the evidence."""
+        """Return the verdict, followed by the evidence."""
         lines = [one_line(self.verdict)]
-        told: set[str] = set()
+        printed: set[str] = set()
         for step in self.steps:
             lines.append(f"  {step.status:<8}{_TITLES[step.name]}: {one_line(step.finding)} ({step.seconds:.2f} s)")
-            if step.error and step.error not in told:
+            if step.error and step.error not in printed:
                 lines += [f"          {line}" for line in step.error.splitlines()[1:]]
-            told.add(step.error)
+            printed.add(step.error)
         for each in self.differences[:MAX_PRINTED]:
             far = "in shape or NaN" if each.max_abs is None else f"by up to {each.max_abs:.3g}"
             lines.append(f"  differs {each.variable}: {' and '.join(each.between)}, {far}")
         left = len(self.differences) - MAX_PRINTED
-        lines += [f"  ... and {left} more in diagnosis.differences"] * (left > 0)
+        if left > 0:
+            lines.append(f"  ... and {left} more in diagnosis.differences")
         return plain("\n".join(lines))
 
 
@@ -111,7 +112,7 @@ _ADVICE = {"keras-bert": "; safeload.load_bert reads it rightly", "safeload": ";
 
 
 def judge(steps: Sequence[Step], differences: Sequence[Difference]) -> tuple[AtFault, str]:
-    """Return who is at fault, and the verdict in one sentence."""
+    """Return what is at fault, and the verdict in one sentence."""
     by_name = {step.name: step for step in steps}
     check, backend = by_name[CHECK], by_name[BACKEND]
     if check.status == "failed":

@@ -1,4 +1,4 @@
-"""Each step of a diagnosis, tried apart from the others: the check, the packages, and three ways to load."""
+"""Run the steps of a diagnosis independently: the check, the packages, and three ways to load."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from safeload._files import DISK
-from safeload.bert._arguments import build_options
-from safeload.bert._backend import require_backend
-from safeload.bert._check import resolve, resolve_config
+from safeload._frameworks.tensorflow import require_keras_bert
 from safeload.bert._config import read_config
 from safeload.bert._diagnosis import (
     BACKEND,
@@ -24,7 +21,10 @@ from safeload.bert._diagnosis import (
     Step,
     judge,
 )
-from safeload.bert._variables import find_scope, list_variables
+from safeload.bert._parameters import list_parameters
+from safeload.bert._places import resolve_config, resolve_others
+from safeload.bert.builders.keras_bert import changed, graph_name, target_of
+from safeload.bert.namings import NAMINGS
 from safeload.errors import ArgumentError, InvalidPathError, SafeLoadError
 
 if TYPE_CHECKING:
@@ -32,50 +32,39 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from safeload._frameworks.tensorflow import KerasBert
+    from safeload._steps import Places, Request
     from safeload.bert._arguments import BuildOptions
-    from safeload.bert._backend import Backend
-    from safeload.bert._check import Places
 
 N_TOKENS = 16
 OUTPUT_TOLERANCE = 1e-4
-"""Largest difference of outputs between graphs that hold equal values: the order of additions may differ."""
+"""Largest difference between outputs that count as equal: the order of additions may differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What a load left: the values of the graph's variables, and what it makes of one input."""
+    """A loaded model's variables, and its outputs for one input."""
 
     values: dict[str, NDArray[Any]]
     outputs: list[NDArray[Any]]
 
 
-def diagnose(
-    check: Callable[[], Any],
-    load: Callable[[], Any],
-    paths: tuple[object, object, object],
-    *,
-    base_dir: object,
-    training: bool,
-    seq_len: int | None,
-) -> Diagnosis:
-    """Try every step and compare.
+def diagnose(check: Callable[[], Any], load: Callable[[], Any], request: Request, options: BuildOptions) -> Diagnosis:
+    """Run every step and compare the loads.
 
     Args:
         check: safeload's check; returns a report.
         load: safeload's load; returns a Keras model.
-        paths: The config, checkpoint and vocabulary that the caller passed.
-        base_dir: Where relative paths start.
-        training: Whether the heads take part.
-        seq_len: Tokens of an input, as `load_bert` takes it.
+        request: The config, checkpoint and vocabulary that the caller passed.
+        options: How the model is built.
 
     Raises:
-        ArgumentError, InvalidPathError: A bad argument: there is nothing to diagnose.
+        ArgumentError, InvalidPathError: An argument is invalid.
     """
-    options = build_options(training=training, trainable=None, output_layer_num=1, seq_len=seq_len, model_options={})
     trial = _Trial()
     report = trial.run(CHECK, check, lambda found: found.headline())
-    backend: Backend | None = trial.run(BACKEND, require_backend, lambda found: _versions(found.versions))
-    places = _places(paths, base_dir)
+    backend: KerasBert | None = trial.run(BACKEND, require_keras_bert, lambda found: _versions(found.versions))
+    places = _places_of(request)
     loaders = {
         KERAS_BERT: lambda: _through_keras_bert(backend, places, options),
         DIRECT: lambda: _through_tensorflow(backend, places, options),
@@ -96,14 +85,14 @@ def diagnose(
 
 
 class _Trial:
-    """The steps so far, and what the successful loads left."""
+    """The steps so far, and the models that were loaded."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.loaded: dict[str, Loaded] = {}
 
     def run(self, name: str, attempt: Callable[[], Any], finding: Callable[[Any], str]) -> Any:  # noqa: ANN401
-        """Return what the attempt returns; None where it raises, which becomes evidence."""
+        """Return the result of the attempt, or None if it raises; record either as a step."""
         start = time.perf_counter()
         try:
             found = attempt()
@@ -116,16 +105,16 @@ class _Trial:
         self._add(name, "ok", finding(found), start)
         return found
 
-    def load(self, name: str, loader: Callable[[], Any], backend: Backend, options: BuildOptions) -> None:
-        """Keep what a load leaves."""
+    def load(self, name: str, loader: Callable[[], Any], backend: KerasBert, options: BuildOptions) -> None:
+        """Run a loader, and keep the values and outputs of its model."""
         found = self.run(
-            name, lambda: _seen(backend, loader(), options), lambda seen: f"{len(seen.values)} variables in the graph"
+            name, lambda: _loaded(backend, loader(), options), lambda seen: f"{len(seen.values)} variables in the graph"
         )
         if found is not None:
             self.loaded[name] = found
 
     def skip(self, name: str, why: str) -> None:
-        """Record that a step could not be tried."""
+        """Record a step that cannot be run."""
         self._add(name, "skipped", why, time.perf_counter())
 
     def _add(self, name: str, status: Status, finding: str, start: float, error: str = "") -> None:
@@ -133,10 +122,10 @@ class _Trial:
         self.steps.append(Step(name=name, status=status, finding=finding, seconds=seconds, error=error))
 
 
-def _places(paths: tuple[object, object, object], base_dir: object) -> Places | None:
-    """Return where the files lie, lock or no lock: what keras-bert would read."""
+def _places_of(request: Request) -> Places | None:
+    """Find the files that keras-bert would read, whether or not they are locked."""
     try:
-        return resolve(resolve_config(*paths, base_dir), *paths, base_dir, DISK)
+        return resolve_others(request, resolve_config(request))
     except SafeLoadError:
         return None
 
@@ -147,46 +136,41 @@ def _versions(versions: dict[str, str]) -> str:
 
 def _through_keras_bert(backend: Any, places: Any, options: BuildOptions) -> Any:  # noqa: ANN401  (found above)
     return backend.keras_bert.load_trained_model_from_checkpoint(
-        places.config, places.checkpoint.prefix, training=options.training, seq_len=options.seq_len
+        places.config.path, places.weights.ref.path, training=options.training, seq_len=options.seq_len
     )
 
 
 def _through_tensorflow(backend: Any, places: Any, options: BuildOptions) -> Any:  # noqa: ANN401  (found above)
-    """Put what TensorFlow's reader returns into the graph that keras-bert builds; neither's loader takes part."""
+    """Fill the graph that keras-bert builds with TensorFlow's reader, using the loader of neither keras-bert nor safeload."""
     model, _ = backend.keras_bert.loader.build_model_from_config(
-        places.config, training=options.training, trainable=options.training, seq_len=options.seq_len
+        places.config.path, training=options.training, trainable=options.training, seq_len=options.seq_len
     )
-    reader = backend.tf.train.load_checkpoint(places.checkpoint.prefix)
-    scope = next(iter(find_scope(reader.get_variable_to_shape_map())), "")
-    rows = {
-        row.graph_name: row for row in list_variables(read_config(places.config), training=options.training).values()
+    reader = backend.tf.train.load_checkpoint(places.weights.ref.path)
+    scope = next(iter(NAMINGS[0].scopes(reader.get_variable_to_shape_map())), "")
+    targets = {
+        target_of(name).name: name for name in list_parameters(read_config(places.config), training=options.training)
     }
     for variable in model.weights:
-        row = rows.get(_graph_name(variable))
-        if row is not None:
-            value = reader.get_tensor(scope + row.spec.name)
-            value = value.T if row.change == "transposed" else value
-            variable.assign(value[: variable.shape[0]] if row.change == "rows" else value)
+        name = targets.get(graph_name(variable))
+        if name is not None:
+            variable.assign(changed(reader.get_tensor(scope + name), target_of(name), variable))
     return model
 
 
-def _seen(backend: Any, model: Any, options: BuildOptions) -> Loaded:  # noqa: ANN401  (a Keras model)
+def _loaded(backend: Any, model: Any, options: BuildOptions) -> Loaded:  # noqa: ANN401  (a Keras model)
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
-    values = {_graph_name(variable): variable.numpy() for variable in model.weights}
+    values = {graph_name(variable): variable.numpy() for variable in model.weights}
     length = model.inputs[0].shape[1] or N_TOKENS
     n_tokens = values["Embedding-Token/embeddings"].shape[0]
     tokens = (np.arange(length, dtype=np.int32) * 7 + 1) % n_tokens
     segments = (np.arange(length, dtype=np.int32) >= length // 2).astype(np.int32)
     inputs = [tokens[None], segments[None]]
-    inputs += [np.ones_like(tokens)[None]] * options.training
+    if options.training:
+        inputs.append(np.ones_like(tokens)[None])
     outputs = model(inputs, training=False)
     listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     return Loaded(values=values, outputs=[backend.tf.convert_to_tensor(each).numpy() for each in listed])
-
-
-def _graph_name(variable: Any) -> str:  # noqa: ANN401  (a tf.Variable)
-    return str(variable.name).rsplit(":", 1)[0]
 
 
 def _differences(loaded: dict[str, Loaded]) -> list[Difference]:

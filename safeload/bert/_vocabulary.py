@@ -1,9 +1,17 @@
-"""`vocab.txt`: one token a line, the line's number its id."""
+"""Read and validate `vocab.txt`."""
 
 from __future__ import annotations
 
-from safeload import _files
-from safeload.errors import UnsafeFileError, VocabularyError, first_few
+from typing import TYPE_CHECKING
+
+from safeload._bytes.kinds import kind_of_data, wrong_kind
+from safeload._bytes.small import read_small
+from safeload._text.words import first_few
+from safeload.errors import UnsafeFileError, VocabularyError
+
+if TYPE_CHECKING:
+    from safeload._bytes.files import FileRef
+    from safeload.bert._config import BertConfig
 
 VOCAB_NAME = "vocab.txt"
 MAX_VOCAB_BYTES = 64 << 20
@@ -12,41 +20,42 @@ MAX_PADDING_ROWS = 128
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
-def read_vocabulary(path: str, *, given: object = None, source: _files.Source = _files.DISK) -> dict[str, int]:
-    """Return token -> id, by Google's rules: lines end at a newline only, the id is the line's number from 0.
+def read_vocabulary(ref: FileRef) -> dict[str, int]:
+    """Return token -> id, which is the line number counted from 0.
 
-    A carriage return, spaces and tabs around a token are dropped; every other character belongs to the token, a line
-    separator or a no-break space too.
+    As in Google's BERT, only a newline ends a line. Carriage returns, spaces and tabs around a token are dropped; every
+    other character belongs to the token, even a line separator or a no-break space.
 
     Raises:
-        VocabularyError: Not UTF-8, a byte order mark, repeated tokens, a special token missing.
-        WrongFileKindError: Recognised as something else: an HTML page, a Git LFS pointer, JSON, SentencePiece, ...
-        MissingFileError, UnreadableFileError, UnsafeFileError: As `_files.read_small`.
+        VocabularyError: A token is repeated, a special token is missing, or the file is not UTF-8 or has a byte order
+            mark.
+        WrongFileKindError: The file is of another kind, such as an HTML page, a Git LFS pointer, JSON or SentencePiece.
+        MissingFileError, UnreadableFileError, UnsafeFileError: As `read_small`.
 
     Source:
         google-research/bert, tokenization.py, load_vocab; keras_bert/loader.py, load_vocabulary, keras-bert 0.89.0,
         which also splits at U+0085, U+2028 and form feeds, and lets a repeated token shift every later id.
     """
-    data = _files.read_small(path, role="vocab", max_bytes=MAX_VOCAB_BYTES, given=given, source=source)
-    kind = _files.kind_of(data[: _files.N_HEAD_BYTES], data[-8:])
+    data = read_small(ref, max_bytes=MAX_VOCAB_BYTES)
+    kind = kind_of_data(data)
     if kind is not None:
-        raise _files.wrong_kind(path, kind, role="vocab", wanted="a vocabulary of one token a line", given=given)
+        raise wrong_kind(ref, kind, wanted="a vocabulary of one token a line")
     n_lines = data.count(b"\n")
     if n_lines > MAX_TOKENS:
         message = f"the vocab file has {n_lines:,} lines; no model needs more than {MAX_TOKENS:,}"
-        raise UnsafeFileError(message, resolved=path, given=given, label="vocab")
+        raise UnsafeFileError(message, **ref.facts)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
         problem = f"line {line} is not UTF-8: byte {data[exc.start]:#04x}"
-        raise _error([problem], path, given, ["save the file as UTF-8"]) from exc
+        raise _error([problem], ref, ["save the file as UTF-8"]) from exc
     lines = text.removesuffix("\n").split("\n")
     tokens = [line.strip(" \t\r") for line in lines]
     ids = {token: number for number, token in enumerate(tokens)}
     problems, hints = _faults(tokens, ids, text)
     if problems:
-        raise _error(problems, path, given, hints)
+        raise _error(problems, ref, hints)
     return ids
 
 
@@ -71,15 +80,13 @@ def _faults(tokens: list[str], ids: dict[str, int], text: str) -> tuple[list[str
     return problems, hints
 
 
-def require_fit(
-    vocabulary: dict[str, int], vocab_size: int, *, path: str, config_path: str, given: object
-) -> list[str]:
-    """Compare the vocabulary with the size of the embedding table; return notes on what is odd and not wrong.
+def require_fit(vocabulary: dict[str, int], config: BertConfig, ref: FileRef) -> list[str]:
+    """Require a vocabulary that fits the embedding table, and return non-fatal observations.
 
     Raises:
-        VocabularyError: More tokens than rows, or so few that it belongs to another model.
+        VocabularyError: It has more tokens than the table has rows, or so few that it belongs to another model.
     """
-    n_tokens = len(vocabulary)
+    n_tokens, vocab_size = len(vocabulary), config.vocab_size
     if n_tokens > vocab_size or vocab_size - n_tokens >= MAX_PADDING_ROWS:
         problem = f"{n_tokens:,} tokens in the vocabulary, vocab_size is {vocab_size:,} in the config"
         hints = ["take the vocabulary and the config from one release"]
@@ -87,7 +94,7 @@ def require_fit(
             hints.append(
                 f"line {vocabulary[''] + 1} of the vocabulary is empty; remove it if it is not meant as a token"
             )
-        raise _error([problem], path, given, hints, context=[("config", config_path)])
+        raise _error([problem], ref, hints, context=[("config", config.path)])
     notes = []
     if n_tokens < vocab_size:
         notes.append(f"the embedding table has {vocab_size - n_tokens} rows more than the vocabulary has tokens")
@@ -99,16 +106,8 @@ def require_fit(
 
 
 def _error(
-    problems: list[str], path: str, given: object, hints: list[str], context: list[tuple[str, str]] | None = None
+    problems: list[str], ref: FileRef, hints: list[str], context: list[tuple[str, str]] | None = None
 ) -> VocabularyError:
     message = f"the vocabulary cannot be used: {len(problems)} fault{'s' * (len(problems) > 1)}"
-    return VocabularyError(
-        message,
-        problems=problems,
-        resolved=path,
-        given=given,
-        label="vocab",
-        context=context or [],
-        details=first_few(problems, "error.problems"),
-        hints=hints,
-    )
+    details = first_few(problems, "error.problems")
+    return VocabularyError(message, problems=problems, **ref.facts, context=context or [], details=details, hints=hints)

@@ -1,10 +1,10 @@
-"""The command line: `safeload`, also `python -m safeload`."""
+"""Provide the command line, `safeload` or `python -m safeload`."""
 
 from __future__ import annotations
 
 import click
 
-import safeload
+from safeload._version import __version__
 from safeload.cli._options import examples
 from safeload.cli.check import check
 from safeload.cli.doctor import doctor
@@ -21,7 +21,7 @@ from safeload.cli.lock import lock
         "safeload demo                        see loads succeed, and broken copies fail",
     ),
 )
-@click.version_option(safeload.__version__, prog_name="safeload")
+@click.version_option(__version__, prog_name="safeload")
 def main() -> None:
     """Safe loaders for BERT and ELMo weights, on the command line.
 

@@ -1,4 +1,4 @@
-"""`safeload check`: any number of models, one line each, and the full message where something is wrong."""
+"""Check any number of models; print one line per good model and the full message of each bad one."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 import click
 
 from safeload.cli import _console
-from safeload.cli._isolated import CONTEXT, checked_apart
-from safeload.cli._models import BERT, Checker, Outcome
+from safeload.cli._isolated import CONTEXT, check_isolated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
+    from safeload.cli._models import Checker, Outcome
+
 SCHEMA = "safeload-check/1"
 
 
 def run(checker: Checker, models: Sequence[str], *, jobs: int, isolated: bool, as_json: bool, quiet: bool) -> int:
-    """Check the models, print what was found, and return the exit code."""
+    """Check the models, print the outcomes, and return the exit code."""
     start = time.perf_counter()
     out = _console.console()
     outcomes = []
@@ -53,11 +54,11 @@ def run(checker: Checker, models: Sequence[str], *, jobs: int, isolated: bool, a
 def _checked(
     checker: Checker, models: Sequence[str], jobs: int, advance: Callable[[int], None], *, isolated: bool
 ) -> Iterator[Outcome]:
-    """Yield the outcomes in the models' order, each as soon as it and those before it are there."""
+    """Yield the outcomes in the order of the models, each as soon as possible."""
     check: Callable[[str], Outcome]
     pool: Executor
     if isolated:
-        check, pool = partial(checked_apart, checker), ThreadPoolExecutor(jobs)
+        check, pool = partial(check_isolated, checker), ThreadPoolExecutor(jobs)
     elif jobs > 1:
         check, pool = checker, ProcessPoolExecutor(jobs, CONTEXT, _prepare, (checker.kind,))
     else:
@@ -81,18 +82,18 @@ def _checked(
 
 
 def _prepare(kind: str) -> None:
-    """Import what a check needs before the first model is timed."""
-    if kind == BERT:
-        import safeload._formats.tensor_values  # noqa: PLC0415
+    """Import the file reader, so that the time of the first model does not include it."""
+    if kind == "bert":
+        import safeload._forms.tensorflow.bundle  # noqa: PLC0415
     else:
-        import safeload._formats.hdf5_values  # noqa: F401, PLC0415
+        import safeload._forms.hdf5.file  # noqa: F401, PLC0415
 
 
 def _print(out: Console, outcome: Outcome, *, quiet: bool) -> None:
     if outcome.error is not None:
         name = type(outcome.error).__name__
         _console.line(out, ("BAD ", _console.BAD), f" {_console.visible(outcome.path)}  ", (name, _console.BAD))
-        _console.line(out, "".join(f"     {row}\n" for row in str(outcome.error).splitlines()).rstrip("\n"))
+        _console.line(out, "\n".join(f"     {row}" for row in str(outcome.error).splitlines()))
     elif outcome.report is not None and not quiet:
         report = outcome.report
         n_bytes = sum(file.n_bytes for file in report.files)

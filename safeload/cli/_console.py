@@ -1,4 +1,4 @@
-"""What the commands print: plain text where it is piped, colours where a person looks, nothing where NO_COLOR says so."""
+"""Print the output of the commands: coloured on a terminal, plain in a pipe or with NO_COLOR."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ PROGRESS_AFTER = 1.0
 """Seconds after which a progress bar is shown."""
 
 PIPED_WIDTH = 240
-"""Columns of a table that no person's terminal limits."""
+"""Width in columns of a table that is not printed on a terminal."""
 
 WIDE = 120
-"""Columns from which a terminal shows every column of a table."""
+"""Terminal width from which every column of a table is shown."""
 
 OK, BAD, NOTE, TITLE = "green", "bold red", "dim", "bold cyan"
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that neither wraps a path nor guesses at markup in it."""
+    """Return a console that does not wrap lines and prints markup unchanged."""
     out = Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True, emoji=False)
     if not out.is_terminal:
         out.width = PIPED_WIDTH
@@ -43,12 +43,12 @@ def line(out: Console, *parts: str | tuple[str, str]) -> None:
 
 
 def visible(text: str) -> str:
-    """Return a name from a file or a path with its control characters escaped: it must not forge a line, or a colour."""
+    """Escape the control characters of a name or path, so that it cannot fake a line or a colour."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Print a JSON object, for a machine; JSON has no NaN and no infinity, which become null."""
+    """Print a JSON object; NaN and infinity become null, since JSON has neither."""
     click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
 
 
@@ -61,7 +61,7 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  (what JSON holds)
 
 
 def print_error(error: SafeLoadError, *, as_json: bool) -> None:
-    """Print a whole message: to stderr, or as JSON where a machine waits for it."""
+    """Print an error to stderr, or as JSON to stdout."""
     if as_json:
         print_json({"error": error.to_dict()})
     else:
@@ -70,7 +70,7 @@ def print_error(error: SafeLoadError, *, as_json: bool) -> None:
 
 @contextmanager
 def progress(out: Console, total: int, doing: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function that is told how many are done; a bar appears below the output, on a terminal, after a while."""
+    """Yield a function that updates a progress bar; the bar appears on a terminal after `PROGRESS_AFTER`."""
     if not out.is_terminal:
         yield lambda _done: None
         return
@@ -92,7 +92,7 @@ def progress(out: Console, total: int, doing: str) -> Iterator[Callable[[int], N
 
 
 def bytes_text(n_bytes: int) -> str:
-    """Return a size as people read it, in powers of 1,000."""
+    """Format a size in decimal units, such as 1.5 MB."""
     size = float(n_bytes)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":  # noqa: PLR2004  (the base)

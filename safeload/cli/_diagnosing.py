@@ -1,11 +1,11 @@
-"""A diagnosis, printed."""
+"""Run `safeload doctor bert`: print a diagnosis."""
 
 from __future__ import annotations
 
 import os
 import warnings
 
-import safeload
+from safeload.bert import diagnose_bert
 from safeload.cli import _console
 from safeload.cli._doctoring import tried
 from safeload.errors import SafeLoadError
@@ -22,10 +22,10 @@ def run(path: str, *, checkpoint: str | None, training: bool, as_json: bool) -> 
             out, ("the versions are at fault: ", _console.BAD), f"load_bert of a tiny model: {aborts.message}"
         )
         return 1
-    warnings.simplefilter("ignore")  # keras-bert's own, about initialisers whose values are thrown away
+    warnings.simplefilter("ignore")  # keras-bert warns about initialisers whose values are overwritten
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        found = safeload.diagnose_bert(path, checkpoint, training=training)
+        found = diagnose_bert(path, checkpoint, training=training)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 2

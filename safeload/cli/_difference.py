@@ -1,4 +1,4 @@
-"""Two weight files side by side: names, shapes, dtypes, values, and what that means."""
+"""Compare two weight files: names, shapes, dtypes and values."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from safeload._compare import compare
+from safeload._text.words import counted
 from safeload.cli import _console
-from safeload.cli._weights import Weights, open_weights
-from safeload.errors import SafeLoadError, counted
+from safeload.cli._weights import Weights, open_given
+from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "safeload-diff/1"
 FINE_TUNED_BELOW = 0.5
-"""Relative distance under which weights count as trained on from each other; unrelated ones lie near 1.4."""
+"""Relative distance below which weights count as fine-tuned; it is about 1.4 between unrelated weights."""
 
 MAX_ROWS = 20
 
@@ -35,10 +36,10 @@ class ValueDifference:
 
     Attributes:
         name: Its name in the first file.
-        n_different: How many values differ; NaN equals NaN.
-        count: How many there are.
-        max_abs: The largest absolute difference of finite values; None for types that are no numbers.
-        distance: The norm of the difference by the norm of the first; None where that is 0.
+        n_different: Number of values that differ; NaN equals NaN.
+        count: Number of values.
+        max_abs: Largest absolute difference of finite values; None for types that are not numbers.
+        distance: Norm of the difference divided by the norm of the first; None if that is 0.
     """
 
     name: str
@@ -53,12 +54,12 @@ class FileDifference:
     """How two weight files differ.
 
     Attributes:
-        verdict: What it means, in one sentence.
-        is_same: Whether both hold the same weights, be they damaged or not.
-        scopes: What stands before every common name in either file.
-        problems: Names, shapes and dtypes that differ; "missing" is in the first file only, "unexpected" in the second.
-        n_equal: How many tensors are equal in everything.
-        changed: Those whose values differ, the furthest first.
+        verdict: The conclusion in one sentence.
+        is_same: Whether both hold the same weights, damaged or not.
+        scopes: The scope before the common names, in each file.
+        problems: Names, shapes and dtypes that differ; "missing" is only in the first file, "unexpected" in the second.
+        n_equal: Number of tensors with equal shape, dtype and values.
+        changed: Tensors whose values differ, the largest distance first.
         faults: Damaged or unreadable values, one line each.
     """
 
@@ -74,9 +75,9 @@ class FileDifference:
 def run(first: str, second: str, *, as_json: bool) -> int:
     """Print how two weight files differ, and return the exit code."""
     try:
-        with closing(open_weights(first)) as a, closing(open_weights(second)) as b:
+        with closing(open_given(first)) as a, closing(open_given(second)) as b:
             found = difference(a, b)
-            paths = (a.path, b.path)
+            paths = (a.file.ref.path, b.file.ref.path)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 2
@@ -101,7 +102,7 @@ def difference(a: Weights, b: Weights) -> FileDifference:
     changed, faults, n_unread = [], [], 0
     with _console.progress(_console.console(), len(same_type), "comparing") as advance:
         for number, name in enumerate(same_type, 1):
-            (left, fault_a), (right, fault_b) = a.values(scopes[0] + name), b.values(scopes[1] + name)
+            (left, fault_a), (right, fault_b) = a.file.look(scopes[0] + name), b.file.look(scopes[1] + name)
             pairs = (("first", fault_a), ("second", fault_b))
             faults += [f"{which:<12} {name}: {fault}" for which, fault in pairs if fault]
             if left is None or right is None:
@@ -125,16 +126,13 @@ def difference(a: Weights, b: Weights) -> FileDifference:
 
 
 def _scopes(a: list[str], b: list[str]) -> tuple[str, str]:
-    """Return what stands before the names of either file where the rest is alike; two empty scopes where nothing does."""
+    """Return the scope in either file without which the most names agree; at most one is not empty."""
     best, scopes = len(set(a) & set(b)), ("", "")
-    for scope in {name[: at + 1] for name in b for at, c in enumerate(name) if c == "/"}:
-        inner = {name.removeprefix(scope) for name in b if name.startswith(scope)}
-        if (n_common := len(inner & set(a))) > best:
-            best, scopes = n_common, ("", scope)
-    for scope in {name[: at + 1] for name in a for at, c in enumerate(name) if c == "/"}:
-        inner = {name.removeprefix(scope) for name in a if name.startswith(scope)}
-        if (n_common := len(inner & set(b))) > best:
-            best, scopes = n_common, (scope, "")
+    for names, others in ((b, set(a)), (a, set(b))):
+        for scope in sorted({name[: at + 1] for name in names for at, c in enumerate(name) if c == "/"}):
+            n_common = sum(name.startswith(scope) and name.removeprefix(scope) in others for name in names)
+            if n_common > best:
+                best, scopes = n_common, ("", scope) if names is b else (scope, "")
     return scopes
 
 
@@ -206,10 +204,10 @@ def _print(found: FileDifference, paths: tuple[str, str]) -> None:
         title = {"missing": "first only", "unexpected": "second only"}.get(problem.kind, f"other {problem.kind}")
         specs = [str(spec) for spec in (problem.expected, problem.found) if spec is not None]
         _console.line(out, f"  {title:<12} {_console.visible(problem.name)}  ", (" -> ".join(specs), _console.NOTE))
-    _left(out, len(found.problems))
+    _print_rest(out, len(found.problems))
     for fault in found.faults[:MAX_ROWS]:
         _console.line(out, ("  damaged", _console.BAD), f"      {_console.visible(fault)}")
-    _left(out, len(found.faults))
+    _print_rest(out, len(found.faults))
     if found.changed:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_console.NOTE)
         table.add_column("  values differ", overflow="fold", min_width=30)
@@ -223,9 +221,9 @@ def _print(found: FileDifference, paths: tuple[str, str]) -> None:
                 *[*numbers, f"{each.n_different:,} of {each.count:,}"][: len(titles)],
             )
         out.print(table, soft_wrap=False)
-        _left(out, len(found.changed))
+        _print_rest(out, len(found.changed))
 
 
-def _left(out: Any, count: int) -> None:  # noqa: ANN401  (a console)
+def _print_rest(out: Any, count: int) -> None:  # noqa: ANN401  (a console)
     if count > MAX_ROWS:
         _console.line(out, (f"  ... and {count - MAX_ROWS:,} more: --json has all", _console.NOTE))

@@ -1,11 +1,10 @@
-"""What of safeload works in this environment, and the one command that mends what does not."""
+"""Run `safeload doctor`: try each call of safeload, and print a fix for those that fail."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import signal
 import subprocess
 import sys
 import time
@@ -13,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from safeload._optional import version_of
+from safeload._bytes import system
+from safeload._frameworks.packages import version_of
 from safeload.cli import _console
 from safeload.cli._probe import PROBES
 
@@ -31,15 +31,15 @@ _EXTRAS = {"load_bert": "bert", "load_elmo torch": "elmo", "load_elmo allennlp":
 
 @dataclass(kw_only=True)
 class Finding:
-    """One call of safeload, tried.
+    """The result of trying one call of safeload.
 
     Attributes:
-        call: What was called.
+        call: Name of the call.
         ok: Whether it worked.
-        message: Why it did not.
-        remedy: The command that mends it; "" where none does.
+        message: Why it failed.
+        remedy: The command or action that fixes it, or "".
         seconds: How long the process took, imports included.
-        versions: What only the imported package could tell.
+        versions: Versions that are known only after an import.
     """
 
     call: str
@@ -51,7 +51,7 @@ class Finding:
 
 
 def run(*, as_json: bool) -> int:
-    """Print what works here, and return the exit code."""
+    """Try each call, print which work, and return the exit code."""
     versions = {"Python": platform.python_version(), **{name: version_of(name) for name in _PACKAGES}}
     findings = []
     with (
@@ -64,17 +64,17 @@ def run(*, as_json: bool) -> int:
     for finding in findings:
         versions |= {name: found for name, found in finding.versions.items() if name == "HDF5"}
     works = {finding.call for finding in findings if finding.ok}
-    is_well = {"check_elmo", "load_bert"} <= works and bool(works & {"load_elmo torch", "load_elmo allennlp"})
+    works_here = {"check_elmo", "load_bert"} <= works and bool(works & {"load_elmo torch", "load_elmo allennlp"})
     if as_json:
         found = [asdict(finding) for finding in findings]
-        _console.print_json({"schema": SCHEMA, "ok": is_well, "versions": versions, "calls": found})
+        _console.print_json({"schema": SCHEMA, "ok": works_here, "versions": versions, "calls": found})
     else:
         _print(versions, findings)
-    return 0 if is_well else 1
+    return 0 if works_here else 1
 
 
 def tried(call: str) -> Finding:
-    """Try a call in a process of its own."""
+    """Try a call in a separate process."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "safeload.cli._probe", call]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -83,21 +83,19 @@ def tried(call: str) -> Finding:
             command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS, env=environment
         )
     except subprocess.TimeoutExpired:
-        return Finding(call=call, ok=False, message=f"it did not end within {TIMEOUT_SECONDS} s", remedy=_fresh(call))
+        return Finding(call=call, ok=False, message=f"it did not end within {TIMEOUT_SECONDS} s", remedy=_remedy(call))
     seconds = time.perf_counter() - start
     found = _last_object(done.stdout)
     if found is None:
-        message = f"the process ended with {_ending(done.returncode)}{_last_line(done.stderr)}"
-        return Finding(call=call, ok=False, message=message, remedy=_fresh(call), seconds=seconds)
+        message = f"the process ended with {system.exit_text(done.returncode)}{_last_line(done.stderr)}"
+        return Finding(call=call, ok=False, message=message, remedy=_remedy(call), seconds=seconds)
     hints = [str(hint) for hint in found["hints"]]
-    remedy = (
-        "" if found["ok"] else next((hint for hint in hints if hint.startswith("pip ")), "") or "; ".join(hints[:1])
-    )
+    remedies = [*(hint for hint in hints if hint.startswith("pip ")), *hints, _remedy(call)]
     return Finding(
         call=call,
         ok=bool(found["ok"]),
         message=" ".join(str(found["message"]).split())[:300],
-        remedy=remedy or ("" if found["ok"] else _fresh(call)),
+        remedy="" if found["ok"] else remedies[0],
         seconds=seconds,
         versions=found["versions"],
     )
@@ -112,21 +110,12 @@ def _last_object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _ending(code: int) -> str:
-    if code >= 0:
-        return f"the exit code {code}"
-    try:
-        return f"the signal {signal.Signals(-code).name}"
-    except ValueError:
-        return f"the signal {-code}"
-
-
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return f": {lines[-1][:200]}" if lines else ""
 
 
-def _fresh(call: str) -> str:
+def _remedy(call: str) -> str:
     extra = f"[{_EXTRAS[call]}]" if call in _EXTRAS else ""
     return f"in a fresh environment: pip install 'safeload{extra}'"
 

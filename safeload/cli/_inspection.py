@@ -1,4 +1,4 @@
-"""What a path is, and what it holds, as a table, as JSON or as a page."""
+"""Describe a path and its contents, as a table, as JSON or as an HTML page."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from safeload import _files
-from safeload._formats.bounded_json import read_json_object
-from safeload._paths import resolve_path
+from safeload._bytes.files import FileRef
+from safeload._bytes.kinds import sniff
+from safeload._bytes.paths import resolve_path
+from safeload._json import read_json_object
+from safeload._recognise import what_config
 from safeload.bert._vocabulary import VOCAB_NAME, read_vocabulary
 from safeload.cli import _console
-from safeload.cli._statistics import Statistics, statistics_of
-from safeload.cli._weights import Tensor, Weights, open_weights
+from safeload.cli._statistics import Statistics, number, remark, statistics_of
+from safeload.cli._weights import Tensor, Weights, open_given
 from safeload.errors import SafeLoadError, UnsafeFileError
 
 if TYPE_CHECKING:
@@ -30,17 +32,17 @@ _TEXTS = ("variable", "shape", "dtype", "remark", "odd")
 
 
 def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
-    """Print what a path is, and return the exit code."""
+    """Print a description of a path, and return the exit code."""
     try:
         side = _beside_weights(resolve_path(given, argument="path"), given)
         if side is not None:
             _print_facts(side, as_json=as_json)
             return 0
-        with closing(open_weights(given)) as weights:
+        with closing(open_given(given)) as weights:
             return _inspect(weights, stats=stats, html=html, as_json=as_json)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
-    except RecursionError:  # JSON that was read with a few calls less on the stack
+    except RecursionError:  # printing nests more calls than reading did
         message = "the file is nested too deep to be printed"
         _console.print_error(UnsafeFileError(message, resolved=resolve_path(given, argument="path")), as_json=as_json)
     return 1
@@ -64,26 +66,17 @@ def _inspect(weights: Weights, *, stats: bool, html: str | None, as_json: bool) 
 
 
 def _beside_weights(path: str, given: str) -> dict[str, Any] | None:
-    """Return the facts of a file that holds no weights; None for anything else."""
+    """Describe a JSON file or vocabulary; return None for any other path."""
     if not os.path.isfile(path):
         return None
     if path.endswith(".json"):
-        data = read_json_object(path, role="JSON", given=given)
-        return {"path": path, "what": _what_config(data), "keys": data}
-    if os.path.basename(path) == VOCAB_NAME or (path.endswith(".txt") and _files.sniff(path) is None):
-        tokens = read_vocabulary(path, given=given)
+        data = read_json_object(FileRef(path=path, role="JSON", given=given))
+        return {"path": path, "what": what_config(data), "keys": data}
+    if os.path.basename(path) == VOCAB_NAME or (path.endswith(".txt") and sniff(path) is None):
+        tokens = read_vocabulary(FileRef(path=path, role="vocab", given=given))
         first = dict(list(tokens.items())[:5])
         return {"path": path, "what": f"a BERT vocabulary of {len(tokens):,} tokens", "keys": first}
     return None
-
-
-def _what_config(data: Mapping[str, Any]) -> str:
-    if "lstm" in data and "char_cnn" in data:
-        return "the options of an ELMo"
-    if "num_hidden_layers" in data and "hidden_size" in data:
-        model = str(data.get("model_type", "bert")).lower()
-        return "the config of a BERT" if model == "bert" else f"the config of another model: {model}"
-    return "a JSON file that is neither the config of a BERT nor the options of an ELMo"
 
 
 def _print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
@@ -101,9 +94,9 @@ def _statistics(weights: Weights) -> dict[str, Statistics]:
     found = {}
     with _console.progress(_console.console(), len(weights.tensors), "reading") as advance:
         for number, name in enumerate(weights.tensors, 1):
-            values, fault = weights.values(name)
+            values, fault = weights.file.look(name)
             if values is not None and values.dtype.name != weights.tensors[name].spec.dtype:
-                values = None  # the bits of a type that NumPy has not
+                values = None  # raw bits of a dtype that NumPy lacks
             each = statistics_of(values, fault)
             if each is not None:
                 found[name] = each
@@ -114,9 +107,11 @@ def _statistics(weights: Weights) -> dict[str, Statistics]:
 def _as_dict(weights: Weights, found: Mapping[str, Statistics]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "path": weights.path,
+        "path": weights.file.ref.path,
         "what": weights.what,
-        "files": [{"role": role, "path": path, "n_bytes": os.stat(path).st_size} for role, path in weights.files],
+        "files": [
+            {"role": role, "path": path, "n_bytes": os.stat(path).st_size} for role, path in weights.file.files()
+        ],
         "tensors": [
             {
                 "name": name,
@@ -134,7 +129,7 @@ def _as_dict(weights: Weights, found: Mapping[str, Statistics]) -> dict[str, Any
 def _print_weights(out: Console, weights: Weights, found: Mapping[str, Statistics], *, stats: bool) -> None:
     n_bytes = sum(tensor.n_bytes for tensor in weights.tensors.values())
     _console.line(out, (weights.what, "bold"))
-    _console.line(out, f"  {weights.path}")
+    _console.line(out, f"  {weights.file.ref.path}")
     _console.line(out, f"  {len(weights.tensors):,} tensors, {_console.bytes_text(n_bytes)}")
     columns = _columns(stats=stats, is_wide=out.width >= _console.WIDE)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_console.NOTE)
@@ -167,7 +162,7 @@ def _columns(*, stats: bool, is_wide: bool) -> list[str]:
 
 def _cells(tensor: Tensor, each: Statistics | None) -> dict[str, str]:
     cells = {
-        "variable": "  " + (tensor.spec.name.removeprefix(tensor.layer).lstrip("/") or tensor.spec.name),
+        "variable": f"  {tensor.inner_name}",
         "shape": str(tuple(tensor.spec.shape)),
         "dtype": tensor.spec.dtype,
         "size": _console.bytes_text(tensor.n_bytes),
@@ -184,21 +179,3 @@ def _cells(tensor: Tensor, each: Statistics | None) -> dict[str, str]:
             "odd": remark(each).split(":")[0].lower(),
         }
     return cells
-
-
-def number(value: float | None) -> str:
-    """Return a statistic in four digits."""
-    return "-" if value is None else f"{value:.4g}"
-
-
-def remark(each: Statistics) -> str:
-    """Return what is odd about a tensor, "" for nothing."""
-    if each.fault:
-        return each.fault
-    if each.n_nan or each.n_infinite:
-        return "NOT FINITE"
-    if each.is_zero:
-        return "all zeros"
-    if each.is_constant:
-        return "all the same"
-    return "exploded: beyond 1,000" if each.is_huge else ""

@@ -1,18 +1,20 @@
-"""Writing a lock, after the model was checked."""
+"""Run `safeload lock`: check a model and write its lock."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-import safeload
-from safeload import _files
-from safeload._locked import UNLOCKED
-from safeload._paths import resolve_path
+from safeload._bytes import absent
+from safeload._bytes.files import FileRef
+from safeload._bytes.paths import resolve_path
+from safeload._bytes.writing import atomic_write
+from safeload._recognise import models_of_folder
 from safeload.cli import _console
-from safeload.cli._models import BERT, kind_of_folder
+from safeload.cli._models import CHECKS
 from safeload.errors import SafeLoadError, WrongFileKindError
 from safeload.lock import LOCK_NAME, Lock, lock_text, make_lock, read_lock
+from safeload.lock._copies import UNLOCKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +54,9 @@ def run(given: str, *, update: bool, as_json: bool) -> int:
 
 def _check_of(folder: str, given: str) -> Callable[..., LoadReport]:
     if not os.path.isdir(folder):
-        raise _files.missing(folder, role="model", given=given)
-    kind = kind_of_folder(folder)
-    if kind is None:
+        raise absent.missing(FileRef(path=folder, role="model", given=given))
+    models = models_of_folder(os.listdir(folder))
+    if len(models) != 1:
         message = "the folder holds neither a BERT nor an ELMo, or both"
         raise WrongFileKindError(
             message,
@@ -65,13 +67,13 @@ def _check_of(folder: str, given: str) -> Callable[..., LoadReport]:
             label="folder",
             hints=["a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file"],
         )
-    return safeload.check_bert if kind == BERT else safeload.check_elmo
+    return CHECKS[models[0].lower()]
 
 
 def _write(path: str, check: Callable[..., LoadReport], folder: str) -> Lock:
-    """Write the lock, after what it says was checked: a file that changes meanwhile is told."""
+    """Write the lock, after checking the model against it; this detects a file that changed meanwhile."""
     lock = make_lock(check(folder, lock_file=UNLOCKED), path)
-    with _files.written_whole(path, role="lock") as unfinished:
+    with atomic_write(path, role="lock") as unfinished:
         unfinished.write_text(lock_text(lock), encoding="utf-8")
         check(folder, lock_file=unfinished)
     return lock

@@ -1,4 +1,4 @@
-"""Which folders of a tree hold models, and what is checked in them."""
+"""Find the models in a tree of folders, and check them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,24 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import safeload
+from safeload._recognise import models_of_folder
+from safeload.bert import check_bert
+from safeload.elmo import check_elmo
 from safeload.errors import LockError, SafeLoadError
 from safeload.lock import LOCK_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from safeload.report import LoadReport
 
-BERT, ELMO = "bert", "elmo"
-_ENDINGS = {BERT: (".index",), ELMO: (".hdf5", ".h5")}
-_CONFIGS = {BERT: "bert_config", ELMO: "options"}
-
-
-def is_model_folder(kind: str, names: list[str]) -> bool:
-    """Tell whether a folder with these names holds a model of this kind, or is meant to."""
-    return any(name.endswith(_ENDINGS[kind]) for name in names) or any(
-        name.endswith(".json") and _CONFIGS[kind] in name for name in names
-    )
+CHECKS: Mapping[str, Callable[..., LoadReport]] = {"bert": check_bert, "elmo": check_elmo}
 
 
 def find_models(kind: str, paths: Iterable[str]) -> list[str]:
-    """Return every model that one of the paths is or, where it is a folder above models, holds.
+    """Return the models in each path: the path itself, or the folders below it that contain a model.
 
-    A folder that has no model anywhere is returned itself, so that its check says what is missing.
+    A folder without any model is returned itself, so that its check reports what is missing.
     """
     return [model for path in paths for model in _in_tree(kind, path) or [path]]
 
@@ -46,27 +39,21 @@ def _in_tree(kind: str, path: str) -> list[str]:
             continue
         seen.add(real)
         inner[:] = sorted(name for name in inner if not name.startswith((".", "__MACOSX")))
-        if is_model_folder(kind, [name for name in names if not name.startswith(".")]):
+        models = models_of_folder(name for name in names if not name.startswith("."))
+        if kind in [model.lower() for model in models]:
             found.append(folder)
     return found
 
 
-def kind_of_folder(path: str) -> str | None:
-    """Return which kind of model a folder holds; None where it is neither or both."""
-    names = os.listdir(path)
-    kinds = [kind for kind in (BERT, ELMO) if is_model_folder(kind, names)]
-    return kinds[0] if len(kinds) == 1 else None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """One model, checked.
+    """The outcome of checking one model.
 
     Attributes:
-        path: What was checked, as it was given or found.
-        report: What was read; None where an error was raised.
-        error: What is wrong; None where nothing is.
-        seconds: How long it took.
+        path: Path of the model, as given or found.
+        report: The report, or None if the check failed.
+        error: The error, or None if the check passed.
+        seconds: How long the check took.
     """
 
     path: str
@@ -75,7 +62,7 @@ class Outcome:
     seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as plain dicts, lists, strings and numbers."""
+        """Return the outcome as a dict that `json.dumps` accepts."""
         return {
             "path": self.path,
             "ok": self.error is None,
@@ -87,7 +74,7 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Checker:
-    """A check that another process can run.
+    """A check that can be sent to another process.
 
     Attributes:
         kind: "bert" or "elmo".
@@ -101,10 +88,9 @@ class Checker:
 
     def __call__(self, path: str) -> Outcome:
         """Check one model."""
-        check = safeload.check_bert if self.kind == BERT else safeload.check_elmo
         start = time.perf_counter()
         try:
-            report = check(path, **self.options)
+            report = CHECKS[self.kind](path, **self.options)
             if self.needs_lock and not any(file.role == "lock" for file in report.files):
                 folder = os.path.dirname(report.files[0].path)
                 message = "the model has no lock file"

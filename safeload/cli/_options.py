@@ -1,4 +1,4 @@
-"""What several commands take, and how their help ends."""
+"""Define the options and the help epilog that several commands share."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ ignore_unused = click.option(
 
 
 def examples(*lines: str) -> str:
-    """Return the end of a command's help: calls that can be copied."""
+    """Return the epilog of a command's help, with calls to copy."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

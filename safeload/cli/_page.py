@@ -1,8 +1,8 @@
-"""One self-contained page: a picture of the layers, in which an unfilled, zeroed or exploded variable leaps to the eye.
+"""Write a self-contained HTML page that shows the layers as a heat map, to reveal broken variables.
 
-Layers with the same variables stand under each other, a variable in each column. A cell's colour tells how far its
-statistic lies from the median of its column: blue below, red above, full at `FULL_AT` doublings. What is broken has a
-colour of its own.
+Layers with the same variables form one table: a row per layer, a column per variable. A cell's colour shows how far its
+statistic is from the median of its column: blue below, red above, full colour at `FULL_AT` doublings. Variables that are
+unfilled, all zeros, exploded or damaged have their own colours.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from safeload._files import written_whole
+from safeload._bytes.writing import atomic_write
 from safeload.cli import _console
-from safeload.cli._inspection import number, remark
+from safeload.cli._statistics import number, remark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from safeload.cli._weights import Tensor, Weights
 
 FULL_AT = 3.0
-"""Doublings away from the median at which a colour is full."""
+"""Doublings from the median at which the colour is full."""
 
 Value = Callable[["Statistics"], "float | None"]
 _PANELS: tuple[tuple[str, str, Value], ...] = (
@@ -58,21 +58,21 @@ p { margin: .3rem 0; overflow-wrap: anywhere; } .note { color: #555; }
 """
 
 
-_UNSEEN = re.compile("[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
-"""What a name in a file must not bring into the page: control characters, marks of direction."""
+_UNSAFE = re.compile("[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+"""Characters that are escaped in the page: control characters, text direction marks and surrogates."""
 
 
 def write_page(path: str, weights: Weights, found: Mapping[str, Statistics]) -> None:
-    """Write the page, whole or not at all.
+    """Write the page atomically.
 
     Raises:
-        UnreadableFileError: The system cannot write there.
+        UnreadableFileError: The file cannot be written.
     """
-    with written_whole(path, role="page") as unfinished:
-        unfinished.write_text(_UNSEEN.sub(_seen, page(weights, found)), encoding="utf-8")
+    with atomic_write(path, role="page") as unfinished:
+        unfinished.write_text(_UNSAFE.sub(_escaped, page(weights, found)), encoding="utf-8")
 
 
-def _seen(match: re.Match[str]) -> str:
+def _escaped(match: re.Match[str]) -> str:
     return ascii(match[0])[1:-1]
 
 
@@ -98,10 +98,10 @@ def page(weights: Weights, found: Mapping[str, Statistics]) -> str:
     )
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(os.path.basename(weights.path))} - safeload inspect</title><style>{_STYLE}{shown}</style></head><body>
-<h1>{escape(os.path.basename(weights.path))}</h1>
+<title>{escape(os.path.basename(weights.file.ref.path))} - safeload inspect</title><style>{_STYLE}{shown}</style></head><body>
+<h1>{escape(os.path.basename(weights.file.ref.path))}</h1>
 <p>{escape(weights.what)}: {len(weights.tensors):,} tensors, {_console.bytes_text(n_bytes)}</p>
-<p class="note">{escape(weights.path)}</p>
+<p class="note">{escape(weights.file.ref.path)}</p>
 <p id="summary"><strong>{escape(summary)}</strong></p>
 {_KEY}
 <form>{buttons}{panels}</form>
@@ -130,7 +130,7 @@ _KEY = (
 
 @dataclass(frozen=True)
 class _Family:
-    """Layers that have the same variables."""
+    """Layers with the same variables."""
 
     variables: tuple[str, ...]
     layers: dict[str, dict[str, Tensor]]
@@ -139,13 +139,9 @@ class _Family:
 def _families(weights: Weights) -> list[_Family]:
     families: dict[tuple[str, ...], _Family] = {}
     for layer, members in groupby(weights.tensors.values(), key=lambda tensor: tensor.layer):
-        row = {_inner_name(tensor): tensor for tensor in members}
+        row = {tensor.inner_name: tensor for tensor in members}
         families.setdefault(tuple(row), _Family(tuple(row), {})).layers[layer] = row
     return list(families.values())
-
-
-def _inner_name(tensor: Tensor) -> str:
-    return tensor.spec.name.removeprefix(tensor.layer).lstrip("/") or tensor.spec.name
 
 
 def _map(key: str, family: _Family, weights: Weights, found: Mapping[str, Statistics]) -> str:
@@ -167,9 +163,9 @@ def _map(key: str, family: _Family, weights: Weights, found: Mapping[str, Statis
 
 
 def _median(tensors: Sequence[Tensor], found: Mapping[str, Statistics], value: Value) -> float | None:
-    """Return the median of the sound tensors' statistic; None where there is none above 0."""
-    sound = [found[each.spec.name] for each in tensors if each.spec.name in found]
-    known = [number for each in sound if (number := value(each))]
+    """Return the median of a statistic, without zeros and None; None if no value is left."""
+    read = [found[each.spec.name] for each in tensors if each.spec.name in found]
+    known = [number for each in read if (number := value(each))]
     return statistics.median_low(known) if known else None
 
 
@@ -188,7 +184,7 @@ def _cell(tensor: Tensor, each: Statistics | None, value: Value, median: float |
 
 
 def _flag(each: Statistics, tensor: Tensor) -> tuple[str, str] | None:
-    """Return the class and text of a cell that is not to be compared but seen."""
+    """Return the CSS class and text for a broken tensor, or None."""
     if each.n_nan or each.n_infinite:
         return "nan", "NaN"
     if each.fault:
@@ -227,7 +223,7 @@ _TITLES = ("min", "max", "mean", "std", "NaN", "zeros", "")
 
 def _list_row(tensor: Tensor, each: Statistics | None) -> str:
     shape = str(tuple(tensor.spec.shape))
-    cells = [_inner_name(tensor), shape, tensor.spec.dtype, _console.bytes_text(tensor.n_bytes)]
+    cells = [tensor.inner_name, shape, tensor.spec.dtype, _console.bytes_text(tensor.n_bytes)]
     if each is not None:
         cells += [number(value) for value in (each.low, each.high, each.mean, each.std)]
         cells += [f"{each.n_nan + each.n_infinite:,}", f"{each.n_zero:,}", remark(each)]

@@ -1,6 +1,6 @@
-"""One call of safeload, tried for real in a process of its own: `python -m safeload.cli._probe NAME`.
+"""Try one call of safeload in a separate process: `python -m safeload.cli._probe NAME`.
 
-A library that aborts as it is imported ends this process and not the doctor's. The last line printed is a JSON object.
+A library that aborts on import ends only this process. The last line printed is a JSON object.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import safeload
+from safeload.bert import load_bert
+from safeload.elmo import check_elmo, load_elmo
 from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
@@ -24,17 +25,17 @@ def _check_elmo(folder: Path) -> dict[str, str]:
     from safeload.testing import write_elmo  # noqa: PLC0415
 
     write_elmo(folder)
-    safeload.check_elmo(folder)
+    check_elmo(folder)
     return {"HDF5": h5py.version.hdf5_version}
 
 
 def _load_bert(folder: Path) -> dict[str, str]:
-    from safeload.bert._backend import require_backend  # noqa: PLC0415  (what is tried)
+    from safeload._frameworks.tensorflow import require_keras_bert  # noqa: PLC0415  (what is tried)
     from safeload.testing import write_bert_checkpoint  # noqa: PLC0415
 
-    found = dict(require_backend().versions)
+    found = dict(require_keras_bert().versions)
     write_bert_checkpoint(folder)
-    safeload.load_bert(folder)
+    load_bert(folder)
     return found
 
 
@@ -42,7 +43,7 @@ def _load_elmo(folder: Path, backend: str) -> dict[str, str]:
     from safeload.testing import write_elmo  # noqa: PLC0415  (what is tried)
 
     write_elmo(folder)
-    safeload.load_elmo(folder, backend=backend)
+    load_elmo(folder, backend=backend)
     return {}
 
 
@@ -55,7 +56,7 @@ PROBES: dict[str, Callable[[Path], dict[str, str]]] = {
 
 
 def main(name: str) -> None:
-    """Try one call on a tiny model that is written for it."""
+    """Try one call on a tiny model, and print the result."""
     found: dict[str, Any] = {"ok": True, "message": "", "hints": [], "versions": {}}
     with tempfile.TemporaryDirectory(prefix="safeload-doctor-") as folder:
         try:
@@ -63,7 +64,7 @@ def main(name: str) -> None:
         except SafeLoadError as exc:
             cause = f" ({exc.__cause__})" if exc.__cause__ else ""
             found |= {"ok": False, "message": exc.message + cause, "hints": list(exc.hints)}
-        except Exception as exc:  # noqa: BLE001  (whatever a broken environment raises is told)
+        except Exception as exc:  # noqa: BLE001  (a broken environment can raise anything)
             found |= {"ok": False, "message": f"{type(exc).__name__}: {exc}"}
     sys.stdout.write("\n" + json.dumps(found) + "\n")
 

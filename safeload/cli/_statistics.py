@@ -1,4 +1,4 @@
-"""What a tensor's values look like, in a few numbers."""
+"""Compute statistics of a tensor's values."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ HUGE_ABOVE = 1000.0
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
-    """The values of one tensor; NaN and infinity are counted, and left out of the rest.
+    """Statistics of one tensor.
 
     Attributes:
-        count: How many values.
-        n_nan: How many are NaN.
-        n_infinite: How many are infinite.
-        n_zero: How many are 0.
-        low: The least; None where no value is finite, as the next three.
-        high: The greatest.
-        mean: Their mean.
-        std: Their standard deviation.
-        fault: What is wrong with the bytes, "" for nothing.
+        count: Number of values.
+        n_nan: Number of NaN values.
+        n_infinite: Number of infinite values.
+        n_zero: Number of zeros.
+        low: Minimum of the finite values; None, like the next three, if there are none.
+        high: Maximum of the finite values.
+        mean: Mean of the finite values.
+        std: Standard deviation of the finite values.
+        fault: What is wrong with the bytes, or "".
     """
 
     count: int
@@ -42,7 +42,7 @@ class Statistics:
     fault: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the numbers by their names."""
+        """Return the statistics by name."""
         return asdict(self)
 
     @property
@@ -52,17 +52,17 @@ class Statistics:
 
     @property
     def is_constant(self) -> bool:
-        """Whether there are several values, all the same and not 0."""
+        """Whether there are several values, all equal and not 0."""
         return self.count > 1 and self.low == self.high and self.low not in (None, 0.0)
 
     @property
     def is_huge(self) -> bool:
-        """Whether one of several values is beyond what any layer's weight is meant to be."""
+        """Whether there are several values and the largest exceeds any plausible weight."""
         return self.count > 1 and self.low is not None and max(-self.low, self.high or 0.0) > HUGE_ABOVE
 
 
 def statistics_of(values: NDArray[Any] | None, fault: str = "") -> Statistics | None:
-    """Return the statistics of real or integer values; None for other types, unless there is a fault to tell."""
+    """Return the statistics of real or integer values; None for other types without a fault."""
     if values is None or values.dtype.kind not in "fiu":
         return Statistics(count=0, fault=fault) if fault else None
     flat = values.reshape(-1)
@@ -91,7 +91,25 @@ def statistics_of(values: NDArray[Any] | None, fault: str = "") -> Statistics | 
 
 
 def _middle(flat: NDArray[Any]) -> float:
-    """Return a value near the others: the sum of squares around it keeps its digits."""
+    """Return a typical value; subtracting it keeps the sum of squares precise."""
     first = flat[:N_BLOCK].astype(np.float64)
     finite = first[np.isfinite(first)]
     return float(np.median(finite[:1000])) if finite.size else 0.0
+
+
+def number(value: float | None) -> str:
+    """Format a statistic with four significant digits."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def remark(each: Statistics) -> str:
+    """Return a remark on a suspicious tensor, or ""."""
+    if each.fault:
+        return each.fault
+    if each.n_nan or each.n_infinite:
+        return "NOT FINITE"
+    if each.is_zero:
+        return "all zeros"
+    if each.is_constant:
+        return "all the same"
+    return "exploded: beyond 1,000" if each.is_huge else ""

@@ -1,4 +1,4 @@
-"""`safeload check`: are these models whole, and do they fit their configs?"""
+"""Define `safeload check`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import click
 from safeload.cli._options import PATH, as_json, examples, ignore_unused
 
 
-class _Kinds(click.Group):
+class _KindGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # noqa: ANN401  (click's own triple)
-        """Return the command; a path in its place says that the kind was left out."""
+        """Return the command; a path instead of one means that the model kind is missing."""
         if args and args[0] not in self.commands and os.path.exists(args[0]):
             message = f"say what it is: safeload check bert {args[0]}, or safeload check elmo {args[0]}"
             raise click.UsageError(message, ctx)
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Kinds)
+@click.group(cls=_KindGroup)
 def check() -> None:
     """Check models as a load would, without TensorFlow or torch.
 

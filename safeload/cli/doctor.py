@@ -1,4 +1,4 @@
-"""`safeload doctor`: is it this environment, or this model?"""
+"""Define `safeload doctor`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`safeload inspect` and `safeload diff`: what is in a weight file, and what differs between two."""
+"""Define `safeload inspect` and `safeload diff`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`safeload lock`: write down which bytes a model is."""
+"""Define `safeload lock`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Drop-ins: changing the import line of a script is the whole migration."""
+"""Provide drop-in replacements: to migrate a script, change its import line."""

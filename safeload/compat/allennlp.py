@@ -1,4 +1,4 @@
-"""AllenNLP's `Elmo` and `batch_to_ids`, with AllenNLP's signatures and safeload's checks.
+"""Replace AllenNLP's `Elmo` and `batch_to_ids`: the same signatures, with safeload's checks.
 
 `from allennlp.modules.elmo import Elmo, batch_to_ids` becomes
 `from safeload.compat.allennlp import Elmo, batch_to_ids`.
@@ -13,34 +13,35 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from safeload import elmo
-from safeload.elmo import _backend
+from safeload._frameworks.elmo import choose_backend
 from safeload.elmo._arguments import elmo_arguments
+from safeload.elmo.builders import builder_of
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from safeload._paths import StrPath
+    from safeload._bytes.paths import StrPath
 
 __all__ = ["Elmo", "batch_to_ids"]
 
 
 class _IsAnyElmo(type):
-    """Makes `isinstance(module, Elmo)` true for what `Elmo(...)` returns."""
+    """Metaclass that makes `isinstance(module, Elmo)` true for the modules that `Elmo(...)` returns."""
 
     def __instancecheck__(cls, instance: object) -> bool:
-        modules = [sys.modules.get(name) for name in ("allennlp.modules.elmo", "safeload.elmo._torch")]
+        modules = [sys.modules.get(name) for name in ("allennlp.modules.elmo", "safeload.elmo.builders.torch")]
         return isinstance(instance, tuple(module.Elmo for module in modules if module is not None))
 
 
 class Elmo(metaclass=_IsAnyElmo):
-    """A verified ELMo: `safeload.load_elmo` under AllenNLP's name, with AllenNLP's order of arguments.
+    """`safeload.load_elmo` with the signature of AllenNLP's `Elmo`.
 
-    Calling it returns AllenNLP's own module where AllenNLP imports, else safeload's, which has the same parameters,
-    `state_dict` keys, forward and outputs.
+    Calling it returns AllenNLP's own module if AllenNLP can be imported. Otherwise it returns safeload's, which has the same
+    parameters, `state_dict` keys, forward and outputs.
     """
 
-    def __new__(  # noqa: PLR0917  (AllenNLP's signature)
+    def __new__(  # noqa: PLR0913, PLR0917  (AllenNLP's signature)
         cls,
         options_file: StrPath | None,
         weight_file: StrPath | None,
@@ -58,14 +59,14 @@ class Elmo(metaclass=_IsAnyElmo):
         Args:
             options_file: As in `safeload.load_elmo`; None with `module`.
             weight_file: As in `safeload.load_elmo`; None with `module`.
-            num_output_representations: As in `safeload.load_elmo`, as the next six are.
-            requires_grad: Whether the biLM itself is trained.
-            do_layer_norm: Whether each layer is normalised before it is summed.
-            dropout: Rate of the dropout on each returned tensor.
-            vocab_to_cache: Words whose vectors before the LSTMs are computed now.
-            keep_sentence_boundaries: Whether the vectors of the marks around each sentence are returned too.
-            scalar_mix_parameters: Fixed weights of the layers, before the softmax.
-            module: A biLM of the caller's own, in place of both files: nothing is read then.
+            num_output_representations: As in `safeload.load_elmo`.
+            requires_grad: As in `safeload.load_elmo`.
+            do_layer_norm: As in `safeload.load_elmo`.
+            dropout: As in `safeload.load_elmo`.
+            vocab_to_cache: As in `safeload.load_elmo`.
+            keep_sentence_boundaries: As in `safeload.load_elmo`.
+            scalar_mix_parameters: As in `safeload.load_elmo`.
+            module: A biLM to use instead of the two files; no file is read.
 
         Raises:
             SafeLoadError: As `safeload.load_elmo`.
@@ -84,10 +85,10 @@ class Elmo(metaclass=_IsAnyElmo):
             message = "module is in place of options_file and weight_file, and both were passed"
             raise ArgumentError(message, argument="module", hints=["pass None for both files, or leave module out"])
         arguments = elmo_arguments(num_output_representations=num_output_representations, backend="auto", **options)
-        return _backend.room_of(_backend.choose_backend("auto")).around(module, arguments)
+        return builder_of(choose_backend("auto")).around(module, arguments)
 
     def __init_subclass__(cls) -> None:
-        """Refuse subclasses: `Elmo(...)` returns another class' object, so a subclass would silently be left out.
+        """Reject subclasses: `Elmo(...)` returns modules of other classes, so a subclass would have no effect.
 
         Raises:
             ArgumentError: Always.
@@ -100,7 +101,7 @@ class Elmo(metaclass=_IsAnyElmo):
 
 
 def batch_to_ids(batch: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401  (a torch tensor)
-    """Return character ids: `safeload.character_ids` under AllenNLP's name.
+    """Return the character ids of sentences, as `safeload.character_ids` does.
 
     Raises:
         ArgumentError, MissingDependencyError: As `safeload.character_ids`.

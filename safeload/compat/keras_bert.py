@@ -1,4 +1,4 @@
-"""keras-bert's four loader functions, with keras-bert's signatures and safeload's checks.
+"""Replace keras-bert's four loader functions: the same signatures, with safeload's checks.
 
 `from keras_bert import load_trained_model_from_checkpoint` becomes
 `from safeload.compat.keras_bert import load_trained_model_from_checkpoint`.
@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from safeload import bert
-from safeload._locked import opened_source
-from safeload._paths import StrPath, resolve_path
-from safeload.bert import _backend, _keras_bert
-from safeload.bert._arguments import FULL_LENGTH, build_options, require_config_allows, require_training
-from safeload.bert._check import checked_checkpoint
-from safeload.bert._checkpoint import find_checkpoint
+from safeload._bytes.files import FileRef
+from safeload._bytes.paths import StrPath, resolve_path
+from safeload._forms.finding import find_weights
+from safeload._frameworks.tensorflow import require_keras_bert
+from safeload._recognise import BERT
+from safeload._steps import Clock, Request, check_weights, opened_source
+from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._config import find_config, read_config, validate_config
+from safeload.bert._model import bert as bert_kind
+from safeload.bert._model import require_config_allows
+from safeload.bert.builders import keras_bert as builder
 from safeload.errors import ArgumentError
-from safeload.report import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -43,10 +47,10 @@ def build_model_from_config(
     seq_len: int | None = FULL_LENGTH,
     **kwargs: Any,  # noqa: ANN401  (keras-bert's own, each checked)
 ) -> tuple[Any, dict[str, Any]]:
-    """Build the model graph with random values, and return it with its config.
+    """Build a model with random values, and return it with its config.
 
     Args:
-        config_file: `bert_config.json`, or its folder.
+        config_file: As in `safeload.load_bert`.
         training: As in `safeload.load_bert`.
         trainable: As in `safeload.load_bert`.
         output_layer_num: As in `safeload.load_bert`.
@@ -54,10 +58,10 @@ def build_model_from_config(
         **kwargs: As `get_model_options` in `safeload.load_bert`.
 
     Returns:
-        The Keras model, and the config as a dict, in which `max_position_embeddings` is `seq_len`.
+        The Keras model, and the config as a dict whose `max_position_embeddings` is at most `seq_len`.
 
     Raises:
-        SafeLoadError: As `safeload.load_bert`, but for what it says of checkpoints and vocabularies.
+        SafeLoadError: As `safeload.load_bert`, except the errors about checkpoints and vocabularies.
     """
     options = build_options(
         training=training,
@@ -66,13 +70,14 @@ def build_model_from_config(
         seq_len=seq_len,
         model_options=kwargs,
     )
-    path = find_config(resolve_path(config_file, argument="config_file"), given=config_file)
-    with opened_source(None, folder=os.path.dirname(path), base_dir=None, model="BERT", clock=Clock()) as source:
-        config = read_config(path, given=config_file, source=source)
+    path = resolve_path(config_file, argument="config_file")
+    ref = find_config(FileRef(path=path, role="config", given=config_file))
+    with opened_source(BERT, Request(config=config_file), os.path.dirname(ref.path), Clock()) as source:
+        config = read_config(replace(ref, source=source))
     require_config_allows(options, config)
-    backend = _backend.require_backend()
-    model, put_off = _keras_bert.build(backend, config, options)
-    _keras_bert.initialise(model, put_off)
+    backend = require_keras_bert()
+    model, deferred = builder.build(backend, config, options)
+    builder.initialise(model, deferred)
     positions = config.max_position_embeddings
     if seq_len is not None:
         positions = min(seq_len, positions)
@@ -85,39 +90,30 @@ def load_model_weights_from_checkpoint(
     checkpoint_file: StrPath,
     training: bool = False,  # noqa: FBT001, FBT002  (keras-bert's signature)
 ) -> None:
-    """Fill a model that `build_model_from_config` or `keras_bert.get_model` has built.
+    """Load a checkpoint into a model from `build_model_from_config` or `keras_bert.get_model`.
 
-    Layers that are not keras-bert's keep their values. Nothing is filled unless everything fits.
+    Layers that keras-bert did not build keep their values. If anything does not fit, no variable is changed.
 
     Args:
         model: The Keras model.
         config: The config as a dict. Its `max_position_embeddings` may be smaller than the checkpoint's, as
-            `build_model_from_config` leaves it for a shorter `seq_len`; the first rows are filled then.
+            `build_model_from_config` returns it for a shorter `seq_len`; then only the first rows are loaded.
         checkpoint_file: As in `safeload.load_bert`.
-        training: If true, the pooler and the heads are filled too.
+        training: If true, also load the pooler and the heads.
 
     Raises:
-        SafeLoadError: As `safeload.load_bert`, but for what it says of vocabularies.
+        SafeLoadError: As `safeload.load_bert`, except the errors about vocabularies.
     """
-    flag = require_training(training)
+    kind = bert_kind(build_options(training=training, seq_len=FULL_LENGTH), may_be_clipped=True)
     _require_what_build_returned(model, config)
     path = resolve_path(checkpoint_file, argument="checkpoint_file")
     folder = path if os.path.isdir(path) else os.path.dirname(path)
-    valid = validate_config(config, path="the dict that was passed as config")
-    with (
-        opened_source(None, folder=folder, base_dir=None, model="BERT", clock=Clock()) as source,
-        checked_checkpoint(
-            valid,
-            find_checkpoint(path, given=checkpoint_file, source=source),
-            given=checkpoint_file,
-            training=flag,
-            clipped=True,
-            source=source,
-        ) as checked,
-    ):
-        backend = _backend.require_backend()
-        _keras_bert.fill(backend, model, checked.variables, checked.read_values(), config=checked.config)
-        checked.bundle.require_unchanged()
+    valid = validate_config(config, FileRef(path="the dict that was passed as config", role="config"))
+    clock = Clock()
+    with opened_source(BERT, Request(config=config), folder, clock) as source:
+        ref = FileRef(path=path, role="checkpoint", given=checkpoint_file, source=source)
+        checked = check_weights(kind, valid, find_weights(ref, BERT), (), clock, keep_values=True)
+    builder.fill(require_keras_bert(), model, checked.values, config=checked.config)
 
 
 def _require_what_build_returned(model: object, config: object) -> None:
@@ -140,7 +136,7 @@ def load_trained_model_from_checkpoint(
     seq_len: int | None = FULL_LENGTH,
     **kwargs: Any,  # noqa: ANN401  (keras-bert's own, each checked)
 ) -> Any:  # noqa: ANN401  (a Keras model)
-    """Load a verified model: `safeload.load_bert` under keras-bert's name, with keras-bert's order of arguments.
+    """Verify the files of a BERT model and load it, as `safeload.load_bert` does.
 
     Raises:
         SafeLoadError: As `safeload.load_bert`.
@@ -157,7 +153,7 @@ def load_trained_model_from_checkpoint(
 
 
 def load_vocabulary(vocab_path: StrPath) -> dict[str, int]:
-    """Return the verified vocabulary: `safeload.load_vocabulary` under keras-bert's parameter name.
+    """Verify a vocabulary and return its token ids, as `safeload.load_vocabulary` does.
 
     Raises:
         SafeLoadError: As `safeload.load_vocabulary`.

@@ -1,4 +1,4 @@
-"""The main job on embedded defaults: a tiny real BERT and a tiny real ELMo, loaded in every form, then broken."""
+"""Demonstrate safeload: load a tiny BERT and a tiny ELMo in every form, then broken copies of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["run"]
 
 
 def run(show: Callable[[str], None]) -> None:
-    """Show the halves whose packages are installed, and say what the other one needs."""
+    """Run the demo of each model whose packages are installed, and say what a skipped one needs."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory(prefix="safeload-demo-") as name:
         for title, package, part in (("BERT", "keras_bert", bert), ("ELMo", "torch", elmo)):

@@ -1,4 +1,4 @@
-"""What both halves of the demo show, and how they break things."""
+"""Print the parts that the two demos share."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Faults = tuple[tuple[str, Callable[[Path], object]], ...]
-    """What is wrong, and what makes it so in a folder."""
+    """Each fault's title, and the function that causes it in a folder."""
 
 
 def show_files(title: str, folder: Path, show: Callable[[str], None]) -> None:
-    """List a model's files."""
+    """Print the files of a model and their sizes."""
     show(title)
     for path in sorted(folder.iterdir()):
         show(f"  {path.stat().st_size:>7,} bytes  {path.name}")
 
 
 def show_faults(folder: Path, faults: Faults, load: Callable[[Path], object], show: Callable[[str], None]) -> None:
-    """Load broken copies, and show what each is told."""
+    """Load broken copies of a model, and print the error of each."""
     broken = folder.with_name("broken")
     for number, (title, spoil) in enumerate(faults, 1):
         shutil.copytree(folder, broken)

@@ -1,4 +1,4 @@
-"""A tiny real BERT, loaded in every form, then broken copies of it."""
+"""Load a tiny BERT by every form of its path, then broken copies of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import safeload
 from safeload import testing
+from safeload._reports import report_of
+from safeload.bert import load_bert
 from safeload.demo._show import show_faults, show_files
 
 if TYPE_CHECKING:
@@ -18,16 +19,16 @@ SHARD = f"{NAME}.data-00000-of-00001"
 
 
 def run(folder: Path, show: Callable[[str], None]) -> None:
-    """Show what loads and what does not, one paragraph each."""
+    """Run the BERT demo in a folder."""
     folder = folder / "uncased_tiny"
     testing.write_bert_checkpoint(folder)
     show_files("A tiny BERT, in the bytes that TensorFlow would write:", folder, show)
     show_forms(folder, show)
-    show_faults(folder, FAULTS, lambda broken: safeload.load_bert(broken, broken / NAME), show)
+    show_faults(folder, FAULTS, lambda broken: load_bert(broken, broken / NAME), show)
 
 
 def show_forms(folder: Path, show: Callable[[str], None]) -> None:
-    """Load the checkpoint by each form of its path."""
+    """Load the checkpoint by each form of its path, and compare the outputs."""
     import numpy as np  # noqa: PLC0415  (not for `safeload --help`)
 
     show("\nEvery form of its path loads the same model:")
@@ -35,8 +36,8 @@ def show_forms(folder: Path, show: Callable[[str], None]) -> None:
     inputs = [np.array([[2, 7, 8, 3, *([0] * 16)]]), np.zeros((1, 20))]
     first = None
     for given in (prefix, f"{prefix}.index", folder / SHARD, f"{prefix}.meta", folder):
-        model = safeload.load_bert(folder, given)
-        report = safeload.report_of(model)
+        model = load_bert(folder, given)
+        report = report_of(model)
         output = model(inputs).numpy()
         first = output if first is None else first
         same = "equal outputs" if np.array_equal(first, output) else "OTHER OUTPUTS"

@@ -1,4 +1,4 @@
-"""A tiny real ELMo: h5py writes its weights, safeload loads them through each backend."""
+"""Load a tiny ELMo with every installed backend, then broken copies of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import importlib.util
 from functools import partial
 from typing import TYPE_CHECKING
 
-import safeload
 from safeload import testing
+from safeload._reports import report_of
 from safeload.demo._show import show_faults, show_files
+from safeload.elmo import character_ids, load_elmo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,32 +20,32 @@ SENTENCES = [["A", "good", "film", "."], ["Bad", "."]]
 
 
 def run(folder: Path, show: Callable[[str], None]) -> None:
-    """Show what loads and what does not, one paragraph each."""
+    """Run the ELMo demo in a folder."""
     folder = folder / "elmo_tiny"
     testing.write_elmo(folder)
     show_files("h5py wrote a tiny ELMo:", folder, show)
     show_forms(folder, show)
-    show_faults(folder, FAULTS, safeload.load_elmo, show)
+    show_faults(folder, FAULTS, load_elmo, show)
 
 
 def show_forms(folder: Path, show: Callable[[str], None]) -> None:
-    """Load the weights by each form of the call, through each backend that is installed."""
+    """Load the weights by each form of the call and with each installed backend, and compare the outputs."""
     import torch  # noqa: PLC0415  (not for `safeload --help`)
 
     show("\nEvery form of the call loads the same module:")
-    ids = safeload.character_ids(SENTENCES)
+    ids = character_ids(SENTENCES)
     first = None
     backends = ("allennlp", "torch") if importlib.util.find_spec("allennlp") else ("torch",)
     for backend in backends:
         for form, given in (("folder", (folder,)), ("two files", (folder / OPTIONS_NAME, folder / WEIGHTS_NAME))):
-            module = safeload.load_elmo(*given, backend=backend).eval()
+            module = load_elmo(*given, backend=backend).eval()
             with torch.no_grad():
                 output = module(ids)["elmo_representations"][0]
             first = output if first is None else first
             same = "equal outputs" if torch.allclose(first, output, rtol=0, atol=1e-6) else "OTHER OUTPUTS"
-            n_read = len(safeload.report_of(module).read)
+            n_read = len(report_of(module).read)
             show(f"  {form:<12} backend={backend:<10} {n_read} datasets, vectors {tuple(output.shape)}, {same}")
-    show(f"\nThe report of the last one:\n{safeload.report_of(module)}")
+    show(f"\nThe report of the last one:\n{report_of(module)}")
 
 
 FAULTS: tuple[tuple[str, Callable[[Path], object]], ...] = (

@@ -1,24 +1,23 @@
-"""ELMo through AllenNLP, through safeload's own biLM, or as a Keras layer: the five steps in order, nothing else."""
+"""Load and check ELMo models, as a torch module or a Keras layer."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from safeload import report as _report
-from safeload._optional import blas_workers_asleep, collector_paused
+from safeload._reports import remember
 from safeload.elmo._arguments import elmo_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from safeload._paths import StrPath
+    from safeload._bytes.paths import StrPath
     from safeload.report import LoadReport
 
 __all__ = ["character_ids", "check_elmo", "load_elmo"]
 
 
-def load_elmo(
+def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     options_file: StrPath,
     weight_file: StrPath | None = None,
     num_output_representations: int = 1,
@@ -35,56 +34,60 @@ def load_elmo(
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
 ) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's; a Keras layer)
-    """Load a verified ELMo, as `allennlp.modules.elmo.Elmo(...)` would return it.
+    """Verify the files of an ELMo and load it, as a torch module or a Keras layer.
 
-    The module's `forward(inputs, word_inputs=None)` takes character ids `(batch, tokens, 50)`, as `character_ids` makes
-    them, and returns a dict: `elmo_representations`, a list of `num_output_representations` tensors
-    `(batch, tokens, 2 * lstm.projection_dim)`, each a learned weighted sum of the same `lstm.n_layers + 1` layers, and
-    `mask`, `(batch, tokens)` bool. As upstream's, it is in training mode, with dropout, until `eval()` is called, and it
-    carries the state of its LSTMs from one call to the next: the same sentence gives other vectors the second time.
+    The torch module is the one that `allennlp.modules.elmo.Elmo(...)` builds, or one that behaves like it. Its
+    `forward(inputs, word_inputs=None)` takes character ids `(batch, tokens, 50)`, as `character_ids` returns them. It
+    returns a dict of `elmo_representations`, a list of `num_output_representations` tensors
+    `(batch, tokens, 2 * lstm.projection_dim)`, each a learned weighted sum of the `lstm.n_layers + 1` layers, and `mask`,
+    `(batch, tokens)` bool. As in AllenNLP, the module is in training mode, with dropout, until you call `eval()`, and its
+    LSTMs keep their state between calls: the same sentence gives different vectors the second time.
 
-    With `backend="keras"` it is a `safeload.keras.ElmoLayer`, which takes the same ids as int32 and returns the tensor, or
-    a list of them where `num_output_representations` is more than 1; Keras carries the mask. It starts each call anew.
+    With `backend="keras"`, the result is a `safeload.keras.ElmoLayer`. It takes the same ids as int32 and returns the
+    tensor, or a list if `num_output_representations` is more than 1; Keras passes the mask on. It keeps no state between
+    calls by default.
 
     Args:
-        options_file: `options.json`, or the folder that holds it and the weights; an address where cached-path is
+        options_file: `options.json`, or the folder that contains it and the weights. Also a URL if cached-path is
             installed.
-        weight_file: `weights.hdf5`, or its folder; by default the one HDF5 file in the options' folder.
+        weight_file: `weights.hdf5`, or its folder. Defaults to the only HDF5 file in the options' folder.
         num_output_representations: How many weighted sums of the layers to return; not a number of layers.
-        requires_grad: Whether the biLM itself is trained; the weighted sums are in any case.
-        do_layer_norm: Whether each layer is normalised before it is summed.
-        dropout: Rate of the dropout on each returned tensor.
-        vocab_to_cache: Words whose vectors before the LSTMs are computed now, to be looked up by word id
-            `(batch, tokens)` in `word_inputs`. Id 0 is padding, so the first word must stand for that.
-        keep_sentence_boundaries: Whether the vectors of the marks around each sentence are returned too.
-        scalar_mix_parameters: Fixed weights of the layers, before the softmax, in place of learned ones;
+        requires_grad: Whether to train the biLM itself. The weighted sums are trainable either way.
+        do_layer_norm: Whether to normalise each layer before summing.
+        dropout: Dropout rate of each returned tensor.
+        vocab_to_cache: Words whose vectors before the LSTMs are computed now, to look up by the word ids
+            `(batch, tokens)` in `word_inputs`. Id 0 is padding, so the first word must be a padding token.
+        keep_sentence_boundaries: Whether to return the vectors of the begin and end marks of each sentence too.
+        scalar_mix_parameters: Fixed weights of the layers, before the softmax, instead of learned ones:
             `lstm.n_layers + 1` numbers.
-        stateful: Whether the LSTMs carry their state from one call to the next; by default as upstream for a torch module,
-            and not for a Keras layer.
-        backend: "allennlp" builds `allennlp.modules.elmo.Elmo`; "torch" builds safeload's own biLM, with the same
-            parameters, `state_dict` keys, forward and outputs; "auto" takes AllenNLP where it imports, else torch. "keras"
-            builds a layer of the Keras that the process uses, on TensorFlow.
-        base_dir: Where relative paths start; by default the working directory.
-        ignore_unused: Shell-style patterns of unexpected datasets that are meant to be left, such as `["extra/*"]`.
-        lock_file: `safeload.lock`, or its folder; by default the one beside the options, if there is one. Both files
-            are compared with their size and SHA-256 there, and read from the memory in which that was done.
+        stateful: Whether the LSTMs keep their state between calls. Defaults to true for a torch module, as in AllenNLP,
+            and to false for a Keras layer.
+        backend: "allennlp" builds `allennlp.modules.elmo.Elmo`. "torch" builds safeload's own biLM, with the same
+            parameters, `state_dict` keys, forward and outputs. "auto" uses AllenNLP if it can be imported, and torch
+            otherwise. "keras" builds a layer for the Keras that the process uses, on TensorFlow.
+        base_dir: The folder that relative paths start from. Defaults to the working directory.
+        ignore_unused: Shell-style patterns of unexpected datasets to allow, such as `["extra/*"]`.
+        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the options, if present. Both files are
+            copied to memory, checked against their locked size and SHA-256, and read from those copies.
 
     Returns:
-        The torch module, on the CPU, or the Keras layer. `safeload.report_of(module)` says what was read and which backend was taken.
+        The torch module, on the CPU, or the Keras layer. `safeload.report_of(module)` returns the report on what was read
+        and which backend was used.
 
     Raises:
-        InvalidPathError: A path argument is no path, or an address and cached-path is not installed.
-        MissingFileError: A file is not there, or could not be downloaded.
-        AmbiguousCheckpointError: The folder has several HDF5 files.
-        UnreadableFileError: No permission.
-        WrongFileKindError: A file is of another kind, or the weights of another model; the two are exchanged.
-        CorruptFileError: Truncated, never written, NaN or infinite values, changed while it was read.
-        UnsafeFileError: A file holds links, external storage, virtual datasets, unknown filters, sizes out of proportion.
-        ConfigError: The options have bad keys, or are of another model.
-        LockError: A file is not the one that was locked, or the lock itself is bad.
-        VariableMismatchError: Datasets are missing, unexpected, or of another shape or dtype.
-        ArgumentError: Another argument is bad.
-        MissingDependencyError: torch, AllenNLP, TensorFlow or Keras is missing or cannot work.
+        InvalidPathError: A path argument is invalid, or is a URL and cached-path is not installed.
+        MissingFileError: A file does not exist, or could not be downloaded.
+        AmbiguousCheckpointError: The folder contains several HDF5 files.
+        UnreadableFileError: A file exists but cannot be read.
+        WrongFileKindError: A file is of another kind, the weights are of another model, or the two files are swapped.
+        CorruptFileError: A file is truncated, has unwritten datasets or NaN or infinite values, or changed during the
+            load.
+        UnsafeFileError: A file has links, external storage, virtual datasets, unknown filters or sizes out of proportion.
+        ConfigError: The options have missing or invalid keys, or are of another model.
+        LockError: A file does not match the lock, or the lock is invalid.
+        VariableMismatchError: Datasets are missing, unexpected, or have another shape or dtype.
+        ArgumentError: Another argument is invalid.
+        MissingDependencyError: torch, AllenNLP, TensorFlow or Keras is missing or does not work.
         BackendError: AllenNLP failed although every check passed.
 
     Source:
@@ -101,31 +104,24 @@ def load_elmo(
         stateful=stateful,
         backend=backend,
     )
-    with collector_paused(), blas_workers_asleep():
-        from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
+    from safeload._steps import Request, check  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.elmo._model import elmo  # noqa: PLC0415
 
-    checked = check(
-        options_file,
-        weight_file,
-        arguments=arguments,
-        base_dir=base_dir,
-        ignore_unused=ignore_unused,
-        lock_file=lock_file,
+    request = Request(
+        config=options_file, weights=weight_file, base_dir=base_dir, ignore_unused=ignore_unused, lock_file=lock_file
     )
-    from safeload.elmo import _backend  # noqa: PLC0415  (for step 5 alone)
+    checked = check(elmo(arguments), request, keep_values=True)
+    from safeload._frameworks.elmo import choose_backend, versions_of  # noqa: PLC0415  (only to build)
+    from safeload.elmo.builders import builder_of  # noqa: PLC0415
 
-    with checked.clock.step("import"):
-        chosen = _backend.choose_backend(backend, use_skip_connections=checked.options.use_skip_connections)
-        room = _backend.room_of(chosen)
-    with checked.clock.step("build"):
-        module = room.build(checked.options, arguments, checked.values)
-    report = dataclasses.replace(
-        checked.report,
-        backend=chosen,
-        seconds=checked.clock.seconds,
-        versions={**checked.report.versions, **_backend.versions_of(chosen)},
-    )
-    _report.remember(module, report)
+    clock = checked.clock
+    with clock.step("import"):
+        chosen = choose_backend(backend, use_skip_connections=checked.config.use_skip_connections)
+        builder = builder_of(chosen)
+    with clock.step("build"):
+        module = builder.build(checked.config, arguments, checked.values)
+    versions = {**checked.report.versions, **versions_of(chosen)}
+    remember(module, dataclasses.replace(checked.report, backend=chosen, versions=versions))
     return module
 
 
@@ -137,10 +133,10 @@ def check_elmo(
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
 ) -> LoadReport:
-    """Check everything that `load_elmo` checks before it builds, without torch or AllenNLP.
+    """Run every check of `load_elmo` without torch or AllenNLP.
 
-    Every dataset that a load would read is compared by name, shape and dtype, and its values are read and tested for
-    NaN and infinity. HDF5 keeps no checksum of them: other damage inside a value cannot be told.
+    Each dataset that a load would read is checked for name, shape, dtype, and NaN and infinite values. HDF5 stores no
+    checksum, so corruption that leaves finite values cannot be detected.
 
     Args:
         options_file: As in `load_elmo`.
@@ -150,45 +146,43 @@ def check_elmo(
         lock_file: As in `load_elmo`.
 
     Returns:
-        What was read and found.
+        The report on what was read.
 
     Raises:
-        SafeLoadError: As `load_elmo`, without MissingDependencyError and BackendError.
+        SafeLoadError: As `load_elmo`, except MissingDependencyError and BackendError.
 
     Source:
         allennlp/modules/elmo.py and elmo_lstm.py, AllenNLP 2.10.1.
     """
-    with collector_paused(), blas_workers_asleep():
-        from safeload.elmo._check import check  # noqa: PLC0415  (with h5py and numpy: `import safeload` stays light)
+    from safeload._steps import Request, check  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.elmo._model import elmo  # noqa: PLC0415
 
-        checked = check(
-            options_file,
-            weight_file,
-            arguments=None,
-            base_dir=base_dir,
-            ignore_unused=ignore_unused,
-            lock_file=lock_file,
-        )
-    return dataclasses.replace(checked.report, seconds=checked.clock.seconds)
+    request = Request(
+        config=options_file, weights=weight_file, base_dir=base_dir, ignore_unused=ignore_unused, lock_file=lock_file
+    )
+    return check(elmo(None), request, keep_values=False).report
 
 
 def character_ids(sentences: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401  (a torch tensor)
-    """Return the character ids of sentences, as `allennlp.modules.elmo.batch_to_ids` does, without AllenNLP.
+    """Return the character ids of sentences, as `allennlp.modules.elmo.batch_to_ids` does.
+
+    AllenNLP need not be installed.
 
     Args:
-        sentences: One list of words for each sentence.
+        sentences: One list of words per sentence.
 
     Returns:
-        A torch tensor `(sentences, words of the longest, 50)`, int64; 0 where a sentence has no such word.
+        An int64 torch tensor `(sentences, words of the longest, 50)`, filled with 0 after the end of each sentence.
 
     Raises:
-        ArgumentError: A bare string or a flat list of words, whose letters would become words; or no words at all.
+        ArgumentError: `sentences` has no words, or is a string or a flat list of words, whose letters would become words.
         MissingDependencyError: torch is missing.
 
     Source:
         allennlp/modules/elmo.py, batch_to_ids, AllenNLP 2.10.1.
     """
-    from safeload.elmo import _backend, _characters  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._frameworks.elmo import require_torch  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.elmo import _characters  # noqa: PLC0415
 
     ids = _characters.ids_of(sentences)
-    return _backend.require_torch().from_numpy(ids)
+    return require_torch().from_numpy(ids)

@@ -1,9 +1,9 @@
-"""The arguments of `load_elmo` that are not paths, checked before any file is opened."""
+"""Validate the arguments of `load_elmo` that are not paths, before any file is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import bad_argument, is_int, is_number
 
@@ -15,68 +15,54 @@ BACKENDS = ("auto", "allennlp", "torch", "keras")
 
 
 class ElmoArguments(NamedTuple):
-    """How the module shall be built; the meaning of each is `load_elmo`'s."""
+    """Validated build arguments; see `load_elmo` for their meaning."""
 
     num_output_representations: int
-    requires_grad: bool
-    do_layer_norm: bool
-    dropout: float
-    vocab_to_cache: tuple[str, ...] | None
-    keep_sentence_boundaries: bool
-    scalar_mix_parameters: tuple[float, ...] | None
-    stateful: bool | None
     backend: str
+    requires_grad: bool = False
+    do_layer_norm: bool = False
+    dropout: float = 0.5
+    vocab_to_cache: tuple[str, ...] | None = None
+    keep_sentence_boundaries: bool = False
+    scalar_mix_parameters: tuple[float, ...] | None = None
+    stateful: bool | None = None
 
 
-def elmo_arguments(
-    *,
-    num_output_representations: object,
-    requires_grad: object,
-    do_layer_norm: object,
-    dropout: object,
-    keep_sentence_boundaries: object,
-    scalar_mix_parameters: object,
-    backend: object,
-    vocab_to_cache: object = None,
-    stateful: object = None,
-) -> ElmoArguments:
-    """Validate what can be validated without the options.
+def elmo_arguments(**given: Any) -> ElmoArguments:  # noqa: ANN401  (validated here)
+    """Validate the fields of `ElmoArguments` as far as possible without the options.
 
     Raises:
-        ArgumentError: A wrong type or value.
+        ArgumentError: An argument has a wrong type or value.
     """
-    if not is_int(num_output_representations) or not 1 <= num_output_representations <= MAX_REPRESENTATIONS:
+    arguments = ElmoArguments(**given)
+    count, dropout, backend = arguments.num_output_representations, arguments.dropout, arguments.backend
+    if not is_int(count) or not 1 <= count <= MAX_REPRESENTATIONS:
         hints = [
             "it counts the weighted sums of the layers, of which most models need 1; the layers themselves are in each"
         ]
-        raise bad_argument(
-            "num_output_representations", num_output_representations, f"an int from 1 to {MAX_REPRESENTATIONS}", hints
-        )
+        raise bad_argument("num_output_representations", count, f"an int from 1 to {MAX_REPRESENTATIONS}", hints)
     if not is_number(dropout) or not 0 <= dropout <= 1:
         raise bad_argument("dropout", dropout, "a number from 0 to 1", ["AllenNLP's default is 0.5"])
     if backend not in BACKENDS:
         raise bad_argument("backend", backend, f"one of {', '.join(BACKENDS)}", ["leave it out for 'auto'"])
-    if backend == "keras" and vocab_to_cache is not None:
+    if backend == "keras" and arguments.vocab_to_cache is not None:
         hints = ["leave it out: the layer computes every word from its characters", "or pass backend='torch'"]
-        raise bad_argument("vocab_to_cache", vocab_to_cache, "None with backend='keras'", hints)
-    return ElmoArguments(
-        num_output_representations=num_output_representations,
-        requires_grad=_flag("requires_grad", requires_grad),
-        do_layer_norm=_flag("do_layer_norm", do_layer_norm),
-        dropout=dropout,
-        vocab_to_cache=_vocabulary(vocab_to_cache),
-        keep_sentence_boundaries=_flag("keep_sentence_boundaries", keep_sentence_boundaries),
-        scalar_mix_parameters=_scalars(scalar_mix_parameters),
-        stateful=None if stateful is None else _flag("stateful", stateful),
-        backend=str(backend),
+        raise bad_argument("vocab_to_cache", arguments.vocab_to_cache, "None with backend='keras'", hints)
+    for name in ("requires_grad", "do_layer_norm", "keep_sentence_boundaries"):
+        _require_flag(name, getattr(arguments, name))
+    if arguments.stateful is not None:
+        _require_flag("stateful", arguments.stateful)
+    return arguments._replace(
+        vocab_to_cache=_vocabulary(arguments.vocab_to_cache),
+        scalar_mix_parameters=_scalars(arguments.scalar_mix_parameters),
     )
 
 
 def require_options_allow(arguments: ElmoArguments, options: ElmoOptions) -> None:
-    """Compare the arguments with the options.
+    """Require arguments that fit the options.
 
     Raises:
-        ArgumentError: The number of scalar mix parameters, or a backend that cannot build such a biLM.
+        ArgumentError: The number of scalar mix parameters is wrong, or the backend cannot build the biLM.
     """
     mixed, n_layers = arguments.scalar_mix_parameters, options.n_layers + 1
     contradicted = {"label": "options", "resolved": options.path}
@@ -91,7 +77,7 @@ def require_options_allow(arguments: ElmoArguments, options: ElmoOptions) -> Non
 
 
 def vocabulary_notes(arguments: ElmoArguments) -> list[str]:
-    """Return what is odd, and not wrong by itself, in the words to cache."""
+    """Return non-fatal observations about `vocab_to_cache`."""
     words, notes = arguments.vocab_to_cache, []
     if words is None:
         return []
@@ -108,10 +94,9 @@ def vocabulary_notes(arguments: ElmoArguments) -> list[str]:
     return notes
 
 
-def _flag(name: str, value: object) -> bool:
+def _require_flag(name: str, value: object) -> None:
     if not isinstance(value, bool):
         raise bad_argument(name, value, "a bool", ["pass True or False"])
-    return value
 
 
 def _vocabulary(words: object) -> tuple[str, ...] | None:

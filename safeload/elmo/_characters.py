@@ -1,4 +1,4 @@
-"""Words as character ids: the UTF-8 bytes of each word between two marks, padded to 50."""
+"""Convert words to character ids: the UTF-8 bytes of a word between two marks, padded to 50."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 N_CHARACTERS = 262
-"""Ids of characters: 256 bytes, five marks, and 0 for tokens that are not there."""
+"""Number of character ids: 256 bytes, five marks, and 0 for absent tokens."""
 
 MAX_CHARACTERS_PER_TOKEN = 50
 BEGIN_OF_SENTENCE, END_OF_SENTENCE, BEGIN_OF_WORD, END_OF_WORD, PADDING = range(257, 262)
@@ -20,7 +20,7 @@ _SENTENCE_MARKS = {"<S>": BEGIN_OF_SENTENCE, "</S>": END_OF_SENTENCE}
 
 
 def word_ids(word: str) -> list[int]:
-    """Return the 50 character ids of a word; its bytes after the 48th are left out.
+    """Return the 50 character ids of a word; bytes after the 48th are dropped.
 
     Source:
         allennlp/data/token_indexers/elmo_indexer.py, ELMoCharacterMapper.convert_word_to_char_ids, AllenNLP 2.10.1.
@@ -32,10 +32,10 @@ def word_ids(word: str) -> list[int]:
 
 
 def ids_of(sentences: Sequence[Sequence[str]]) -> NDArray[Any]:
-    """Return `(sentences, tokens of the longest, 50)` int64; 0 where a sentence has no such token.
+    """Return int64 ids `(sentences, tokens of the longest, 50)`, filled with 0 after the end of each sentence.
 
     Raises:
-        ArgumentError: `sentences` is no list of lists of words.
+        ArgumentError: `sentences` is not a list of lists of words.
     """
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
@@ -48,10 +48,11 @@ def ids_of(sentences: Sequence[Sequence[str]]) -> NDArray[Any]:
 
 
 def require_sentences(sentences: object) -> list[list[str]]:
-    """Return `sentences` as lists of words; a bare string or a flat list would silently become other tokens.
+    """Return `sentences` as lists of words.
 
     Raises:
-        ArgumentError: Anything else than one list for each sentence, with one str for each word.
+        ArgumentError: `sentences` is not a list of lists of str, has no words, or is a string or a flat list, whose
+            characters would silently become tokens.
     """
     if isinstance(sentences, (str, bytes)):
         hints = ["split it into words first: [sentence.split()] for a single sentence"]

@@ -1,4 +1,4 @@
-"""Addresses in place of paths: what AllenNLP downloads is taken from, or put into, the same cache."""
+"""Download files from URLs through AllenNLP's cache."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _DOWNLOAD = "download the options and the weights, and pass the folder that hold
 
 
 def download(url: str, argument: str) -> str:
-    """Return the local path of what the address names, through AllenNLP's cache.
+    """Return the path of the file at a URL in AllenNLP's cache; download it if needed.
 
     Raises:
-        InvalidPathError: cached_path is not installed, so addresses cannot be read.
-        MissingFileError: It could not be downloaded, and no earlier copy is in the cache.
+        InvalidPathError: cached_path is not installed.
+        MissingFileError: The file could not be downloaded, and the cache has no copy.
 
     Source:
         allennlp/common/file_utils.py, cached_path, AllenNLP 2.10.1.
@@ -28,7 +28,7 @@ def download(url: str, argument: str) -> str:
     try:
         cached_path: Any = importlib.import_module("cached_path")
         return str(cached_path.cached_path(url, cache_dir=cache))
-    except Exception as exc:  # cached_path and the clients that it calls raise what they like
+    except Exception as exc:  # cached_path and its clients do not document what they raise
         reason = f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
         message = f"{argument} could not be downloaded, and the cache has no copy"
         raise MissingFileError(

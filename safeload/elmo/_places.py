@@ -1,66 +1,68 @@
-"""Step 1 for ELMo: which files are the options and the weights."""
+"""Find the options and weights of an ELMo."""
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from safeload import _files
-from safeload._formats.bounded_json import require_json
-from safeload._paths import is_remote, resolve_path
+from safeload import _recognise
+from safeload._bytes import absent
+from safeload._bytes.files import FileRef
+from safeload._bytes.kinds import JSON_TEXT, sniff, wrong_kind
+from safeload._bytes.paths import is_remote, resolve_path
+from safeload._bytes.small import require_file
+from safeload._forms.finding import files_of_forms
+from safeload._forms.weight_file import WeightPlace
+from safeload._json import require_json
+from safeload._steps import Places
 from safeload.elmo._download import download
 from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKindError
 
+if TYPE_CHECKING:
+    from safeload._bytes.kinds import FileKind
+    from safeload._steps import Request
+
 OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
-_HDF5_ENDINGS = (".hdf5", ".h5", ".hdf")
-_OTHER_FOLDERS = (
-    (
-        ("encoder.pkl", "token_embedder.pkl"),
-        "an ELMoForManyLangs model",
-        "it has another architecture; load it with ELMoForManyLangs",
-    ),
-    (
-        ("saved_model.pb",),
-        "a TensorFlow model or TF-Hub module",
-        "an ELMo is published as options.json and weights.hdf5 too",
-    ),
-    (("tfhub_module.pb",), "a TF-Hub module", "an ELMo is published as options.json and weights.hdf5 too"),
-    (("weights.th", "config.json"), "an AllenNLP archive", "load it with allennlp.models.load_archive"),
-    (("bert_config.json",), "a BERT model", "load it with safeload.load_bert"),
-)
 
 
-class ElmoPlaces(NamedTuple):
-    """Step 1's result: absolute paths, and how the weights were found."""
-
-    options: str
-    weights: str
-    form: str
-
-
-def find_elmo(options_file: object, weight_file: object, base_dir: object) -> ElmoPlaces:
-    """Find the files; what is left out is looked for in the options' folder.
+def resolve_config(request: Request) -> FileRef:
+    """Find the options.
 
     Raises:
-        InvalidPathError, MissingFileError, WrongFileKindError, UnreadableFileError, UnsafeFileError: As their resolvers.
+        InvalidPathError, MissingFileError, UnreadableFileError, UnsafeFileError: As `resolve_path` and `require_file`.
+        WrongFileKindError: The path is the weight file or another kind of file.
         ConfigError: The folder has several JSON files that could be the options.
-        AmbiguousCheckpointError: The folder has several HDF5 files that could be the weights.
     """
-    given = _resolved(options_file, "options_file", base_dir)
-    options = _find_options(given, options_file) if os.path.isdir(given) else given
-    if weight_file is None:
-        folder = os.path.dirname(options)
-        _require_json(options, options_file)
-        _files.require_file(options, role="options", given=options_file)
-        weights, form, weight_file = find_weights(folder, options_file), "folder", options_file
+    path = _resolved(request.config, "options_file", request.base_dir)
+    ref = FileRef(path=path, role="options", given=request.config)
+    if os.path.isdir(path):
+        ref = _options_in(ref)
+    kind = sniff(ref.path)
+    if kind is not None and kind.form:
+        raise _weights_as_options(ref, kind, request)
+    require_json(kind, ref)
+    require_file(ref)
+    resolve_others(request, ref)  # a missing file is reported before a lock that names it
+    return ref
+
+
+def resolve_others(request: Request, options: FileRef) -> Places:
+    """Find the weights, by default in the options' folder.
+
+    Raises:
+        InvalidPathError, MissingFileError, UnreadableFileError, UnsafeFileError: As `resolve_path` and `require_file`.
+        WrongFileKindError: The folder is of another model.
+        AmbiguousCheckpointError: The folder has several files that could be the weights.
+    """
+    if request.weights is None:
+        place = find_weights(options.at(os.path.dirname(options.path), "weight"))
     else:
-        weights, form = _resolved(weight_file, "weight_file", base_dir), "HDF5 file"
-        if os.path.isdir(weights):
-            weights, form = find_weights(weights, weight_file), "folder"
-        _require_json(options, options_file, weights)
-        _files.require_file(options, role="options", given=options_file)
-    _files.require_file(weights, role="weight", given=weight_file)
-    return ElmoPlaces(options=options, weights=weights, form=form)
+        path = _resolved(request.weights, "weight_file", request.base_dir)
+        ref = FileRef(path=path, role="weight", given=request.weights, source=options.source)
+        place = find_weights(ref) if os.path.isdir(path) else WeightPlace(ref=ref, form="hdf5", place="HDF5 file")
+    require_file(place.ref)
+    return Places(config=options, weights=place)
 
 
 def _resolved(given: object, argument: str, base_dir: object) -> str:
@@ -69,90 +71,90 @@ def _resolved(given: object, argument: str, base_dir: object) -> str:
     return resolve_path(given, argument=argument, base_dir=base_dir)
 
 
-def _require_json(options: str, given: object, weights: str | None = None) -> None:
-    """Require that the options are no other kind of file; `weights` tells whether the two are exchanged."""
-    kind = _files.sniff(options)
-    if kind is None or kind.name != "HDF5 file":
-        require_json(kind, path=options, role="options", given=given)
-        return
-    other = _files.sniff(weights) if weights is not None else None
-    if other is None or other.name != _files.JSON_TEXT:
+def _weights_as_options(ref: FileRef, kind: FileKind, request: Request) -> WrongFileKindError:
+    """Return the error for weights passed as the options; the message says if the two arguments are swapped."""
+    weights = request.weights
+    path = None if weights is None else _resolved(weights, "weight_file", request.base_dir)
+    if path is not None and os.path.isdir(path):
+        path = find_weights(FileRef(path=path, role="weight", given=weights)).ref.path
+    other = sniff(path) if path is not None else None
+    if other is None or other.id != "json":
         hint = "it holds weights: pass the options JSON as options_file, and this as weight_file"
-        kind = _files.FileKind(name=kind.name, hint=hint)
-        raise _files.wrong_kind(options, kind, role="options", wanted=_files.JSON_TEXT, given=given)
-    message = "options_file and weight_file are exchanged: the first is an HDF5 file, the second JSON text"
-    raise WrongFileKindError(
-        message,
-        wanted=_files.JSON_TEXT,
-        found="HDF5 file",
-        resolved=options,
-        given=given,
-        label="options",
-        context=[("weight", str(weights))],
+        return wrong_kind(ref, kind._replace(hint=hint), wanted=JSON_TEXT)
+    return WrongFileKindError(
+        "options_file and weight_file are exchanged: the first is an HDF5 file, the second JSON text",
+        wanted=JSON_TEXT,
+        found=kind.name,
+        **ref.facts,
+        context=[("weight", str(path))],
         hints=["pass the options first, then the weights"],
     )
 
 
-def _find_options(folder: str, given: object) -> str:
-    names = _names(folder)
-    _require_elmo_folder(folder, names, given)
+def _options_in(ref: FileRef) -> FileRef:
+    folder, names = ref.path, _names(ref.path)
+    _require_elmo_folder(ref, names)
     candidates = _preferred([name for name in names if name.endswith(".json")], "options")
     if len(candidates) == 1:
-        return os.path.join(folder, candidates[0])
+        return replace(ref, path=os.path.join(folder, candidates[0]))
     if candidates:
         message = f"the folder has {len(candidates)} files that could be the options"
         hints = [f"pass options_file, one of: {', '.join(candidates)}"]
-        raise ConfigError(message, resolved=folder, given=given, label="folder", hints=hints)
-    error = _files.missing(
-        os.path.join(folder, OPTIONS_NAME), role="options", given=given, looked_for=("*options*.json", "*.json")
-    )
+        raise ConfigError(message, **ref.at(folder, "folder").facts, hints=hints)
+    wanted = replace(ref, path=os.path.join(folder, OPTIONS_NAME))
+    error = absent.missing(wanted, ("*options*.json", "*.json"))
     error.hints = (*_hints_of_subfolders(folder, names), *error.hints)
     raise error
 
 
-def find_weights(folder: str, given: object) -> str:
-    names = _names(folder)
-    _require_elmo_folder(folder, names, given)
-    candidates = _preferred([name for name in names if name.endswith(_HDF5_ENDINGS)], "weights")
+def find_weights(ref: FileRef) -> WeightPlace:
+    """Find the weights of an ELMo in a folder.
+
+    Raises:
+        WrongFileKindError: The folder is of another model.
+        MissingFileError: The folder has no weights.
+        AmbiguousCheckpointError: Several files could be the weights.
+    """
+    folder, names = ref.path, _names(ref.path)
+    _require_elmo_folder(ref, names)
+    forms = dict(files_of_forms(names, _recognise.ELMO))
+    candidates = _preferred(list(forms), "weights")
     if len(candidates) == 1:
-        return os.path.join(folder, candidates[0])
+        path = os.path.join(folder, candidates[0])
+        return WeightPlace(ref=ref.at(path, "weight"), form=forms[candidates[0]], place="folder")
     if candidates:
         message = f"the folder has {len(candidates)} HDF5 files that could be the weights"
         paths = [os.path.join(folder, name) for name in candidates]
         hints = [f"pass weight_file, one of: {', '.join(candidates)}"]
-        raise AmbiguousCheckpointError(
-            message, candidates=paths, resolved=folder, given=given, label="folder", hints=hints
-        )
-    raise _files.missing(
-        os.path.join(folder, WEIGHTS_NAME), role="weight", given=given, looked_for=("*weights*.hdf5", "*.hdf5")
-    )
+        folder_ref = ref.at(folder, "folder")
+        raise AmbiguousCheckpointError(message, candidates=paths, **folder_ref.facts, hints=hints)
+    wanted = ref.at(os.path.join(folder, WEIGHTS_NAME), "weight")
+    raise absent.missing(wanted, ("*weights*.hdf5", "*.hdf5"))
 
 
 def _names(folder: str) -> list[str]:
     try:
         return sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except OSError as exc:
-        raise _files.unreadable(folder, role="folder") from exc
+        raise absent.unreadable(FileRef(path=folder, role="folder")) from exc
 
 
 def _preferred(names: list[str], word: str) -> list[str]:
-    """Return the names with `word` in them, or all of them where none has it."""
+    """Return the names that contain `word`, or all names if none does."""
     return [name for name in names if word in name.lower()] or names
 
 
-def _require_elmo_folder(folder: str, names: list[str], given: object) -> None:
-    if any(name.endswith(_HDF5_ENDINGS) for name in names):
+def _require_elmo_folder(ref: FileRef, names: list[str]) -> None:
+    other = _recognise.other_folder(_recognise.ELMO, names)
+    if other is None or files_of_forms(names, _recognise.ELMO):
         return
-    for signs, what, hint in _OTHER_FOLDERS:
-        if set(signs) <= set(names):
-            message = f"the folder holds {what}, not an ELMo's options and weights"
-            wanted = "a folder with one options JSON and one HDF5 file"
-            raise WrongFileKindError(
-                message, wanted=wanted, found=what, resolved=folder, given=given, label="folder", hints=[hint]
-            )
+    message = f"the folder holds {other.name}, not an ELMo's options and weights"
+    wanted = "a folder with one options JSON and one HDF5 file"
+    folder = ref.at(ref.path, "folder")
+    raise WrongFileKindError(message, wanted=wanted, found=other.name, **folder.facts, hints=[other.hint])
 
 
 def _hints_of_subfolders(folder: str, names: list[str]) -> list[str]:
     inner = [os.path.join(folder, name) for name in names if os.path.isdir(os.path.join(folder, name))]
-    fitting = [path for path in inner if any(name.endswith(_HDF5_ENDINGS) for name in _names(path))]
+    fitting = [path for path in inner if files_of_forms(_names(path), _recognise.ELMO)]
     return [f"did you mean {fitting[0]} ?"] if len(fitting) == 1 else []

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import bad_argument
-from safeload._paths import StrPath, resolve_path
-from safeload.errors import ConfigError, counted, first_few
+from safeload._bytes.files import FileRef
+from safeload._bytes.paths import StrPath, resolve_path
+from safeload._text.words import counted, first_few
+from safeload.errors import ConfigError
 from safeload.report import KeyProblem
 
 if TYPE_CHECKING:
-    from safeload._formats.sections import Section
+    from safeload.settings._sections import Section
 
 
 def read_settings(file: StrPath, section: str) -> dict[str, Any]:
@@ -44,11 +46,11 @@ def read_settings(file: StrPath, section: str) -> dict[str, Any]:
     """
     if not isinstance(section, str):
         raise bad_argument("section", section, "the name of a section", ["write it as in the file, such as 'ELMO'"])
-    from safeload._formats.sections import read_section  # noqa: PLC0415  (`import safeload` stays light)
-    from safeload.settings._keys import keys_of, value_of  # noqa: PLC0415
+    from safeload.settings._keys import keys_of, value_of  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.settings._sections import read_section  # noqa: PLC0415
 
-    path = resolve_path(file, argument="file")
-    found = read_section(path, section, given=file)
+    ref = FileRef(path=resolve_path(file, argument="file"), role="settings", given=file)
+    found = read_section(ref, section)
     first, keys = keys_of(found)
     problems: list[KeyProblem] = []
     settings = {}
@@ -62,18 +64,16 @@ def read_settings(file: StrPath, section: str) -> dict[str, Any]:
     if first not in found.values:
         problems.append(KeyProblem(key=first, problem="missing; a BERT needs config_file, an ELMo options_file"))
     if problems:
-        raise _error(found, problems, file)
+        raise _error(found, problems, ref)
     return settings
 
 
-def _error(section: Section, problems: list[KeyProblem], given: object) -> ConfigError:
+def _error(section: Section, problems: list[KeyProblem], ref: FileRef) -> ConfigError:
     problems = sorted(problems, key=lambda problem: problem.line or 0)
     return ConfigError(
         f"the settings cannot be used: {counted(len(problems), 'bad key')}",
         problems=problems,
-        resolved=section.path,
-        given=given,
-        label="settings",
+        **ref.facts,
         context=[("section", section.name)],
         details=first_few([str(problem) for problem in problems], "error.problems"),
         hints=["the keys are the parameters of safeload.load_bert and safeload.load_elmo"],

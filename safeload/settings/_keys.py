@@ -8,14 +8,14 @@ import re
 import reprlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload import _paths
 from safeload._arguments import is_int, is_number
+from safeload._bytes import paths
 from safeload.errors import InvalidPathError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from safeload._formats.sections import Section
+    from safeload.settings._sections import Section
 
 MAX_BITS = 63
 _TRUE, _FALSE, _NONE = ("true", "yes", "on", "1"), ("false", "no", "off", "0"), ("none", "null")
@@ -166,9 +166,9 @@ def value_of(key: str, value: object, keys: Mapping[str, Key], section: Section)
     if not kind.fits(value):
         message = f"expected {kind.wanted}, found {_shown(value)}"
         raise ValueError(message)
-    if kind.is_path and not (_paths.is_remote(value) and key in ELMO_KEYS):
+    if kind.is_path and not (paths.is_remote(value) and key in ELMO_KEYS):
         try:
-            return _paths.resolve_path(value, argument=key, base_dir=os.path.dirname(section.path))
+            return paths.resolve_path(value, argument=key, base_dir=os.path.dirname(section.path))
         except InvalidPathError as exc:
             raise ValueError(exc.message.removeprefix(f"{key}: ").removeprefix(f"{key} ")) from exc
     return float(value) if kind is _NUMBER and is_number(value) else value
@@ -198,7 +198,7 @@ def _unknown(key: str, keys: Mapping[str, Key]) -> str:
     for name, others in (("load_bert", BERT_KEYS), ("load_elmo", ELMO_KEYS)):
         if key in others:
             return f"unknown here; it belongs to {name}"
-    close = _paths.close_names(key, list(keys))
+    close = paths.close_names(key, list(keys))
     return f"unknown; did you mean {close[0]} ?" if close else f"unknown; the keys are {', '.join(keys)}"
 
 

@@ -1,17 +1,18 @@
-"""Tiny real models and their faults, for tests of set-up code: no TensorFlow, no torch, milliseconds.
+"""Write tiny real models and break them, to test set-up code within milliseconds and without TensorFlow or torch.
 
 ```python
 import pytest
+import safeload
 from safeload import testing
 
-def test_my_set_up_tells_a_cut_download(tmp_path):
+def test_my_set_up_reports_a_truncated_download(tmp_path):
     testing.write_bert_checkpoint(tmp_path)
     testing.truncate(tmp_path)
     with pytest.raises(safeload.SafeLoadError):
         my_set_up(tmp_path)
 ```
 
-The fixtures `tiny_bert`, `tiny_elmo`, `bert_faults` and `elmo_faults` come with safeload, through pytest's entry points.
+safeload also installs the pytest fixtures `tiny_bert`, `tiny_elmo`, `bert_faults` and `elmo_faults`.
 """
 
 from __future__ import annotations

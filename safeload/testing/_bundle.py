@@ -1,4 +1,4 @@
-"""TensorFlow's V2 checkpoint, written without TensorFlow: the bytes that TensorFlow's SaveV2 and merge would write.
+"""Write V2 checkpoints without TensorFlow, byte for byte as its SaveV2 and MergeV2Checkpoints do.
 
 Source:
     tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleWriter and MergeBundles; tensorflow/core/lib/io/
@@ -14,16 +14,16 @@ import crc32c
 import numpy as np
 
 from safeload._arguments import bad_argument, is_int
-from safeload._formats.index_file import DTYPE_NUMBERS, STRING
-from safeload._formats.sstable import MAGIC, N_FOOTER_BYTES, mask
-from safeload._paths import resolve_path
+from safeload._bytes.paths import resolve_path
+from safeload._forms.tensorflow.index_file import DTYPE_NUMBERS, STRING
+from safeload._forms.tensorflow.sstable import MAGIC, N_FOOTER_BYTES, mask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from safeload._paths import StrPath
+    from safeload._bytes.paths import StrPath
 
 N_BLOCK_BYTES = 256 << 10
 RESTART_EVERY = 16
@@ -32,17 +32,17 @@ MAX_SHARDS = 99_999
 
 
 def write_checkpoint(prefix: StrPath, tensors: Mapping[str, NDArray[Any]], *, shards: int = 1) -> None:
-    """Write a V2 checkpoint of name -> values: `PREFIX.index` and `PREFIX.data-00000-of-NNNNN`.
+    """Write a V2 checkpoint: `PREFIX.index` and `PREFIX.data-00000-of-NNNNN`.
 
     Args:
-        prefix: The checkpoint prefix; its folder exists.
-        tensors: Arrays of numbers or bools, or object arrays of bytes, which become string tensors.
-        shards: Over how many data shards they are spread, in the order of `tensors`.
+        prefix: The checkpoint prefix, in an existing folder.
+        tensors: Name -> values. Arrays of numbers or bools, or object arrays of bytes, which become string tensors.
+        shards: Number of data shards, filled in the order of `tensors`.
 
     Raises:
-        InvalidPathError: `prefix` is no path.
-        ArgumentError: `shards` is no number of shards.
-        ValueError: A type that no checkpoint has.
+        InvalidPathError: `prefix` is invalid.
+        ArgumentError: `shards` is not an integer from 1 to 99,999.
+        ValueError: A checkpoint cannot store the dtype of a tensor.
 
     Source:
         tensorflow/core/kernels/save_restore_v2_ops.cc, SaveV2 and MergeV2Checkpoints, TensorFlow 2.15 and 2.21.
@@ -50,7 +50,7 @@ def write_checkpoint(prefix: StrPath, tensors: Mapping[str, NDArray[Any]], *, sh
     require_shards(shards)
     path = resolve_path(prefix, argument="prefix")
     entries = {b"": _header(shards)}
-    for number, names in enumerate(_spread(list(tensors), shards)):
+    for number, names in enumerate(_split(list(tensors), shards)):
         at = 0
         with Path(f"{path}.data-{number:05d}-of-{shards:05d}").open("wb") as file:
             for name in names:
@@ -63,22 +63,22 @@ def write_checkpoint(prefix: StrPath, tensors: Mapping[str, NDArray[Any]], *, sh
 
 
 def require_shards(shards: object) -> None:
-    """Require a number that a shard's name, of five digits, can have.
+    """Require a number of shards that fits the five digits in a shard's name.
 
     Raises:
-        ArgumentError: It is none.
+        ArgumentError: `shards` is another value.
     """
     if not is_int(shards) or not 1 <= shards <= MAX_SHARDS:
         raise bad_argument("shards", shards, f"an integer from 1 to {MAX_SHARDS:,}", ["one is what TensorFlow writes"])
 
 
-def _spread(names: list[str], shards: int) -> list[list[str]]:
+def _split(names: list[str], shards: int) -> list[list[str]]:
     size = -(-len(names) // shards)
     return [names[at * size : (at + 1) * size] for at in range(shards)]
 
 
 def _payload(values: NDArray[Any]) -> tuple[bytes, int]:
-    """Return the bytes of a tensor and their CRC32C; a string tensor's covers its lengths as fixed32."""
+    """Return the bytes of a tensor and their CRC32C, which covers the lengths of strings as fixed32."""
     if values.dtype != object:
         data = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
         return data, crc32c.crc32c(data)
@@ -126,7 +126,7 @@ def _table(entries: Mapping[bytes, bytes]) -> bytes:
 
 
 def _append_block(data: bytearray, rows: Sequence[tuple[bytes, bytes]], restart_every: int = RESTART_EVERY) -> bytes:
-    """Append a block with its trailer, and return where it lies."""
+    """Append a block with its trailer, and return its handle: offset and size."""
     block, restarts, previous = bytearray(), [0], b""
     for number, (key, value) in enumerate(rows):
         n_shared = 0
@@ -144,7 +144,7 @@ def _append_block(data: bytearray, rows: Sequence[tuple[bytes, bytes]], restart_
 
 
 def _n_bytes_of_entry(block: list[tuple[bytes, bytes]]) -> int:
-    """Return how many bytes the last entry adds."""
+    """Return the size of the block's last entry."""
     key, value = block[-1]
     n_shared = _n_shared(block[-2][0], key) if (len(block) - 1) % RESTART_EVERY else 0
     n_own = len(key) - n_shared
@@ -161,7 +161,7 @@ def _n_shared(a: bytes, b: bytes) -> int:
 
 
 def _separator(key: bytes, following: bytes) -> bytes:
-    """Return a short key that is not before `key` and is before the following one."""
+    """Return a short key from `key` up to, not including, `following`."""
     at = _n_shared(key, following)
     if at < min(len(key), len(following)) and key[at] < 0xFF and key[at] + 1 < following[at]:  # noqa: PLR2004  (a byte)
         return key[:at] + bytes([key[at] + 1])
@@ -169,7 +169,7 @@ def _separator(key: bytes, following: bytes) -> bytes:
 
 
 def _successor(key: bytes) -> bytes:
-    """Return a short key that is not before `key`."""
+    """Return a short key that is `key` or after it."""
     at = next((at for at, byte in enumerate(key) if byte != 0xFF), None)  # noqa: PLR2004  (a byte)
     return key if at is None else key[:at] + bytes([key[at] + 1])
 

@@ -1,4 +1,4 @@
-"""The faults that set-up code should survive: what is done to a good model, and the error that safeload then raises."""
+"""List named faults of models, and the error that safeload raises for each."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _PROJECTION = "CNN_proj/W_proj"
 
 
 class Fault(NamedTuple):
-    """A fault that is known by name.
+    """A fault of a model.
 
     Attributes:
-        spoil: Changes the files in a folder.
-        error: What `check_bert`, `load_bert`, `check_elmo` or `load_elmo` raises then.
+        spoil: Function that causes the fault in a model's folder.
+        error: The error that `check_bert`, `load_bert`, `check_elmo` or `load_elmo` then raises.
     """
 
     spoil: Callable[[Path], Any]
@@ -71,7 +71,7 @@ BERT_FAULTS: Mapping[str, Fault] = {
     ),
     "the vocabulary is not UTF-8": Fault(_not_utf8, errors.VocabularyError),
 }
-"""Name -> fault of a BERT, for a model that `write_bert_checkpoint` wrote with its own defaults."""
+"""Name -> fault, for a BERT that `write_bert_checkpoint` wrote with default arguments."""
 
 ELMO_FAULTS: Mapping[str, Fault] = {
     "no options": Fault(partial(f.remove_file, file=OPTIONS_NAME), errors.MissingFileError),
@@ -98,4 +98,4 @@ ELMO_FAULTS: Mapping[str, Fault] = {
         partial(f.reshape_variable, name="CNN_proj/b_proj", shape=(1,)), errors.VariableMismatchError
     ),
 }
-"""Name -> fault of an ELMo, for a model that `write_elmo` wrote with its own defaults."""
+"""Name -> fault, for an ELMo that `write_elmo` wrote with default arguments."""

@@ -1,7 +1,7 @@
-"""What goes wrong with a model's files, as functions on its folder; each works on a BERT's and, where it can, on an ELMo's.
+"""Break the files of a model, as real set-ups do.
 
-The folder is one that `write_bert_checkpoint` or `write_elmo` made, or a copy of another model with the same file names.
-Each function changes the files in place, and raises an ArgumentError or MissingFileError where it cannot.
+Each function changes files in place, in a folder from `write_bert_checkpoint`, from `write_elmo` where the fault applies, or
+with a copy of another model under the same file names. It raises ArgumentError or MissingFileError if it cannot.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import h5py
 import numpy as np
 
 from safeload._arguments import bad_argument, is_int
-from safeload._files import require_file
-from safeload._formats.hdf5 import Hdf5File
-from safeload._formats.tensor_bundle import TensorBundle
-from safeload._formats.tensor_values import read_values
-from safeload._paths import resolve_path
-from safeload.bert._checkpoint import find_checkpoint
+from safeload._bytes.files import FileRef
+from safeload._bytes.paths import resolve_path
+from safeload._bytes.small import require_file
+from safeload._forms.hdf5.file import Hdf5File
+from safeload._forms.tensorflow.bundle import TensorBundle
+from safeload._forms.tensorflow.prefixes import find_checkpoint
 from safeload.errors import ArgumentError
 from safeload.testing._bundle import write_checkpoint
 from safeload.testing._models import CONFIG_NAME, OPTIONS_NAME, VOCAB_NAME, WEIGHTS_NAME
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._paths import StrPath
+    from safeload._bytes.paths import StrPath
 
 LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
 HTML_PAGE = "<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>Not Found</body></html>\n"
@@ -37,12 +37,12 @@ _OID = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 
 
 def truncate(folder: StrPath, file: str | None = None, *, keep: int | None = None) -> None:
-    """Cut a file, as a full disk or a broken download does.
+    """Truncate a file, as a full disk or an interrupted download does.
 
     Args:
         folder: The model's folder.
-        file: Its name; by default the weights: the first data shard, or the HDF5 file.
-        keep: How many bytes stay; by default half.
+        file: The file's name. Defaults to the weights: the first data shard, or the HDF5 file.
+        keep: Number of bytes to keep. Defaults to half.
     """
     path = _file(folder, file)
     data = path.read_bytes()
@@ -57,9 +57,9 @@ def flip_bit(folder: StrPath, variable: str | None = None, *, file: str | None =
 
     Args:
         folder: The model's folder.
-        variable: The variable or dataset in the middle of whose values it lies.
-        file: In place of a variable, the file's name; by default the weights.
-        byte: Which byte of the file, from 0; by default the middle one.
+        variable: A variable or dataset; the middle byte of its values is changed.
+        file: The file's name, if no variable is passed. Defaults to the weights.
+        byte: Position of the byte in the file, from 0. Defaults to the middle.
     """
     if variable is not None:
         path, byte = _place_of(folder, variable)
@@ -74,24 +74,24 @@ def flip_bit(folder: StrPath, variable: str | None = None, *, file: str | None =
 
 
 def drop_variable(folder: StrPath, name: str) -> None:
-    """Leave a variable or dataset out of the weights."""
+    """Remove a variable or dataset from the weights."""
     _edit(folder, name, lambda tensors: tensors.pop(name))
 
 
 def rename_variable(folder: StrPath, name: str, new: str) -> None:
-    """Give a variable or dataset another name."""
+    """Rename a variable or dataset."""
     _edit(folder, name, lambda tensors: tensors.update({new: tensors.pop(name)}))
 
 
 def reshape_variable(folder: StrPath, name: str, shape: Sequence[int]) -> None:
-    """Give a variable or dataset another shape: its values are repeated or cut to fill it."""
+    """Change the shape of a variable or dataset; its values are repeated or truncated to fit."""
     if not all(is_int(size) and size >= 0 for size in shape):
         raise bad_argument("shape", shape, "integers from 0", ["a scalar's shape is ()"])
     _edit(folder, name, lambda tensors: tensors.update({name: np.resize(tensors[name], tuple(shape))}))
 
 
 def poison(folder: StrPath, name: str | None = None, value: float = float("nan")) -> None:
-    """Put a value, NaN by default, in the place of a variable's first one; by default of the first variable."""
+    """Set the first value of a variable or dataset, by default the first float32 one, to NaN or another value."""
 
     def spoil(tensors: dict[str, NDArray[Any]]) -> None:
         chosen = name or next(key for key, values in tensors.items() if values.dtype == np.float32)
@@ -102,13 +102,13 @@ def poison(folder: StrPath, name: str | None = None, value: float = float("nan")
 
 
 def swap_index(folder: StrPath) -> None:
-    """Put the index file of another training, with the same names and shapes, beside the data shards."""
+    """Replace the index file with that of another training run, with the same names and shapes."""
     prefix = _prefix(folder)
     tensors, shards = _tensors(prefix)
     index = Path(f"{prefix}.index")
     data = [Path(f"{prefix}.data-{number:05d}-of-{shards:05d}") for number in range(shards)]
     before = [path.read_bytes() for path in data]
-    write_checkpoint(prefix, {name: _other(values) for name, values in tensors.items()}, shards=shards)
+    write_checkpoint(prefix, {name: _shifted(values) for name, values in tensors.items()}, shards=shards)
     other = index.read_bytes()
     for path, content in zip(data, before, strict=True):
         path.write_bytes(content)
@@ -116,7 +116,7 @@ def swap_index(folder: StrPath) -> None:
 
 
 def remove_shard(folder: StrPath, number: int = 0) -> None:
-    """Remove a data shard; where there is one only, the weights are spread over two first."""
+    """Remove a data shard; a checkpoint with a single shard is split into two first."""
     prefix = _prefix(folder)
     tensors, shards = _tensors(prefix)
     if shards == 1:
@@ -124,28 +124,28 @@ def remove_shard(folder: StrPath, number: int = 0) -> None:
         shards = 2
         write_checkpoint(prefix, tensors, shards=shards)
     path = f"{prefix}.data-{number:05d}-of-{shards:05d}"
-    require_file(path, role="shard", given=folder)
+    require_file(FileRef(path=path, role="shard", given=folder))
     Path(path).unlink()
 
 
 def remove_file(folder: StrPath, file: str | None = None) -> None:
-    """Remove a file; by default the weights."""
+    """Remove a file, by default the weights."""
     _file(folder, file).unlink()
 
 
 def as_lfs_pointer(folder: StrPath, file: str | None = None) -> None:
-    """Leave of a file, by default of the weights, what a clone without Git LFS leaves of it."""
+    """Replace a file, by default the weights, with a Git LFS pointer, as a clone without Git LFS does."""
     path = _file(folder, file)
     path.write_text(LFS_POINTER.format(_OID, path.stat().st_size), encoding="ascii")
 
 
 def as_html_page(folder: StrPath, file: str | None = None) -> None:
-    """Save in the place of a file, by default of the weights, the page that a server sends when it has no such file."""
+    """Replace a file, by default the weights, with the HTML page of a 404 error."""
     _file(folder, file).write_text(HTML_PAGE, encoding="ascii")
 
 
 def edit_config(folder: StrPath, **changes: object) -> None:
-    """Change keys of a BERT's config or an ELMo's options; None removes a key, a dict changes keys of the table there."""
+    """Change keys of a BERT's config or an ELMo's options; None removes a key, a dict is merged into a nested object."""
     path = _file(folder, OPTIONS_NAME if _is_elmo(folder) else CONFIG_NAME)
     path.write_text(
         json.dumps(_merged(json.loads(path.read_text(encoding="utf-8")), changes), indent=2), encoding="utf-8"
@@ -153,7 +153,7 @@ def edit_config(folder: StrPath, **changes: object) -> None:
 
 
 def edit_vocabulary(folder: StrPath, change: Callable[[list[str]], Sequence[str]]) -> None:
-    """Change the vocabulary's lines, without their ends: `lambda lines: [*lines, "new"]`."""
+    """Change the lines of the vocabulary, passed without line ends: `lambda lines: [*lines, "new"]`."""
     path = _file(folder, VOCAB_NAME)
     lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     after = change(lines)
@@ -163,7 +163,7 @@ def edit_vocabulary(folder: StrPath, change: Callable[[list[str]], Sequence[str]
 
 
 def exchange_files(folder: StrPath, first: str = OPTIONS_NAME, second: str = WEIGHTS_NAME) -> None:
-    """Let two files change their names."""
+    """Swap the contents of two files, by default an ELMo's options and weights."""
     a, b = _file(folder, first), _file(folder, second)
     content = a.read_bytes()
     a.write_bytes(b.read_bytes())
@@ -171,7 +171,7 @@ def exchange_files(folder: StrPath, first: str = OPTIONS_NAME, second: str = WEI
 
 
 def leave_unwritten(folder: StrPath, name: str) -> None:
-    """Create an ELMo's dataset anew and write no values, as a program does that ends too early."""
+    """Recreate an ELMo's dataset without writing its values, as a program that is interrupted does."""
     with h5py.File(_file(folder, WEIGHTS_NAME), "r+") as file:
         _require_known(name, file)
         shape = file[name].shape
@@ -188,7 +188,7 @@ def _is_elmo(folder: StrPath) -> bool:
 
 
 def _prefix(folder: StrPath) -> str:
-    return find_checkpoint(str(_folder(folder)), given=folder).prefix
+    return find_checkpoint(FileRef(path=str(_folder(folder)), role="checkpoint", given=folder)).ref.path
 
 
 def _file(folder: StrPath, file: str | None) -> Path:
@@ -196,13 +196,13 @@ def _file(folder: StrPath, file: str | None) -> Path:
         shards = sorted(path.name for path in _folder(folder).glob("*.data-00000-of-*"))
         file = shards[0] if shards and not _is_elmo(folder) else WEIGHTS_NAME
     path = _folder(folder) / file
-    require_file(str(path), role="model", given=folder)
+    require_file(FileRef(path=str(path), role="model", given=folder))
     return path
 
 
 def _tensors(prefix: str) -> tuple[dict[str, NDArray[Any]], int]:
-    with TensorBundle(prefix) as bundle:
-        return read_values(bundle, bundle.variables), bundle.n_shards
+    with TensorBundle(FileRef(path=prefix, role="prefix")) as bundle:
+        return bundle.read(bundle.variables), bundle.n_shards
 
 
 def _edit(folder: StrPath, name: str | None, change: Callable[[dict[str, NDArray[Any]]], object]) -> None:
@@ -242,20 +242,20 @@ def _require_known(name: str, tensors: Collection[str]) -> None:
 
 
 def _place_of(folder: StrPath, variable: str) -> tuple[Path, int]:
-    """Return the file and the byte in the middle of a variable's values."""
+    """Return the file with a variable's values, and the position of their middle byte."""
     if _is_elmo(folder):
         path = _file(folder, WEIGHTS_NAME)
-        with Hdf5File(str(path)) as file:
+        with Hdf5File(FileRef(path=str(path), role="weight")) as file:
             _require_known(variable, file.datasets)
             dataset = file.datasets[variable]
             return path, (dataset.offset or 0) + dataset.n_bytes // 2
-    with TensorBundle(_prefix(folder)) as bundle:
+    with TensorBundle(FileRef(path=_prefix(folder), role="prefix")) as bundle:
         _require_known(variable, bundle.variables)
         entry = bundle.variables[variable]
         return Path(bundle.shard_path(entry.shard)), entry.offset + entry.n_bytes // 2
 
 
-def _other(values: NDArray[Any]) -> NDArray[Any]:
+def _shifted(values: NDArray[Any]) -> NDArray[Any]:
     return values + values.dtype.type(1) if values.dtype.kind in "fiu" else values
 
 

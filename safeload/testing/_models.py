@@ -1,4 +1,4 @@
-"""Tiny real models: config, vocabulary and checkpoint of a BERT, options and weights of an ELMo."""
+"""Write tiny real models: a BERT's config, vocabulary and checkpoint, an ELMo's options and weights."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import h5py
 import numpy as np
 
 from safeload._arguments import bad_argument, is_int
-from safeload._paths import resolve_path
+from safeload._bytes.files import FileRef
+from safeload._bytes.paths import resolve_path
 from safeload.bert._config import validate_config
-from safeload.bert._variables import list_variables
-from safeload.elmo._datasets import CHAR_EMBED, list_datasets
+from safeload.bert._parameters import list_parameters as bert_parameters
 from safeload.elmo._options import validate_options
+from safeload.elmo._parameters import CHAR_EMBED
+from safeload.elmo._parameters import list_parameters as elmo_parameters
 from safeload.errors import UnreadableFileError
 from safeload.testing._bundle import require_shards, write_checkpoint
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._paths import StrPath
+    from safeload._bytes.paths import StrPath
 
 CONFIG_NAME, VOCAB_NAME, PREFIX = "bert_config.json", "vocab.txt", "bert_model.ckpt"
 OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
@@ -62,7 +64,7 @@ ELMO_OPTIONS: dict[str, dict[str, Any]] = {
 SPREAD = np.float32(0.02)
 
 
-def write_bert_checkpoint(
+def write_bert_checkpoint(  # noqa: PLR0913  (what a test varies)
     folder: StrPath,
     *,
     layers: int = 2,
@@ -77,33 +79,35 @@ def write_bert_checkpoint(
     heads: bool = True,
     seed: int = 0,
 ) -> Path:
-    """Write a BERT as Google publishes it: `bert_config.json`, `vocab.txt`, `bert_model.ckpt.*`; without TensorFlow.
+    """Write a BERT as Google publishes it: `bert_config.json`, `vocab.txt` and `bert_model.ckpt.*`.
+
+    TensorFlow is not needed; the bytes are those that it would write.
 
     Args:
-        folder: Where; it is made where it is missing.
+        folder: The folder to write to; created if missing.
         layers: `num_hidden_layers`.
-        hidden: `hidden_size`; `attention_heads` divides it.
+        hidden: `hidden_size`, a multiple of `attention_heads`.
         attention_heads: `num_attention_heads`.
         intermediate: `intermediate_size`.
-        vocab: `vocab_size`, at least 10; the vocabulary has as many tokens.
+        vocab: `vocab_size`, at least 10; also the number of tokens in the vocabulary.
         positions: `max_position_embeddings`.
-        shards: How many data shards.
-        scope: What stands before every variable's name, such as "module/".
-        slots: Whether the optimizer's variables and the step are there too, as in a checkpoint of a training.
-        heads: Whether the pooler and the MLM and NSP heads are there.
-        seed: Of the values: normal with standard deviation 0.02, around 1 for gammas.
+        shards: Number of data shards.
+        scope: Prefix of every variable's name, such as "module/".
+        slots: Whether to add the optimizer's variables and the global step, as in a training checkpoint.
+        heads: Whether to write the pooler and the MLM and NSP heads.
+        seed: Seed of the values, which are normal with standard deviation 0.02, around 1 for gammas and 0 otherwise.
 
     Returns:
         The folder.
 
     Raises:
-        InvalidPathError: `folder` is no path.
-        ConfigError: The sizes make no BERT.
-        ArgumentError: `vocab`, `shards`, `scope` or `seed` is not what it has to be.
-        UnreadableFileError: The folder cannot be made.
+        InvalidPathError: `folder` is invalid.
+        ConfigError: The sizes do not describe a BERT.
+        ArgumentError: `vocab`, `shards`, `scope` or `seed` is invalid.
+        UnreadableFileError: The folder cannot be created.
 
     Source:
-        google-research/bert, modeling.py, for names and shapes; what TensorFlow writes for them, byte for byte.
+        google-research/bert, modeling.py, for names and shapes.
     """
     config = {
         **BERT_CONFIG,
@@ -122,11 +126,10 @@ def write_bert_checkpoint(
     if not isinstance(scope, str) or not _is_utf8(scope):
         raise bad_argument("scope", scope, "text that UTF-8 can hold", ["it ends in a slash, such as 'module/'"])
     tensors = bert_tensors(config, heads=heads, seed=seed)
-    path = _made(folder)
-    if slots:
-        tensors |= {f"{name}/adam_{slot}": np.zeros_like(value) for name, value in tensors.items() for slot in "mv"}
+    path = _created(folder)
     named = {scope + name: value for name, value in tensors.items()}
     if slots:
+        named |= {f"{name}/adam_{slot}": np.zeros_like(value) for name, value in named.items() for slot in "mv"}
         named["global_step"] = np.array(1000, np.int64)
     more = [f"word{number}" for number in range(vocab - len(TOKENS))]
     (path / CONFIG_NAME).write_text(json.dumps(config, indent=2), encoding="utf-8")
@@ -138,19 +141,19 @@ def write_bert_checkpoint(
 def bert_tensors(
     config: Mapping[str, Any] = BERT_CONFIG, *, heads: bool = True, seed: int = 0
 ) -> dict[str, NDArray[Any]]:
-    """Return random values, of the size that BERT's have, for every variable that keras-bert reads."""
+    """Return random values, of a BERT's magnitude, for every variable that keras-bert reads."""
     random = _random(seed)
-    valid = validate_config(config, path="the arguments")
-    read_without_heads = list_variables(valid, training=False)
+    valid = validate_config(config, FileRef(path="the arguments", role="config"))
+    read_without_heads = bert_parameters(valid, training=False)
     tensors: dict[str, NDArray[Any]] = {}
-    for name, row in list_variables(valid, training=True).items():
-        noise = random.standard_normal(row.spec.shape, np.float32) * SPREAD
+    for name, spec in bert_parameters(valid, training=True).items():
+        noise = random.standard_normal(spec.shape, np.float32) * SPREAD
         if heads or name in read_without_heads:
             tensors[name] = noise + np.float32(1) if name.endswith("gamma") else noise
     return tensors
 
 
-def write_elmo(
+def write_elmo(  # noqa: PLR0913  (what a test varies)
     folder: StrPath,
     *,
     layers: int = 2,
@@ -162,27 +165,27 @@ def write_elmo(
     skip_connections: bool = True,
     seed: int = 0,
 ) -> Path:
-    """Write an ELMo as bilm-tf does: `options.json` and `weights.hdf5`; AllenNLP loads it.
+    """Write an ELMo as bilm-tf does: `options.json` and `weights.hdf5`, which AllenNLP can load.
 
     Args:
-        folder: Where; it is made where it is missing.
-        layers: LSTM layers of each direction, `lstm.n_layers`.
-        dim: Units of an LSTM's cell, `lstm.dim`.
-        projection: Units of its output, `lstm.projection_dim`.
-        char_dim: Units of a character's vector.
-        filters: Width and number of each convolution, `char_cnn.filters`.
-        highways: Highway layers, `char_cnn.n_highway`.
-        skip_connections: `lstm.use_skip_connections`; AllenNLP refuses a model without them.
-        seed: Of the values: normal, scaled by the root of each unit's inputs.
+        folder: The folder to write to; created if missing.
+        layers: `lstm.n_layers`, LSTM layers per direction.
+        dim: `lstm.dim`, units of an LSTM's cell.
+        projection: `lstm.projection_dim`, units of an LSTM's output.
+        char_dim: `char_cnn.embedding.dim`, units of a character's vector.
+        filters: `char_cnn.filters`, width and number of each convolution.
+        highways: `char_cnn.n_highway`, highway layers.
+        skip_connections: `lstm.use_skip_connections`; AllenNLP rejects a model without them.
+        seed: Seed of the values, which are normal and divided by the square root of the number of inputs.
 
     Returns:
         The folder.
 
     Raises:
-        InvalidPathError: `folder` is no path.
-        ConfigError: The sizes make no ELMo.
-        ArgumentError: `seed` is no integer from 0.
-        UnreadableFileError: The folder cannot be made.
+        InvalidPathError: `folder` is invalid.
+        ConfigError: The sizes do not describe an ELMo.
+        ArgumentError: `seed` is not an integer from 0.
+        UnreadableFileError: The folder cannot be created.
 
     Source:
         allenai/bilm-tf, bilm/training.py, dump_weights.
@@ -195,30 +198,31 @@ def write_elmo(
     }
     options = {"lstm": {**ELMO_OPTIONS["lstm"], **lstm}, "char_cnn": {**ELMO_OPTIONS["char_cnn"], **cnn}}
     datasets = elmo_datasets(options, seed=seed)
-    path = _made(folder)
+    path = _created(folder)
     (path / OPTIONS_NAME).write_text(json.dumps(options, indent=2), encoding="utf-8")
     write_weights(path / WEIGHTS_NAME, datasets)
     return path
 
 
 def elmo_datasets(options: Mapping[str, Any] = ELMO_OPTIONS, *, seed: int = 0) -> dict[str, NDArray[Any]]:
-    """Return random values, of the size that an ELMo's have, for every dataset that a biLM reads."""
+    """Return random values, of an ELMo's magnitude, for every dataset that a biLM reads."""
     random = _random(seed)
     datasets: dict[str, NDArray[Any]] = {}
-    for name, spec in list_datasets(validate_options(options, path="the arguments")).items():
+    valid = validate_options(options, FileRef(path="the arguments", role="options"))
+    for name, spec in elmo_parameters(valid).items():
         n_inputs = math.prod(spec.shape[:-1]) if name != CHAR_EMBED else 1
         datasets[name] = random.standard_normal(spec.shape, np.float32) / np.float32(n_inputs**0.5)
     return datasets
 
 
 def write_weights(path: Path, datasets: Mapping[str, NDArray[Any]]) -> None:
-    """Write an HDF5 file of name -> values."""
+    """Write datasets to an HDF5 file."""
     with h5py.File(path, "w") as file:
         for name, values in datasets.items():
             file[name] = values
 
 
-def _made(folder: StrPath) -> Path:
+def _created(folder: StrPath) -> Path:
     path = Path(resolve_path(folder, argument="folder"))
     try:
         os.makedirs(path, exist_ok=True)

@@ -1,6 +1,6 @@
 """Hostile files. Each attack prepares a folder with a good model in it and is then checked or loaded, in a process of its own.
 
-Run one: `python attacks.py NAME FOLDER`; it prints what came of it as JSON.
+Run one: `python -m tests.attacks.attacks NAME FOLDER`, from the root of the repository; it prints what came of it as JSON.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "formats"), str(HERE.parent / "faults"), str(HERE.parent)]
+import h5py
 
-import elmo_table as e  # noqa: E402
-import h5py  # noqa: E402
-import index_writer as w  # noqa: E402
-from hostile_files import (  # noqa: E402
+import safeload
+from safeload import testing
+from safeload.errors import SafeLoadError
+from tests.attacks.hostile_files import (
     MARK,
     PREFIX,
     SHARD,
     WEIGHTS,
     blocks,
     chunk_of,
+    compressed_block,
     cyclic,
     device,
     fifo,
@@ -49,7 +49,6 @@ from hostile_files import (  # noqa: E402
     shape,
     shared_key_bomb,
     small_bomb,
-    snappy_bomb,
     sparse,
     state,
     superblock_loop,
@@ -60,10 +59,8 @@ from hostile_files import (  # noqa: E402
     variable_strings,
     with_lock,
 )
-
-import safeload  # noqa: E402
-from safeload import testing  # noqa: E402
-from safeload.errors import SafeLoadError  # noqa: E402
+from tests.faults import elmo_table as e
+from tests.forms.tensorflow import index_writer as w
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +106,7 @@ ATTACKS = {
     "shape_of_300_dimensions": Attack("bert", "a shape of 300 dimensions", shape(*[1] * 300), "CorruptFileError"),
     "million_entries": Attack("bert", "a million variables", million_entries, "UnsafeFileError"),
     "keys_that_share_their_beginnings": Attack("bert", "3,000 keys that unpack to 180 MB", shared_key_bomb, "UnsafeFileError"),
-    "compressed_block_bomb": Attack("bert", "a compressed block that unpacks to 64 MB", snappy_bomb, "CorruptFileError"),
+    "compressed_block_bomb": Attack("bert", "a compressed block that unpacks to 64 MB, and is not unpacked", compressed_block, "WrongFileKindError"),
     "index_of_40_megabytes": Attack("bert", "an index file of 40 MB of zeros", lambda f: raw_index(f, bytes(40 << 20)), "UnsafeFileError"),
     "index_of_a_terabyte": Attack("bert", "a sparse index file of 1 TB", sparse(f"{PREFIX}.index", 1 << 40), "UnsafeFileError"),
     # the state file

@@ -7,11 +7,11 @@ import pickle
 import socket
 from pathlib import Path
 
-import elmo_table as e
 import h5py
-import index_writer as w
 import numpy as np
-import snappy_writer
+
+from tests.faults import elmo_table as e
+from tests.forms.tensorflow import index_writer as w
 
 PREFIX, SHARD = "bert_model.ckpt", "bert_model.ckpt.data-00000-of-00001"
 WEIGHTS, BIAS = "weights.hdf5", "CNN/b_cnn_0"
@@ -59,9 +59,9 @@ def shared_key_bomb(folder):
     raw_index(folder, w.table_of([(previous, content)]))
 
 
-def snappy_bomb(folder):
-    tags = [snappy_writer.literal(b"a" * 60), *[snappy_writer.copy(1, 64, 2)] * 1_000_000]
-    stream = snappy_writer.stream(60 + 64_000_000, *tags)
+def compressed_block(folder):
+    """Put in a block in Snappy's format: 60 letters, and the last 64 bytes once more a million times."""
+    stream = w.varint(60 + 64_000_000) + bytes([59 << 2]) + b"a" * 60 + bytes([63 << 2 | 2, 1, 0]) * 1_000_000
     raw_index(folder, w.table_of([(b"a", stream)], compression=w.SNAPPY))
 
 

@@ -6,14 +6,13 @@ import shutil
 
 import numpy as np
 import pytest
-from command_line import safeload_cli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import safeload
-from safeload._formats.tensor_bundle import TensorBundle
-from safeload._formats.tensor_values import read_values
 from safeload.errors import SafeLoadError
+from tests.command_line import safeload_cli
+from tests.opened import opened_checkpoint
 
 RELAXED = settings(
     max_examples=400,
@@ -36,8 +35,8 @@ def damages(draw, data):
 
 
 def weights_of(folder):
-    with TensorBundle(str(folder / "bert_model.ckpt")) as bundle:
-        return read_values(bundle, bundle.variables)
+    with opened_checkpoint(str(folder / "bert_model.ckpt")) as bundle:
+        return bundle.read(bundle.variables)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import multiprocessing
 import os
 import re
 import shutil
@@ -14,15 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attacks import ATTACKS, MARK
 
 import safeload
-from safeload import _files, testing
+from safeload import testing
+from safeload._bytes import small
+from safeload._bytes.files import DISK
+from safeload._forms.hdf5 import file as hdf5_file
+from safeload._forms.tensorflow.bundle import TensorBundle
+from safeload._frameworks import tensorflow
+from safeload._steps import Request, check
+from safeload.elmo._model import elmo as kind_of_elmo
 from safeload.errors import SafeLoadError
 from safeload.lock import hash_of
+from tests.attacks.attacks import ATTACKS, MARK
 
 WALL_SECONDS = 300  # for an attack that waits; attacks.py caps the processor's time
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 
 
 @pytest.fixture
@@ -37,8 +45,8 @@ def folder(request, name, tmp_path):
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_is_told(name, folder):
-    command = [sys.executable, str(HERE / "attacks.py"), name, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=WALL_SECONDS)
+    command = [sys.executable, "-m", "tests.attacks.attacks", name, str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=WALL_SECONDS)
 
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)
@@ -68,18 +76,21 @@ def test_the_table_has_a_row_for_each():
 def test_a_file_that_becomes_a_fifo(name, request, monkeypatch):
     """It is no FIFO when it is looked at, and one when it is opened: nobody waits for its writer."""
     folder = request.getfixturevalue("elmo" if name == "weights.hdf5" else "bert")
-    real = _files.require_file
+    real, swapped = small.require_file, []
 
-    def swapping(path, **facts):
-        status = real(path, **facts)
-        if os.path.basename(path) == name and os.path.isfile(path):
-            os.unlink(path)
-            os.mkfifo(path)
+    def swapping(ref):
+        status = real(ref)
+        if os.path.basename(ref.path) == name and os.path.isfile(ref.path):
+            os.unlink(ref.path)
+            os.mkfifo(ref.path)
+            swapped.append(name)
         return status
 
-    monkeypatch.setattr(_files, "require_file", swapping)
+    for module in (small, hdf5_file):
+        monkeypatch.setattr(module, "require_file", swapping)
     with pytest.raises(SafeLoadError):
         (safeload.check_elmo if name == "weights.hdf5" else safeload.check_bert)(folder)
+    assert swapped == [name]
 
 
 def test_a_config_is_read_or_told_at_every_depth(bert):
@@ -96,8 +107,11 @@ def test_a_hole_takes_no_memory_in_a_lock_s_copy(tmp_path):
     with (tmp_path / "sparse").open("w+b", buffering=0) as file, (tmp_path / "copy").open("w+b", buffering=0) as copy:
         file.write(b"begin")
         file.truncate(64 << 20)
-        file.seek(0)
-        _, n_bytes = hash_of(file, copy)
+        original = DISK.open(file.name)
+        try:
+            _, n_bytes = hash_of(original, copy)
+        finally:
+            original.close()
         assert (n_bytes, os.fstat(copy.fileno()).st_size) == (64 << 20, 64 << 20)
         assert os.fstat(copy.fileno()).st_blocks * 512 < 4 << 20
         file.seek(0)
@@ -105,40 +119,71 @@ def test_a_hole_takes_no_memory_in_a_lock_s_copy(tmp_path):
         assert file.read() == copy.read()
 
 
-def test_files_that_are_swapped_between_check_and_load(bert, tmp_path, monkeypatch):
-    """What is filled is what was checked, or the load fails."""
-    pytest.importorskip("keras_bert")
-    from safeload.bert import _backend
-
+@pytest.fixture
+def swap(bert, tmp_path):
+    """Return a function that puts another model's files in the place of the model's."""
     other = testing.write_bert_checkpoint(tmp_path / "other", seed=9)
-    real = _backend.require_backend
 
-    def swapping():
+    def swap():
         for path in other.iterdir():
             os.replace(shutil.copy(path, bert / "new"), bert / path.name)
+
+    return swap
+
+
+def test_files_that_are_swapped_between_check_and_load(bert, swap, monkeypatch):
+    """What is filled is what was checked: the values are kept from then on."""
+    pytest.importorskip("keras_bert")
+    real = tensorflow.require_keras_bert
+    wanted = [values.tolist() for values in safeload.load_bert(bert).get_weights()]
+
+    def swapping():
+        swap()
         return real()
 
-    monkeypatch.setattr(_backend, "require_backend", swapping)
+    monkeypatch.setattr(tensorflow, "require_keras_bert", swapping)
+    assert [values.tolist() for values in safeload.load_bert(bert).get_weights()] == wanted
+    monkeypatch.undo()
+    assert [values.tolist() for values in safeload.load_bert(bert).get_weights()] != wanted
+
+
+@pytest.mark.parametrize("call", [safeload.check_bert, safeload.load_bert])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_files_that_are_swapped_while_the_values_are_read(call, when, bert, swap, monkeypatch):
+    def swapping(real):
+        def use(bundle, names):
+            if when == "before":
+                swap()
+            result = real(bundle, names)
+            if when == "after":
+                swap()
+            return result
+
+        return use
+
+    for name in ("verify", "read"):
+        monkeypatch.setattr(TensorBundle, name, swapping(getattr(TensorBundle, name)))
     with pytest.raises(SafeLoadError, match="replaced or written to"):
-        safeload.load_bert(bert)
+        call(bert)
 
 
-def rewrite(folder, stop):
-    seed = 0
-    while not stop.is_set():
-        seed += 1
-        testing.write_elmo(folder, seed=seed % 2)
-        testing.write_bert_checkpoint(folder, seed=seed % 2)
+@contextlib.contextmanager
+def rewritten(folder):
+    """Let another process rewrite the files in place all the while."""
+    command = [sys.executable, "-m", "tests.attacks.rewriting", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
+        try:
+            assert writer.stdout.readline() == "begun\n"
+            yield
+            assert writer.poll() is None
+        finally:
+            writer.kill()
 
 
 def test_loads_while_another_process_rewrites(tmp_path):
     """Two threads check while a process rewrites the files in place: each check is typed, or of one of the two models."""
     for write in (testing.write_elmo, testing.write_bert_checkpoint):
         write(tmp_path)
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    writer = context.Process(target=rewrite, args=(tmp_path, stop))
-    writer.start()
     escaped, counts = [], {"good": 0, "typed": 0}
 
     def check(call):
@@ -156,38 +201,31 @@ def test_loads_while_another_process_rewrites(tmp_path):
         lambda: safeload.check_elmo(tmp_path / "options.json", tmp_path / "weights.hdf5"),
     )
     threads = [threading.Thread(target=check, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    stop.set()
-    writer.join()
+    with rewritten(tmp_path):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert escaped == []
     assert sum(counts.values()) == 80
 
 
 def test_a_locked_model_is_whole_or_an_error_while_it_is_rewritten(tmp_path):
     """With a lock, what is read is the locked model's values and no other's."""
-    from command_line import safeload_cli
+    from tests.command_line import safeload_cli
 
     model = testing.write_elmo(tmp_path / "model")
     safeload_cli("lock", model)
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    writer = context.Process(target=rewrite, args=(model, stop))
-    writer.start()
-    from safeload.elmo._check import check
 
     wanted = testing._models.elmo_datasets()["char_embed"]
-    for _ in range(40):
-        try:
-            arguments = safeload.elmo._arguments.elmo_arguments(
-                num_output_representations=1, requires_grad=False, do_layer_norm=False, dropout=0.5, vocab_to_cache=None,
-                keep_sentence_boundaries=False, scalar_mix_parameters=None, backend="torch",
-            )  # fmt: skip
-            found = check(model, None, arguments=arguments, base_dir=None, ignore_unused=(), lock_file=None)
-            assert np.array_equal(found.values["char_embed"], wanted)
-        except SafeLoadError:  # noqa: PERF203
-            pass
-    stop.set()
-    writer.join()
+    with rewritten(model):
+        for _ in range(40):
+            try:
+                arguments = safeload.elmo._arguments.elmo_arguments(
+                    num_output_representations=1, requires_grad=False, do_layer_norm=False, dropout=0.5, vocab_to_cache=None,
+                    keep_sentence_boundaries=False, scalar_mix_parameters=None, backend="torch",
+                )  # fmt: skip
+                found = check(kind_of_elmo(arguments), Request(config=model), keep_values=True)
+                assert np.array_equal(found.values["char_embed"], wanted)
+            except SafeLoadError:  # noqa: PERF203
+                pass

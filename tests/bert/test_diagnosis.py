@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from command_line import safeload_cli
 
 import safeload
-from safeload._optional import missing_dependency
+from safeload._frameworks.packages import missing_dependency
 from safeload.errors import ArgumentError, InvalidPathError
+from tests.command_line import safeload_cli
 
 keras_bert = pytest.importorskip("keras_bert")
 
@@ -151,9 +151,9 @@ def test_a_reader_that_reads_wrongly_is_at_fault(tiny_bert, monkeypatch):
 
 @pytest.mark.parametrize("how", ["wrong", "failing"])
 def test_safeload_that_fills_wrongly_is_at_fault(how, tiny_bert, monkeypatch):
-    from safeload.bert import _keras_bert
+    from safeload.bert.builders import keras_bert as builder
 
-    fill = _keras_bert.fill
+    fill = builder.fill
 
     def wrongly(backend, model, *rest, **options):
         if how == "failing":
@@ -163,7 +163,7 @@ def test_safeload_that_fills_wrongly_is_at_fault(how, tiny_bert, monkeypatch):
         layer.set_weights([w + 1 for w in layer.get_weights()])
         return done
 
-    monkeypatch.setattr(_keras_bert, "fill", wrongly)
+    monkeypatch.setattr(builder, "fill", wrongly)
     found = safeload.diagnose_bert(tiny_bert)
 
     assert found.at_fault == "safeload", str(found)
@@ -176,7 +176,7 @@ def test_the_versions_are_at_fault(tiny_bert, monkeypatch):
     def require():
         raise missing_dependency("keras-bert is not installed", package="keras-bert", wanted="==0.89.*", hints=["pip"])
 
-    monkeypatch.setattr(_trials, "require_backend", require)
+    monkeypatch.setattr(_trials, "require_keras_bert", require)
     found = safeload.diagnose_bert(tiny_bert)
 
     assert found.at_fault == "versions"

@@ -6,10 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
-from checkpoints import PREFIX
 
 import safeload
-from safeload.bert._backend import require_backend
+from safeload._frameworks.tensorflow import require_keras_bert
+from tests.checkpoints import PREFIX
+from tests.opened import ref
 
 INPUTS = [
     np.array([[2, 7, 8, 9, 3, 0, 0, 0], [2, 5, 3, 6, 6, 6, 3, 0]]),
@@ -43,7 +44,7 @@ CASES = [
 
 def upstream(folder, **given):
     """Call keras-bert; a list of prefixes, which Keras 2.15 refuses, is applied afterwards as keras-bert documents it."""
-    keras_bert = require_backend().keras_bert
+    keras_bert = require_keras_bert().keras_bert
     prefixes = given.get("trainable")
     if isinstance(prefixes, list):
         given["trainable"] = True
@@ -88,7 +89,7 @@ def test_everything_equals_keras_berts_own_load(tiny_bert, case):
 
 
 def test_a_list_of_prefixes_is_what_keras_bert_refuses(tiny_bert):
-    keras_bert = require_backend().keras_bert
+    keras_bert = require_keras_bert().keras_bert
     files = str(tiny_bert / "bert_config.json"), str(tiny_bert / PREFIX)
 
     with pytest.raises(TypeError):
@@ -102,7 +103,7 @@ def test_a_list_of_prefixes_is_what_keras_bert_refuses(tiny_bert):
 
 
 def test_a_step_of_training_is_equal(tiny_bert):
-    tf = require_backend().tf
+    tf = require_keras_bert().tf
     models = (
         upstream(tiny_bert, trainable=True, dropout_rate=0.0),
         safeload.load_bert(tiny_bert, trainable=True, dropout_rate=0.0),
@@ -121,7 +122,7 @@ def test_a_step_of_training_is_equal(tiny_bert):
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
 def test_a_saved_model_loads_again(tiny_bert, tmp_path):
-    backend = require_backend()
+    backend = require_keras_bert()
     model = safeload.load_bert(tiny_bert)
     model.save(tmp_path / "model.h5")
 
@@ -136,23 +137,22 @@ def test_a_saved_model_loads_again(tiny_bert, tmp_path):
 @pytest.mark.parametrize("training", [False, True])
 def test_the_table_names_what_keras_bert_really_reads(tiny_bert, training, monkeypatch):
     from safeload.bert._config import read_config
-    from safeload.bert._variables import list_variables
+    from safeload.bert._parameters import list_parameters
 
-    tf = require_backend().tf
+    tf = require_keras_bert().tf
     read, load = [], tf.train.load_variable
     monkeypatch.setattr(tf.train, "load_variable", lambda prefix, name: read.append(name) or load(prefix, name))
     upstream(tiny_bert, training=training)
 
-    config = read_config(str(tiny_bert / "bert_config.json"))
-    assert sorted(read) == sorted(list_variables(config, training=training))
+    config = read_config(ref(tiny_bert / "bert_config.json"))
+    assert sorted(read) == sorted(list_parameters(config, training=training))
 
 
 def test_every_activation_that_the_config_may_name_builds(bert):
     import json
 
-    from checkpoints import BERT_CONFIG
-
     from safeload.bert._arguments import ACTIVATIONS
+    from tests.checkpoints import BERT_CONFIG
 
     for activation in ACTIVATIONS:
         (bert / "bert_config.json").write_text(json.dumps({**BERT_CONFIG, "hidden_act": activation}))

@@ -1,213 +1,45 @@
-"""Odd paths, other threads, scopes and devices: where a load happens makes no difference to what is loaded."""
+"""Where a BERT's files are, and what is said of a file in another's place."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
 import pytest
-from checkpoints import PREFIX, SHARD, bert_tensors
 
 import safeload
-from safeload import testing
-from safeload.bert import _backend, _keras_bert
-from safeload.bert._backend import require_backend
-from safeload.bert._config import read_config
-from safeload.bert._variables import list_variables
-from safeload.errors import BackendError, CorruptFileError
-
-FIRST = "bert/embeddings/word_embeddings"
+from safeload._forms.tensorflow.prefixes import FORMS_HINT
+from safeload.errors import CheckpointNotFoundError, InvalidPathError, MissingFileError, WrongFileKindError
 
 
-def first_weight(model):
-    return model.get_layer("Embedding-Token").get_weights()[0]
+def test_a_prefix_in_a_folder_that_is_not_there_has_a_hint(bert):
+    with pytest.raises(CheckpointNotFoundError, match="its folder does not exist") as caught:
+        safeload.check_bert(bert, bert / "none" / "model.ckpt")
+    assert caught.value.hints == (FORMS_HINT,)
+    with pytest.raises(CheckpointNotFoundError, match="its folder does not exist") as caught:
+        safeload.check_bert(bert, bert / "none" / "bert_model.ckpt")
+    assert caught.value.hints == (f"did you mean the prefix {bert}/bert_model.ckpt ?",)
 
 
-@pytest.fixture
-def expected(tiny_bert):
-    return first_weight(safeload.load_bert(tiny_bert))
+@pytest.mark.parametrize("name", ["bert_model.ckpt", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001"])
+def test_a_checkpoint_in_the_configs_place_is_told(name, bert):
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.check_bert(bert / name)
+    assert caught.value.found == "part of a TensorFlow checkpoint"
+    with pytest.raises(WrongFileKindError, match="are exchanged") as caught:
+        safeload.check_bert(bert / name, bert / "bert_config.json")
+    assert (caught.value.found, caught.value.wanted) == ("TensorFlow checkpoint", "JSON text")
+    assert caught.value.context == (("checkpoint", str(bert / "bert_config.json")),)
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.check_bert(bert / name, bert)
+    assert caught.value.found == "part of a TensorFlow checkpoint"
+    assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(bert / name), bert / name, "config")
 
 
-@pytest.mark.parametrize(
-    "name", ["run[1]", "a b", "back\\slash", "\u043c\u043e\u0434\u0435\u043b\u044c", "\U0001f917", "star*", "q?"]
-)
-def test_a_path_that_tensorflow_would_take_for_a_pattern_loads(tiny_bert, tmp_path, name, expected):
-    shutil.copytree(tiny_bert, tmp_path / name)
-
-    model = safeload.load_bert(tmp_path / name, tmp_path / name / PREFIX)
-
-    np.testing.assert_array_equal(first_weight(model), expected)
+def test_exchanged_files_may_be_relative(bert):
+    with pytest.raises(WrongFileKindError, match="are exchanged"):
+        safeload.check_bert("bert_model.ckpt", "bert_config.json", base_dir=bert)
+    with pytest.raises(InvalidPathError, match=r"^checkpoint_file is of type int, not a path"):
+        safeload.check_bert(bert / "bert_model.ckpt", 3)
 
 
-def test_threads_load_at_once(tiny_bert, expected):
-    with ThreadPoolExecutor(3) as pool:
-        models = list(pool.map(safeload.load_bert, [tiny_bert] * 3))
-
-    for model in models:
-        np.testing.assert_array_equal(first_weight(model), expected)
-
-
-def test_a_name_scope_around_the_load_changes_nothing(tiny_bert, expected):
-    tf = require_backend().tf
-    with tf.name_scope("outer"):
-        model = safeload.load_bert(tiny_bert)
-
-    np.testing.assert_array_equal(first_weight(model), expected)
-
-
-def test_mixed_precision_on_which_keras_bert_cannot_build_is_a_typed_error(tiny_bert):
-    mixed_precision = require_backend().tf.keras.mixed_precision
-    mixed_precision.set_global_policy("mixed_float16")
-    try:
-        with pytest.raises(BackendError, match="keras-bert could not build the model: TypeError"):
-            safeload.load_bert(tiny_bert)
-    finally:
-        mixed_precision.set_global_policy("float32")
-
-
-def test_a_load_in_graph_mode_is_refused(tiny_bert):
-    tf = require_backend().tf
-    with tf.Graph().as_default(), pytest.raises(BackendError, match="graph mode"):
-        safeload.load_bert(tiny_bert)
-
-
-STRATEGY = """
-import sys
-import numpy as np
-import safeload
-from safeload._tensors import holds
-from safeload.bert._backend import require_backend
-tf = require_backend().tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-alone = safeload.load_bert(sys.argv[1], trainable=True)
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-with strategy.scope():
-    model = safeload.load_bert(sys.argv[1], trainable=True)
-    model.compile(tf.keras.optimizers.SGD(0.1), "mse")
-for one, mirrored in zip(alone.weights, model.weights):
-    copies = strategy.experimental_local_results(mirrored)
-    assert len(copies) == 2, copies
-    for copy in copies:
-        np.testing.assert_array_equal(copy.numpy(), one.numpy())
-inputs = [np.full((4, 20), 7), np.zeros((4, 20))]
-first = model.get_weights()[0]
-model.fit(inputs, np.ones((4, 20, 16)), epochs=1, verbose=0)
-assert not np.array_equal(first, model.get_weights()[0])
-with strategy.scope():
-    variable = model.weights[0]
-    value = variable.numpy()
-    assert holds(tf, variable, value)
-    strategy.experimental_local_results(variable)[1].assign(value + 1)
-    assert not holds(tf, variable, value)
-print("both replicas hold", len(model.weights), "variables")
-"""
-
-
-def test_mirrored_variables_are_filled_on_each_device(tiny_bert):
-    done = subprocess.run([sys.executable, "-c", STRATEGY, str(tiny_bert)], capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "both replicas hold 37 variables"
-
-
-def swap_after(module, step, monkeypatch, swap):
-    """Let `swap` happen when `step` is called."""
-    original = getattr(module, step)
-
-    def swapped(*args, **kwargs):
-        swap()
-        return original(*args, **kwargs)
-
-    monkeypatch.setattr(module, step, swapped)
-
-
-def other_weights(folder):
-    data = np.concatenate([value.ravel() for value in bert_tensors(seed=1).values()])
-    return data.tobytes()[: (folder / SHARD).stat().st_size]
-
-
-def test_a_shard_rewritten_between_check_and_fill_is_noticed(bert, monkeypatch):
-    swap_after(_backend, "require_backend", monkeypatch, lambda: (bert / SHARD).write_bytes(other_weights(bert)))
-    monkeypatch.setattr("safeload.bert._check.Checked.read_values", delayed(monkeypatch))
-
-    with pytest.raises(CorruptFileError) as caught:
-        safeload.load_bert(bert)
-
-    assert str(bert / SHARD) in str(caught.value)
-
-
-def delayed(monkeypatch):
-    """Make the reading wait until the swap has happened."""
-    import threading
-
-    from safeload.bert._check import Checked
-
-    read, swapped = Checked.read_values, threading.Event()
-    swap = _backend.require_backend
-
-    def then_set(*args):
-        backend = swap(*args)
-        swapped.set()
-        return backend
-
-    monkeypatch.setattr(_backend, "require_backend", then_set)
-
-    def wait_and_read(self):
-        assert swapped.wait(60)
-        return read(self)
-
-    return wait_and_read
-
-
-def test_a_shard_replaced_while_the_graph_is_built_is_noticed(bert, monkeypatch):
-    def replace():
-        (bert / "other").write_bytes(other_weights(bert))
-        (bert / "other").replace(bert / SHARD)
-
-    swap_after(_keras_bert, "build", monkeypatch, replace)
-
-    with pytest.raises(CorruptFileError, match="replaced or written to"):
-        safeload.load_bert(bert)
-
-
-@pytest.mark.parametrize("training", [False, True])
-def test_a_graph_variable_without_a_source_is_never_left_unfilled(tiny_bert, monkeypatch, training):
-    config = read_config(str(tiny_bert / "bert_config.json"))
-    rows = list_variables(config, training=training)
-    for name in (FIRST, "bert/encoder/layer_1/output/LayerNorm/beta"):
-        short = {other: row for other, row in rows.items() if other != name}
-        monkeypatch.setattr("safeload.bert._check.list_variables", lambda *_, short=short, **__: short)
-        with pytest.raises((BackendError, safeload.SafeLoadError)) as caught:
-            safeload.load_bert(tiny_bert, training=training, ignore_unused=["bert/*"])
-        assert "which no BERT checkpoint has" in str(caught.value)
-
-
-def test_a_value_of_another_shape_never_gets_into_the_graph(tiny_bert):
-    from safeload.compat import keras_bert as drop_in
-
-    model, config = drop_in.build_model_from_config(tiny_bert / "bert_config.json")
-    backend = require_backend()
-    before = model.get_weights()
-    rows = list_variables(read_config(str(tiny_bert / "bert_config.json")), training=False)
-    values = {name: value[..., :-1] for name, value in bert_tensors().items() if name in rows}
-
-    with pytest.raises(BackendError, match="in the model graph"):
-        _keras_bert.fill(backend, model, rows, values, config=read_config(str(tiny_bert / "bert_config.json")))
-
-    for one, other in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert config["vocab_size"] == 30
-
-
-def test_what_was_given_is_said_as_it_was_given(bert, monkeypatch):
-    monkeypatch.chdir(bert.parent)
-    assert safeload.check_bert(bert.name).given == bert.name
-
-    testing.truncate(bert)
-    with pytest.raises(CorruptFileError) as caught:
-        safeload.check_bert(bert.name)
-    assert caught.value.given == bert.name
+def test_an_index_file_that_is_not_there_is_no_checkpoint_in_the_configs_place(bert):
+    with pytest.raises(MissingFileError, match="no config file"):
+        safeload.check_bert(bert / "none.index")

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from checkpoints import PREFIX, bert_tensors, write_checkpoint
 
 import safeload
 from safeload.errors import VariableMismatchError
+from tests.checkpoints import PREFIX, bert_tensors, write_checkpoint
 
 ZEROS = np.zeros(3, np.float32)
 FIRST = "bert/embeddings/word_embeddings"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from checkpoints import TOKENS as BERT_TOKENS
 
 import safeload
+from safeload.bert._config import validate_config
 from safeload.bert._vocabulary import SPECIAL_TOKENS, require_fit
 from safeload.errors import VocabularyError, WrongFileKindError
+from tests.checkpoints import BERT_CONFIG
+from tests.checkpoints import TOKENS as BERT_TOKENS
+from tests.opened import ref
 
 TOKENS = [*BERT_TOKENS, *(f"word{number}" for number in range(20))]
 
@@ -137,7 +140,8 @@ def test_another_kind_of_file_is_told(content, tmp_path):
 
 def fit(n_tokens, vocab_size, **changes):
     tokens = {token: number for number, token in enumerate([*SPECIAL_TOKENS, "[MASK]", *map(str, range(n_tokens - 5))])}
-    return require_fit({**tokens, **changes}, vocab_size, path="/v", config_path="/c", given="v")
+    config = validate_config({**BERT_CONFIG, "vocab_size": vocab_size}, ref("/c"))
+    return require_fit({**tokens, **changes}, config, ref("/v", "vocab", "v"))
 
 
 @pytest.mark.parametrize(("n_rows", "note"), [(0, []), (1, ["1 rows more than"]), (127, ["127 rows more than"])])

@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from command_line import safeload_cli
 
 import safeload
+from tests.command_line import safeload_cli
 
 HEAVY = ("tensorflow", "torch", "keras", "tf_keras", "allennlp")
 

@@ -1,4 +1,4 @@
-"""Run the blocks of one page in order, in this process and in the working directory: `run_page.py BLOCKS.json`.
+"""Run the blocks of one page in order, in this process and in the working directory: `python -m tests.docs.run_page BLOCKS.json`.
 
 Each block gets a `printed` text, an exit `code` and, where it went wrong in a way that no page shows, a `crash`.
 """

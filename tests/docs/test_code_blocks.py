@@ -9,21 +9,19 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from blocks import PAGES, ROOT, blocks_of, commands_of, matches
 
 import safeload
 from safeload import testing
 from safeload.lock import lock_text, make_lock
+from tests.docs.blocks import PAGES, ROOT, blocks_of, commands_of, matches
 
 README, SETTINGS = "README.md", "docs/how-to/paths-in-a-settings-file.md"
 LOCK, UNIT_TEST = "docs/how-to/lock-a-model.md", "docs/how-to/unit-test-your-set-up.md"
 ELMO_IN_KERAS = "docs/how-to/elmo-in-keras.md"
 BAD_LOAD = "docs/how-to/work-out-a-bad-load.md"
 REPLACE_BERT, REPLACE_ELMO = "docs/how-to/replace-keras-bert.md", "docs/how-to/replace-allennlp.md"
-RUNNER = Path(__file__).parent / "run_page.py"
 MAX_COLUMNS = 88
 HOME = "/home/me"
 """What the pages show for the temporary folder; the blocks run in `project` inside it."""
@@ -104,7 +102,7 @@ NOT_RUN = {
 NOT_RUN_COMMANDS = {
     "make ": "makes environments; the target must be in the Makefile",
     "pip ": "installs; the extras must be in setup.cfg",
-    "safeload doctor": "half a minute, since it loads in many processes; tests/cli/test_cli_doctor.py runs both forms",
+    "safeload doctor": "half a minute, since it loads in many processes; tests/cli/test_doctor.py runs both forms",
 }
 """How commands begin that are not run, with the reason."""
 
@@ -174,7 +172,7 @@ def require_readable(block):
     elif block.language == "yaml":
         pytest.importorskip("yaml").safe_load(block.text)
     elif block.language == "toml":
-        from safeload._formats.toml import toml_table
+        from safeload._text.toml import toml_table
 
         toml_table(block.text.encode())
     else:
@@ -219,7 +217,7 @@ def run_page(page, home):
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]),
         "NO_COLOR": "1",
     }
-    command = [sys.executable, str(RUNNER), str(script)]
+    command = [sys.executable, "-m", "tests.docs.run_page", str(script)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(script.read_text(encoding="utf-8"))

@@ -7,11 +7,11 @@ import json
 
 import numpy as np
 import pytest
-from blocks import ROOT
-from checkpoints import bert_tensors
-from command_line import safeload_cli
 
 from safeload.testing import poison, write_checkpoint
+from tests.checkpoints import bert_tensors
+from tests.command_line import safeload_cli
+from tests.docs.blocks import ROOT
 
 SCHEMA = json.loads((ROOT / "docs/reference/safeload.schema.json").read_text(encoding="utf-8"))
 

@@ -10,13 +10,13 @@ import subprocess
 import sys
 
 import pytest
-from blocks import ROOT
-from test_house import MODULES, PACKAGE, ROOMS, imports_of, room_of
-from test_pages import CHROMIUM
 
 import safeload
 from safeload import errors, testing
 from safeload.compat import allennlp, keras_bert
+from tests.docs.blocks import ROOT
+from tests.test_house import FLOORS, MODULES, PACKAGE, entry_of, imported_files
+from tests.text.test_html import CHROMIUM
 
 DOCS = ROOT / "docs"
 NARROW = 400
@@ -111,17 +111,17 @@ def facts(monkeypatch):
 
 def test_the_picture_has_every_room_and_its_arrows_are_the_imports(facts):
     picture = facts.house_picture()
-    imports = {room: set() for room in ROOMS}
+    imports = {entry: set() for floor in FLOORS[:-1] for entry in floor}
     for path in MODULES:
-        here = path.relative_to(PACKAGE).parts[0]
-        rooms = {room_of(name) for _, name in imports_of(path) if name.startswith("safeload.")}
-        imports.get(here, set()).update(rooms - {None, here})
+        here = entry_of(path)
+        if here in imports:
+            imports[here] |= {entry_of(other) for other in imported_files(path)} - {here}
     drawn = re.findall(r'data-from="(\S+)" data-to="(\S+)"', picture)
 
-    assert sorted(re.findall(r'data-room="(\S+)"', picture)) == sorted(ROOMS)
+    assert sorted(re.findall(r'data-room="(\S+)"', picture)) == sorted(imports)
     assert all(other in imports[room] for room, other in drawn)
-    assert {room: reached(room, drawn) for room in ROOMS} == {
-        room: reached(room, [(above, each) for above, others in imports.items() for each in others]) for room in ROOMS
+    assert {room: reached(room, drawn) for room in imports} == {
+        room: reached(room, [(above, each) for above, others in imports.items() for each in others]) for room in imports
     }
     height = {room: float(y) for room, y in re.findall(r'data-room="(\S+)">.*?<rect x="\d+" y="(\d+)"', picture)}
     assert all(height[room] < height[other] for room, other in drawn)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from blocks import ROOT
 
 from safeload import testing
+from tests.docs.blocks import ROOT
 
 PAGE = (ROOT / "docs/how-to/troubleshooting.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^### `(.*)`$", PAGE, re.MULTILINE)
@@ -72,7 +72,7 @@ ELSEWHERE = {
     "'gbk' codec can't decode byte ...": "needs a system with that encoding: tests/reports, E1",
     "KeyError: '[UNK]'": "the tokenizer's, after the load: tests/reports, E6",
     "indices[...] = ... is not in [0, ...)": "an op's, after the load: tests/reports, E5",
-    "A KerasTensor cannot be used as input to a TensorFlow function": "needs TensorFlow with Keras 3 for tf.keras: tests/bert/test_keras_versions.py",
+    "A KerasTensor cannot be used as input to a TensorFlow function": "needs TensorFlow with Keras 3 for tf.keras: tests/frameworks/test_keras_versions.py",
     "No module named 'allennlp.modules.elmo'": "needs a broken AllenNLP: tests/reports, H7",
 }
 """Headings that no call here can bring out, with the reason."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from elmos import options
+
+from tests.elmos import options
 
 SHAPES = {
     "tiny": options(),

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from elmos import BACKENDS
+
+from tests.elmos import BACKENDS
 
 STEP = """
 import os, sys

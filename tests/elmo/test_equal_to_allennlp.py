@@ -6,10 +6,11 @@ import inspect
 
 import pytest
 import torch
-from elmos import OPTIONS_NAME, WEIGHTS_NAME, options, write_elmo
-from shapes import SENTENCES, SHAPES, each_shape
 
 import safeload
+from tests.elmo.shapes import SENTENCES, SHAPES, each_shape
+from tests.elmos import OPTIONS_NAME, WEIGHTS_NAME, options, write_elmo
+from tests.opened import ref
 
 pytest.importorskip("allennlp.modules.elmo", reason="AllenNLP installs on Python 3.10 only")
 
@@ -199,8 +200,8 @@ def test_what_allennlp_reads_is_what_is_listed(elmo, monkeypatch):
     import h5py
     from allennlp.modules.elmo import Elmo
 
-    from safeload.elmo._datasets import list_datasets
     from safeload.elmo._options import read_options
+    from safeload.elmo._parameters import list_parameters
 
     read = set()
     original = h5py.Dataset.__getitem__
@@ -212,7 +213,7 @@ def test_what_allennlp_reads_is_what_is_listed(elmo, monkeypatch):
     monkeypatch.setattr(h5py.Dataset, "__getitem__", record)
     Elmo(str(elmo / OPTIONS_NAME), str(elmo / WEIGHTS_NAME), 1)
 
-    assert read == set(list_datasets(read_options(str(elmo / OPTIONS_NAME))))
+    assert read == set(list_parameters(read_options(ref(elmo / OPTIONS_NAME, "options"))))
 
 
 def test_the_arguments_are_those_of_allennlp():

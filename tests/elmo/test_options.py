@@ -1,21 +1,21 @@
-"""The options of a biLM, each bound from both sides, and the table of datasets that follows from them."""
+"""The options of a biLM, each bound from both sides."""
 
 from __future__ import annotations
 
 import pytest
-from elmos import OPTIONS, options
 
-from safeload.elmo._datasets import count_numbered, list_datasets, recognise, sort_unused
 from safeload.elmo._options import MAX_FILTERS, MAX_LAYERS, MAX_SIZE, validate_options
 from safeload.errors import ConfigError
+from tests.elmos import OPTIONS, options
+from tests.opened import ref
 
-CELL = "RNN/MultiRNNCell/Cell{}/LSTMCell"
+REF = ref("/options.json", "options", given="o")
 
 
 def problems_of(data):
     """Return the bad keys, none where the options are good."""
     try:
-        validate_options(data, path="/options.json")
+        validate_options(data, REF)
     except ConfigError as exc:
         return [problem.key for problem in exc.problems]
     return []
@@ -70,7 +70,7 @@ def test_a_filter_is_a_width_and_a_number(filters, bad):
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_both_activations_of_bilm_tf_are_known(activation):
-    assert validate_options(options(char_cnn={"activation": activation}), path="/o").activation == activation
+    assert validate_options(options(char_cnn={"activation": activation}), REF).activation == activation
 
 
 @pytest.mark.parametrize(("value", "bad"), [(True, []), (False, ["bidirectional"]), (1, ["bidirectional"])])
@@ -97,7 +97,7 @@ def test_another_number_of_characters_is_told_once(value):
 )
 def test_another_number_of_characters_is_told_in_its_own_words(value, problem):
     with pytest.raises(ConfigError) as caught:
-        validate_options(options(char_cnn={"n_characters": value}), path="/o")
+        validate_options(options(char_cnn={"n_characters": value}), REF)
     assert [row.problem for row in caught.value.problems] == [problem]
 
 
@@ -110,7 +110,7 @@ def test_another_length_of_words_is_told_once(value):
 
 def hints_of(data):
     with pytest.raises(ConfigError) as caught:
-        validate_options(data, path="/options.json", given="o")
+        validate_options(data, REF)
     assert (caught.value.resolved, caught.value.given, caught.value.label) == ("/options.json", "o", "options")
     return caught.value.hints
 
@@ -137,93 +137,8 @@ def test_that_a_file_is_another_program_s_is_guessed_from_missing_keys_alone():
 def test_options_of_another_model_are_known_by_all_of_its_keys(keys, hint):
     assert hints_of({key: {} for key in keys}) == (hint,)
     for key in keys if len(keys) > 1 else ():
-        validate_options({**OPTIONS, key: {}}, path="/o")
+        validate_options({**OPTIONS, key: {}}, REF)
 
 
 def test_options_of_another_model_with_lstms_are_that_model_s():
     assert hints_of({"encoder": {}, "token_embedder": {}, "lstm": {}}) == ("load it with ELMoForManyLangs",)
-
-
-def test_the_datasets_are_those_of_the_options_with_the_keys_of_their_sizes():
-    specs = list_datasets(validate_options(options(char_cnn={"filters": [[1, 4], [2, 6]], "n_highway": 1}), path="/o"))
-    filters, dim, projected = "sum of char_cnn.filters", "lstm.dim", "lstm.projection_dim"
-    cells = {
-        f"RNN_{direction}/{CELL.format(layer)}/{name}": row
-        for direction in (0, 1)
-        for layer in (0, 1)
-        for name, row in {
-            "W_0": ((16, 48), (f"2*{projected}", f"4*{dim}")),
-            "B": ((48,), (f"4*{dim}",)),
-            "W_P_0": ((12, 8), (dim, projected)),
-        }.items()
-    }
-
-    assert {name: (spec.shape, spec.size_keys) for name, spec in specs.items()} == {
-        "char_embed": ((261, 5), ("char_cnn.n_characters - 1", "char_cnn.embedding.dim")),
-        "CNN/W_cnn_0": (
-            (1, 1, 5, 4),
-            ("", "char_cnn.filters[0][0]", "char_cnn.embedding.dim", "char_cnn.filters[0][1]"),
-        ),
-        "CNN/b_cnn_0": ((4,), ("char_cnn.filters[0][1]",)),
-        "CNN/W_cnn_1": (
-            (1, 2, 5, 6),
-            ("", "char_cnn.filters[1][0]", "char_cnn.embedding.dim", "char_cnn.filters[1][1]"),
-        ),
-        "CNN/b_cnn_1": ((6,), ("char_cnn.filters[1][1]",)),
-        "CNN_high_0/W_carry": ((10, 10), (filters, filters)),
-        "CNN_high_0/b_carry": ((10,), (filters,)),
-        "CNN_high_0/W_transform": ((10, 10), (filters, filters)),
-        "CNN_high_0/b_transform": ((10,), (filters,)),
-        "CNN_proj/W_proj": ((10, 8), (filters, projected)),
-        "CNN_proj/b_proj": ((8,), (projected,)),
-        **cells,
-    }
-    assert {spec.dtype for spec in specs.values()} == {"float32"}
-
-
-def test_only_what_training_needs_is_unused():
-    names = ["softmax/W", "global_step", "softmaxes", "CNN/softmax", "adapter"]
-
-    assert sort_unused(names) == ({"training": ("softmax/W", "global_step")}, ["softmaxes", "CNN/softmax", "adapter"])
-    assert sort_unused(["adapter"]) == ({}, ["adapter"])
-
-
-def test_numbered_things_are_counted_by_the_largest_number():
-    assert count_numbered(["a_0", "a_3", "b_7"], r"a_(\d+)") == 4
-    assert count_numbered(["b_7"], r"a_(\d+)") == 0
-
-
-COMPUTED, WORDS, KERAS = (
-    "a file of computed embeddings",
-    "the weights of a biLM of whole words",
-    "a model that Keras saved",
-)
-
-
-@pytest.mark.parametrize(
-    ("datasets", "groups", "what"),
-    [
-        (["0", "1", "12"], [], COMPUTED),
-        (["0/vectors"], ["0"], COMPUTED),
-        (["sentence_to_index", "x"], [], COMPUTED),
-        (["0", "char_embed"], [], None),
-        ([], [], None),
-        (["embedding", "RNN_0/x", "softmax/W"], [], WORDS),
-        (["embedding", "RNN_0/x", "char_embed"], [], None),
-        (["embedding", "CNN/x"], [], None),
-        (["RNN_0/x", "CNN/x"], [], None),
-        *(
-            (["x"], [name], KERAS)
-            for name in (
-                "model_weights", "layer_names", "optimizer_weights", "top_level_model_weights",
-                "_layer_checkpoint_dependencies", "layers",
-            )
-        ),
-        (["layers/dense/vars/0"], [], KERAS),
-    ],
-    ids=str,
-)  # fmt: skip
-def test_another_kind_of_weights_is_known_by_its_names(datasets, groups, what):
-    found = recognise(dict.fromkeys(datasets), groups)
-
-    assert (found and found[0]) == what

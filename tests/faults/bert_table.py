@@ -7,12 +7,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from checkpoints import BERT_CONFIG, PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
-from checkpoints import TOKENS as BERT_TOKENS
-from fault import HTML, LFS, XML, Fault, PathOf, bytes_of, flip, lock, remove, rename, then, write
 
 from safeload import check_bert, errors
 from safeload.lock import LOCK_NAME
+from tests.checkpoints import BERT_CONFIG, PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
+from tests.checkpoints import TOKENS as BERT_TOKENS
+from tests.faults.fault import HTML, LFS, XML, Fault, PathOf, bytes_of, flip, lock, remove, rename, then, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-from elmos import OPTIONS, OPTIONS_NAME, WEIGHTS_NAME, options, random_datasets, write_weights
-from fault import HTML, LFS, XML, Fault, PathOf, bytes_of, flip, lock, remove, rename, then, write
 
 from safeload import check_elmo, errors
 from safeload.lock import LOCK_NAME
+from tests.elmos import OPTIONS, OPTIONS_NAME, WEIGHTS_NAME, options, random_datasets, write_weights
+from tests.faults.fault import HTML, LFS, XML, Fault, PathOf, bytes_of, flip, lock, remove, rename, then, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable

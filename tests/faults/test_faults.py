@@ -6,13 +6,12 @@ import re
 from copy import deepcopy
 from pathlib import Path
 
-import bert_table
-import elmo_table
 import pytest
 
 import safeload
 from safeload.errors import LockError, SafeLoadError
 from safeload.lock import LOCK_NAME
+from tests.faults import bert_table, elmo_table
 
 GOLDEN = Path(__file__).parent / "golden"
 CHECK = {"bert": safeload.check_bert, "elmo": safeload.check_elmo}

@@ -1,4 +1,4 @@
-"""Fuzz one target with coverage: `python tests/fuzz/run.py TARGET [options of libFuzzer] [corpus folders]`."""
+"""Fuzz one target with coverage: `python -m tests.fuzz.run TARGET [options of libFuzzer] [corpus folders]`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["safeload", "targets"]):
-    from targets import TARGETS
+with atheris.instrument_imports(include=["safeload", "tests.fuzz.targets"]):
+    from tests.fuzz.targets import TARGETS
 
 if __name__ == "__main__":
     name = sys.argv.pop(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import safeload
 from safeload import testing
-from safeload._formats.sstable import read_table
+from safeload._forms.tensorflow.sstable import read_table
 from safeload.lock import lock_text, make_lock
 from safeload.testing._models import BERT_CONFIG, ELMO_OPTIONS, TOKENS
 

@@ -9,20 +9,19 @@ from pathlib import Path
 
 import crc32c
 import numpy as np
-
 from safeload._formats import snappy
-from safeload._formats.hdf5_chunks import FLETCHER32, GZIP, LZF, SHUFFLE, Chunk, Chunks, read_chunks
-from safeload._formats.sections import read_section
-from safeload._formats.sstable import MAGIC, mask
-from safeload._formats.tensor_bundle import TensorBundle
-from safeload._formats.tensor_values import check_values
-from safeload.bert._checkpoint import find_checkpoint
+
+from safeload._forms.hdf5.chunks import FLETCHER32, GZIP, LZF, SHUFFLE, Chunk, Chunks, read_chunks
+from safeload._forms.tensorflow.prefixes import find_checkpoint
+from safeload._forms.tensorflow.sstable import MAGIC, mask
 from safeload.bert._config import read_config
 from safeload.bert._vocabulary import read_vocabulary
 from safeload.elmo._options import read_options
 from safeload.errors import SafeLoadError
 from safeload.lock import read_lock
+from safeload.settings._sections import read_section
 from safeload.testing._bundle import _table, _varint
+from tests.opened import opened_checkpoint
 
 FOLDER = Path(tempfile.mkdtemp(prefix="safeload-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 SHARD = bytes(range(256)) * 4
@@ -70,8 +69,8 @@ def state_file(data):
 def index(data):
     """Read an index file of these bytes, and the values of what it lists."""
     prefix = written("m.index", data).removesuffix(".index")
-    with suppress(SafeLoadError), TensorBundle(prefix) as bundle:
-        check_values(bundle, bundle.variables)
+    with suppress(SafeLoadError), opened_checkpoint(prefix) as bundle:
+        bundle.verify(bundle.variables)
 
 
 def block(data):

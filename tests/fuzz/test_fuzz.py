@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 TARGETS = sorted(path.name for path in (HERE / "corpus").iterdir())
 SECONDS = 4
 
@@ -17,15 +18,14 @@ SECONDS = 4
 def test_a_short_run_finds_nothing(target, tmp_path):
     pytest.importorskip("atheris")
     limits = [f"-max_total_time={SECONDS}", "-rss_limit_mb=3000", "-timeout=20", f"-artifact_prefix={tmp_path}/"]
-    command = [sys.executable, str(HERE / "run.py"), target, *limits, str(tmp_path), str(HERE / "corpus" / target)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS + 100)
+    command = [sys.executable, "-m", "tests.fuzz.run", target, *limits, str(tmp_path), str(HERE / "corpus" / target)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS + 100)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Done " in done.stderr
 
 
 def test_every_target_has_a_corpus():
-    sys.path.insert(0, str(HERE))
-    import targets
+    from tests.fuzz import targets
 
     assert sorted(targets.TARGETS) == TARGETS
     assert sum(path.stat().st_size for path in (HERE / "corpus").rglob("*") if path.is_file()) < 100_000

@@ -26,7 +26,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from running import WATCH, calm, first_failure, passes
+
+from tests.mutation.running import WATCH, calm, first_failure, passes
 
 ROOT = Path(__file__).parents[2]
 MAX_BYTES = 6 << 30
@@ -40,7 +41,7 @@ SECONDS_OF_AN_IMPORT = 4
 LIVES, KILLED, UNMET = "no test fails", "killed", "no test runs it"
 OPTIONS = [
     "-o",
-    "addopts=",
+    "addopts=--import-mode=importlib",
     "-p",
     "no:cacheprovider",
     "-p",

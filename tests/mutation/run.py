@@ -1,4 +1,4 @@
-"""Mutate modules of safeload, and see whether a test fails: `python tests/mutation/run.py [MODULE ...]`."""
+"""Mutate modules of safeload, and see whether a test fails: `python -m tests.mutation.run [MODULE ...]`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import tomllib
-from meet import KILLED, ROOT, Trial
-from mutants import mutants_of
+
+from tests.mutation.meet import KILLED, ROOT, Trial
+from tests.mutation.mutants import mutants_of
 
 HERE = Path(__file__).parent
 
@@ -59,7 +60,6 @@ def main():
     )
     arguments = parser.parse_args()
     os.chdir(ROOT)
-    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # whose conftest.py chooses tf-keras, before any import of it
     n_left = 0
     for group in table("plan")["group"]:
         wanted = arguments.modules or group["modules"]

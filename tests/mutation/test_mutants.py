@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from mutants import mutants_of
+
+from tests.mutation.mutants import mutants_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

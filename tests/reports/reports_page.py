@@ -1,10 +1,10 @@
-"""Make the page of reported failures of what the tests keep: `python tests/reports/reports_page.py` writes it."""
+"""Make the page of reported failures of what the tests keep: `python -m tests.reports.reports_page` writes it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from reported import GITHUB, OUT_OF_REACH, REPORTS, SECTIONS
+from tests.reports.reported import GITHUB, OUT_OF_REACH, REPORTS, SECTIONS
 
 SAID = Path(__file__).parent / "said"
 PAGE = Path(__file__).parent.parent.parent / "docs/reference/reported-failures.md"
@@ -14,7 +14,7 @@ HEAD = """# Failures that people reported, and what safeload says
 error for {typed}, and {out} are out of a loader's reach. This page is made of the tests: each class has one, named by its id
 (`tests/reports/test_reports_*.py`), and what stands in the third column is what it saw.
 
-Made by `python tests/reports/reports_page.py`.
+Made by `python -m tests.reports.reports_page`.
 """
 
 

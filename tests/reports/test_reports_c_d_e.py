@@ -10,7 +10,6 @@ import pickle
 import h5py
 import numpy as np
 import pytest
-from command_line import safeload_cli
 
 import safeload
 from safeload import testing
@@ -23,6 +22,7 @@ from safeload.errors import (
     VocabularyError,
     WrongFileKindError,
 )
+from tests.command_line import safeload_cli
 
 PREFIX = "bert_model.ckpt"
 

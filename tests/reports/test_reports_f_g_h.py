@@ -13,7 +13,7 @@ import pytest
 
 import safeload
 from safeload import testing
-from safeload.bert import _backend
+from safeload._frameworks import tensorflow as tensorflow_keras
 from safeload.cli import _doctoring
 from safeload.errors import MissingDependencyError, VariableMismatchError, WrongFileKindError
 
@@ -196,13 +196,13 @@ def test_H2_keras_3(bert, said):
 
 def test_H3_no_tf_keras(monkeypatch, said):
     versions = {"tensorflow": "2.21.0"}
-    monkeypatch.setattr(_backend, "version_of", versions.get)
+    monkeypatch.setattr(tensorflow_keras, "version_of", versions.get)
     monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
-    said.typed(MissingDependencyError, lambda: _backend._choose_keras("2.21.0"))
+    said.typed(MissingDependencyError, lambda: tensorflow_keras._choose_keras("2.21.0"))
 
 
 def test_H4_broken_binary_package(monkeypatch, said):
-    from safeload._optional import import_installed
+    from safeload._frameworks.packages import import_installed
 
     def fail(_name):
         raise ImportError("numpy.core.multiarray failed to import: _ARRAY_API not found")
@@ -237,9 +237,9 @@ def test_H7_import_error_behind_another(tmp_path, said):
     (tmp_path / "allennlp/modules/elmo.py").write_text("raise ImportError('protobuf is too new')")
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from safeload.elmo import _backend\n"
-        "_backend.version_of = lambda name: '2.10.1'\n"
-        "try:\n    _backend.choose_backend('allennlp')\n"
+        "from safeload._frameworks import elmo\n"
+        "elmo.version_of = lambda name: '2.10.1'\n"
+        "try:\n    elmo.choose_backend('allennlp')\n"
         "except ImportError as exc:\n    print(type(exc).__name__, exc.message, '|', type(exc.__cause__).__name__)"
     )
     told = in_process(code, tmp_path)

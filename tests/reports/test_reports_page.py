@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from reported import OUT_OF_REACH, REPORTS
-from reports_page import PAGE, page
+from tests.reports.reported import OUT_OF_REACH, REPORTS
+from tests.reports.reports_page import PAGE, page
 
 TESTS = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_reports_*.py"))
 
@@ -19,4 +19,4 @@ def test_every_class_has_one_test_or_a_reason():
 
 
 def test_the_page_is_what_the_tests_say():
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: python tests/reports/reports_page.py"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tests.reports.reports_page"

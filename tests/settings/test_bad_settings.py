@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import pytest
-from settings_file import ELMO, written
 
 from safeload import read_settings
 from safeload.errors import (
@@ -16,6 +15,7 @@ from safeload.errors import (
     UnsafeFileError,
     WrongFileKindError,
 )
+from tests.settings.settings_file import ELMO, written
 
 BAD = {
     "ini": """

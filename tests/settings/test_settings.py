@@ -9,12 +9,12 @@ import subprocess
 import sys
 
 import pytest
-from settings_file import ELMO, problems_of, written
 
 import safeload
 from safeload import read_settings
 from safeload.bert._arguments import MODEL_OPTIONS
 from safeload.settings._keys import BERT_KEYS, ELMO_KEYS
+from tests.settings.settings_file import ELMO, problems_of, written
 
 
 @pytest.mark.parametrize("ending", [*ELMO, "json"])

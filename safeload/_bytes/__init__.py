@@ -1,0 +1,1 @@
+"""Resolve paths, recognise file kinds, and read files."""

@@ -1,0 +1,185 @@
+"""Refer to files, open them, and read at an offset."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safeload._bytes import system
+from safeload.errors import UnreadableFileError
+from safeload.report import FileRead
+
+if TYPE_CHECKING:
+    from io import FileIO
+
+
+class OpenFile:
+    """An open file that several threads can read at any offset.
+
+    Attributes:
+        path: The path under which it was opened.
+        n_bytes: Its size in bytes when it was opened.
+    """
+
+    def __init__(self, file: FileIO, path: str, *, is_private: bool = False) -> None:
+        """Take ownership of an open file; no other process can change a private one."""
+        self.path = path
+        self._file = file
+        self._is_private = is_private
+        self._opened = os.fstat(file.fileno())
+        self.n_bytes = self._opened.st_size
+
+    def __enter__(self) -> OpenFile:  # noqa: PYI034  (Self is newer than Python 3.10)
+        """Return the file, open."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close the file."""
+        self.close()
+
+    def read_into(self, block: memoryview, offset: int) -> int:
+        """Fill the block from an offset and return the number of bytes read, which is smaller at the end of the file.
+
+        Raises:
+            OSError: The system cannot read.
+        """
+        n_read = 0
+        while n_read < len(block):
+            got = system.read_at(self._file, block[n_read:], offset + n_read)
+            if not got:
+                break
+            n_read += got
+        return n_read
+
+    def read(self, n_bytes: int, offset: int = 0) -> bytes:
+        """Return `n_bytes` from an offset, or fewer at the end of the file.
+
+        A file that has more bytes than its reported size, as in `/proc`, yields one byte more than that size.
+
+        Raises:
+            OSError: The system cannot read.
+        """
+        block = bytearray(min(n_bytes, max(0, self.n_bytes - offset) + 1))
+        n_read = self.read_into(memoryview(block), offset)
+        return bytes(block[:n_read])
+
+    def cursor(self) -> io.RawIOBase:
+        """Return a file object with its own position, for libraries that expect one."""
+        return _Cursor(self)
+
+    def is_written_to(self) -> bool:
+        """Return whether the file was written to since it was opened."""
+        now = os.fstat(self._file.fileno())
+        return (now.st_size, now.st_mtime_ns) != (self._opened.st_size, self._opened.st_mtime_ns)
+
+    def is_replaced(self) -> bool:
+        """Return whether the path now refers to another file, or the file was written to."""
+        if self._is_private:
+            return False
+        try:
+            now = os.stat(self.path)
+        except OSError:
+            return True
+        return _identity(now) != _identity(self._opened)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class _Cursor(io.RawIOBase):
+    def __init__(self, file: OpenFile) -> None:
+        self._open_file = file
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._open_file.n_bytes}[whence]
+        self._at = start + offset
+        return self._at
+
+    def readinto(self, block: Any) -> int:  # noqa: ANN401  (a buffer; typed in the standard library from 3.12 on)
+        n_read = self._open_file.read_into(memoryview(block).cast("B"), self._at)
+        self._at += n_read
+        return n_read
+
+
+class Source:
+    """Open a model's files from disk; `lock/` has a subclass that opens verified copies."""
+
+    def open(self, path: str) -> OpenFile:
+        """Open a regular file for reading.
+
+        Raises:
+            OSError: The system cannot open it, or the path is now a FIFO or device.
+        """
+        file = open(path, "rb", buffering=0, opener=system.open_without_waiting)  # noqa: SIM115  (OpenFile closes it)
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise OSError(errno.EINVAL, "it is no regular file any more", path)
+        return OpenFile(file, path)
+
+    def file_read(self, role: str, path: str) -> FileRead:
+        """Return the report entry for a file."""
+        real = os.path.realpath(path)
+        n_bytes = Path(path).stat().st_size
+        return FileRead(role=role, path=path, n_bytes=n_bytes, real_path=real if real != path else None)
+
+
+DISK = Source()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRef:
+    """A reference to a file, before it is opened.
+
+    Attributes:
+        path: The resolved path.
+        role: The file's role in the model: "config", "vocab", "index", "shard", "weight", ...
+        given: The argument as the caller passed it.
+        source: What opens the file.
+    """
+
+    path: str
+    role: str
+    given: object = None
+    source: Source = DISK
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Arguments for an error about this file."""
+        return {"resolved": self.path, "given": self.given, "label": self.role}
+
+    def at(self, path: str, role: str | None = None) -> FileRef:
+        """Return a reference to another file that belongs to the same argument."""
+        return replace(self, path=path, role=role or self.role)
+
+    def open(self, what: str = "") -> OpenFile:
+        """Open the file.
+
+        Raises:
+            UnreadableFileError: The system cannot open it.
+        """
+        try:
+            return self.source.open(self.path)
+        except OSError as exc:
+            message = f"the system cannot open {what or f'the {self.role} file'}: {exc.strerror}"
+            hints = ["allow this process more open files: ulimit -n"] if exc.errno == errno.EMFILE else []
+            raise UnreadableFileError(message, **self.facts, hints=hints) from exc

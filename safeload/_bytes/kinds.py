@@ -1,0 +1,143 @@
+"""Recognise file kinds by their first and last bytes.
+
+The first matching row of `KINDS` wins. The row of a supported weight format also names its module in `_forms`, its models and
+its file extensions.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from safeload._bytes.files import DISK
+from safeload.errors import WrongFileKindError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from safeload._bytes.files import FileRef, OpenFile
+
+N_HEAD_BYTES = 1024
+N_TAIL_BYTES = 8
+MAX_SAFETENSORS_HEADER = 1 << 27
+
+_UNPACK = "unpack the archive and pass the folder or file inside it"
+_DOWNLOAD_AGAIN = "download the file again; what was saved is not the file"
+_PICKLE = "this is a PyTorch or pickle file; safeload never unpickles: convert the weights where they come from"
+_SAVE_AS_UTF8 = "save it as UTF-8"
+
+
+class FileKind(NamedTuple):
+    """A kind of file.
+
+    Attributes:
+        id: An identifier: "json", "hdf5", "html", ...
+        name: The name in messages: "HDF5 file".
+        hint: What to do if another kind was expected; may be "".
+        form: The module in `_forms` that reads it; "" if none does.
+        models: The models whose weights are stored in this kind of file.
+        endings: The file extensions to look for in a folder.
+    """
+
+    id: str
+    name: str
+    hint: str = ""
+    form: str = ""
+    models: tuple[str, ...] = ()
+    endings: tuple[str, ...] = ()
+
+
+def _begins(*starts: bytes) -> Callable[[bytes, bytes], bool]:
+    return lambda head, _: head.startswith(starts)
+
+
+def _text_begins(*starts: bytes) -> Callable[[bytes, bytes], bool]:
+    return lambda head, _: head.removeprefix(b"\xef\xbb\xbf").lstrip()[:256].lower().startswith(starts)
+
+
+def _is_safetensors(head: bytes, _: bytes) -> bool:
+    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < MAX_SAFETENSORS_HEADER
+
+
+KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
+    (FileKind("empty", "empty file", "copy or download the file again; the disk may have been full"),
+     lambda head, _: not head),
+    (FileKind("lfs", "Git LFS pointer", "run: git lfs install && git lfs pull, in the clone"),
+     _begins(b"version https://git-lfs.github.com/spec/v1")),
+    (FileKind("hdf5", "HDF5 file", form="hdf5", models=("ELMo",), endings=(".hdf5", ".h5", ".hdf")),
+     _begins(b"\x89HDF\r\n\x1a\n")),
+    (FileKind("zip", "zip archive (PyTorch saves such files too)", _UNPACK), _begins(b"PK\x03\x04")),
+    (FileKind("gzip", "gzip archive", _UNPACK), _begins(b"\x1f\x8b")),
+    (FileKind("7z", "7z archive", _UNPACK), _begins(b"7z\xbc\xaf\x27\x1c")),
+    (FileKind("zstd", "zstd archive", _UNPACK), _begins(b"\x28\xb5\x2f\xfd")),
+    (FileKind("xz", "xz archive", _UNPACK), _begins(b"\xfd7zXZ")),
+    (FileKind("bzip2", "bzip2 archive", _UNPACK), _begins(b"BZh")),
+    (FileKind("pickle", "pickle", _PICKLE), _begins(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")),
+    (FileKind("npy", "NumPy array file"), _begins(b"\x93NUMPY")),
+    (FileKind("pdf", "PDF document", _DOWNLOAD_AGAIN), _begins(b"%PDF")),
+    (FileKind("utf32", "UTF-32 text", _SAVE_AS_UTF8), _begins(b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")),
+    (FileKind("utf16", "UTF-16 text", _SAVE_AS_UTF8), _begins(b"\xff\xfe", b"\xfe\xff")),
+    (FileKind("sstable", "TensorFlow index file or V1 checkpoint", form="tensorflow", models=("BERT",), endings=(".index",)),
+     lambda _, tail: tail == bytes.fromhex("57fb808b247547db")),
+    (FileKind("html", "HTML page", _DOWNLOAD_AGAIN), _text_begins(b"<!doctype html", b"<html")),
+    (FileKind("xml", "XML page, as a server sends for an error", _DOWNLOAD_AGAIN), _text_begins(b"<?xml", b"<error>")),
+    (FileKind("tar", "tar archive", _UNPACK), lambda head, _: head[257:262] == b"ustar"),
+    (FileKind("safetensors", "safetensors file"), _is_safetensors),
+    (FileKind("sentencepiece", "SentencePiece model"), lambda head, _: b"<unk>" in head[:64] and b"\0" in head[:64]),
+    (FileKind("json", "JSON text"), _text_begins(b"{")),
+    (FileKind("binary", "binary file of no kind that safeload knows"), lambda head, _: b"\0" in head),
+)  # fmt: skip
+
+BY_ID = {kind.id: kind for kind, _ in KINDS}
+JSON_TEXT = BY_ID["json"].name
+UNKNOWN = FileKind("unknown", "a file of no kind that safeload knows")
+NOT_THE_FILE = ("lfs", "html", "xml")
+"""Kinds that a failed download or clone leaves in place of the real file."""
+
+
+def kind_of(head: bytes, tail: bytes = b"") -> FileKind | None:
+    """Recognise a file by its first `N_HEAD_BYTES` and last `N_TAIL_BYTES`; None if no row matches."""
+    kind = next((kind for kind, fits in KINDS if fits(head, tail)), None)
+    if kind is not None and kind.id == "lfs":
+        found = {key: re.search(rb"(?m)^" + key.encode() + rb" ([^\n]*)", head) for key in ("oid", "size")}
+        oid, size = (match[1].decode("ascii", "replace") if match else "?" for match in found.values())
+        return kind._replace(name=f"Git LFS pointer to {oid}, {size} bytes")
+    return kind
+
+
+def kind_of_data(data: bytes) -> FileKind | None:
+    """Recognise a file by its complete contents."""
+    return kind_of(data[:N_HEAD_BYTES], data[-N_TAIL_BYTES:])
+
+
+def sniff(path: str) -> FileKind | None:
+    """Recognise the regular file at `path`; None if no row matches or the system cannot read it."""
+    if not os.path.isfile(path):
+        return None  # opening a FIFO would wait for its writer
+    try:
+        with DISK.open(path) as file:
+            return kind_of_open(file)
+    except OSError:
+        return None
+
+
+def kind_of_open(file: OpenFile) -> FileKind | None:
+    """Recognise an open file.
+
+    Raises:
+        OSError: The system cannot read.
+    """
+    return kind_of(file.read(N_HEAD_BYTES), file.read(N_TAIL_BYTES, max(0, file.n_bytes - N_TAIL_BYTES)))
+
+
+def kinds_of(model: str | None) -> list[FileKind]:
+    """Return the supported kinds of weight file, of one model or of all."""
+    return [kind for kind, _ in KINDS if kind.form and (model is None or model in kind.models)]
+
+
+def wrong_kind(ref: FileRef, kind: FileKind, *, wanted: str) -> WrongFileKindError:
+    """Return the error for a file of another kind than expected."""
+    message = f"the {ref.role} file is not {wanted}: {kind.name}"
+    hints = [kind.hint] if kind.hint else []
+    return WrongFileKindError(message, wanted=wanted, found=kind.name, **ref.facts, hints=hints)

@@ -1,0 +1,70 @@
+"""Wrap the calls that differ between operating systems; no other module checks for the system."""
+
+from __future__ import annotations
+
+import os
+import threading
+from io import FileIO
+from typing import Any
+
+_NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)
+_SEEKING = threading.Lock()
+
+
+def open_without_waiting(path: str, flags: int) -> int:
+    """Open a path, without waiting for the writer of a FIFO if the system supports that."""
+    return os.open(path, flags | _NON_BLOCKING)
+
+
+def read_at(file: FileIO, block: memoryview, offset: int) -> int:
+    """Read into the block from an offset and return the number of bytes read.
+
+    Without `preadv`, a lock protects the file's position.
+
+    Raises:
+        OSError: The system cannot read.
+    """
+    if hasattr(os, "preadv"):
+        return os.preadv(file.fileno(), [block], offset)
+    with _SEEKING:
+        file.seek(offset)
+        return file.readinto(block)
+
+
+def private_file(name: str) -> FileIO:
+    """Return an empty file without a path: in memory if the system supports that, else a temporary file."""
+    if hasattr(os, "memfd_create"):
+        return FileIO(os.memfd_create(os.path.basename(name)[:80]), "r+b")
+    import tempfile  # noqa: PLC0415  (slow to import)
+
+    file: Any = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (the caller closes it)
+    return getattr(file, "file", file)  # type: ignore[no-any-return]  # Windows wraps the file
+
+
+def limit_cpu_seconds(seconds: int) -> None:
+    """Limit the CPU time of this process, if the system supports that."""
+    try:
+        import resource  # noqa: PLC0415  (not on every system)
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+
+
+def process_context() -> Any:  # noqa: ANN401  (typed by method, which differs between systems)
+    """Return the multiprocessing context: "forkserver", or "spawn" if the system has no fork server."""
+    import multiprocessing  # noqa: PLC0415  (slow to import)
+
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
+def exit_text(code: int) -> str:
+    """Describe how a process ended: "the exit code 3", "the signal SIGSEGV"."""
+    import signal  # noqa: PLC0415  (only needed for errors)
+
+    if code >= 0:
+        return f"the exit code {code}"
+    try:
+        return f"the signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"the signal {-code}"

@@ -1,1 +1,0 @@
-"""Readers for the file formats: each bounded, each independent of the library that wrote the file."""

@@ -1,0 +1,58 @@
+"""Find the weights that a path means, in any form that the registry of file kinds can read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from safeload._bytes.kinds import kinds_of, sniff
+from safeload._forms.tensorflow.prefixes import find_checkpoint, list_prefixes
+from safeload._forms.weight_file import WeightPlace
+from safeload.errors import AmbiguousCheckpointError
+
+if TYPE_CHECKING:
+    from safeload._bytes.files import FileRef
+
+CHECKPOINT = "tensorflow"
+
+
+def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
+    """Return the weights that a path means: a file of a form that is read, a checkpoint in any form, a folder of either.
+
+    Args:
+        ref: The path; its role is what a message calls the weights.
+        model: The model whose forms are looked for; None for every form.
+
+    Raises:
+        AmbiguousCheckpointError: The folder holds several.
+        SafeLoadError: As `find_checkpoint`, where no other form is there.
+    """
+    if os.path.isdir(ref.path):
+        single = [] if list_prefixes(ref.path) else files_of_forms(os.listdir(ref.path), model)
+        if len(single) > 1:
+            names = ", ".join(name for name, _ in single)
+            message = f"the folder has {len(single)} files that could be the weights"
+            candidates = [os.path.join(ref.path, name) for name, _ in single]
+            hints = [f"pass one of: {names}"]
+            folder = ref.at(ref.path, "folder")
+            raise AmbiguousCheckpointError(message, candidates=candidates, **folder.facts, hints=hints)
+        if single:
+            name, form = single[0]
+            return WeightPlace(ref=ref.at(os.path.join(ref.path, name), "weight"), form=form, place="folder")
+        return find_checkpoint(ref)
+    kind = sniff(ref.path)
+    if kind is not None and kind.form not in ("", CHECKPOINT) and kind in kinds_of(model):
+        return WeightPlace(ref=ref.at(ref.path, "weight"), form=kind.form, place=kind.name)
+    return find_checkpoint(ref)
+
+
+def files_of_forms(names: list[str], model: str | None) -> list[tuple[str, str]]:
+    """Return (name, form) of the files whose names end like those of a form, sorted; checkpoints are found by prefix."""
+    forms = [(ending, kind.form) for kind in kinds_of(model) for ending in kind.endings if kind.form != CHECKPOINT]
+    return [
+        (name, form)
+        for name in sorted(names)
+        if not name.startswith(".")
+        for ending, form in forms
+        if name.endswith(ending)
+    ]

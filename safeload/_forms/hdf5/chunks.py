@@ -1,0 +1,170 @@
+"""The chunks of an HDF5 dataset: read without h5py and unpacked here, each to the size that it must have and no further.
+
+libhdf5 copies a whole chunk out of what its filters return, however short that is, and lets them return any length: a
+file of a few kB can crash the process or exhaust its memory.
+
+Source:
+    HDF5 File Format Specification 3.0, sections III.A.1 (B-trees), IV.A.2.l (filters); H5Zfletcher32.c, H5Zshuffle.c.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from safeload._forms.hdf5 import lzf
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from safeload._bytes.files import OpenFile
+
+GZIP, SHUFFLE, FLETCHER32, LZF = 1, 2, 3, 32000
+FILTERS = (GZIP, SHUFFLE, FLETCHER32, LZF)
+MIN_CHUNK_BYTES = 64 << 20
+"""A chunk may have as many bytes, and more where the whole dataset has more."""
+
+_N_CHECKSUM_BYTES = 4
+_MODULUS = 0xFFFF
+
+
+class Chunk(NamedTuple):
+    """One chunk.
+
+    Attributes:
+        origin: Its first index in each dimension.
+        mask: The filters, as bits, that were left out for it.
+        offset: Where it lies in the file.
+        n_bytes: How many bytes lie there.
+    """
+
+    origin: tuple[int, ...]
+    mask: int
+    offset: int
+    n_bytes: int
+
+
+class Chunks(NamedTuple):
+    """How a dataset is cut into chunks.
+
+    Attributes:
+        shape: The dataset's.
+        step: The size of a chunk in each dimension; those at the end lie beyond the dataset.
+        n_value_bytes: Bytes of one value.
+        filters: In the order in which the writer applied them.
+        rows: Every chunk that was written.
+    """
+
+    shape: tuple[int, ...]
+    step: tuple[int, ...]
+    n_value_bytes: int
+    filters: tuple[int, ...]
+    rows: tuple[Chunk, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """The size of a chunk that is unpacked."""
+        return math.prod(self.step) * self.n_value_bytes
+
+    def lacks(self) -> str:
+        """Return why the values are not all there, "" where they are."""
+        n_chunks = math.prod(-(-size // step) for size, step in zip(self.shape, self.step, strict=True))
+        n_written = len({row.origin for row in self.rows if self._is_place(row.origin)})
+        if n_written < len(self.rows):
+            return "its index of chunks contradicts itself"
+        if n_written == n_chunks:
+            return ""
+        if not n_written:
+            return "created but never written: it would read as zeros"
+        return f"{n_written:,} of {n_chunks:,} chunks were written: the others would read as zeros"
+
+    def _is_place(self, origin: tuple[int, ...]) -> bool:
+        each = zip(origin, self.step, self.shape, strict=True)
+        return all(at % step == 0 and at < size for at, step, size in each)
+
+
+def list_chunks(dataset: Any) -> Chunks:  # noqa: ANN401  (h5py's low-level ids)
+    """Return how a chunked dataset lies in the file.
+
+    Raises:
+        ValueError: It shuffles values of another size.
+        OSError, RuntimeError: As h5py, for a damaged file.
+    """
+    plan = dataset.get_create_plist()
+    n_value_bytes = dataset.get_type().get_size()
+    filters = []
+    for number in range(plan.get_nfilters()):
+        code, _, options, _ = plan.get_filter(number)
+        if code == SHUFFLE and tuple(options) != (n_value_bytes,):
+            message = f"it shuffles values of {options} bytes that have {n_value_bytes}"
+            raise ValueError(message)
+        filters.append(code)
+    rows: list[Chunk] = []
+    if dataset.get_num_chunks():
+        dataset.chunk_iter(lambda info: rows.append(Chunk(info.chunk_offset, *info[1:])))
+    return Chunks(dataset.shape, plan.get_chunk(), n_value_bytes, tuple(filters), tuple(rows))
+
+
+def read_chunks(file: OpenFile, chunks: Chunks, values: NDArray[Any]) -> None:
+    """Fill `values` from the open file.
+
+    Raises:
+        ValueError: A chunk is cut off, does not unpack to its size, or its checksum does not match.
+        OSError: The system cannot read.
+    """
+    for row in chunks.rows:
+        raw = file.read(row.n_bytes, row.offset)
+        if len(raw) < row.n_bytes:
+            message = f"the chunk at {row.origin} is cut off"
+            raise ValueError(message)
+        try:
+            data = _unpacked(raw, chunks, row.mask)
+        except (ValueError, zlib.error) as exc:
+            message = f"the chunk at {row.origin}, byte {row.offset:,}: {exc}"
+            raise ValueError(message) from exc
+        block = np.frombuffer(data, values.dtype).reshape(chunks.step)
+        place = tuple(slice(at, at + step) for at, step in zip(row.origin, chunks.step, strict=True))
+        inside = tuple(slice(size - at) for at, size in zip(row.origin, chunks.shape, strict=True))
+        values[place] = block[inside]
+
+
+def _unpacked(data: bytes, chunks: Chunks, mask: int) -> bytes:
+    """Undo the filters, the last one first."""
+    applied = [code for number, code in enumerate(chunks.filters) if not mask >> number & 1]
+    for at, code in reversed(list(enumerate(applied))):
+        n_bytes = chunks.n_bytes + _N_CHECKSUM_BYTES * applied[:at].count(FLETCHER32)
+        if code == FLETCHER32:
+            data = _checked(data)
+        elif code == SHUFFLE:
+            data = _unshuffled(data, chunks.n_value_bytes)
+        elif code == LZF:
+            data = lzf.decompress(data, n_bytes=n_bytes)
+        else:
+            data = zlib.decompressobj().decompress(data, n_bytes + 1)
+    if len(data) != chunks.n_bytes:
+        message = f"it unpacks to another size than {chunks.n_bytes:,} bytes"
+        raise ValueError(message)
+    return data
+
+
+def _unshuffled(data: bytes, n_value_bytes: int) -> bytes:
+    """Put the bytes of each value together again; those that make no whole value stay at the end."""
+    n_values = len(data) // n_value_bytes
+    planes = np.frombuffer(data, np.uint8, n_values * n_value_bytes).reshape(n_value_bytes, n_values)
+    return planes.T.tobytes() + data[n_values * n_value_bytes :]
+
+
+def _checked(data: bytes) -> bytes:
+    """Return the data without the checksum that stands after it."""
+    content, stored = data[:-_N_CHECKSUM_BYTES], data[-_N_CHECKSUM_BYTES:]
+    words = np.frombuffer(content + bytes(len(content) % 2), ">u2").astype(np.uint64)
+    weights = np.arange(len(words), 0, -1, dtype=np.uint64) % _MODULUS
+    sums = [int(words.sum()), int((words * weights).sum())]
+    low, high = ((total - 1) % _MODULUS + 1 if total else 0 for total in sums)
+    if high << 16 | low != int.from_bytes(stored, "little"):
+        message = "its checksum does not match"
+        raise ValueError(message)
+    return content

@@ -1,0 +1,218 @@
+"""An open HDF5 file: its structure through h5py, its values without it.
+
+h5py reads the structure from the one file that is open here. Values that lie in the file as they are, which is how weight
+files are written, are read directly; HDF5 keeps no checksum of them, so only NaN and infinity can be detected.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import h5py
+
+from safeload._bytes.kinds import N_HEAD_BYTES, UNKNOWN, kind_of, wrong_kind
+from safeload._bytes.small import require_file
+from safeload._forms.arrays import DamagedError, Run, count_non_finite, fill, memory_for, read_run, require_finite
+from safeload._forms.hdf5.chunks import read_chunks
+from safeload._forms.hdf5.listing import Listing, MisplacedError, RefusedError
+from safeload._forms.hdf5.superblock import find_superblock
+from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
+from safeload._text.words import first_few, reason_of, two_lines
+from safeload.errors import CorruptFileError, UnreadableFileError, UnsafeFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from safeload._bytes.files import FileRef
+    from safeload._forms.hdf5.listing import Dataset
+
+    Array = NDArray[Any]
+
+COPY_AGAIN = "copy or download the file again"
+_NUMBERS = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+
+class Hdf5File(WeightFile):
+    """An open HDF5 file.
+
+    Attributes:
+        datasets: Path in the file -> dataset.
+        n_bytes: The file's size.
+    """
+
+    noun = "dataset"
+    title = "weight file"
+    packages = ("numpy", "h5py")
+    summary = "an HDF5 file"
+
+    def __init__(self, ref: FileRef) -> None:
+        """Open the file and list what it holds.
+
+        Raises:
+            WrongFileKindError: Not an HDF5 file: the kind is named where it is known.
+            CorruptFileError: Truncated, not closed by its writer, or unreadable structure.
+            UnsafeFileError: Links, external storage, virtual datasets, unknown filters, sizes out of proportion, more
+                objects than any weight file has.
+            MissingFileError, UnreadableFileError: As `require_file`.
+        """
+        require_file(ref)
+        self.ref = ref
+        self._file = ref.open()
+        self.n_bytes = self._file.n_bytes
+        self._h5: Any = None
+        try:
+            self._require_superblock()
+            with self._translated("its structure cannot be read"):
+                self._h5 = h5py.File(self._file.cursor(), "r")
+                listing = Listing(self._h5.id, self.n_bytes)
+        except BaseException:
+            self.close()
+            raise
+        self.datasets = listing.datasets
+        self.groups = tuple(listing.groups)
+        self.tensors = {
+            name: StoredTensor(spec=dataset.spec, n_bytes=dataset.n_bytes) for name, dataset in self.datasets.items()
+        }
+
+    def close(self) -> None:
+        """Close the file; the listing stays."""
+        if self._h5 is not None:
+            self._h5.close()
+        self._file.close()
+
+    def files(self) -> list[tuple[str, str]]:
+        """Return the one file."""
+        return [("weight", self.ref.path)]
+
+    def checksums(self, n_read: int) -> str:  # noqa: ARG002  (HDF5 has none)
+        """Return that there are none."""
+        return "none: HDF5 keeps none of values; a lock file gives each file a SHA-256"
+
+    def look(self, name: str) -> tuple[Array | None, str]:
+        """Return a dataset's values with what is wrong with them; NaN and infinity are no fault here."""
+        dataset = self.datasets[name]
+        if dataset.lacks:
+            return None, f"UNWRITTEN: {dataset.lacks}"
+        if dataset.spec.dtype not in _NUMBERS:
+            return None, ""
+        try:
+            return self._gathered(dataset), ""
+        except DamagedError as exc:
+            return None, str(exc)
+        except CorruptFileError as exc:
+            return None, f"UNREADABLE: {exc.message}"
+        except (MemoryError, ValueError):  # NumPy, of a shape that no array has
+            return None, TOO_LARGE
+
+    def require_unchanged(self) -> None:
+        """Require that the file was not written to since it was opened.
+
+        Raises:
+            CorruptFileError: It was.
+        """
+        if self._file.is_written_to():
+            raise self._corrupt("the weight file changed while it was being read", ["load again when it is complete"])
+
+    def _check(self, name: str) -> None:
+        dataset = self._written(name)
+        if dataset.offset is None:
+            self._read(name)
+        else:
+            read_run(self._run(dataset))
+
+    def _read(self, name: str) -> Array:
+        dataset = self._written(name)
+        if dataset.offset is None:
+            values = self._gathered(dataset)
+            if values.dtype.kind == "f":
+                require_finite(count_non_finite(values), values.size)
+            return values
+        memory = memory_for(dataset.n_bytes)
+        read_run(self._run(dataset), memory)
+        return memory.view(dataset.spec.dtype).reshape(dataset.spec.shape)
+
+    def _written(self, name: str) -> Dataset:
+        dataset = self.datasets[name]
+        if dataset.lacks:
+            raise DamagedError("UNWRITTEN", dataset.lacks)
+        if dataset.spec.dtype not in _NUMBERS:
+            raise DamagedError("TYPE", f"{dataset.spec.dtype} cannot be read")
+        return dataset
+
+    def _run(self, dataset: Dataset) -> Run:
+        dtype = dataset.spec.dtype if dataset.spec.dtype.startswith("float") else ""
+        return Run(self._file, dataset.offset or 0, dataset.n_bytes, dtype)
+
+    def _gathered(self, dataset: Dataset) -> Array:
+        """Return a dataset's values from wherever they lie, as they are."""
+        name = dataset.spec.name
+        memory = memory_for(dataset.n_bytes)
+        values = memory.view(dataset.spec.dtype).reshape(dataset.spec.shape)
+        with self._translated(f"the dataset {name} cannot be read"):
+            if dataset.offset is not None:
+                fill(self._run(dataset), 0, memory)
+            elif dataset.chunks is not None:
+                read_chunks(self._file, dataset.chunks, values)
+            else:
+                h5py.h5d.open(self._h5.id, name.encode()).read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        return values
+
+    def _position(self, name: str) -> tuple[int, int]:
+        return 0, self.datasets[name].offset or 0
+
+    def _place_text(self, name: str, fault: DamagedError) -> str:  # noqa: ARG002  (every fault is the whole dataset's)
+        offset = self.datasets[name].offset
+        return f"from byte {offset:,}: " if offset is not None else ""
+
+    def _faults_facts(self, faults: list[tuple[str, DamagedError]], n_read: int) -> dict[str, Any]:  # noqa: ARG002
+        kinds = {fault.kind for _, fault in faults}
+        hints = []
+        if "UNWRITTEN" in kinds:
+            hints.append("the program that wrote the file ended early; save the weights again")
+        if "NOT FINITE" in kinds:
+            hints.append("training diverged before the weights were saved, or bytes were damaged; take another copy")
+        return {**self.ref.facts, "offset": self.datasets[faults[0][0]].offset, "hints": hints}
+
+    def _require_superblock(self) -> None:
+        """Detect truncation from the file's own first bytes, before h5py opens it."""
+        try:
+            superblock = find_superblock(self._file)
+            head = self._file.read(N_HEAD_BYTES) if superblock is None else b""
+        except OSError as exc:
+            message = f"the system cannot read the weight file: {exc.strerror}"
+            raise UnreadableFileError(message, **self.ref.facts) from exc
+        if superblock is None:
+            kind = kind_of(head) or UNKNOWN
+            hint = kind.hint or "weights are published as a file that ends in .hdf5 or .h5"
+            raise wrong_kind(self.ref, kind._replace(hint=hint), wanted="an HDF5 file")
+        end, is_open = superblock
+        if end is None or end > self.n_bytes:
+            there = f"{self.n_bytes:,} of {end:,} bytes are there" if end else f"it ends after {self.n_bytes:,} bytes"
+            hints = [f"{COPY_AGAIN}; the disk may have been full"]
+            raise self._corrupt(f"the weight file is truncated: {there}", hints, offset=self.n_bytes)
+        if is_open:
+            message = "the weight file was not closed: a program is writing it, or ended while it did"
+            raise self._corrupt(message, ["wait for the program that writes it, or save the weights again"])
+
+    def _corrupt(self, message: str, hints: list[str], **facts: Any) -> CorruptFileError:  # noqa: ANN401  (the error's)
+        return CorruptFileError(message, **self.ref.facts, hints=hints, **facts)
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        """Turn what h5py and the listing raise for a damaged or unsafe file into this library's errors."""
+        try:
+            yield
+        except RefusedError as exc:
+            message = "the weight file holds what no weight file needs, and was not read further"
+            hints = ["get the file from where the model was published, or copy its datasets into a new file with h5py"]
+            details = first_few([two_lines("REFUSED", exc.name, exc.text)], "error.details")
+            raise UnsafeFileError(message, **self.ref.facts, details=details, hints=hints) from exc
+        except MisplacedError as exc:
+            message = f"the weight file is damaged: {exc}"
+            raise self._corrupt(message, [COPY_AGAIN], variables=exc.names, offset=exc.offset) from exc
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as exc:
+            context = [("hdf5", reason_of(exc))]
+            raise self._corrupt(f"the weight file is damaged: {what}", [COPY_AGAIN], context=context) from exc

@@ -1,0 +1,178 @@
+"""What an HDF5 file lists, with everything refused that a weight file has no reason to hold.
+
+Source:
+    HDF5 File Format Specification 3.0, section IV.A.2 (messages).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import h5py
+
+from safeload._forms.hdf5.chunks import FILTERS, MIN_CHUNK_BYTES, Chunks, list_chunks
+from safeload.report import TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_OBJECTS = 10_000
+MAX_DEPTH = 16
+MAX_EXPANSION = 1_100
+"""Bytes that one byte of the file may declare: deflate reaches 1,032."""
+
+MAX_COMPACT_BYTES = 1 << 16
+"""A compact dataset lies in a message of the file, whose size has 16 bits."""
+
+
+class RefusedError(Exception):
+    """An object that no weight file needs; it never leaves `_forms/hdf5`."""
+
+    def __init__(self, name: str, text: str) -> None:
+        """Keep which object, and what is refused."""
+        super().__init__(text)
+        self.name = name
+        self.text = text
+
+
+class MisplacedError(Exception):
+    """Datasets lie where they cannot; it never leaves `_forms/hdf5`."""
+
+    def __init__(self, text: str, names: list[str], offset: int) -> None:
+        """Keep which datasets, and where that was seen."""
+        super().__init__(text)
+        self.names = names
+        self.offset = offset
+
+
+class Dataset(NamedTuple):
+    """What the file says of a dataset, before its values are read.
+
+    Attributes:
+        spec: Its path in the file, shape and dtype.
+        n_bytes: The size of its values.
+        offset: Where its values lie in the file as they are; None where they do not.
+        chunks: The chunks that its values lie in; None where they do not.
+        lacks: Why its values are not all there, "" where they are.
+    """
+
+    spec: TensorSpec
+    n_bytes: int
+    offset: int | None = None
+    chunks: Chunks | None = None
+    lacks: str = ""
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Yield where float32 values lie: the first byte and the count of bytes of each place."""
+        if self.offset is not None and self.spec.dtype == "float32":
+            yield self.offset, self.n_bytes
+        for chunk in self.chunks.rows if self.chunks else ():
+            yield chunk.offset, chunk.n_bytes
+
+
+class Listing:
+    """The datasets and groups of a file.
+
+    Attributes:
+        datasets: Path in the file -> dataset.
+        groups: The paths of its groups.
+    """
+
+    def __init__(self, root: Any, n_bytes: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
+        """List them.
+
+        Raises:
+            RefusedError: Links, external storage, virtual datasets, unknown filters, sizes out of proportion, more
+                objects than any weight file has.
+            MisplacedError: A dataset ends beyond the file, or two share bytes.
+            Exception: As h5py, for a damaged file.
+        """
+        self.datasets: dict[str, Dataset] = {}
+        self.groups: list[str] = []
+        self._n_bytes = n_bytes
+        self._list(root, "", 0)
+        self._require_apart()
+
+    def _list(self, group: Any, path: str, depth: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
+        for raw in sorted(group):
+            name = path + raw.decode("utf-8", "backslashreplace")
+            if b"/" in raw:
+                raise RefusedError(name, "a name with a slash in it, which would lead to another place")
+            if group.links.get_info(raw).type != h5py.h5l.TYPE_HARD:
+                raise RefusedError(name, "a link to another place, which may be another file")
+            opened = h5py.h5o.open(group, raw)
+            if len(self.groups) + len(self.datasets) >= MAX_OBJECTS or depth > MAX_DEPTH:
+                raise RefusedError(name, f"more than {MAX_OBJECTS:,} objects, or groups nested deeper than {MAX_DEPTH}")
+            if isinstance(opened, h5py.h5g.GroupID):
+                self.groups.append(name)
+                self._list(opened, name + "/", depth + 1)
+            elif isinstance(opened, h5py.h5d.DatasetID):
+                self.datasets[name] = self._describe(opened, name)
+            else:
+                raise RefusedError(name, "neither a group nor a dataset")
+
+    def _describe(self, dataset: Any, name: str) -> Dataset:  # noqa: ANN401  (h5py's low-level ids)
+        plan = dataset.get_create_plist()
+        layout = plan.get_layout()
+        if layout == h5py.h5d.VIRTUAL:
+            raise RefusedError(name, "a virtual dataset, whose values lie in other files")
+        if plan.get_external_count():
+            raise RefusedError(name, "external storage: its values lie in another file")
+        for number in range(plan.get_nfilters()):
+            code, _, _, label = plan.get_filter(number)
+            if code not in FILTERS:
+                shown = label.decode("ascii", "replace") or "unnamed"
+                raise RefusedError(name, f"the filter {code} ({shown}), which would run code of a plugin")
+        kind = dataset.get_type()
+        spec = TensorSpec(name=name, shape=dataset.shape or (), dtype=_dtype_name(kind))
+        n_declared = math.prod(spec.shape) * kind.get_size()
+        if layout == h5py.h5d.CHUNKED:
+            return self._describe_chunks(dataset, spec, n_declared)
+        if layout != h5py.h5d.CONTIGUOUS:
+            if n_declared > MAX_COMPACT_BYTES:
+                raise RefusedError(name, f"{n_declared:,} bytes in a message of less than {MAX_COMPACT_BYTES:,}")
+            return Dataset(spec=spec, n_bytes=n_declared)
+        offset = dataset.get_offset()
+        if offset is None and n_declared:
+            return Dataset(spec=spec, n_bytes=n_declared, lacks="created but never written: it would read as zeros")
+        if offset is not None and offset + n_declared > self._n_bytes:
+            text = f"the dataset {name} would end at byte {offset + n_declared:,} of {self._n_bytes:,}"
+            raise MisplacedError(text, [name], offset)
+        return Dataset(spec=spec, n_bytes=n_declared, offset=offset)
+
+    def _describe_chunks(self, dataset: Any, spec: TensorSpec, n_declared: int) -> Dataset:  # noqa: ANN401  (as above)
+        if n_declared > MAX_EXPANSION * self._n_bytes:
+            raise RefusedError(spec.name, f"{n_declared:,} declared bytes in a file of {self._n_bytes:,}")
+        chunks = list_chunks(dataset)
+        if len(set(chunks.filters)) < len(chunks.filters):
+            raise RefusedError(spec.name, "the same filter twice, which lets a few bytes unpack to any size")
+        if chunks.n_bytes > max(n_declared, MIN_CHUNK_BYTES):
+            raise RefusedError(spec.name, f"chunks of {chunks.n_bytes:,} bytes for {n_declared:,}")
+        return Dataset(spec=spec, n_bytes=n_declared, chunks=chunks, lacks=chunks.lacks())
+
+    def _require_apart(self) -> None:
+        """Require that no two datasets share bytes: a damaged address would silently give one the values of another."""
+        placed = sorted((at, at + size, name) for name, each in self.datasets.items() for at, size in each.places())
+        for (_, end, first), (start, _, second) in itertools.pairwise(placed):
+            if end > start:
+                raise MisplacedError(f"{first} and {second} share bytes", [first, second], start)
+
+
+def _dtype_name(kind: Any) -> str:  # noqa: ANN401  (h5py's TypeID)
+    if kind.equal(h5py.h5t.IEEE_F32LE):
+        return "float32"
+    word = {h5py.h5t.FLOAT: "float", h5py.h5t.INTEGER: "integer", h5py.h5t.STRING: "string"}.get(kind.get_class())
+    if word is None:
+        return "a compound or other type"
+    if word == "string":
+        return word
+    try:
+        dtype = kind.dtype
+        is_exact = kind.equal(h5py.h5t.py_create(dtype))
+    except (TypeError, ValueError):
+        is_exact = False
+    if not is_exact:
+        return f"{word} of {kind.get_size()} bytes"
+    return f"{'big-endian ' if dtype.byteorder == '>' else ''}{dtype.name}"

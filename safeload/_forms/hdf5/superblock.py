@@ -1,0 +1,44 @@
+"""The superblock of an HDF5 file: read before h5py opens the file, to detect one that is cut or still being written.
+
+Source:
+    HDF5 File Format Specification 3.0, section II.A.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from safeload._bytes.files import OpenFile
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+N_SUPERBLOCK_BYTES = 64
+_PLACES = (0, *(1 << power for power in range(9, 40)))
+_OPEN_FOR_WRITING = 1
+
+
+def find_superblock(file: OpenFile) -> tuple[int | None, bool] | None:
+    """Return what `read_superblock` finds in an open file; None where no place that a superblock may have holds one."""
+    for at in _PLACES:
+        block = file.read(N_SUPERBLOCK_BYTES, at)
+        if block.startswith(SIGNATURE):
+            return read_superblock(block)
+    return None
+
+
+def read_superblock(block: bytes) -> tuple[int | None, bool]:
+    """Return where the file must end, and whether a writer has it open; (None, False) for a block that is cut."""
+    version = block[8] if len(block) > 8 else 255  # noqa: PLR2004  (the signature's length)
+    if version in (0, 1):
+        width, at = block[13:14], 24 + 4 * version
+        is_open = False
+    elif version in (2, 3):
+        width, at = block[9:10], 12
+        is_open = version == 3 and bool(block[11:12] and block[11] & _OPEN_FOR_WRITING)  # noqa: PLR2004  (the version with flags)
+    else:
+        return (None, False) if len(block) < N_SUPERBLOCK_BYTES else (0, False)
+    size = width[0] if width else 0
+    address = block[at + 2 * size : at + 3 * size]
+    if len(address) < size or not size:
+        return None, False
+    return int.from_bytes(address, "little"), is_open

@@ -1,0 +1,20 @@
+"""TensorFlow's V2 checkpoint, read without TensorFlow: an index file, and the data shards that it describes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from safeload._bytes.files import FileRef
+    from safeload._forms.weight_file import WeightFile
+
+
+def open_weights(ref: FileRef) -> WeightFile:
+    """Open the checkpoint of a prefix.
+
+    Raises:
+        SafeLoadError: As `TensorBundle`.
+    """
+    from safeload._forms.tensorflow.bundle import TensorBundle  # noqa: PLC0415  (with NumPy)
+
+    return TensorBundle(ref)

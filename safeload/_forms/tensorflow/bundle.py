@@ -1,0 +1,213 @@
+"""An opened checkpoint: its index file, its data shards, and whether they belong together.
+
+Source:
+    tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleReader, TensorFlow 2.15 and 2.21.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from safeload._bytes import absent
+from safeload._bytes.kinds import NOT_THE_FILE, kind_of_open, wrong_kind
+from safeload._bytes.small import require_file
+from safeload._forms.arrays import DamagedError
+from safeload._forms.tensorflow.index_file import N_BYTES_OF, Entry, IndexFile
+from safeload._forms.tensorflow.values import Values
+from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
+from safeload._text.words import counted, first_few, one_line
+from safeload.errors import CheckpointNotFoundError, CorruptFileError
+from safeload.report import TensorSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from safeload._bytes.files import FileRef, OpenFile
+
+    Array = NDArray[Any]
+
+
+class TensorBundle(WeightFile):
+    """A TensorFlow V2 checkpoint; its files stay open, so that what is read later is what was opened.
+
+    Attributes:
+        variables: Name -> entry of the index file, sorted by name.
+        n_shards: How many data shards the index file names.
+    """
+
+    noun = "variable"
+    title = "checkpoint"
+
+    def __init__(self, ref: FileRef) -> None:
+        """Read the index file, open every shard and compare their sizes.
+
+        Raises:
+            CheckpointNotFoundError: A shard is missing.
+            CorruptFileError: The index file is damaged, or a shard has too few or too many bytes.
+            WrongFileKindError: Written on a big-endian machine, or by a TensorFlow with another format; an LFS pointer.
+            UnreadableFileError: The system cannot open a shard.
+            UnsafeFileError: The index file is larger or lists more than any model needs.
+        """
+        self.ref = ref
+        self._index = IndexFile(ref.at(f"{ref.path}.index", "index"))
+        self.n_shards, self.variables = self._index.n_shards, self._index.variables
+        self.summary = f"a TensorFlow checkpoint of {counted(self.n_shards, 'shard')}"
+        self.tensors = {
+            name: StoredTensor(spec=TensorSpec(name=name, shape=entry.shape, dtype=entry.dtype), n_bytes=entry.n_bytes)
+            for name, entry in self.variables.items()
+        }
+        self._shards: list[OpenFile] = []
+        try:
+            self._open_shards()
+            self._require_extents()
+        except BaseException:
+            self.close()
+            raise
+        self._values = Values(self._shards, self._index.parts)
+
+    def close(self) -> None:
+        """Close the files; the listing stays."""
+        for file in self._shards:
+            file.close()
+
+    def shard_path(self, shard: int) -> str:
+        """Return the path of a data shard."""
+        return f"{self.ref.path}.data-{shard:05d}-of-{self.n_shards:05d}"
+
+    def files(self) -> list[tuple[str, str]]:
+        """Return (role, path) of the index file and of each shard."""
+        return [("index", self._index.ref.path), *(("shard", self.shard_path(i)) for i in range(self.n_shards))]
+
+    def checksums(self, n_read: int) -> str:
+        """Return which bytes were compared with a checksum."""
+        return f"CRC32C of {n_read} variables and of the index file"
+
+    def look(self, name: str) -> tuple[Array | None, str]:
+        """Return a variable's values with what is wrong with them."""
+        entry = self.variables[name]
+        try:
+            with np.errstate(all="ignore"):
+                return self._values.read(entry), ""
+        except MemoryError:
+            return None, TOO_LARGE
+        except DamagedError as exc:
+            if entry.slices or exc.kind not in ("CHECKSUM", "NOT FINITE") or entry.dtype not in N_BYTES_OF:
+                return None, str(exc)
+            return self._values.bits(entry), str(exc)
+
+    def require_unchanged(self) -> None:
+        """Compare the open shards with the files that now have their names.
+
+        Raises:
+            CorruptFileError: A shard was replaced or written to since it was opened.
+        """
+        for file in self._shards:
+            if file.is_replaced():
+                message = "a data shard was replaced or written to while the model was being loaded"
+                hints = ["load again when nothing writes to the folder"]
+                raise CorruptFileError(message, **self.ref.at(file.path, "shard").facts, hints=hints)
+
+    def _check(self, name: str) -> None:
+        self._values.check(self.variables[name])
+
+    def _read(self, name: str) -> Array:
+        return self._values.read(self.variables[name])
+
+    def _position(self, name: str) -> tuple[int, int]:
+        return self.variables[name].shard, self.variables[name].offset
+
+    def _place_text(self, name: str, fault: DamagedError) -> str:
+        entry = _damaged_entry(self.variables[name], fault)
+        if entry.slices:
+            return ""
+        return f"shard {entry.shard}, bytes {entry.offset} to {entry.offset + entry.n_bytes}: "
+
+    def _faults_facts(self, faults: list[tuple[str, DamagedError]], n_read: int) -> dict[str, Any]:
+        first = _damaged_entry(self.variables[faults[0][0]], faults[0][1])
+        return {
+            **self.ref.at(self.shard_path(first.shard), "shard").facts,
+            "offset": first.offset,
+            "context": [("index", self._index.ref.path)],
+            "hints": _hints([fault for _, fault in faults], n_read),
+        }
+
+    def _open_shards(self) -> None:
+        paths = [self.shard_path(number) for number in range(self.n_shards)]
+        missing = [path for path in paths if not os.path.exists(path)]
+        if missing:
+            are = "is" if len(missing) == 1 else "are"
+            message = f"{len(missing)} of the checkpoint's {counted(self.n_shards, 'data shard')} {are} missing"
+            facts = absent.missing_facts(self.ref.at(missing[0], "shard"), tuple(map(os.path.basename, missing)))
+            facts["context"] = [("index", self._index.ref.path), *facts["context"]]
+            facts["hints"] = ["copy every file that starts with the prefix; the shards hold the weights"]
+            raise CheckpointNotFoundError(message, **facts)
+        for path in paths:
+            ref = self.ref.at(path, "shard")
+            require_file(ref)
+            self._shards.append(ref.open("a data shard"))
+
+    def _require_extents(self) -> None:
+        extents: dict[int, list[tuple[int, int, str]]] = {number: [] for number in range(self.n_shards)}
+        whole = [entry for entry in self.variables.values() if not entry.slices]
+        for entry in [*whole, *self._index.parts.values()]:
+            if entry.shard not in extents:
+                self._index.damaged(f"{entry.name} is said to lie in shard {entry.shard} of {self.n_shards}")
+            extents[entry.shard].append((entry.offset, entry.offset + entry.n_bytes, entry.name))
+        for number, rows in extents.items():
+            end = 0
+            for start, stop, name in sorted(rows):
+                if start < end and start != stop:
+                    self._index.damaged(f"{name} overlaps the variable before it in shard {number}")
+                end = max(end, stop)
+            if self._shards[number].n_bytes != end:
+                self._raise_size(number, end, rows)
+
+    def _raise_size(self, number: int, wanted: int, rows: list[tuple[int, int, str]]) -> None:
+        ref = self.ref.at(self.shard_path(number), "shard")
+        found = self._shards[number].n_bytes
+        kind = kind_of_open(self._shards[number])
+        if kind is not None and kind.id in NOT_THE_FILE:
+            raise wrong_kind(ref, kind, wanted="a data shard")
+        lost = sorted({name for _, stop, name in rows if stop > found})
+        context = [
+            ("index", self._index.ref.path),
+            ("expected", f"{wanted:,} bytes"),
+            ("found", f"{found:,} bytes"),
+        ]
+        if lost:
+            message = (
+                f"a data shard is truncated: {wanted - found:,} bytes are missing, {len(lost)} variables with them"
+            )
+            hints = ["copy or download the shard again; the copy was cut off or the disk was full"]
+        else:
+            message = f"a data shard has {counted(found - wanted, 'byte')} more than its index file accounts for"
+            hints = ["take the index file and the shards from one checkpoint"]
+        details = first_few([f"LOST       {one_line(name)}" for name in lost], "error.variables")
+        raise CorruptFileError(
+            message,
+            variables=lost,
+            offset=min(found, wanted),
+            **ref.facts,
+            context=context,
+            details=details,
+            hints=hints,
+        )
+
+
+def _damaged_entry(entry: Entry, fault: DamagedError) -> Entry:
+    return fault.place if isinstance(fault.place, Entry) else entry
+
+
+def _hints(faults: list[DamagedError], n_read: int) -> list[str]:
+    hints = []
+    wrong = sum(fault.kind == "CHECKSUM" for fault in faults)
+    if wrong == n_read and n_read > 1:
+        hints.append("every checksum is wrong: the shard belongs to another index file; take both from one checkpoint")
+    elif wrong:
+        hints.append("copy or download the checkpoint again, in binary mode")
+    if any(fault.kind == "NOT FINITE" for fault in faults):
+        hints.append("the weights were saved after training diverged; take an earlier checkpoint")
+    return hints

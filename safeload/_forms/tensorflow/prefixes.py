@@ -1,0 +1,210 @@
+"""Which form of a checkpoint path was given, and which prefix it means: a TensorFlow checkpoint is several files with one."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from safeload._bytes import absent, paths
+from safeload._bytes.kinds import UNKNOWN, FileKind, kind_of_data, sniff, wrong_kind
+from safeload._bytes.small import read_small, require_file
+from safeload._forms.weight_file import WeightPlace
+from safeload.errors import AmbiguousCheckpointError, CheckpointNotFoundError, CorruptFileError, UnsafeFileError
+
+if TYPE_CHECKING:
+    from safeload._bytes.files import FileRef
+
+STATE_NAME = "checkpoint"
+MAX_STATE_BYTES = 1 << 20
+FORMS_HINT = "a checkpoint is several files with one prefix: PREFIX.index and PREFIX.data-00000-of-00001"
+
+_SUFFIXES = (
+    (re.compile(r"\.index$"), "index file"),
+    (re.compile(r"\.data-\d{5}-of-\d{5}$"), "data shard"),
+    (re.compile(r"\.meta$"), "meta graph file"),
+)
+_STATE = re.compile(
+    rb'^[^\S\n]*model_checkpoint_path\s*:\s*(?:"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\')', re.MULTILINE
+)
+_HIDDEN = (".", "__MACOSX")
+_OTHER_WEIGHTS = ("saved_model.pb", "tfhub_module.pb", "pytorch_model.bin", "model.safetensors", "tf_model.h5")
+
+
+def find_checkpoint(ref: FileRef) -> WeightPlace:
+    """Return the checkpoint that a path means: a prefix, one of its files, a folder, a checkpoint state file.
+
+    Raises:
+        CheckpointNotFoundError: No index file belongs to the path.
+        AmbiguousCheckpointError: The folder has several prefixes and no checkpoint state file.
+        WrongFileKindError: A file is there, but no V2 checkpoint: V1, HDF5, a zip, ...
+        CorruptFileError: The checkpoint state file names no checkpoint.
+        UnsafeFileError: The checkpoint state file leads out of its folder.
+    """
+    path = ref.path
+    if os.path.isdir(path):
+        return _in_folder(ref)
+    for suffix, place in _SUFFIXES:
+        prefix = suffix.sub("", path)
+        if prefix != path:
+            return _require_index(ref, prefix, place)
+    if os.path.basename(path) == STATE_NAME and os.path.isfile(path) and not os.path.exists(path + ".index"):
+        return _from_state(ref, path)
+    return _require_index(ref, path, "checkpoint prefix")
+
+
+def is_of_checkpoint(path: str) -> bool:
+    """Return whether `path` is a checkpoint prefix, or one of the files of a checkpoint."""
+    is_file = any(suffix.search(path) for suffix, _ in _SUFFIXES) and os.path.isfile(path)
+    return is_file or os.path.isfile(path + ".index")
+
+
+def list_prefixes(folder: str) -> list[str]:
+    """Return the prefixes of the index files in a folder, sorted; hidden and AppleDouble files do not count."""
+    names = sorted(os.listdir(folder))
+    return [
+        os.path.join(folder, name.removesuffix(".index"))
+        for name in names
+        if name.endswith(".index") and not name.startswith(_HIDDEN)
+    ]
+
+
+def _place(ref: FileRef, prefix: str, place: str, state_file: str | None = None) -> WeightPlace:
+    return WeightPlace(ref=ref.at(prefix, "prefix"), form="tensorflow", place=place, state_file=state_file)
+
+
+def _in_folder(ref: FileRef) -> WeightPlace:
+    folder = ref.path
+    state = os.path.join(folder, STATE_NAME)
+    prefixes = list_prefixes(folder)
+    if os.path.isfile(state) and state not in prefixes:
+        return _from_state(ref, state)
+    if len(prefixes) == 1:
+        return _place(ref, prefixes[0], "folder with one checkpoint")
+    if prefixes:
+        message = f"the folder has {len(prefixes)} checkpoints and no checkpoint state file that names one"
+        names = ", ".join(map(os.path.basename, prefixes[: absent.MAX_NAMES_PRINTED]))
+        hints = [f"pass one of the prefixes as checkpoint_file: {names}"]
+        raise AmbiguousCheckpointError(message, candidates=prefixes, **ref.at(folder, "folder").facts, hints=hints)
+    message = "the folder holds no TensorFlow checkpoint: no file in it ends in .index"
+    facts = absent.missing_facts(ref.at(os.path.join(folder, "*.index"), "folder"), ("checkpoint", "*.index"))
+    deeper = [
+        os.path.join(folder, name)
+        for name in sorted(os.listdir(folder))
+        if os.path.isdir(os.path.join(folder, name)) and not name.startswith(_HIDDEN)
+    ]
+    hints = [f"one level down is one: pass {found}" for inner in deeper for found in list_prefixes(inner)]
+    hints += [
+        f"{name} is another format; safeload reads TensorFlow V2 checkpoints"
+        for name in _OTHER_WEIGHTS
+        if name in facts["beside"]
+    ]
+    facts.update(resolved=folder, hints=[*hints[:3], FORMS_HINT])
+    raise CheckpointNotFoundError(message, **facts)
+
+
+def _require_index(ref: FileRef, prefix: str, place: str) -> WeightPlace:
+    if os.path.isfile(prefix + ".index"):
+        return _place(ref, prefix, place)
+    if os.path.isfile(ref.path):
+        _refuse_single_file(ref, prefix)
+    folder, name = os.path.split(prefix)
+    index = ref.at(prefix + ".index", "index")
+    facts = absent.missing_facts(index, (name + ".index",))
+    invisible = paths.invisible_hints(index.path)
+    if not os.path.isdir(folder):
+        message = "there is no TensorFlow checkpoint with this prefix: its folder does not exist"
+        near = paths.near_paths(index.path, dict(facts["context"])["exists"], facts["beside"])
+        hints = [f"did you mean the prefix {other.removesuffix('.index')} ?" for other in near]
+        facts["hints"] = [*invisible, *hints] or [FORMS_HINT]
+        raise CheckpointNotFoundError(message, **facts)
+    message, hints = _siblings(folder, name, facts["beside"])
+    facts["hints"] = [*hints, *invisible] or [FORMS_HINT]
+    raise CheckpointNotFoundError(message, **facts)
+
+
+def _siblings(folder: str, name: str, beside: tuple[str, ...]) -> tuple[str, list[str]]:
+    """Return the message and the hints for a prefix without an index file."""
+    siblings = [other for other in beside if re.match(re.escape(name) + r"(\(\d+\))?\.(data-|meta|index)", other)]
+    message = "there is no TensorFlow checkpoint with this prefix"
+    if siblings:
+        are = "is" if len(siblings) == 1 else "are"
+        message = f"the checkpoint has no index file; of its files there {are} only {', '.join(siblings[:4])}"
+    near = [os.path.basename(found) for found in list_prefixes(folder)]
+    close = paths.close_names(name, near) or [other for other in near if other.startswith(name)]
+    hints = [f"did you mean the prefix {os.path.join(folder, other)} ?" for other in close]
+    renamed = [other for other in siblings if re.search(r"\(\d+\)", other)]
+    hints += [f"{other} looks renamed by a browser; all files of a checkpoint share one prefix" for other in renamed]
+    return message, hints
+
+
+def _refuse_single_file(ref: FileRef, prefix: str) -> NoReturn:
+    require_file(ref)
+    kind = sniff(ref.path)
+    if ref.path != prefix:
+        message = f"the index file that belongs to {os.path.basename(ref.path)} is missing"
+        name = os.path.basename(prefix) + ".index"
+        facts = absent.missing_facts(ref.at(prefix + ".index", "index"), (name,))
+        facts["hints"] = [f"put {name}, from the same checkpoint, beside it"]
+        raise CheckpointNotFoundError(message, **facts)
+    if kind is not None and kind.id == "sstable":
+        hint = "load it in TensorFlow 1 and save it with Saver(write_version=V2)"
+        kind = FileKind("checkpoint-v1", "a TensorFlow V1 checkpoint", hint)
+    elif kind is None or not kind.hint:
+        kind = (kind or UNKNOWN)._replace(hint=FORMS_HINT)
+    raise wrong_kind(ref, kind, wanted="a TensorFlow V2 checkpoint")
+
+
+def _from_state(ref: FileRef, state: str) -> WeightPlace:
+    folder = os.path.dirname(state)
+    ref = ref.at(state, "state file")
+    data = read_small(ref, max_bytes=MAX_STATE_BYTES)
+    match = _STATE.search(data)
+    if match is None:
+        kind = kind_of_data(data)
+        if kind is not None:
+            raise wrong_kind(ref, kind, wanted="a checkpoint state file")
+        message = "the checkpoint state file names no checkpoint: it has no model_checkpoint_path"
+        raise CorruptFileError(message, **ref.facts, hints=["pass the checkpoint prefix itself"])
+    listed = _unescape(match[1] if match[1] is not None else match[2])
+    prefix = _inside(folder, listed)
+    if prefix is None:
+        message = "the checkpoint state file leads out of its folder"
+        hints = ["pass the checkpoint prefix itself, if that is the one you mean"]
+        raise UnsafeFileError(message, **ref.facts, context=[("leads to", listed)], hints=hints)
+    if not os.path.isfile(prefix + ".index"):
+        message = "the checkpoint that the state file names is not there"
+        facts: dict[str, Any] = absent.missing_facts(
+            ref.at(prefix + ".index", "index"), (os.path.basename(prefix) + ".index",)
+        )
+        facts["context"] = [("state file", state), ("it names", listed), *facts["context"]]
+        facts["hints"] = [f"pass the prefix itself: {found}" for found in list_prefixes(folder)[:3]]
+        raise CheckpointNotFoundError(message, **facts)
+    is_file = str(ref.given).rstrip("/").endswith(STATE_NAME)
+    return _place(ref, prefix, "checkpoint state file" if is_file else "folder with a checkpoint state file", state)
+
+
+def _inside(folder: str, listed: str) -> str | None:
+    """Return the prefix in `folder` that the state file means; None where it leads out.
+
+    An absolute path is that of the machine on which the checkpoint was saved; what counts then is the last name.
+    """
+    absolute = listed.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", listed) or "://" in listed
+    if absolute:
+        if os.path.dirname(listed).rstrip("/") == folder:
+            return listed
+        listed = re.split(r"[\\/]", listed)[-1]
+    prefix = os.path.normpath(os.path.join(folder, listed))
+    return prefix if prefix.startswith(folder.rstrip("/") + "/") else None
+
+
+def _unescape(text: bytes) -> str:
+    """Undo the escapes of a text-format protocol buffer string."""
+
+    def one(match: re.Match[bytes]) -> bytes:
+        code = match[1]
+        if code[:1] in b"01234567":
+            return bytes([int(code, 8) & 0xFF])
+        return {b"n": b"\n", b"t": b"\t", b"r": b"\r"}.get(code, code)
+
+    return os.fsdecode(re.sub(rb"\\([0-7]{1,3}|.)", one, text))

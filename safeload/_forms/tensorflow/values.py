@@ -1,0 +1,132 @@
+"""The values of a checkpoint's variables: each read once, compared with its CRC32C and tested for NaN and infinity.
+
+Source:
+    tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleReader::GetValue. TensorFlow 2.15 and 2.21.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from safeload._forms.arrays import FLOATS, DamagedError, Run, fill, memory_for, read_run, require_crc
+from safeload._forms.tensorflow.index_file import N_BYTES_OF, STRING, VARIANT, Entry
+from safeload._forms.tensorflow.parts import parts_of
+from safeload._forms.tensorflow.strings import read_strings, read_variants
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from safeload._bytes.files import OpenFile
+    from safeload._forms.tensorflow.index_file import Extents
+
+    Array = NDArray[Any]
+
+_BY_NAME = (*FLOATS, "bool", "complex64", "complex128")
+
+
+class Values(NamedTuple):
+    """The values behind the entries of an index file.
+
+    Attributes:
+        shards: The open data shards.
+        parts: (name, extents) -> entry of the parts of partitioned variables.
+    """
+
+    shards: Sequence[OpenFile]
+    parts: Mapping[tuple[str, Extents], Entry]
+
+    def check(self, entry: Entry) -> None:
+        """Read a variable and keep nothing.
+
+        Raises:
+            DamagedError: As `read`.
+        """
+        _require_shape(entry)
+        if entry.slices:
+            for _, part in self._parts(entry):
+                self._in_part(part, self.check)
+        elif entry.dtype in N_BYTES_OF:
+            read_run(self._run(entry))
+        else:
+            self._read_strings(entry)
+
+    def read(self, entry: Entry) -> Array:
+        """Return a variable's values.
+
+        Raises:
+            DamagedError: A checksum does not match, a float16, float32 or float64 is NaN or infinite, the file ends early,
+                or the type is not known.
+        """
+        _require_shape(entry)
+        if entry.slices:
+            return self._read_parts(entry)
+        if entry.dtype in N_BYTES_OF:
+            memory = memory_for(entry.n_bytes)
+            read_run(self._run(entry), memory)
+            return memory.view(_dtype_of(entry)).reshape(entry.shape)
+        return self._read_strings(entry)
+
+    def bits(self, entry: Entry) -> Array:
+        """Return a variable's values although its checksum does not match or some are not finite.
+
+        Raises:
+            DamagedError: The file ends early.
+        """
+        memory = memory_for(entry.n_bytes)
+        fill(self._run(entry), 0, memory)
+        return memory.view(_dtype_of(entry)).reshape(entry.shape)
+
+    def _run(self, entry: Entry) -> Run:
+        dtype = entry.dtype if entry.dtype in FLOATS else ""
+        return Run(self.shards[entry.shard], entry.offset, entry.n_bytes, dtype, entry.crc)
+
+    def _read_strings(self, entry: Entry) -> Array:
+        data = np.empty(entry.n_bytes, np.uint8)
+        fill(self._run(entry), 0, data)
+        if entry.dtype not in (STRING, VARIANT):
+            raise DamagedError("TYPE", f"{entry.dtype} cannot be read")
+        decode = read_variants if entry.dtype == VARIANT else read_strings
+        try:
+            found, crc = decode(data.tobytes(), math.prod(entry.shape))
+        except ValueError as exc:
+            raise DamagedError("CHECKSUM", "the strings' lengths contradict their bytes") from exc
+        require_crc(entry.crc, crc)
+        return found.reshape(entry.shape)
+
+    def _read_parts(self, entry: Entry) -> Array:
+        parts = self._parts(entry)
+        memory = memory_for(math.prod(entry.shape) * N_BYTES_OF[entry.dtype])
+        whole = memory.view(_dtype_of(entry)).reshape(entry.shape)
+        for place, part in parts:
+            whole[place] = self._in_part(part, self.read)
+        return whole
+
+    def _parts(self, entry: Entry) -> list[tuple[tuple[slice, ...], Entry]]:
+        return parts_of(entry, self.parts)
+
+    def _in_part(self, part: Entry, use: Any) -> Any:  # noqa: ANN401  (`check` or `read`)
+        try:
+            return use(part)
+        except DamagedError as exc:
+            raise DamagedError(exc.kind, exc.text, place=part) from exc
+
+
+def _require_shape(entry: Entry) -> None:
+    """TensorFlow allows 254 dimensions, NumPy 32 before its version 2.0 and 64 since."""
+    try:
+        np.broadcast_to(np.complex128(0), entry.shape)  # the widest type
+    except ValueError as exc:
+        text = f"NumPy has no array of {len(entry.shape)} dimensions and this shape"
+        raise DamagedError("TYPE", text) from exc
+
+
+def _dtype_of(entry: Entry) -> np.dtype[Any]:
+    if entry.dtype in _BY_NAME:
+        return np.dtype(entry.dtype)
+    sign = "i" if entry.dtype.startswith(("int", "qint")) else "u"
+    return np.dtype(f"{sign}{N_BYTES_OF[entry.dtype]}")

@@ -1,0 +1,44 @@
+"""Installed packages: their versions, and the errors for those that are missing or cannot be imported."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+from safeload._text.words import reason_of
+from safeload.errors import MissingDependencyError
+
+
+def version_of(distribution: str) -> str | None:
+    """Return the installed version of a distribution, found without importing it; None where there is none."""
+    from importlib import metadata  # noqa: PLC0415  (slow to import: not for `import safeload`)
+
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def missing_dependency(message: str, *, package: str, wanted: str, hints: list[str]) -> MissingDependencyError:
+    """Return the error for a package that is missing or too old or too new, with its facts filled in."""
+    found = version_of(package) or "none"
+    python = ".".join(map(str, sys.version_info[:3]))
+    context = [("package", package), ("wanted", wanted), ("found", found), ("python", python)]
+    return MissingDependencyError(
+        message, package=package, wanted=wanted, found=found, python=python, context=context, hints=hints
+    )
+
+
+def import_installed(module: str, *, package: str, wanted: str, install: str) -> Any:  # noqa: ANN401  (a module)
+    """Import a module of a package that is installed; the package's own failure is the cause of the error.
+
+    Raises:
+        MissingDependencyError: It cannot be imported, whatever it raises meanwhile.
+    """
+    try:
+        return importlib.import_module(module)
+    except Exception as exc:
+        message = f"{package} is installed but cannot be imported: {type(exc).__name__}: {reason_of(exc)}"
+        hints = [f"the error above this one is the cause; a fresh environment with {install} mends most of them"]
+        raise missing_dependency(message, package=package, wanted=wanted, hints=hints) from exc

@@ -1,0 +1,165 @@
+"""Models and files that are mistaken for a BERT or an ELMo: how each is recognised, and what to do with it.
+
+Three tables, each read from top to bottom: signs in the names of tensors, in the keys of a config, in the names of a folder.
+A row belongs to the model in whose place such files are found.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from safeload._bytes.kinds import kinds_of
+from safeload._json import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+BERT, ELMO = "BERT", "ELMo"
+_CONFIGS = {BERT: "bert_config", ELMO: "options"}
+_PUBLISHED_TOO = "an ELMo is published as options.json and weights.hdf5 too"
+
+
+class Other(NamedTuple):
+    """What a file or folder is, in place of what was expected.
+
+    Attributes:
+        name: For a message: "ALBERT", "a model that Keras saved".
+        hint: What to do with it.
+    """
+
+    name: str
+    hint: str
+
+
+def _any(pattern: str) -> Callable[[Collection[str], set[str]], bool]:
+    matches = re.compile(pattern).match
+    return lambda names, _: any(matches(name) for name in names)
+
+
+def _embeddings(_: Collection[str], top: set[str]) -> bool:
+    return "sentence_to_index" in top or (bool(top) and all(name.isdigit() for name in top))
+
+
+def _words(_: Collection[str], top: set[str]) -> bool:
+    return "embedding" in top and "char_embed" not in top and any(name.startswith("RNN_") for name in top)
+
+
+def _keras_top(_: Collection[str], top: set[str]) -> bool:
+    return bool(
+        top
+        & {
+            "model_weights", "layer_names", "optimizer_weights", "top_level_model_weights",
+            "_layer_checkpoint_dependencies", "layers",
+        }
+    )  # fmt: skip
+
+
+_BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]], ...] = (
+    (BERT, Other("a TensorFlow 2 object-based checkpoint",
+                 "export it by variable names with tf.compat.v1.train.Saver, or load it with tf.train.Checkpoint"),
+     _any(r"_CHECKPOINTABLE_OBJECT_GRAPH$|.*/\.ATTRIBUTES/VARIABLE_VALUE$")),
+    (BERT, Other("ALBERT", "load it with a library for ALBERT"),
+     _any(r".*(encoder/transformer/group_0|embedding_hidden_mapping_in)/")),
+    (BERT, Other("ELECTRA", "load it with a library for ELECTRA"),
+     _any(r"(electra|discriminator|generator|discriminator_predictions)/")),
+    (BERT, Other("RoBERTa", "load it with a library for RoBERTa"), _any(r"(.*/)?roberta/")),
+    (BERT, Other("a checkpoint that Keras saved by layer names",
+                 "load it with model.load_weights, or save it again with keras_bert's variable names"),
+     _any(r"(Embedding-Token|Embedding-Position|Encoder-\d+-.*)/")),
+    (BERT, Other("a PyTorch model's names", "convert the model to BERT's own variable names"), _any(r".*\.(weight|bias)$")),
+    (ELMO, Other("a file of computed embeddings",
+                 "these are vectors that a biLM computed; pass the weights of the biLM itself, published as ..._weights.hdf5"),
+     _embeddings),
+    (ELMO, Other("the weights of a biLM of whole words", "only biLMs of characters give an ELMo; pass the weights of one"), _words),
+    (ELMO, Other("a model that Keras saved", "load it with Keras"), _keras_top),
+)  # fmt: skip
+
+OWN_ARCHITECTURE = ("ALBERT", "ELECTRA")
+"""Those that have BERT's variables too, under BERT's names."""
+
+_BY_KEYS: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
+    (ELMO, Other("ELMoForManyLangs, another architecture", "load it with ELMoForManyLangs"), ("encoder", "token_embedder")),
+    (ELMO, Other("a transformer such as BERT", "pass BERT's config to safeload.load_bert"), ("hidden_size", "num_hidden_layers")),
+    (ELMO, Other("an AllenNLP training run", "pass the options file that its elmo_token_embedder names"), ("dataset_reader", "model")),
+)  # fmt: skip
+
+_KEYS_OF_KIN = {
+    "albert": ("embedding_size", "num_hidden_groups", "inner_group_num"),
+    "nezha": ("max_relative_position", "use_relative_position"),
+}
+
+_BY_FILES: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
+    (ELMO, Other("an ELMoForManyLangs model", "it has another architecture; load it with ELMoForManyLangs"), ("encoder.pkl", "token_embedder.pkl")),
+    (ELMO, Other("a TensorFlow model or TF-Hub module", _PUBLISHED_TOO), ("saved_model.pb",)),
+    (ELMO, Other("a TF-Hub module", _PUBLISHED_TOO), ("tfhub_module.pb",)),
+    (ELMO, Other("an AllenNLP archive", "load it with allennlp.models.load_archive"), ("weights.th", "config.json")),
+    (ELMO, Other("a BERT model", "load it with safeload.load_bert"), ("bert_config.json",)),
+)  # fmt: skip
+
+
+def other_tensors(model: str, names: Iterable[str], groups: Iterable[str] = ()) -> Other | None:
+    """Return what a file with these tensors is, in place of the model's weights; None where nothing is known."""
+    listed = list(names)
+    top = {name.split("/", 1)[0] for name in (*listed, *groups)}
+    return next((other for owner, other, fits in _BY_TENSORS if owner == model and fits(listed, top)), None)
+
+
+def other_config(model: str, data: Mapping[str, Any]) -> Other | None:
+    """Return what a config with these keys is of, in place of the model; None where nothing is known."""
+    if model == BERT:
+        return _kin_of_bert(data)
+    found = next((other for owner, other, keys in _BY_KEYS if owner == model and set(keys) <= set(data)), None)
+    if found is None and "lstm" in data and "char_cnn" not in data:
+        hint = "only biLMs of characters give an ELMo; pass the options of one"
+        return Other("a biLM of whole words (there is no char_cnn)", hint)
+    return found
+
+
+def _kin_of_bert(data: Mapping[str, Any]) -> Other | None:
+    model_type = data.get("model_type", "bert")
+    found = None
+    if not isinstance(model_type, str):
+        found = "another model", f"model_type {shown(model_type)}"
+    elif model_type.lower() != "bert":
+        found = model_type.lower(), "model_type"
+    else:
+        same_width = data.get("embedding_size") == data.get("hidden_size")
+        for model, keys in _KEYS_OF_KIN.items():
+            for key in keys:
+                if (
+                    found is None
+                    and data.get(key) not in (None, False)
+                    and not (key == "embedding_size" and same_width)
+                ):
+                    found = model, key
+    return (
+        Other(f"{found[0]} ({found[1]})", f"load it with a library made for {found[0].split()[0]}") if found else None
+    )
+
+
+def other_folder(model: str, names: Iterable[str]) -> Other | None:
+    """Return what a folder with these names holds, in place of the model; None where nothing is known."""
+    present = set(names)
+    return next((other for owner, other, files in _BY_FILES if owner == model and set(files) <= present), None)
+
+
+def models_of_folder(names: Iterable[str]) -> list[str]:
+    """Return the models that a folder with these names holds or is meant to hold."""
+    listed = list(names)
+    return [model for model in _CONFIGS if _is_folder_of(model, listed)]
+
+
+def _is_folder_of(model: str, names: list[str]) -> bool:
+    endings = tuple(ending for kind in kinds_of(model) for ending in kind.endings)
+    return any(name.endswith(endings) or (name.endswith(".json") and _CONFIGS[model] in name) for name in names)
+
+
+def what_config(data: Mapping[str, Any]) -> str:
+    """Return what a JSON object is, in words."""
+    if "lstm" in data and "char_cnn" in data:
+        return "the options of an ELMo"
+    if "num_hidden_layers" in data and "hidden_size" in data:
+        model = str(data.get("model_type", "bert")).lower()
+        return "the config of a BERT" if model == "bert" else f"the config of another model: {model}"
+    return "a JSON file that is neither the config of a BERT nor the options of an ELMo"

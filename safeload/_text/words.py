@@ -1,0 +1,64 @@
+"""Format the lines of messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MAX_PRINTED_PROBLEMS = 10
+MAX_LINE = 5_000
+
+
+def plain(text: str) -> str:
+    """Escape everything but printable ASCII and line ends, so that invisible characters in a path become visible."""
+    return "".join(c if c == "\n" or " " <= c <= "~" else ascii(c)[1:-1] for c in text)
+
+
+def one_line(text: str) -> str:
+    """Escape line ends, so that a name from a file cannot forge a line of a message."""
+    return text.replace("\n", "\\n")
+
+
+def shortened(line: str) -> str:
+    """Truncate a line that is longer than any path, such as one from a file's contents."""
+    return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}... ({len(line):,} characters)"
+
+
+def reason_of(exc: BaseException) -> str:
+    """Return an exception's text on one line, truncated to 200 characters."""
+    return " ".join(str(exc).split())[:200]
+
+
+def counted(count: int, noun: str) -> str:
+    """Return "1 variable", "2 variables"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def some_of(count: int, total: int, noun: str) -> str:
+    """Begin a sentence: "1 of 37 variables is", "2 of 37 variables are"."""
+    return f"{count} of {counted(total, noun)} {'is' if count == 1 else 'are'}"
+
+
+def tally(words: Iterable[tuple[int, str]]) -> str:
+    """Join the counts that are not zero: "1 missing, 2 wrong shape"."""
+    return ", ".join(f"{count} {what}" for count, what in words if count)
+
+
+def with_article(noun: str) -> str:
+    """Prefix `noun` with "a" or "an"."""
+    return f"{'an' if noun[:1].lower() in 'aeio' or noun.startswith('HDF5') else 'a'} {noun}"
+
+
+def two_lines(kind: str, name: str, what: str) -> str:
+    """Format one problem: its kind and name on the first line, the description on the second."""
+    return f"{kind:<10} {one_line(name)}\n               {what}"
+
+
+def first_few(rows: Sequence[str], where: str) -> tuple[str, ...]:
+    """Return the first rows and a count of the rest; `where` is the attribute that has all of them."""
+    if len(rows) <= MAX_PRINTED_PROBLEMS:
+        return tuple(rows)
+    left = len(rows) - MAX_PRINTED_PROBLEMS
+    return (*rows[:MAX_PRINTED_PROBLEMS], f"... and {left} more in {where}")

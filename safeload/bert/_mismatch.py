@@ -1,0 +1,61 @@
+"""Write hints for a checkpoint that does not fit its config."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from safeload._compare import size_claims
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from safeload._steps import Mismatch
+    from safeload.bert._config import BertConfig
+    from safeload.report import TensorSpec
+
+_NUMBER = re.compile(r"(?<!layer)_\d+(?=/|$)")
+
+
+def hints(mismatch: Mismatch[BertConfig]) -> list[str]:
+    """Return hints for a checkpoint that does not fit its config."""
+    problems, found, config = mismatch.problems, mismatch.found, mismatch.config
+    hints = _size_hints(mismatch.expected, found)
+    missing = [problem.name for problem in problems if problem.kind == "missing"]
+    layers = {int(m[1]) for name in found if (m := re.match(r"bert/encoder/layer_(\d+)/", name))}
+    n_layers = max(layers) + 1 if layers else 0
+    if n_layers and n_layers != config.num_hidden_layers:
+        hints.append(
+            f"num_hidden_layers is {config.num_hidden_layers} in the config but {n_layers} in the checkpoint; "
+            "take both files from one release"
+        )
+    elif any(problem.kind == "unexpected" for problem in problems):
+        hints.append("what is unexpected on purpose can be named: ignore_unused=['bert/...']")
+    if len(missing) == len(problems) and not any(name.startswith("bert/") for name in found):
+        few = ", ".join(sorted(found)[:3])
+        hints.append(f"nothing in the checkpoint is BERT's; its variables are {few}, ...")
+    stored = {problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found}
+    if stored:
+        hints.append(
+            f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32, safeload converts nothing"
+        )
+    heads = [name for name in missing if name.startswith(("cls/", "bert/pooler/"))]
+    if heads and len(heads) == len(missing):
+        hints.append("the checkpoint was saved without the heads for training; load it with training=False")
+    unnumbered = {_NUMBER.sub("", name) for name in found} - set(found)
+    if any(name in unnumbered for name in missing):
+        hints.append("names in the checkpoint carry a number (_1, _2): the graph was built twice when it was saved")
+    return hints
+
+
+def _size_hints(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec]) -> list[str]:
+    """Return a hint for each config key whose size differs from the checkpoint wherever it occurs."""
+    hints = []
+    for key, (wanted, size) in size_claims(expected, found).items():
+        if key == "type_vocab_size":
+            hints.append(f"the checkpoint has {size} segments; keras-bert always builds {wanted}")
+        else:
+            hints.append(
+                f"{key} is {wanted} in the config but {size} in the checkpoint; take both files from one release"
+            )
+    return hints

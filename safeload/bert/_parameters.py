@@ -1,0 +1,93 @@
+"""List the parameters of a BERT from its config: Google's names, shapes, and the config keys of the sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from safeload.bert._config import SEGMENTS, BertConfig
+from safeload.report import TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from safeload._forms.weight_file import StoredTensor
+
+FIRST_VARIABLE = "bert/embeddings/word_embeddings"
+POSITIONS = "bert/embeddings/position_embeddings"
+
+
+def list_parameters(config: BertConfig, *, training: bool) -> dict[str, TensorSpec]:
+    """List the parameters that a load reads; all are float32.
+
+    Args:
+        config: Validated `bert_config.json`; sizes are counts of units, not bytes.
+        training: If true, include the pooler and the `cls/` heads.
+
+    Returns:
+        Canonical name -> spec; `bert/embeddings/word_embeddings` is `(vocab_size, hidden_size)`.
+
+    Source:
+        keras_bert/loader.py, load_model_weights_from_checkpoint, keras-bert 0.89.0.
+    """
+    specs = list(_embeddings(config))
+    for number in range(config.num_hidden_layers):
+        specs += _encoder(config, number)
+    if training:
+        specs += _heads(config)
+    return {spec.name: spec for spec in specs}
+
+
+def with_positions_of(config: BertConfig, found: Mapping[str, StoredTensor]) -> BertConfig:
+    """Return `config` with the number of positions in the file, if that is larger."""
+    sizes = [each.spec.shape[0] for name, each in found.items() if name.endswith(POSITIONS) and each.spec.shape]
+    return dataclasses.replace(config, max_position_embeddings=max([config.max_position_embeddings, *sizes]))
+
+
+def _spec(name: str, *sizes: tuple[str, int]) -> TensorSpec:
+    keys, shape = zip(*sizes, strict=True)
+    return TensorSpec(name=name, shape=shape, dtype="float32", size_keys=keys)
+
+
+def _hidden(config: BertConfig) -> tuple[str, int]:
+    return ("hidden_size", config.hidden_size)
+
+
+def _norm(config: BertConfig, name: str) -> Iterator[TensorSpec]:
+    for part in ("gamma", "beta"):
+        yield _spec(f"{name}/{part}", _hidden(config))
+
+
+def _embeddings(config: BertConfig) -> Iterator[TensorSpec]:
+    hidden = _hidden(config)
+    yield _spec(FIRST_VARIABLE, ("vocab_size", config.vocab_size), hidden)
+    yield _spec(POSITIONS, ("max_position_embeddings", config.max_position_embeddings), hidden)
+    yield _spec("bert/embeddings/token_type_embeddings", ("type_vocab_size", SEGMENTS), hidden)
+    yield from _norm(config, "bert/embeddings/LayerNorm")
+
+
+def _encoder(config: BertConfig, number: int) -> Iterator[TensorSpec]:
+    hidden = _hidden(config)
+    wide = ("intermediate_size", config.intermediate_size)
+    name = f"bert/encoder/layer_{number}"
+    for part in ("self/query", "self/key", "self/value", "output/dense"):
+        yield _spec(f"{name}/attention/{part}/kernel", hidden, hidden)
+        yield _spec(f"{name}/attention/{part}/bias", hidden)
+    yield from _norm(config, f"{name}/attention/output/LayerNorm")
+    yield _spec(f"{name}/intermediate/dense/kernel", hidden, wide)
+    yield _spec(f"{name}/intermediate/dense/bias", wide)
+    yield _spec(f"{name}/output/dense/kernel", wide, hidden)
+    yield _spec(f"{name}/output/dense/bias", hidden)
+    yield from _norm(config, f"{name}/output/LayerNorm")
+
+
+def _heads(config: BertConfig) -> Iterator[TensorSpec]:
+    hidden = _hidden(config)
+    yield _spec("cls/predictions/transform/dense/kernel", hidden, hidden)
+    yield _spec("cls/predictions/transform/dense/bias", hidden)
+    yield from _norm(config, "cls/predictions/transform/LayerNorm")
+    yield _spec("cls/predictions/output_bias", ("vocab_size", config.vocab_size))
+    yield _spec("bert/pooler/dense/kernel", hidden, hidden)
+    yield _spec("bert/pooler/dense/bias", hidden)
+    yield _spec("cls/seq_relationship/output_weights", ("", 2), hidden)
+    yield _spec("cls/seq_relationship/output_bias", ("", 2))

@@ -1,0 +1,87 @@
+"""Find the config, weights and vocabulary of a BERT."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from safeload import _recognise
+from safeload._bytes.files import FileRef
+from safeload._bytes.kinds import JSON_TEXT, FileKind, sniff, wrong_kind
+from safeload._bytes.paths import resolve_path
+from safeload._bytes.small import require_file
+from safeload._forms.finding import find_weights
+from safeload._forms.tensorflow.prefixes import is_of_checkpoint
+from safeload._json import require_json
+from safeload._steps import Places
+from safeload.bert._config import find_config
+from safeload.bert._vocabulary import VOCAB_NAME
+from safeload.errors import InvalidPathError, WrongFileKindError
+
+if TYPE_CHECKING:
+    from safeload._steps import Request
+
+
+def resolve_config(request: Request) -> FileRef:
+    """Find the config.
+
+    Raises:
+        InvalidPathError, MissingFileError, UnreadableFileError, ConfigError: As `find_config`.
+        WrongFileKindError: The path is a checkpoint or another kind of file.
+    """
+    if isinstance(request.vocab, bool):
+        message = f"vocab_file is {request.vocab}, not a path"
+        hints = ["in load_bert, training is passed by its name: training=True"]
+        raise InvalidPathError(message, given=request.vocab, hints=hints)
+    path = resolve_path(request.config, argument="config_file", base_dir=request.base_dir)
+    ref = find_config(FileRef(path=path, role="config", given=request.config))
+    if is_of_checkpoint(ref.path):
+        raise _checkpoint_as_config(ref, request)
+    require_file(ref)
+    require_json(sniff(ref.path), ref)
+    return ref
+
+
+def _checkpoint_as_config(ref: FileRef, request: Request) -> WrongFileKindError:
+    """Return the error for a checkpoint passed as the config; the message says if the two arguments are swapped."""
+    if request.weights is not None:
+        other = resolve_path(request.weights, argument="checkpoint_file", base_dir=request.base_dir)
+        kind = sniff(other)
+        if kind is not None and kind.id == "json":
+            message = "config_file and checkpoint_file are exchanged: the first is a checkpoint, the second JSON text"
+            return WrongFileKindError(
+                message,
+                wanted=JSON_TEXT,
+                found="TensorFlow checkpoint",
+                **ref.facts,
+                context=[("checkpoint", other)],
+                hints=["pass the config first, then the checkpoint"],
+            )
+    hint = "pass bert_config.json, or the folder that holds it, as config_file, and this as checkpoint_file"
+    kind = FileKind("checkpoint", "part of a TensorFlow checkpoint", hint)
+    return wrong_kind(ref, kind, wanted=JSON_TEXT)
+
+
+def resolve_others(request: Request, config: FileRef) -> Places:
+    """Find the weights and the vocabulary, by default in the config's folder.
+
+    Raises:
+        SafeLoadError: As `resolve_path` and `find_weights`.
+    """
+    folder = os.path.dirname(config.path)
+    weights = config.at(folder, "checkpoint")
+    if request.weights is not None:
+        path = resolve_path(request.weights, argument="checkpoint_file", base_dir=request.base_dir)
+        weights = FileRef(path=path, role="checkpoint", given=request.weights, source=config.source)
+    return Places(
+        config=config, weights=find_weights(weights, _recognise.BERT), vocab=_resolve_vocabulary(request, config)
+    )
+
+
+def _resolve_vocabulary(request: Request, config: FileRef) -> FileRef | None:
+    if request.vocab is None:
+        path = os.path.join(os.path.dirname(config.path), VOCAB_NAME)
+        return FileRef(path=path, role="vocab", given=path, source=config.source) if os.path.lexists(path) else None
+    path = resolve_path(request.vocab, argument="vocab_file", base_dir=request.base_dir)
+    path = os.path.join(path, VOCAB_NAME) if os.path.isdir(path) else path
+    return FileRef(path=path, role="vocab", given=request.vocab, source=config.source)

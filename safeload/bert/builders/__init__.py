@@ -1,0 +1,1 @@
+"""Build a BERT: one module per framework."""

@@ -1,0 +1,58 @@
+"""Define ELMo for the checks, which need neither torch nor AllenNLP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from safeload import _recognise
+from safeload._bytes.kinds import FileKind, wrong_kind
+from safeload._steps import ModelKind
+from safeload.elmo import _mismatch, _places
+from safeload.elmo._arguments import require_options_allow, vocabulary_notes
+from safeload.elmo._options import read_options
+from safeload.elmo._parameters import list_parameters
+from safeload.elmo.namings import NAMINGS
+
+if TYPE_CHECKING:
+    from safeload._compare import Naming
+    from safeload._forms.weight_file import WeightFile
+    from safeload._steps import Places
+    from safeload.elmo._arguments import ElmoArguments
+    from safeload.elmo._options import ElmoOptions
+
+
+def elmo(arguments: ElmoArguments | None) -> ModelKind[ElmoOptions]:
+    """Return the `ModelKind` of an ELMo that is built with these arguments; None if it is only checked."""
+
+    def read(places: Places) -> tuple[ElmoOptions, list[str]]:
+        options = read_options(places.config)
+        if arguments is None:
+            return options, []
+        require_options_allow(arguments, options)
+        return options, vocabulary_notes(arguments)
+
+    return ModelKind(
+        model=_recognise.ELMO,
+        config_word="options",
+        example_pattern="RNN_*",
+        find_config=_places.resolve_config,
+        find_others=_places.resolve_others,
+        read=read,
+        list_parameters=list_parameters,
+        recognise=recognise,
+        hints=_mismatch.hints,
+        unverified=lambda options: options.unverified,
+    )
+
+
+def recognise(weights: WeightFile) -> tuple[Naming, str]:
+    """Return the naming of the datasets and their scope, which is always empty.
+
+    Raises:
+        WrongFileKindError: The weights are of a word-based biLM, are computed embeddings, or were saved by Keras.
+    """
+    other = _recognise.other_tensors(_recognise.ELMO, weights.tensors, weights.groups)
+    if other is not None:
+        kind = FileKind("other", other.name, other.hint)
+        raise wrong_kind(weights.ref, kind, wanted="the weights of a biLM of characters")
+    return next(((naming, "") for naming in NAMINGS if naming.scopes(weights.tensors)), (NAMINGS[0], ""))

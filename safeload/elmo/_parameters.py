@@ -1,0 +1,73 @@
+"""List the parameters of a character-based biLM from its options, by their names in AllenNLP's HDF5 files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from safeload.elmo._characters import N_CHARACTERS
+from safeload.report import TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from safeload.elmo._options import ElmoOptions
+
+CHAR_EMBED = "char_embed"
+DIRECTIONS = ("forward", "backward")
+
+_Size = tuple[str, int]
+
+
+def list_parameters(options: ElmoOptions) -> dict[str, TensorSpec]:
+    """List the parameters that a load reads; all are float32.
+
+    Args:
+        options: Validated `options.json`; sizes are counts of units, not bytes.
+
+    Returns:
+        Path in the file -> spec. `RNN_0` runs forward, `RNN_1` backward. `W_0` is the kernel of the input and the previous
+        output together, `(2*projection_dim, 4*dim)`, with the gates in the order input, new memory, forget, output.
+
+    Source:
+        allennlp/modules/elmo.py, _ElmoCharacterEncoder._load_weights; allennlp/modules/elmo_lstm.py,
+        ElmoLstm.load_weights, AllenNLP 2.10.1; allenai/bilm-tf, bilm/training.py, dump_weights.
+    """
+    return {spec.name: spec for rows in (_encoder(options), _lstms(options)) for spec in rows}
+
+
+def cell_of(direction: int, layer: int) -> str:
+    """Return the group of an LSTM's datasets."""
+    return f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell"
+
+
+def _encoder(options: ElmoOptions) -> Iterator[TensorSpec]:
+    char_dim = ("char_cnn.embedding.dim", options.char_dim)
+    n_filters = ("sum of char_cnn.filters", options.n_filters)
+    projection = ("lstm.projection_dim", options.projection_dim)
+    yield _spec(CHAR_EMBED, ("char_cnn.n_characters - 1", N_CHARACTERS - 1), char_dim)
+    for index, (width, number) in enumerate(options.filters):
+        columns = (f"char_cnn.filters[{index}][1]", number)
+        yield _spec(f"CNN/W_cnn_{index}", ("", 1), (f"char_cnn.filters[{index}][0]", width), char_dim, columns)
+        yield _spec(f"CNN/b_cnn_{index}", columns)
+    for layer in range(options.n_highway):
+        for part in ("carry", "transform"):
+            yield _spec(f"CNN_high_{layer}/W_{part}", n_filters, n_filters)
+            yield _spec(f"CNN_high_{layer}/b_{part}", n_filters)
+    yield _spec("CNN_proj/W_proj", n_filters, projection)
+    yield _spec("CNN_proj/b_proj", projection)
+
+
+def _lstms(options: ElmoOptions) -> Iterator[TensorSpec]:
+    projection = ("lstm.projection_dim", options.projection_dim)
+    gates = ("4*lstm.dim", 4 * options.dim)
+    for direction in range(len(DIRECTIONS)):
+        for layer in range(options.n_layers):
+            cell = cell_of(direction, layer)
+            yield _spec(f"{cell}/W_0", ("2*lstm.projection_dim", 2 * options.projection_dim), gates)
+            yield _spec(f"{cell}/B", gates)
+            yield _spec(f"{cell}/W_P_0", ("lstm.dim", options.dim), projection)
+
+
+def _spec(name: str, *sizes: _Size) -> TensorSpec:
+    keys, shape = zip(*sizes, strict=True)
+    return TensorSpec(name=name, shape=shape, dtype="float32", size_keys=keys)

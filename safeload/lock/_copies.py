@@ -1,0 +1,163 @@
+"""A model's locked files, opened as private copies: what is read is what was hashed.
+
+Each locked file is copied once into memory, hashed on the way, and everything is read from that copy: a file that is
+replaced or written to between the check and the load changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from io import FileIO
+from typing import TYPE_CHECKING, Any
+
+from safeload._bytes import system
+from safeload._bytes.absent import MAX_NAMES_PRINTED
+from safeload._bytes.files import DISK, OpenFile, Source
+from safeload._bytes.kinds import sniff
+from safeload._bytes.paths import resolve_path
+from safeload._text.words import first_few, some_of, two_lines
+from safeload.errors import LockError
+from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock, write_again
+
+if TYPE_CHECKING:
+    from safeload.report import FileRead
+
+NO_FILE, MISSING = "NO FILE", "MISSING"
+UNLOCKED: Any = object()
+"""As `lock_file`: read from the disk although there is a lock. For the command that writes locks, and no other."""
+
+
+class LockedSource(Source):
+    """The verified copies of a model's locked files."""
+
+    def __init__(self, lock: Lock) -> None:
+        """Copy and hash every file of the lock.
+
+        Raises:
+            LockError: A file is missing, or of another size or SHA-256; all of them are named.
+        """
+        self.lock = lock
+        self._copies: dict[tuple[str, str], tuple[LockedFile, FileIO]] = {}
+        self._opened = ExitStack()
+        rows = {}
+        with ExitStack() as opened:
+            for file in lock.files:
+                path = lock.path_of(file.name)
+                copy = opened.enter_context(system.private_file(file.name))
+                self._copies[_key(path)] = (file, copy)
+                rows[file.name] = _difference(path, file, copy)
+            if any(rows.values()):
+                raise _differing(lock, {name: text for name, text in rows.items() if text})
+            self._opened = opened.pop_all()
+
+    def open(self, path: str) -> OpenFile:
+        """Open the copy of a locked file.
+
+        Raises:
+            LockError: The lock does not name the file.
+        """
+        _, copy = self._copy_of(path)
+        return OpenFile(FileIO(os.dup(copy.fileno()), "rb"), path, is_private=True)
+
+    def file_read(self, role: str, path: str) -> FileRead:
+        """Return the report's row for a locked file, with its SHA-256."""
+        file, _ = self._copy_of(path)
+        return replace(super().file_read(role, path), n_bytes=file.n_bytes, sha256=file.sha256)
+
+    def close(self) -> None:
+        """Release the copies."""
+        self._opened.close()
+
+    def _copy_of(self, path: str) -> tuple[LockedFile, FileIO]:
+        found = self._copies.get(_key(path))
+        if found is None:
+            message = "a file that belongs to this model is not in its lock file"
+            names = ", ".join(file.name for file in self.lock.files[:MAX_NAMES_PRINTED])
+            hints = [
+                f"if the file is meant to be there, {write_again(self.lock.path)}",
+                "if not, load the files that are locked",
+            ]
+            context = [("lock", self.lock.path), ("locked", names)]
+            raise LockError(
+                message, files=[os.path.basename(path)], resolved=path, label="file", context=context, hints=hints
+            )
+        return found
+
+
+def _key(path: str) -> tuple[str, str]:
+    """Identify files by the folder's real path and their own name: a symbolic link to a file is the file's name."""
+    folder, name = os.path.split(path)
+    return os.path.realpath(folder), name
+
+
+def _difference(path: str, file: LockedFile, copy: FileIO) -> str:
+    """Fill the copy and return how it differs from what was locked; "" for not at all."""
+    if not os.path.isfile(path):
+        return NO_FILE if os.path.lexists(path) else MISSING
+    try:
+        with DISK.open(path) as original:
+            if original.n_bytes != file.n_bytes:
+                kind = sniff(path)
+                looks = f"; it is now: {kind.name}" if kind and kind.hint else ""
+                return f"locked with {file.n_bytes:,} bytes, found {original.n_bytes:,}{looks}"
+            sha256, n_bytes = hash_of(original, copy)
+    except OSError as exc:
+        return f"the system cannot read it: {exc.strerror}"
+    if (sha256, n_bytes) != (file.sha256, file.n_bytes):
+        return f"locked with SHA-256 {file.sha256[:16]}..., found {sha256[:16]}..."
+    return ""
+
+
+def _differing(lock: Lock, rows: dict[str, str]) -> LockError:
+    message = f"{some_of(len(rows), len(lock.files), 'locked file')} not what was locked"
+    details = [
+        two_lines(difference, name, f"in {os.path.dirname(lock.path)}")
+        if difference in (NO_FILE, MISSING)
+        else two_lines("CHANGED", name, difference)
+        for name, difference in rows.items()
+    ]
+    hints = ["take the model from where it was locked", f"if the change is meant, {write_again(lock.path)}"]
+    return LockError(
+        message,
+        files=list(rows),
+        resolved=lock.path,
+        label="lock",
+        details=first_few(details, "error.files"),
+        hints=hints,
+    )
+
+
+def find_lock(lock_file: object, *, folder: str, base_dir: object) -> str | None:
+    """Return the lock file that applies; None where none does.
+
+    Args:
+        lock_file: What the caller passed: a lock file or its folder; None for the one in `folder`, if it is there.
+        folder: The config's folder.
+        base_dir: Where a relative `lock_file` starts.
+
+    Raises:
+        InvalidPathError: `lock_file` is not a path.
+    """
+    if lock_file is UNLOCKED:
+        return None
+    if lock_file is None:
+        path = os.path.join(folder, LOCK_NAME)
+        return path if os.path.lexists(path) else None
+    path = resolve_path(lock_file, argument="lock_file", base_dir=base_dir)
+    return os.path.join(path, LOCK_NAME) if os.path.isdir(path) else path
+
+
+def open_locked(path: str, *, given: object, model: str) -> LockedSource:
+    """Copy and verify the files of a lock.
+
+    Raises:
+        LockError: A file differs from what was locked, or the lock file cannot be used or is of another model.
+        MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError: As `read_lock`.
+    """
+    lock = read_lock(path, given=given)
+    if lock.model != model:
+        message = f"the lock is of {lock.model}, and this model is {model}"
+        raise LockError(message, resolved=path, given=given, label="lock", hints=["pass the lock of this model"])
+    return LockedSource(lock)

@@ -1,0 +1,236 @@
+"""One section of a settings file, in INI, TOML, JSON or YAML: its keys, values and lines."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from safeload._bytes.absent import MAX_NAMES_PRINTED
+from safeload._bytes.kinds import N_HEAD_BYTES, FileKind, kind_of, wrong_kind
+from safeload._bytes.paths import close_names
+from safeload._bytes.small import read_small
+from safeload._frameworks.packages import missing_dependency
+from safeload._json import json_object
+from safeload.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from safeload._bytes.files import FileRef
+
+MAX_SETTINGS_BYTES = 1 << 20
+MAX_SPACES = 200
+_INI_HEADER = re.compile(r"\[(.+)\]")
+_INI_KEY = re.compile(r"([^\s#;=:][^=:]*?)\s*[=:]")
+
+
+class Section(NamedTuple):
+    """A section as it was read.
+
+    Attributes:
+        path: The settings file, absolute.
+        name: The section's name.
+        values: Key -> value.
+        lines: Key -> its line in the file, from 1, where that is known.
+        is_text: Whether every value is text that is still to be understood, as in INI.
+        shared: Keys that come from INI's DEFAULT section, which other readers of the file share.
+    """
+
+    path: str
+    name: str
+    values: dict[str, Any]
+    lines: dict[str, int]
+    is_text: bool = False
+    shared: frozenset[str] = frozenset()
+
+
+def read_section(ref: FileRef, name: str) -> Section:
+    """Read one section of a settings file; its ending tells the format.
+
+    In TOML, JSON and YAML a dotted name such as "models.elmo" leads into nested tables.
+
+    Raises:
+        ConfigError: The file cannot be parsed, has duplicate keys, or no such section.
+        MissingDependencyError: A YAML file, and PyYAML is missing.
+        WrongFileKindError: A format that is not known, or recognised as something else.
+        MissingFileError, UnreadableFileError, UnsafeFileError: As `read_small`.
+    """
+    data = read_small(ref, max_bytes=MAX_SETTINGS_BYTES)
+    ending = os.path.splitext(ref.path)[1].lower()
+    read = _READERS.get(ending)
+    kind = kind_of(data[:N_HEAD_BYTES])
+    if read is None or (kind is not None and kind.id != "json"):
+        kind = kind or FileKind(
+            "ending",
+            f"it ends in {ending!r}" if ending else "its name has no ending",
+            f"the ending tells the format: {', '.join(_READERS)}",
+        )
+        raise wrong_kind(ref, kind, wanted="INI, TOML, JSON or YAML")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        message = f"the settings file is not UTF-8 text: byte {data[exc.start]:#04x} at offset {exc.start}"
+        raise ConfigError(message, **ref.facts, hints=["save it as UTF-8"]) from exc
+    return read(text, _Place(ref, name))
+
+
+class _Place(NamedTuple):
+    """Which section of which file is read, for the messages."""
+
+    ref: FileRef
+    name: str
+
+    def unparsable(self, what: str, reason: object) -> ConfigError:
+        """Return the error for a file that breaks its format's rules."""
+        message = f"the settings file is not {what}: {' '.join(str(reason).split())[:200]}"
+        return ConfigError(message, **self.ref.facts)
+
+    def no_section(self, names: Sequence[str]) -> ConfigError:
+        """Return the error for a section that is not there."""
+        message = f"the settings file has no section {self.name!r}"
+        hints = [f"did you mean {other!r} ?" for other in close_names(self.name, names)]
+        context = [("sections", ", ".join(names[:MAX_NAMES_PRINTED]) or "none")]
+        return ConfigError(message, **self.ref.facts, context=context, hints=hints)
+
+    def not_a_table(self, value: object) -> ConfigError:
+        """Return the error for a name that leads to a value."""
+        message = f"{self.name!r} is no section of the settings file but a value of type {type(value).__name__}"
+        return ConfigError(message, **self.ref.facts)
+
+
+def _ini(text: str, place: _Place) -> Section:
+    import configparser  # noqa: PLC0415  (the format of this file)
+
+    if re.search(rf"[^\S\n]{{{MAX_SPACES}}}", text):  # configparser would take the square of the time
+        raise place.unparsable("INI", f"{MAX_SPACES} spaces in a row")
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text, source=os.path.basename(place.ref.path))
+    except configparser.Error as exc:
+        raise place.unparsable("INI", exc) from exc
+    if place.name != parser.default_section and not parser.has_section(place.name):
+        raise place.no_section(parser.sections())
+    values = dict(parser[place.name])
+    lines: dict[str, dict[str, int]] = {}
+    header = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := _INI_HEADER.match(line):
+            header = found[1]
+        elif found := _INI_KEY.match(line):
+            lines.setdefault(header, {})[parser.optionxform(found[1])] = number
+    own = lines.get(place.name, {})
+    shared = frozenset(values) - set(own)
+    return Section(
+        place.ref.path,
+        place.name,
+        values,
+        {**lines.get(parser.default_section, {}), **own},
+        is_text=True,
+        shared=shared,
+    )
+
+
+def _toml(text: str, place: _Place) -> Section:
+    from safeload._text.toml import toml_table  # noqa: PLC0415  (the format of this file)
+
+    try:
+        table = toml_table(text.encode("utf-8"))
+    except ValueError as exc:
+        raise place.unparsable("TOML", exc) from exc
+    values = _descend(table, place)
+    header = rf"^[ \t]*\[[ \t]*{re.escape(place.name)}[ \t]*\][^\n]*$"
+    lines = _lines_after(text, header, values, r"^[ \t]*[\"']?{}[\"']?[ \t]*=", r"^[ \t]*\[")
+    return Section(place.ref.path, place.name, values, lines)
+
+
+def _json(text: str, place: _Place) -> Section:
+    table = json_object(text.encode("utf-8"), place.ref)
+    values = _descend(table, place)
+    name = place.name if place.name in table else place.name.rpartition(".")[2]
+    header = rf'"{re.escape(name)}"\s*:\s*\{{'
+    return Section(place.ref.path, place.name, values, _lines_after(text, header, values, '"{}"\\s*:', r"\}"))
+
+
+def _yaml(text: str, place: _Place) -> Section:
+    try:
+        import yaml  # noqa: PLC0415  (optional)
+    except ImportError as exc:
+        raise missing_dependency(
+            "a settings file in YAML needs PyYAML",
+            package="PyYAML",
+            wanted=">=6",
+            hints=["pip install 'safeload[yaml]'", "or write the settings as .toml, .json or .ini"],
+        ) from exc
+    try:
+        root: Any = yaml.compose(text, yaml.SafeLoader)
+        table = yaml.safe_load(text)
+        _require_unique_keys(root)
+    except (LookupError, AttributeError, TypeError) as exc:  # PyYAML, of `!!bool maybe` or `!!int ''`
+        raise place.unparsable("YAML", "a tag does not fit its value") from exc
+    except (yaml.YAMLError, ValueError) as exc:
+        raise place.unparsable("YAML", exc) from exc
+    except RecursionError as exc:
+        raise place.unparsable("YAML", "nested too deep") from exc
+    values = _descend(table if isinstance(table, dict) else {}, place)
+    lines: dict[str, int] = {}
+    for name in [place.name] if place.name in table else place.name.split("."):
+        root = next((value for key, value in getattr(root, "value", ()) if key.value == name), None)
+    if root is not None:  # where it is, a merge key brought it here from another place
+        lines = {key.value: key.start_mark.line + 1 for key, _ in root.value}
+    return Section(place.ref.path, place.name, values, lines)
+
+
+def _require_unique_keys(node: Any) -> None:  # noqa: ANN401  (a node of PyYAML)
+    """Require that no mapping says a key twice, which YAML forbids and PyYAML lets pass."""
+    pending, seen = [node], set()
+    while pending:
+        node = pending.pop()
+        if id(node) in seen or not isinstance(getattr(node, "value", None), list):
+            continue
+        seen.add(id(node))
+        pairs = [part for part in node.value if isinstance(part, tuple)]
+        names: set[str] = set()
+        for key, _ in pairs:
+            if str(key.value) in names:
+                message = f"the key {key.value!r} is there more than once, at line {key.start_mark.line + 1}"
+                raise ValueError(message)
+            names.add(str(key.value))
+        pending += [value for _, value in pairs] or node.value
+
+
+def _descend(table: dict[str, Any], place: _Place) -> dict[str, Any]:
+    """Return the table under the section's name, which may be dotted."""
+    found: Any = table
+    for name in [place.name] if place.name in table else place.name.split("."):
+        if not isinstance(found, dict) or name not in found:
+            raise place.no_section([str(key) for key, value in table.items() if isinstance(value, dict)])
+        found = found[name]
+    if not isinstance(found, dict):
+        raise place.not_a_table(found)
+    return {str(key): value for key, value in found.items()}
+
+
+def _lines_after(text: str, header: str, keys: dict[str, Any], pattern: str, end: str) -> dict[str, int]:
+    """Return key -> line, looked for between the section's header and the next one."""
+    start = re.search(header, text, re.MULTILINE)
+    if start is None:
+        return {}
+    stop = re.compile(end, re.MULTILINE).search(text, start.end())
+    part = text[: stop.start()] if stop else text
+    lines = {}
+    for key in keys:
+        found = re.compile(pattern.format(re.escape(key)), re.MULTILINE).search(part, start.end())
+        if found:
+            lines[key] = part.count("\n", 0, found.end()) + 1
+    return lines
+
+
+_READERS: dict[str, Callable[[str, _Place], Section]] = {
+    ".ini": _ini,
+    ".cfg": _ini,
+    ".toml": _toml,
+    ".json": _json,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+}

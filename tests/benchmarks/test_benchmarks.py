@@ -1,0 +1,51 @@
+"""Every side that is measured runs; how long it takes is not looked at."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+TOGETHER = {
+    "keras_bert": ("bert", "load_bert keras_bert keras_bert_graph tensorflow_restore raw_read check_bert raw_scan"),
+    "tensorflow": ("bert", "process_check_bert process_import_tensorflow"),
+    "safetensors": ("bert", "write_safetensors safetensors"),
+    "keras": ("elmo", "load_elmo_keras forward_keras"),
+    "torch": (
+        "elmo",
+        "load_elmo_torch forward_torch check_elmo process_check_elmo process_load_elmo process_import_torch",
+    ),
+    "allennlp": ("elmo", "load_elmo_allennlp allennlp forward_allennlp process_allennlp"),
+}
+RUN = """
+import json, pathlib, sides, sys
+folder, *names = sys.argv[1:]
+print(json.dumps([sides.sample(name, pathlib.Path(folder)) for name in names]))
+"""
+LIST = "import bench, json; print(json.dumps([side for group in bench.groups() for side in group.sides]))"
+
+
+def printed(code, *arguments):
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("needed", TOGETHER)
+def test_every_side_runs(needed, request):
+    if not importlib.util.find_spec(needed):
+        pytest.skip(f"needs {needed}")
+    model, names = TOGETHER[needed]
+    taken = printed(RUN, request.getfixturevalue(model), *names.split())
+    assert len(taken) == len(names.split())
+    assert all(sample["seconds"] > 0 for sample in taken)
+
+
+def test_no_side_is_left_out():
+    assert set(printed(LIST)) <= {name for _, names in TOGETHER.values() for name in names.split()}

@@ -1,0 +1,138 @@
+"""`safeload check`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+import safeload
+from safeload import testing
+from safeload.cli._models import find_models
+from tests.command_line import safeload_cli
+
+
+@pytest.fixture
+def tree(tiny_bert, tmp_path):
+    """Return a folder with three models in it, one of them bad."""
+    for name in ("a", "b/c", "b/d"):
+        shutil.copytree(tiny_bert, tmp_path / "tree" / name)
+    path = tmp_path / "tree/b/c/bert_config.json"
+    path.chmod(0o644)
+    path.write_text(path.read_text().replace('"hidden_size": 16', '"hidden_size": 32'))
+    (tmp_path / "tree/.cache").mkdir()
+    shutil.copytree(tiny_bert, tmp_path / "tree/.cache/e")
+    return tmp_path / "tree"
+
+
+def test_a_good_model_is_one_line(tiny_bert, tiny_elmo):
+    assert safeload_cli("check", "bert", tiny_bert).stdout.startswith(f"ok   {tiny_bert}  37 variables, ")
+    assert safeload_cli("check", "elmo", tiny_elmo).stdout.startswith(f"ok   {tiny_elmo}  29 datasets, ")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_tree_is_checked_in_order_and_the_bad_model_is_told_in_full(jobs, tree):
+    done = safeload_cli("check", "bert", tree, "--jobs", jobs, code=1)
+    lines = [line for line in done.stdout.splitlines() if line and not line.startswith(" ")]
+
+    assert [line.split()[:2] for line in lines[:3]] == [
+        ["ok", str(tree / "a")],
+        ["BAD", str(tree / "b/c")],
+        ["ok", str(tree / "b/d")],
+    ]
+    assert lines[3].startswith("2 good, 1 bad, ")
+    with pytest.raises(safeload.SafeLoadError) as caught:
+        safeload.check_bert(tree / "b/c")
+    for line in str(caught.value).splitlines():
+        assert line.strip() in done.stdout
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+
+
+def test_quiet_prints_bad_models_alone(tree):
+    assert safeload_cli("check", "bert", tree / "a", "-q").stdout == ""
+    assert safeload_cli("check", "bert", tree, "-q", code=1).stdout.startswith(
+        f"BAD  {tree}/b/c  VariableMismatchError\n"
+    )
+
+
+def test_json_is_one_object_of_the_documented_schema(tree):
+    found = json.loads(safeload_cli("check", "bert", tree, "--json", code=1).stdout)
+
+    assert {key: found[key] for key in ("schema", "kind", "n_good", "n_bad")} == {
+        "schema": "safeload-check/1",
+        "kind": "bert",
+        "n_good": 2,
+        "n_bad": 1,
+    }
+    good, bad, _ = found["models"]
+    assert (good["path"], good["ok"], good["error"]) == (str(tree / "a"), True, None)
+    assert len(good["report"]["read"]) == 37
+    assert (bad["ok"], bad["report"], bad["error"]["type"]) == (False, None, "VariableMismatchError")
+    assert len(bad["error"]["problems"]) == 35
+    assert bad["error"]["resolved"].endswith("bert_model.ckpt")
+    assert set(bad["error"]) == {
+        "type", "message", "text", "label", "resolved", "given", "context", "details", "hints", "problems",
+    }  # fmt: skip
+
+
+def test_a_path_that_leads_nowhere_is_a_bad_model(tmp_path):
+    assert "MissingFileError" in safeload_cli("check", "bert", tmp_path / "none", code=1).stdout
+    assert "there is no config file" in safeload_cli("check", "bert", tmp_path, code=1).stdout
+
+
+def test_what_a_good_model_leaves_open_is_said(bert):
+    testing.edit_vocabulary(bert, lambda lines: lines[:-13])
+
+    assert "note: " in safeload_cli("check", "bert", bert).stdout
+    assert "13" in safeload_cli("check", "bert", bert).stdout.splitlines()[1]
+
+
+def test_a_path_in_the_place_of_the_kind_is_told(bert):
+    assert f"say what it is: safeload check bert {bert}" in " ".join(safeload_cli("check", bert, code=2).stderr.split())
+    assert "No such command" in safeload_cli("check", "brt", code=2).stderr
+
+
+def test_separate_paths_are_options(bert, tmp_path):
+    shutil.move(bert / "vocab.txt", tmp_path / "v.txt")
+    config = shutil.move(bert / "bert_config.json", tmp_path / "c.json")
+    done = safeload_cli("check", "bert", config, "--checkpoint", bert, "--vocab", tmp_path / "v.txt", "--training")
+    assert "46 variables" in done.stdout
+    safeload_cli("check", "bert", config, "--checkpoint", tmp_path / "nothing", code=1)
+
+
+def test_unexpected_tensors_can_be_named(bert):
+    path = bert / "bert_config.json"
+    path.write_text(path.read_text().replace('"num_hidden_layers": 2', '"num_hidden_layers": 1'))
+    safeload_cli("check", "bert", bert, code=1)
+    safeload_cli("check", "bert", bert, "--ignore-unused", "bert/encoder/layer_1/*")
+
+
+def test_elmo_weights_apart(elmo, tmp_path):
+    weights = shutil.move(elmo / "weights.hdf5", tmp_path / "w.hdf5")
+    safeload_cli("check", "elmo", elmo, code=1)
+    safeload_cli("check", "elmo", elmo / "options.json", "--weights", weights)
+
+
+@pytest.mark.parametrize("kind", ["bert", "elmo"])
+def test_isolated_says_the_same(kind, request, tree):
+    model = request.getfixturevalue(f"tiny_{kind}")
+    assert safeload_cli("check", kind, model, "--isolated").stdout.startswith(f"ok   {model}  ")
+    done = safeload_cli("check", "bert", tree, "--isolated", "--jobs", "2", code=1)
+    assert [line.split()[0] for line in done.stdout.splitlines() if line[:1].isalpha()] == ["ok", "BAD", "ok"]
+
+
+@pytest.mark.parametrize(("death", "told"), [("os.abort()", "the signal SIGABRT"), ("os._exit(3)", "the exit code 3")])
+def test_a_process_that_a_file_ends_is_told(death, told, tiny_elmo, tmp_path):
+    (tmp_path / "h5py.py").write_text(f"import os; {death}")
+    done = safeload_cli("check", "elmo", tiny_elmo, "--isolated", code=1, env={"PYTHONPATH": str(tmp_path)})
+    assert f"could not be checked: its process ended with {told}" in done.stdout
+
+
+def test_a_linked_folder_is_entered_once(tree):
+    (tree / "a/loop").symlink_to(tree)
+    (tree.parent / "linked").mkdir()
+    (tree.parent / "linked/x").symlink_to(tree / "a")
+    assert find_models("bert", [str(tree)]) == [str(tree / name) for name in ("a", "b/c", "b/d")]
+    assert find_models("bert", [str(tree.parent / "linked")])[0] == str(tree.parent / "linked/x")

@@ -1,0 +1,76 @@
+"""The doctor: what works here, told even where a library aborts."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+from safeload.cli import _doctoring
+from tests.command_line import safeload_cli
+
+
+def test_the_doctor_tries_every_call():
+    done = subprocess.run(
+        [sys.executable, "-m", "safeload", "doctor", "--json"], capture_output=True, text=True, check=False
+    )
+    found = json.loads(done.stdout)
+    works = {call["call"]: call["ok"] for call in found["calls"]}
+
+    assert works["check_elmo"]
+    assert works["load_bert"] == bool(importlib.util.find_spec("keras_bert"))
+    assert works["load_elmo torch"] == bool(importlib.util.find_spec("torch"))
+    assert works["load_elmo allennlp"] == bool(importlib.util.find_spec("allennlp"))
+    assert done.returncode == (0 if found["ok"] else 1)
+    assert found["versions"]["HDF5"]
+    assert found["versions"]["numpy"]
+
+
+@pytest.mark.parametrize(
+    ("package", "body", "told"),
+    [
+        ("keras_bert", "import os; os.abort()", "SIGABRT"),
+        ("keras_bert", "raise RuntimeError('built for another machine')", "built for another machine"),
+        ("keras_bert", "import sys; print('bye', file=sys.stderr); sys.exit(3)", "exit code 3: bye"),
+    ],
+)
+def test_a_library_that_breaks_is_told_with_a_remedy(package, body, told, tmp_path, monkeypatch):
+    pytest.importorskip("keras_bert")
+    (tmp_path / f"{package}.py").write_text(body)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    finding = _doctoring.tried("load_bert")
+
+    assert not finding.ok
+    assert told in finding.message
+    assert "pip install" in finding.remedy or "environment" in finding.remedy
+
+
+def test_a_library_that_hangs_is_told(tmp_path, monkeypatch):
+    (tmp_path / "h5py.py").write_text("import time; time.sleep(60)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(_doctoring, "TIMEOUT_SECONDS", 2)
+
+    assert "did not end within 2 s" in _doctoring.tried("check_elmo").message
+
+
+def test_missing_packages_have_the_command_that_mends_it(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Hidden:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'allennlp', 'keras_bert'):\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hidden())\n"
+        "import importlib.util\n"
+        "real = importlib.util.find_spec\n"
+        "def find_spec(name, *rest):\n"
+        "    return None if name.split('.')[0] in ('torch', 'allennlp', 'keras_bert') else real(name, *rest)\n"
+        "importlib.util.find_spec = find_spec\n"
+    )
+    done = safeload_cli("doctor", code=1, env={"PYTHONPATH": str(tmp_path)})
+
+    assert "pip install 'safeload[elmo]'" in done.stdout
+    assert "torch is not installed" in done.stdout

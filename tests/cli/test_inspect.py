@@ -1,0 +1,128 @@
+"""`safeload inspect`."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import pytest
+
+from safeload import testing
+from safeload.cli._weights import layer_of
+from tests.checkpoints import bert_tensors, write_checkpoint
+from tests.command_line import safeload_cli
+
+
+def test_inspect_lists_tensors_by_layer(tiny_bert):
+    shown = safeload_cli("inspect", tiny_bert / "bert_model.ckpt").stdout
+    lines = [line.rstrip() for line in shown.splitlines()]
+
+    assert lines[:3] == [
+        "a TensorFlow checkpoint of 1 shard, given as a checkpoint prefix",
+        f"  {tiny_bert}/bert_model.ckpt",
+        "  46 tensors, 23.8 kB",
+    ]
+    row = next(line.split() for line in lines if "position_embeddings" in line)
+    assert row == ["position_embeddings", "(20,", "16)", "float32", "1.3", "kB"]
+    assert sum(line.startswith("bert/encoder/layer_") for line in lines) == 2
+
+
+@pytest.mark.parametrize("form", ["", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001"])
+def test_inspect_takes_every_form(form, tiny_bert):
+    assert len(json.loads(safeload_cli("inspect", tiny_bert / form, "--json").stdout)["tensors"]) == 46
+
+
+def test_inspect_tells_what_a_file_is(tiny_bert, tiny_elmo, tmp_path):
+    assert safeload_cli("inspect", tiny_bert / "bert_config.json").stdout.startswith("the config of a BERT\n")
+    assert safeload_cli("inspect", tiny_elmo / "options.json").stdout.startswith("the options of an ELMo\n")
+    assert "vocabulary of 30 tokens" in safeload_cli("inspect", tiny_bert / "vocab.txt").stdout
+    assert "an HDF5 file" in safeload_cli("inspect", tiny_elmo).stdout
+    (tmp_path / "x.json").write_text('{"model_type": "gpt2", "hidden_size": 1, "num_hidden_layers": 1}')
+    assert "another model: gpt2" in safeload_cli("inspect", tmp_path / "x.json").stdout
+    (tmp_path / "x.zip").write_bytes(b"PK\x03\x04")
+    assert "zip archive" in safeload_cli("inspect", tmp_path / "x.zip", code=1).stderr
+    assert json.loads(safeload_cli("inspect", tmp_path / "x.zip", "--json", code=1).stdout)["error"]["type"]
+
+
+def test_inspect_counts_what_is_odd(tmp_path):
+    import numpy as np
+
+    tensors = bert_tensors()
+    names = sorted(name for name in tensors if name.endswith("kernel"))
+    tensors[names[0]][0, :3] = [np.nan, np.inf, 0]
+    tensors[names[1]][:] = 0
+    tensors[names[2]][:] = 0.5
+    tensors["global_step"] = np.array(7, np.int64)
+    write_checkpoint(tmp_path / "m", tensors)
+    found = json.loads(safeload_cli("inspect", tmp_path / "m", "--stats", "--json", code=1).stdout)
+    statistics = {each["name"]: each["statistics"] for each in found["tensors"]}
+
+    odd = statistics[names[0]]
+    assert (odd["n_nan"], odd["n_infinite"], odd["n_zero"]) == (1, 1, 1)
+    assert odd["fault"].startswith("NOT FINITE")
+    assert statistics[names[1]]["n_zero"] == statistics[names[1]]["count"]
+    assert (statistics[names[2]]["mean"], statistics[names[2]]["std"]) == (0.5, 0)
+    assert (statistics["global_step"]["low"], statistics["global_step"]["count"]) == (7, 1)
+    name = names[3]
+    for key, value in {
+        "low": tensors[name].min(),
+        "high": tensors[name].max(),
+        "mean": tensors[name].astype(float).mean(),
+        "std": tensors[name].astype(float).std(),
+    }.items():
+        assert statistics[name][key] == pytest.approx(float(value), rel=1e-9, abs=1e-12)
+    shown = safeload_cli("inspect", tmp_path / "m", "--stats", code=1).stdout
+    assert "all zeros" in shown
+    assert "all the same" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("bert/encoder/layer_10/attention/self/key/bias", "bert/encoder/layer_10"),
+        ("bert/embeddings/LayerNorm/beta", "bert/embeddings"),
+        ("cls/predictions/output_bias", "cls/predictions"),
+        ("RNN_0/RNN/MultiRNNCell/Cell1/LSTMCell/W_0", "RNN_0/RNN/MultiRNNCell/Cell1"),
+        ("CNN/W_cnn_3", "CNN"),
+        ("CNN_high_0/W_carry", "CNN_high_0"),
+        ("char_embed", "char_embed"),
+    ],
+)
+def test_a_tensor_belongs_to_the_layer_that_its_name_says(name, layer):
+    assert layer_of(name) == layer
+
+
+def test_a_name_cannot_forge_a_line(tmp_path):
+    import numpy as np
+
+    write_checkpoint(
+        tmp_path / "m", {"a\nok  /models/b/w": np.ones(3, np.float32), "[red]x/\x1b[31mw": np.ones(2, np.float32)}
+    )
+    shown = safeload_cli("inspect", tmp_path / "m", "--stats").stdout
+    assert "\nok" not in shown
+    assert "\x1b" not in shown
+    assert "[red]x" in shown
+
+
+def test_names_bring_no_control_characters_into_the_page(bert, tmp_path):
+    testing.rename_variable(bert, "bert/pooler/dense/bias", "a\x1b[31m\u202e<script>")
+    safeload_cli("inspect", bert, "--html", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+
+    assert "a\\x1b[31m\\u202e&lt;script&gt;" in page
+    assert not {"\x1b", "\u202e"} & set(page)
+
+
+def test_a_value_that_exploded_is_marked(bert):
+    testing.poison(bert, "bert/pooler/dense/kernel", 1e30)
+
+    rows = safeload_cli("inspect", bert, "--stats", env={"COLUMNS": "200"}).stdout.splitlines()
+    assert [row.split()[0] for row in rows if "exploded: beyond 1,000" in row] == ["dense/kernel"]
+
+
+def test_a_shape_that_no_array_has_is_told(elmo):
+    with h5py.File(elmo / "weights.hdf5", "a") as file:
+        space = h5py.h5s.create_simple((0, 1 << 62, 1 << 62))
+        h5py.h5d.create(file.id, b"odd", h5py.h5t.IEEE_F64LE, space)
+
+    assert "TOO LARGE" in safeload_cli("inspect", elmo, "--stats", "--json", code=1).stdout

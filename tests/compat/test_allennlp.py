@@ -1,0 +1,36 @@
+"""The drop-in for AllenNLP's Elmo: an Elmo to whoever asks, from files or from a module."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import safeload
+from safeload.compat.allennlp import Elmo, batch_to_ids
+from safeload.errors import ArgumentError
+from tests.elmos import BACKENDS, OPTIONS_NAME, WEIGHTS_NAME
+
+
+def test_the_drop_in_is_an_elmo(tiny_elmo):
+    module = Elmo(str(tiny_elmo / OPTIONS_NAME), str(tiny_elmo / WEIGHTS_NAME), 2, False, False, 0.1)
+
+    assert isinstance(module, Elmo)
+    assert isinstance(safeload.load_elmo(tiny_elmo, backend="torch"), Elmo)
+    assert not isinstance(torch.nn.Linear(1, 1), Elmo)
+    assert len(module._scalar_mixes) == 2
+    assert module._dropout.p == 0.1
+    assert safeload.report_of(module).backend == BACKENDS[0]
+
+
+def test_the_drop_in_takes_a_module_in_place_of_files(tiny_elmo):
+    bilm = safeload.load_elmo(tiny_elmo, backend="torch")._elmo_lstm
+    module = Elmo(None, None, 1, module=bilm, dropout=0.0)
+
+    assert module(batch_to_ids([["good"]]))["elmo_representations"][0].shape == (1, 1, 16)
+    with pytest.raises(ArgumentError, match="both were passed"):
+        Elmo(str(tiny_elmo), None, 1, module=bilm)
+
+
+def test_the_drop_in_refuses_to_be_a_base_class():
+    with pytest.raises(ArgumentError, match="Tagger cannot inherit"):
+        type("Tagger", (Elmo,), {})

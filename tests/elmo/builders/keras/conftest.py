@@ -1,0 +1,42 @@
+"""The tests of the Keras layer: run by `test_keras.py` beside this folder, in a process of its own for each Keras.
+
+A process has one Keras, and `load_bert` settles which: these tests are collected only where the variable names it.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+PACKAGE = os.environ.get("SAFELOAD_TEST_KERAS")
+collect_ignore_glob = [] if PACKAGE else ["test_*.py"]
+
+if PACKAGE:
+    import safeload
+    from tests.elmo.shapes import SENTENCES
+    from tests.elmos import write_elmo
+
+    @pytest.fixture(scope="session")
+    def keras():
+        """Return the Keras under test, which the layer must have found by itself."""
+        from safeload.elmo.builders.keras import keras
+
+        assert keras.Model.__module__.partition(".")[0] == PACKAGE
+        return keras
+
+    @pytest.fixture
+    def folder(tmp_path):
+        """Return the folder of a tiny ELMo."""
+        write_elmo(tmp_path)
+        return tmp_path
+
+    @pytest.fixture
+    def load(folder, keras):  # noqa: ARG001  (which Keras it is must be proven first)
+        """Return a function that loads the tiny ELMo as a layer: `load(stateful=True)`."""
+        return lambda **options: safeload.load_elmo(folder, backend="keras", **options)
+
+    @pytest.fixture
+    def ids():
+        """Return the character ids of four sentences of 1 to 10 words."""
+        return safeload.character_ids(SENTENCES).numpy().astype("int32")

@@ -1,0 +1,52 @@
+"""What the layer takes as character ids, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from safeload.errors import ArgumentError
+
+
+@pytest.mark.parametrize("shape", [(4, 50), (2, 4, 49), (2, 3, 4, 50)], ids=str)
+def test_other_inputs_are_refused(load, shape):
+    with pytest.raises(ArgumentError, match=r"inputs must be character ids \(batch, tokens, 50\), not of the shape"):
+        load()(np.zeros(shape, "int32"))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint16", "int64", "uint64"])
+def test_ids_of_any_integer_dtype(load, ids, dtype):
+    layer, given = load(), np.minimum(ids, 127)
+
+    np.testing.assert_array_equal(layer(given.astype(dtype)), layer(given))
+
+
+def test_ids_that_a_half_precision_policy_would_round_are_refused(keras, load, ids):
+    with pytest.raises(ArgumentError, match="of an integer dtype, not float32"):
+        load()(ids.astype("float32"))
+    with pytest.raises(ArgumentError, match="of an integer dtype, not float32"):
+        load()(keras.Input((None, 50)))
+
+
+def test_lists_and_ragged_ids(load, ids):
+    layer = load()
+    ragged = tf.RaggedTensor.from_tensor(tf.constant(ids), lengths=ids.any(axis=-1).sum(axis=1))
+
+    np.testing.assert_array_equal(layer(ids.tolist()), layer(ids))
+    np.testing.assert_array_equal(layer(ragged), layer(ids))
+    np.testing.assert_array_equal(layer.compute_mask(ragged), layer.compute_mask(ids))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "not what no tensor can be made of: NoneType"),
+        ([[[1], [2, 3]]], "not what no tensor can be made of: list"),
+        (tf.sparse.from_dense(np.ones((1, 1, 50), "int32")), "not a sparse tensor"),
+    ],
+    ids=["none", "ragged list", "sparse"],
+)
+def test_what_is_no_tensor_is_refused(load, given, message):
+    with pytest.raises(ArgumentError, match=rf"inputs must be character ids \(batch, tokens, 50\), {message}"):
+        load()(given)
