@@ -92,7 +92,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         count = Counter(name for name, _ in pairs)
-        message = f"the key {min(name for name in count if count[name] > 1)!r} is there more than once"
+        message = f"the key {min(name for name in count if count[name] > 1)!r} appears more than once"
         raise ValueError(message)
     return value
 
@@ -105,7 +105,7 @@ def _bounded_int(digits: str) -> int:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    message = f"{name} is no JSON number"
+    message = f"{name} is not a JSON number"
     raise ValueError(message)
 
 
@@ -212,7 +212,7 @@ def shown(value: object) -> str:
     try:
         text = json.dumps(value)
     except RecursionError:  # json.dumps needs more stack than the json.loads that read it
-        return "a value that is nested too deep"
+        return "a deeply nested value"
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004  (the width of a row)
 
 

@@ -24,7 +24,7 @@ class Other(NamedTuple):
     """What a file or folder is, in place of what was expected.
 
     Attributes:
-        name: For a message: "ALBERT", "a model that Keras saved".
+        name: For a message: "ALBERT", "a model saved by Keras".
         hint: What to do with it.
     """
 
@@ -64,15 +64,15 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
     (BERT, Other("ELECTRA", "load it with a library for ELECTRA"),
      _any(r"(electra|discriminator|generator|discriminator_predictions)/")),
     (BERT, Other("RoBERTa", "load it with a library for RoBERTa"), _any(r"(.*/)?roberta/")),
-    (BERT, Other("a checkpoint that Keras saved by layer names",
+    (BERT, Other("a checkpoint saved by Keras, with layer names",
                  "load it with model.load_weights, or save it again with keras_bert's variable names"),
      _any(r"(Embedding-Token|Embedding-Position|Encoder-\d+-.*)/")),
-    (BERT, Other("a PyTorch model's names", "convert the model to BERT's own variable names"), _any(r".*\.(weight|bias)$")),
+    (BERT, Other("a model with PyTorch's names", "convert the model to BERT's own variable names"), _any(r".*\.(weight|bias)$")),
     (ELMO, Other("a file of computed embeddings",
                  "these are vectors that a biLM computed; pass the weights of the biLM itself, published as ..._weights.hdf5"),
      _embeddings),
-    (ELMO, Other("the weights of a biLM of whole words", "only biLMs of characters give an ELMo; pass the weights of one"), _words),
-    (ELMO, Other("a model that Keras saved", "load it with Keras"), _keras_top),
+    (ELMO, Other("the weights of a word-level biLM", "ELMo needs a character-level biLM; pass the weights of one"), _words),
+    (ELMO, Other("a model saved by Keras", "load it with Keras"), _keras_top),
 )  # fmt: skip
 
 OWN_ARCHITECTURE = ("ALBERT", "ELECTRA")
@@ -111,8 +111,8 @@ def other_config(model: str, data: Mapping[str, Any]) -> Other | None:
         return _kin_of_bert(data)
     found = next((other for owner, other, keys in _BY_KEYS if owner == model and set(keys) <= set(data)), None)
     if found is None and "lstm" in data and "char_cnn" not in data:
-        hint = "only biLMs of characters give an ELMo; pass the options of one"
-        return Other("a biLM of whole words (there is no char_cnn)", hint)
+        hint = "ELMo needs a character-level biLM; pass the options of one"
+        return Other("a word-level biLM (there is no char_cnn)", hint)
     return found
 
 
@@ -133,9 +133,7 @@ def _kin_of_bert(data: Mapping[str, Any]) -> Other | None:
                     and not (key == "embedding_size" and same_width)
                 ):
                     found = model, key
-    return (
-        Other(f"{found[0]} ({found[1]})", f"load it with a library made for {found[0].split()[0]}") if found else None
-    )
+    return Other(f"{found[0]} ({found[1]})", f"load it with a library for {found[0].split()[0]}") if found else None
 
 
 def other_folder(model: str, names: Iterable[str]) -> Other | None:

@@ -28,5 +28,5 @@ def report_of(model: object) -> LoadReport:
         return _REPORTS[model]
     except (KeyError, TypeError) as exc:
         message = f"there is no report for this {type(model).__name__}: safeload did not load it in this process"
-        hints = ["pass the very object that safeload.load_bert or safeload.load_elmo returned"]
+        hints = ["pass the object that safeload.load_bert or safeload.load_elmo returned"]
         raise ArgumentError(message, argument="model", hints=hints) from exc

@@ -57,7 +57,7 @@ def test_a_long_line_is_cut_after_60_characters():
 
 
 def test_the_first_of_the_repeated_keys_is_named():
-    with pytest.raises(ConfigError, match="the key 'b' is there more than once"):
+    with pytest.raises(ConfigError, match="the key 'b' appears more than once"):
         read('{"a": 1, "c": 1, "b": 1, "c": 2, "b": 2}')
 
 

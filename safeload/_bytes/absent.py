@@ -24,7 +24,7 @@ def unreadable(ref: FileRef) -> UnreadableFileError:
 def missing(ref: FileRef, looked_for: tuple[str, ...] = ()) -> MissingFileError:
     """Return the error for a path that does not exist."""
     message = (
-        f"the {ref.role} file is a symbolic link that leads nowhere"
+        f"the {ref.role} file is a broken symbolic link"
         if os.path.islink(ref.path)
         else f"there is no {ref.role} file at this path"
     )
@@ -43,7 +43,7 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
     if parent != os.path.dirname(path):
         context.append(("exists", parent))
     context.append(("inside", names_text(beside)))
-    hints = paths.invisible_hints(path) + [f"did you mean {other} ?" for other in near]
+    hints = paths.invisible_hints(path) + [f"did you mean {other}?" for other in near]
     if os.path.islink(path):
         context.append(("link to", os.path.realpath(path)))
     return {

@@ -133,7 +133,7 @@ class Source:
         file = open(path, "rb", buffering=0, opener=system.open_without_waiting)  # noqa: SIM115  (OpenFile closes it)
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             file.close()
-            raise OSError(errno.EINVAL, "it is no regular file any more", path)
+            raise OSError(errno.EINVAL, "no longer a regular file", path)
         return OpenFile(file, path)
 
     def file_read(self, role: str, path: str) -> FileRead:

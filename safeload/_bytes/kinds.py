@@ -23,8 +23,8 @@ N_TAIL_BYTES = 8
 MAX_SAFETENSORS_HEADER = 1 << 27
 
 _UNPACK = "unpack the archive and pass the folder or file inside it"
-_DOWNLOAD_AGAIN = "download the file again; what was saved is not the file"
-_PICKLE = "this is a PyTorch or pickle file; safeload never unpickles: convert the weights where they come from"
+_DOWNLOAD_AGAIN = "download the file again; something else was saved in its place"
+_PICKLE = "safeload never unpickles a file; convert the weights with the library that saved them"
 _SAVE_AS_UTF8 = "save it as UTF-8"
 
 
@@ -81,17 +81,17 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
     (FileKind("sstable", "TensorFlow index file or V1 checkpoint", form="tensorflow", models=("BERT",), endings=(".index",)),
      lambda _, tail: tail == bytes.fromhex("57fb808b247547db")),
     (FileKind("html", "HTML page", _DOWNLOAD_AGAIN), _text_begins(b"<!doctype html", b"<html")),
-    (FileKind("xml", "XML page, as a server sends for an error", _DOWNLOAD_AGAIN), _text_begins(b"<?xml", b"<error>")),
+    (FileKind("xml", "XML error page of a server", _DOWNLOAD_AGAIN), _text_begins(b"<?xml", b"<error>")),
     (FileKind("tar", "tar archive", _UNPACK), lambda head, _: head[257:262] == b"ustar"),
     (FileKind("safetensors", "safetensors file"), _is_safetensors),
     (FileKind("sentencepiece", "SentencePiece model"), lambda head, _: b"<unk>" in head[:64] and b"\0" in head[:64]),
     (FileKind("json", "JSON text"), _text_begins(b"{")),
-    (FileKind("binary", "binary file of no kind that safeload knows"), lambda head, _: b"\0" in head),
+    (FileKind("binary", "unrecognised binary file"), lambda head, _: b"\0" in head),
 )  # fmt: skip
 
 BY_ID = {kind.id: kind for kind, _ in KINDS}
 JSON_TEXT = BY_ID["json"].name
-UNKNOWN = FileKind("unknown", "a file of no kind that safeload knows")
+UNKNOWN = FileKind("unknown", "an unrecognised file")
 NOT_THE_FILE = ("lfs", "html", "xml")
 """Kinds that a failed download or clone leaves in place of the real file."""
 

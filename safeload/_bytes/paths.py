@@ -69,12 +69,12 @@ def _text_of(given: object, argument: str) -> str:
     try:
         text = os.fsdecode(given)
     except TypeError as exc:
-        message = f"{argument} is no path: {exc}"
+        message = f"{argument} is not a valid path: {exc}"
         raise InvalidPathError(message, given=given, hints=[hint]) from exc
     try:
         os.fsencode(text)
     except UnicodeEncodeError as exc:
-        message = f"{argument} holds the character {text[exc.start]!r}, which no path can have"
+        message = f"{argument} contains the character {text[exc.start]!r}, which is not allowed in a path"
         raise InvalidPathError(message, given=given, hints=["remove the character from the path"]) from exc
     if not text.strip():
         message = f"{argument} is empty"
@@ -86,7 +86,7 @@ def _text_of(given: object, argument: str) -> str:
 def _require_no_control_characters(text: str, given: object, argument: str) -> None:
     bad = [c for c in text if unicodedata.category(c) == "Cc"]
     if bad:
-        message = f"{argument} holds the control character {bad[0]!r}"
+        message = f"{argument} contains the control character {bad[0]!r}"
         hint = "a backslash in a plain string starts an escape; write r'...' or forward slashes"
         hints = [hint] if "\0" not in bad else []
         raise InvalidPathError(message, given=given, hints=[*hints, "remove the character from the path"])
@@ -119,7 +119,7 @@ def _with_variables(text: str, given: object, argument: str) -> str:
     unset = [name for name in names if name not in os.environ]
     if unset and not os.path.lexists(text):
         message = f"{argument}: the environment variable {unset[0]} is not set"
-        raise InvalidPathError(message, given=given, hints=[f"export {unset[0]} before the run, or write the path out"])
+        raise InvalidPathError(message, given=given, hints=[f"export {unset[0]} first, or write out the path"])
     return text if unset else os.path.expandvars(text)
 
 
@@ -136,11 +136,11 @@ def invisible_hints(resolved: str) -> list[str]:
     hints = []
     stripped = resolved.strip()
     if stripped != resolved and os.path.lexists(stripped):
-        hints.append(f"the path ends or starts with a space; without it, {stripped} is there")
+        hints.append(f"the path starts or ends with a space; without it there is {stripped}")
     odd = sorted({c for c in resolved if unicodedata.category(c) in ("Cf", "Zs") and c != " "})
     if odd:
         codes = ", ".join(f"U+{ord(c):04X} {unicodedata.name(c, '')}".rstrip() for c in odd)
-        hints.append(f"the path holds a character that looks like nothing or like a space ({codes}); type it anew")
+        hints.append(f"the path contains an invisible character ({codes}); retype it")
     return hints
 
 

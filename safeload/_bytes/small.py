@@ -35,7 +35,7 @@ def require_file(ref: FileRef) -> os.stat_result:
         wanted = f"{ref.role} file"
         raise WrongFileKindError(message, wanted=wanted, found="directory", **ref.facts, context=[inside])
     if not stat.S_ISREG(status.st_mode):
-        message = f"the {ref.role} path is no regular file; a FIFO, socket or device is never read"
+        message = f"the {ref.role} path is not a regular file; FIFOs, sockets and devices are never read"
         raise UnsafeFileError(message, **ref.facts)
     if not os.access(ref.path, os.R_OK):
         raise absent.unreadable(ref)

@@ -10,5 +10,5 @@ def require_intact(holds: bool) -> None:  # noqa: FBT001  (an assertion that -O 
         ValueError: They are not.
     """
     if not holds:
-        message = "it is cut off or contradicts itself"
+        message = "it is truncated or inconsistent"
         raise ValueError(message)

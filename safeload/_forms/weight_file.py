@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 File = TypeVar("File", bound="WeightFile")
 
-TOO_LARGE = "TOO LARGE: it does not fit into the memory"
+TOO_LARGE = "TOO LARGE: it does not fit into memory"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,5 +40,5 @@ def import_installed(module: str, *, package: str, wanted: str, install: str) ->
         return importlib.import_module(module)
     except Exception as exc:
         message = f"{package} is installed but cannot be imported: {type(exc).__name__}: {reason_of(exc)}"
-        hints = [f"the error above this one is the cause; a fresh environment with {install} mends most of them"]
+        hints = [f"the exception above is the cause; a fresh environment with {install} usually fixes this"]
         raise missing_dependency(message, package=package, wanted=wanted, hints=hints) from exc

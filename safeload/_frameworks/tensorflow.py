@@ -58,7 +58,7 @@ def require_keras_bert() -> KerasBert:
     keras_bert = import_installed("keras_bert", package="keras-bert", wanted="importable", install=INSTALL_BERT)
     if not tf.executing_eagerly():
         message = "keras-bert models are loaded eagerly, but TensorFlow is in graph mode"
-        hints = ["call outside of tf.function and of tf.Graph, and without tf.compat.v1.disable_eager_execution()"]
+        hints = ["call it outside tf.function and tf.Graph, and without tf.compat.v1.disable_eager_execution()"]
         raise BackendError(message, hints=hints)
     versions = {
         "tensorflow": tf.__version__,
@@ -84,7 +84,7 @@ def _choose_keras(tf_version: str) -> bool:
     if number < FIRST_KERAS_3 and not legacy:
         return False
     if asked and not legacy:
-        message = f"{LEGACY}={asked} asks for Keras 3, on which keras-bert cannot build"
+        message = f"{LEGACY}={asked} selects Keras 3, which keras-bert does not support"
         raise missing_dependency(
             message, package="tf-keras", wanted="==" + _minor(tf_version), hints=[f"unset {LEGACY}, or set it to 1"]
         )
@@ -94,7 +94,7 @@ def _choose_keras(tf_version: str) -> bool:
         message = f"{why}; keras-bert needs tf-keras of the same minor version"
         hints = [f"pip install 'tf-keras=={_minor(tf_version)}'"]
         if number < FIRST_KERAS_3:
-            hints.append(f"or unset {LEGACY}: TensorFlow {tf_version} has Keras 2 of its own")
+            hints.append(f"or unset {LEGACY}: TensorFlow {tf_version} includes Keras 2")
         raise missing_dependency(message, package="tf-keras", wanted="==" + _minor(tf_version), hints=hints)
     os.environ[LEGACY] = "1"
     if not legacy:
@@ -120,7 +120,7 @@ def _keras_package(tf: Any, *, added: bool) -> str:  # noqa: ANN401  (a module)
         return package
     if added:
         del os.environ[LEGACY]
-    message = "tf.keras is Keras 3 already in this process, and keras-bert can build on Keras 2 only"
+    message = "tf.keras is already Keras 3 in this process, but keras-bert needs Keras 2"
     hints = [
         f"set {LEGACY}=1 in the environment before Python starts, or in Python before the first use of tf.keras",
         "or call safeload.load_bert before anything uses tf.keras",
@@ -162,7 +162,7 @@ def require_keras() -> Any:  # noqa: ANN401  (a module)
     keras = importlib.import_module(package)
     framework = keras.config.backend() if hasattr(keras, "config") else "tensorflow"
     if framework != "tensorflow":
-        message = f"Keras runs on {framework} in this process, and the layer is made of TensorFlow's operations"
+        message = f"Keras runs on {framework} in this process, but the layer needs TensorFlow"
         hints = [_ON_TENSORFLOW, "or pass backend='torch'"]
         raise missing_dependency(message, package="keras", wanted="on TensorFlow", hints=hints)
     return keras

@@ -111,7 +111,7 @@ def _require_model_options(options: Mapping[str, Any]) -> None:
         if name not in MODEL_OPTIONS:
             close = close_names(name, (*MODEL_OPTIONS, "training", "trainable", "output_layer_num", "seq_len"))
             message = f"keras-bert has no option {name!r}"
-            hints = [f"did you mean {other} ?" for other in close] or [f"the options are {', '.join(MODEL_OPTIONS)}"]
+            hints = [f"did you mean {other}?" for other in close] or [f"the options are {', '.join(MODEL_OPTIONS)}"]
             raise ArgumentError(message, argument=name, hints=hints)
     rate = options.get("dropout_rate", 0.1)
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:

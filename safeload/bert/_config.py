@@ -57,7 +57,7 @@ def find_config(ref: FileRef) -> FileRef:
     if not os.path.isdir(path):
         if isinstance(given, str) and _HUB_NAME.fullmatch(given) and not os.path.lexists(path):
             error = absent.missing(ref)
-            hint = "names of a model hub are not downloaded: pass the folder that holds the files"
+            hint = "model hub names are not downloaded: pass the folder that contains the files"
             error.hints = (*error.hints, hint)
             raise error
         return ref
@@ -81,9 +81,9 @@ def _hints_of_folder(path: str) -> list[str]:
     """Return hints for a folder without a config: it holds an ELMo, or the config is one folder up or down."""
     names = sorted(os.listdir(path))
     if any(name.endswith((".hdf5", ".h5")) for name in names) and any("options" in name for name in names):
-        return ["the folder holds an ELMo: load it with safeload.load_elmo"]
+        return ["the folder contains an ELMo: load it with safeload.load_elmo"]
     near = [os.path.dirname(path), *(os.path.join(path, name) for name in names)]
-    return [f"did you mean {each} ?" for each in near if os.path.isfile(os.path.join(each, CONFIG_NAMES[0]))][:3]
+    return [f"did you mean {each}?" for each in near if os.path.isfile(os.path.join(each, CONFIG_NAMES[0]))][:3]
 
 
 def read_config(ref: FileRef) -> BertConfig:

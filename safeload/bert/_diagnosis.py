@@ -108,7 +108,7 @@ _ODD_ONE: dict[tuple[str, str], tuple[AtFault, str]] = {
     (KERAS_BERT, SAFELOAD): ("tensorflow", DIRECT),
     (KERAS_BERT, DIRECT): ("safeload", SAFELOAD),
 }
-_ADVICE = {"keras-bert": "; safeload.load_bert reads it rightly", "safeload": "; please report it"}
+_ADVICE = {"keras-bert": "; safeload.load_bert reads it correctly", "safeload": "; please report it"}
 
 
 def judge(steps: Sequence[Step], differences: Sequence[Difference]) -> tuple[AtFault, str]:
@@ -116,7 +116,7 @@ def judge(steps: Sequence[Step], differences: Sequence[Difference]) -> tuple[AtF
     by_name = {step.name: step for step in steps}
     check, backend = by_name[CHECK], by_name[BACKEND]
     if check.status == "failed":
-        quietly = "; keras-bert loads them without a word" if by_name[KERAS_BERT].status == "ok" else ""
+        quietly = "; keras-bert loads them without an error" if by_name[KERAS_BERT].status == "ok" else ""
         return "files", f"the files are at fault: {check.finding}{quietly}"
     if backend.status == "failed":
         return "versions", f"the files are good and the versions are at fault: {backend.finding}"
@@ -124,7 +124,7 @@ def judge(steps: Sequence[Step], differences: Sequence[Difference]) -> tuple[AtF
     if len(agreed) == len(PAIRS):
         return "nothing", (
             "nothing is at fault: the files, the versions and keras-bert agree on every variable and output; no loader can "
-            "prove num_attention_heads and hidden_act of the config, nor how the text was cut into tokens"
+            "prove num_attention_heads and hidden_act of the config, nor how the text was tokenised"
         )
     if len(agreed) == 1:
         odd, name = _ODD_ONE[agreed[0]]

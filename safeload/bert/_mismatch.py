@@ -27,24 +27,24 @@ def hints(mismatch: Mismatch[BertConfig]) -> list[str]:
     if n_layers and n_layers != config.num_hidden_layers:
         hints.append(
             f"num_hidden_layers is {config.num_hidden_layers} in the config but {n_layers} in the checkpoint; "
-            "take both files from one release"
+            "use both files from the same release"
         )
     elif any(problem.kind == "unexpected" for problem in problems):
-        hints.append("what is unexpected on purpose can be named: ignore_unused=['bert/...']")
+        hints.append("to allow extra variables, pass ignore_unused=['bert/...']")
     if len(missing) == len(problems) and not any(name.startswith("bert/") for name in found):
         few = ", ".join(sorted(found)[:3])
-        hints.append(f"nothing in the checkpoint is BERT's; its variables are {few}, ...")
+        hints.append(f"the checkpoint contains no BERT variables; its first ones are {few}, ...")
     stored = {problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found}
     if stored:
         hints.append(
-            f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32, safeload converts nothing"
+            f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32; safeload does not convert dtypes"
         )
     heads = [name for name in missing if name.startswith(("cls/", "bert/pooler/"))]
     if heads and len(heads) == len(missing):
-        hints.append("the checkpoint was saved without the heads for training; load it with training=False")
+        hints.append("the checkpoint was saved without the MLM and NSP heads; load it with training=False")
     unnumbered = {_NUMBER.sub("", name) for name in found} - set(found)
     if any(name in unnumbered for name in missing):
-        hints.append("names in the checkpoint carry a number (_1, _2): the graph was built twice when it was saved")
+        hints.append("names in the checkpoint end in a number (_1, _2): the graph was built twice before it was saved")
     return hints
 
 
@@ -56,6 +56,6 @@ def _size_hints(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSp
             hints.append(f"the checkpoint has {size} segments; keras-bert always builds {wanted}")
         else:
             hints.append(
-                f"{key} is {wanted} in the config but {size} in the checkpoint; take both files from one release"
+                f"{key} is {wanted} in the config but {size} in the checkpoint; use both files from the same release"
             )
     return hints

@@ -77,10 +77,10 @@ def recognise(weights: WeightFile) -> tuple[Naming, str]:
         kind = FileKind("other", other.name, other.hint)
     elif len(found) > 1:
         name = f"{len(found)} BERT models under the scopes {', '.join(repr(scope) for _, scope in found)}"
-        kind = FileKind("several", name, "save the one that you mean into a checkpoint of its own")
+        kind = FileKind("several", name, "save the one you need to a separate checkpoint")
     if kind is not None:
         role, path = weights.files()[0]
-        raise wrong_kind(weights.ref.at(path, role), kind, wanted="a checkpoint of BERT by variable names")
+        raise wrong_kind(weights.ref.at(path, role), kind, wanted="a BERT checkpoint with Google's variable names")
     return found[0] if found else (NAMINGS[0], "")
 
 

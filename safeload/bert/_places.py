@@ -31,7 +31,7 @@ def resolve_config(request: Request) -> FileRef:
     """
     if isinstance(request.vocab, bool):
         message = f"vocab_file is {request.vocab}, not a path"
-        hints = ["in load_bert, training is passed by its name: training=True"]
+        hints = ["in load_bert, training is keyword-only: training=True"]
         raise InvalidPathError(message, given=request.vocab, hints=hints)
     path = resolve_path(request.config, argument="config_file", base_dir=request.base_dir)
     ref = find_config(FileRef(path=path, role="config", given=request.config))
@@ -48,7 +48,7 @@ def _checkpoint_as_config(ref: FileRef, request: Request) -> WrongFileKindError:
         other = resolve_path(request.weights, argument="checkpoint_file", base_dir=request.base_dir)
         kind = sniff(other)
         if kind is not None and kind.id == "json":
-            message = "config_file and checkpoint_file are exchanged: the first is a checkpoint, the second JSON text"
+            message = "config_file and checkpoint_file are swapped: the first is a checkpoint, the second JSON text"
             return WrongFileKindError(
                 message,
                 wanted=JSON_TEXT,
@@ -57,7 +57,7 @@ def _checkpoint_as_config(ref: FileRef, request: Request) -> WrongFileKindError:
                 context=[("checkpoint", other)],
                 hints=["pass the config first, then the checkpoint"],
             )
-    hint = "pass bert_config.json, or the folder that holds it, as config_file, and this as checkpoint_file"
+    hint = "pass bert_config.json, or the folder that contains it, as config_file, and this as checkpoint_file"
     kind = FileKind("checkpoint", "part of a TensorFlow checkpoint", hint)
     return wrong_kind(ref, kind, wanted=JSON_TEXT)
 

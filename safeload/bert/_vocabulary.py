@@ -39,7 +39,7 @@ def read_vocabulary(ref: FileRef) -> dict[str, int]:
     data = read_small(ref, max_bytes=MAX_VOCAB_BYTES)
     kind = kind_of_data(data)
     if kind is not None:
-        raise wrong_kind(ref, kind, wanted="a vocabulary of one token a line")
+        raise wrong_kind(ref, kind, wanted="a vocabulary with one token per line")
     n_lines = data.count(b"\n")
     if n_lines > MAX_TOKENS:
         message = f"the vocab file has {n_lines:,} lines; no model needs more than {MAX_TOKENS:,}"
@@ -72,11 +72,11 @@ def _faults(tokens: list[str], ids: dict[str, int], text: str) -> tuple[list[str
             for number, first in pairs
             if number != first
         ]
-        hints.append("each token may stand once: a repeated one would shift or hide an id")
+        hints.append("each token may appear once: a repeated one would shift or hide an id")
     lost = [token for token in SPECIAL_TOKENS if token not in ids and f"\ufeff{token}" not in ids]
     if lost:
         problems.append(f"the special token{'s' * (len(lost) > 1)} {' '.join(lost)} missing")
-        hints.append(f"this may be no BERT vocabulary; its first lines are {tokens[:3]!r}"[:200])
+        hints.append(f"this may not be a BERT vocabulary; its first lines are {tokens[:3]!r}"[:200])
     return problems, hints
 
 
@@ -89,7 +89,7 @@ def require_fit(vocabulary: dict[str, int], config: BertConfig, ref: FileRef) ->
     n_tokens, vocab_size = len(vocabulary), config.vocab_size
     if n_tokens > vocab_size or vocab_size - n_tokens >= MAX_PADDING_ROWS:
         problem = f"{n_tokens:,} tokens in the vocabulary, vocab_size is {vocab_size:,} in the config"
-        hints = ["take the vocabulary and the config from one release"]
+        hints = ["use the vocabulary and the config from the same release"]
         if "" in vocabulary:
             hints.append(
                 f"line {vocabulary[''] + 1} of the vocabulary is empty; remove it if it is not meant as a token"
@@ -97,7 +97,7 @@ def require_fit(vocabulary: dict[str, int], config: BertConfig, ref: FileRef) ->
         raise _error([problem], ref, hints, context=[("config", config.path)])
     notes = []
     if n_tokens < vocab_size:
-        notes.append(f"the embedding table has {vocab_size - n_tokens} rows more than the vocabulary has tokens")
+        notes.append(f"the embedding table has {vocab_size - n_tokens} more rows than the vocabulary has tokens")
     if vocabulary["[PAD]"] != 0:
         notes.append(f"[PAD] has the id {vocabulary['[PAD]']}; keras-bert masks the id 0")
     if "[MASK]" not in vocabulary:

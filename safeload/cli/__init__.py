@@ -17,13 +17,13 @@ from safeload.cli.lock import lock
     epilog=examples(
         "safeload check bert models/uncased   is it whole, and does it fit its config?",
         "safeload inspect models/uncased      what is in it?",
-        "safeload doctor                      what of safeload works here?",
+        "safeload doctor                      which parts of safeload work here?",
         "safeload demo                        see loads succeed, and broken copies fail",
     ),
 )
 @click.version_option(__version__, prog_name="safeload")
 def main() -> None:
-    """Safe loaders for BERT and ELMo weights, on the command line.
+    """Check, inspect, compare and lock BERT and ELMo weights.
 
     Shell completion: eval "$(_SAFELOAD_COMPLETE=bash_source safeload)"; zsh_source and fish_source do the same there.
     """

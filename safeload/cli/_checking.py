@@ -77,7 +77,7 @@ def _checked(
                 yield future.result()
             except BrokenProcessPool as exc:
                 some = ", ".join(models[number:][:jobs])
-                message = f"a process that checked one of these ended without a word: {some}; --isolated tells which"
+                message = f"a worker crashed while checking one of these: {some}; rerun with --isolated to find it"
                 raise click.ClickException(message) from exc
 
 

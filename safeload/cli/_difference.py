@@ -163,7 +163,7 @@ def _verdict(
     if not n_common:
         return "nothing in common: no tensor has the same name, shape and dtype in both"
     other = f", under another scope ({scopes[0]!r} and {scopes[1]!r})" if any(scopes) else ""
-    also = f"; {counted(len(problems), 'tensor')} more on one side or of another shape or dtype" if problems else ""
+    also = f"; {counted(len(problems), 'tensor')} on one side only, or of another shape or dtype" if problems else ""
     if not changed:
         return f"the same weights{other}: {counted(n_equal, 'tensor')} equal{also}"
     known = [each.distance for each in changed if each.distance is not None]

@@ -49,7 +49,7 @@ def _check(checker: Checker, path: str, sender: Connection) -> None:
 
 def _failed(path: str, start: float, how: str) -> Outcome:
     message = f"the model could not be checked: {how}"
-    hints = ["a file of it makes a library fail that nothing can catch: do not load it"]
+    hints = ["one of its files crashes a library: do not load it"]
     try:
         resolved = resolve_path(path, argument="path")
     except SafeLoadError:

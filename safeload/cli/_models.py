@@ -94,7 +94,7 @@ class Checker:
             if self.needs_lock and not any(file.role == "lock" for file in report.files):
                 folder = os.path.dirname(report.files[0].path)
                 message = "the model has no lock file"
-                hints = [f"once the files are known to be right: safeload lock {folder}"]
+                hints = [f"when the files are known to be correct: safeload lock {folder}"]
                 raise LockError(message, resolved=os.path.join(folder, LOCK_NAME), label="lock", hints=hints)
         except SafeLoadError as exc:
             return Outcome(path=path, error=exc, seconds=time.perf_counter() - start)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 PATH = click.Path(exists=False)
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for a machine.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 ignore_unused = click.option(
     "--ignore-unused",
     multiple=True,
     metavar="PATTERN",
-    help="Shell-style pattern of unexpected tensors that are meant to be left. May be repeated.",
+    help="Shell-style pattern of unexpected tensors to allow. May be repeated.",
 )
 
 

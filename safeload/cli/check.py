@@ -15,7 +15,7 @@ class _KindGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # noqa: ANN401  (click's own triple)
         """Return the command; a path instead of one means that the model kind is missing."""
         if args and args[0] not in self.commands and os.path.exists(args[0]):
-            message = f"say what it is: safeload check bert {args[0]}, or safeload check elmo {args[0]}"
+            message = f"give the kind of model: safeload check bert {args[0]}, or safeload check elmo {args[0]}"
             raise click.UsageError(message, ctx)
         return super().resolve_command(ctx, args)
 
@@ -24,7 +24,7 @@ class _KindGroup(click.Group):
 def check() -> None:
     """Check models as a load would, without TensorFlow or torch.
 
-    Exit code: 0 every model is good, 1 a model is bad, 2 the command is wrong.
+    Exit code: 0 every model is good, 1 a model is bad, 2 wrong usage.
     """
 
 
@@ -32,9 +32,19 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
     for decorator in (
         as_json,
         click.option("-q", "--quiet", is_flag=True, help="Print bad models only."),
-        click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Models at once. [default: the cores]"),
-        click.option("--isolated", is_flag=True, help="Each model in a fresh process, which a hostile file may end."),
-        click.option("--lock", "needs_lock", is_flag=True, help="A model without a safeload.lock is bad."),
+        click.option(
+            "-j",
+            "--jobs",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Number of models to check in parallel. [default: number of cores]",
+        ),
+        click.option(
+            "--isolated",
+            is_flag=True,
+            help="Check each model in its own process, so that a crash affects only that model.",
+        ),
+        click.option("--lock", "needs_lock", is_flag=True, help="Fail models that have no safeload.lock."),
         ignore_unused,
         click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH..."),
     ):
@@ -52,7 +62,7 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
     ),
 )
 @click.option("--checkpoint", type=PATH, help="Prefix, any file of the checkpoint, or its folder.")
-@click.option("--vocab", type=PATH, help="The vocabulary, where it does not lie beside the config.")
+@click.option("--vocab", type=PATH, help="The vocabulary, if it is not next to the config.")
 @click.option("--training", is_flag=True, help="Check the MLM and NSP heads too.")
 @_check_command
 def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None, **rest: Any) -> None:  # noqa: ANN401

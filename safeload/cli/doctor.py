@@ -10,7 +10,7 @@ from safeload.cli._options import PATH, as_json, examples
 
 
 @click.group(
-    short_help="Tell what of safeload works here, and how to mend the rest.",
+    short_help="Check which parts of safeload work here, and how to fix the rest.",
     invoke_without_command=True,
     epilog=examples(
         "safeload doctor                       what works here?",
@@ -20,10 +20,10 @@ from safeload.cli._options import PATH, as_json, examples
 @as_json
 @click.pass_context
 def doctor(context: click.Context, *, as_json: bool) -> None:
-    """Tell which of safeload's calls work in this environment, and how to mend those that do not.
+    """Check which of safeload's calls work in this environment, and how to fix those that do not.
 
-    Each call is tried on a tiny model in a process of its own, so that a library that aborts is told too. Exit code:
-    0 load_bert and load_elmo work, 1 one of them does not.
+    Each call is tried on a tiny model in its own process, so that a library that aborts is detected too. Exit code: 0
+    load_bert and load_elmo work, 1 one of them does not.
     """
     if context.invoked_subcommand is None:
         from safeload.cli import _doctoring  # noqa: PLC0415  (not for `safeload --help`)
@@ -37,10 +37,10 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
 @click.option("--training", is_flag=True, help="With the MLM and NSP heads.")
 @as_json
 def bert(path: str, checkpoint: str | None, *, training: bool, as_json: bool) -> None:
-    """Say where the fault lies when a BERT does not load or its numbers look wrong.
+    """Find the fault when a BERT does not load or its numbers look wrong.
 
     Runs safeload's check, keras-bert's own loader, a direct restore with TensorFlow's reader and safeload's load, and
-    compares what each put into every variable. Exit code: 0 nothing is at fault, 1 something is, 2 the command is wrong.
+    compares what each put into every variable. Exit code: 0 nothing is at fault, 1 something is, 2 wrong usage.
     """
     from safeload.cli import _diagnosing  # noqa: PLC0415  (not for `safeload --help`)
 

@@ -10,7 +10,7 @@ from safeload.cli._options import PATH, as_json, examples
 
 
 @click.command(
-    short_help="Tell what a file or folder is, and what is in it.",
+    short_help="Show what a file or folder is, and what it contains.",
     epilog=examples(
         "safeload inspect models/uncased/bert_model.ckpt",
         "safeload inspect models/elmo/weights.hdf5 --stats",
@@ -25,10 +25,10 @@ from safeload.cli._options import PATH, as_json, examples
 )
 @as_json
 def inspect(path: str, *, stats: bool, html: str | None, as_json: bool) -> None:
-    """Tell what PATH is: a checkpoint in any form, an HDF5 file, a config, a vocabulary, or a model's folder.
+    """Show what PATH is: a checkpoint in any form, an HDF5 file, a config, a vocabulary, or a model's folder.
 
-    Its tensors are listed by layer, with shape, dtype and size. Exit code: 0 it was read, 1 it cannot be, or with
-    --stats some of it is damaged.
+    Its tensors are listed by layer, with shape, dtype and size. Exit code: 0 it was read, 1 it cannot be read, or
+    with --stats some of it is damaged.
     """
     from safeload.cli import _inspection  # noqa: PLC0415  (not for `safeload --help`)
 
@@ -47,8 +47,8 @@ def inspect(path: str, *, stats: bool, html: str | None, as_json: bool) -> None:
 def diff(first: str, second: str, *, as_json: bool) -> None:
     """Compare two weight files: names, shapes, dtypes and values.
 
-    A scope in front of every name, such as `module/`, is seen through. Exit code: 0 the same weights, 1 they differ,
-    2 the command is wrong or a file cannot be read.
+    A scope before every name, such as `module/`, is ignored. Exit code: 0 the same weights, 1 they differ, 2 wrong usage
+    or a file that cannot be read.
     """
     from safeload.cli import _difference  # noqa: PLC0415  (not for `safeload --help`)
 

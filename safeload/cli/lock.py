@@ -11,21 +11,21 @@ from safeload.cli._options import PATH, as_json, examples
 
 
 @click.command(
-    short_help="Write down the SHA-256 of a model's files.",
+    short_help="Record the SHA-256 of a model's files.",
     epilog=examples(
         "safeload lock models/uncased                writes safeload.lock into it",
-        "safeload lock models/uncased --update       after a change that is meant",
-        "safeload check bert models/uncased --lock   bad when any byte differs",
+        "safeload lock models/uncased --update       after an intended change",
+        "safeload check bert models/uncased --lock   fails if any byte differs",
     ),
 )
 @click.argument("folder", type=PATH)
-@click.option("--update", is_flag=True, help="Replace a lock that says something else.")
+@click.option("--update", is_flag=True, help="Replace an existing lock that differs.")
 @as_json
 def lock(folder: str, *, update: bool, as_json: bool) -> None:
     """Check the model in FOLDER and write its safeload.lock: the size and SHA-256 of each of its files.
 
-    From then on every load and check of the model compares its files with the lock. Exit code: 0 the lock is there and
-    true, 1 the model is bad or differs from the lock that is there, 2 the command is wrong.
+    From then on, every load and check of the model compares its files with the lock. Exit code: 0 the lock exists and
+    matches, 1 the model is bad or differs from its lock, 2 wrong usage.
     """
     from safeload.cli import _locking  # noqa: PLC0415  (not for `safeload --help`)
 

@@ -82,7 +82,7 @@ class Elmo(metaclass=_IsAnyElmo):
         if module is None:
             return elmo.load_elmo(options_file, weight_file, num_output_representations, **options)  # type: ignore[arg-type]
         if options_file is not None or weight_file is not None:
-            message = "module is in place of options_file and weight_file, and both were passed"
+            message = "module replaces options_file and weight_file, but a file was passed too"
             raise ArgumentError(message, argument="module", hints=["pass None for both files, or leave module out"])
         arguments = elmo_arguments(num_output_representations=num_output_representations, backend="auto", **options)
         return builder_of(choose_backend("auto")).around(module, arguments)

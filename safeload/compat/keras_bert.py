@@ -119,11 +119,11 @@ def load_model_weights_from_checkpoint(
 def _require_what_build_returned(model: object, config: object) -> None:
     if not isinstance(config, Mapping):
         message = f"config must be the dict that build_model_from_config returns, not of type {type(config).__name__}"
-        raise ArgumentError(message, argument="config", hints=["pass the second of the two things that it returns"])
+        raise ArgumentError(message, argument="config", hints=["pass the second value that it returns"])
     if not hasattr(model, "weights"):
         message = f"model must be a Keras model, not of type {type(model).__name__}"
         raise ArgumentError(
-            message, argument="model", hints=["pass the first of the two that build_model_from_config returns"]
+            message, argument="model", hints=["pass the first value that build_model_from_config returns"]
         )
 
 

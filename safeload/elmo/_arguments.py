@@ -37,9 +37,7 @@ def elmo_arguments(**given: Any) -> ElmoArguments:  # noqa: ANN401  (validated h
     arguments = ElmoArguments(**given)
     count, dropout, backend = arguments.num_output_representations, arguments.dropout, arguments.backend
     if not is_int(count) or not 1 <= count <= MAX_REPRESENTATIONS:
-        hints = [
-            "it counts the weighted sums of the layers, of which most models need 1; the layers themselves are in each"
-        ]
+        hints = ["it is the number of weighted sums of the layers, not the number of layers; most models need 1"]
         raise bad_argument("num_output_representations", count, f"an int from 1 to {MAX_REPRESENTATIONS}", hints)
     if not is_number(dropout) or not 0 <= dropout <= 1:
         raise bad_argument("dropout", dropout, "a number from 0 to 1", ["AllenNLP's default is 0.5"])
@@ -71,7 +69,7 @@ def require_options_allow(arguments: ElmoArguments, options: ElmoOptions) -> Non
         hints = [f"pass {n_layers} numbers, or leave it out to learn them"]
         raise bad_argument("scalar_mix_parameters", list(mixed), wanted, hints, **contradicted)
     if arguments.backend == "allennlp" and not options.use_skip_connections:
-        hints = ["pass backend='torch': safeload's own biLM has both kinds"]
+        hints = ["pass backend='torch': safeload's own biLM supports both"]
         wanted = "'torch' or 'auto' for a biLM without skip connections, which AllenNLP cannot build"
         raise bad_argument("backend", arguments.backend, wanted, hints, **contradicted)
 

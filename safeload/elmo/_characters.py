@@ -57,7 +57,7 @@ def require_sentences(sentences: object) -> list[list[str]]:
     if isinstance(sentences, (str, bytes)):
         hints = ["split it into words first: [sentence.split()] for a single sentence"]
         raise _bad(
-            f"sentences is a single {type(sentences).__name__}, of which every character would be a sentence", hints
+            f"sentences is a single {type(sentences).__name__}, each character of which would become a sentence", hints
         )
     try:
         rows = list(sentences)  # type: ignore[call-overload]

@@ -21,7 +21,7 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     hints = []
     if not any(naming.scopes(names) for naming in NAMINGS):
         few = ", ".join(sorted(names)[:3]) or "none"
-        return [f"nothing in the file is a biLM's; its datasets are {few}"]
+        return [f"the file contains no biLM datasets; its first ones are {few}"]
     for key, (wanted, size) in size_claims(mismatch.expected, found).items():
         hints.append(_size_hint(key, wanted, size))
     for key, wanted, pattern in (
@@ -32,14 +32,14 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
         n_found = count_numbered(names, pattern)
         if n_found != wanted and (n_found or "filters" not in key):
             hints.append(
-                f"{key} is {wanted} in the options but {n_found} in the file; take both files from one release"
+                f"{key} is {wanted} in the options but {n_found} in the file; use both files from the same release"
             )
     if not any(name.endswith("/W_P_0") for name in found):
         same = options.dim == options.projection_dim
         hints.append(
             "W_P_0 is missing: the biLM was trained without projections"
             + (", since dim equals projection_dim" if same else "")
-            + "; an ELMo needs them, train it with dim larger than projection_dim"
+            + "; an ELMo needs them: train it with dim larger than projection_dim"
         )
     if any(name.startswith("CNN_proj/") for name in missing) and options.n_filters == options.projection_dim:
         hints.append(
@@ -49,7 +49,7 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     hints += [f"{name} is a group in the file, not a dataset" for name in groups[:1]]
     stored = sorted({problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found})
     if stored:
-        hints.append(f"the file stores {', '.join(stored)}; save it in float32, safeload converts nothing")
+        hints.append(f"the file stores {', '.join(stored)}; save it in float32; safeload does not convert dtypes")
     return hints
 
 
@@ -59,4 +59,4 @@ def _size_hint(key: str, wanted: int, size: int) -> str:
             f"char_embed has {size} rows where a biLM of bytes has {wanted}: it was not trained with n_characters {wanted}, "
             "so its character ids are not those of AllenNLP and safeload.character_ids"
         )
-    return f"{key} is {wanted} in the options but {size} in the file; take both files from one release"
+    return f"{key} is {wanted} in the options but {size} in the file; use both files from the same release"

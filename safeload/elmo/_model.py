@@ -54,5 +54,5 @@ def recognise(weights: WeightFile) -> tuple[Naming, str]:
     other = _recognise.other_tensors(_recognise.ELMO, weights.tensors, weights.groups)
     if other is not None:
         kind = FileKind("other", other.name, other.hint)
-        raise wrong_kind(weights.ref, kind, wanted="the weights of a biLM of characters")
+        raise wrong_kind(weights.ref, kind, wanted="the weights of a character-level biLM")
     return next(((naming, "") for naming in NAMINGS if naming.scopes(weights.tensors)), (NAMINGS[0], ""))

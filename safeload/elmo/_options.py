@@ -90,7 +90,7 @@ def validate_options(data: Mapping[str, Any], ref: FileRef) -> ElmoOptions:
     data = dict(data)
     other = _recognise.other_config(_recognise.ELMO, data)
     if other is not None:
-        message = f"the options are of {other.name}, not of a biLM of characters"
+        message = f"the options are of {other.name}, not of a character-level biLM"
         raise ConfigError(message, **ref.facts, hints=[other.hint])
     keys = Keys(data)
     lstm, cnn = keys.children("lstm"), keys.children("char_cnn")

@@ -82,7 +82,7 @@ def _weights_as_options(ref: FileRef, kind: FileKind, request: Request) -> Wrong
         hint = "it holds weights: pass the options JSON as options_file, and this as weight_file"
         return wrong_kind(ref, kind._replace(hint=hint), wanted=JSON_TEXT)
     return WrongFileKindError(
-        "options_file and weight_file are exchanged: the first is an HDF5 file, the second JSON text",
+        "options_file and weight_file are swapped: the first is an HDF5 file, the second JSON text",
         wanted=JSON_TEXT,
         found=kind.name,
         **ref.facts,
@@ -148,7 +148,7 @@ def _require_elmo_folder(ref: FileRef, names: list[str]) -> None:
     other = _recognise.other_folder(_recognise.ELMO, names)
     if other is None or files_of_forms(names, _recognise.ELMO):
         return
-    message = f"the folder holds {other.name}, not an ELMo's options and weights"
+    message = f"the folder contains {other.name}, not an ELMo's options and weights"
     wanted = "a folder with one options JSON and one HDF5 file"
     folder = ref.at(ref.path, "folder")
     raise WrongFileKindError(message, wanted=wanted, found=other.name, **folder.facts, hints=[other.hint])
@@ -157,4 +157,4 @@ def _require_elmo_folder(ref: FileRef, names: list[str]) -> None:
 def _hints_of_subfolders(folder: str, names: list[str]) -> list[str]:
     inner = [os.path.join(folder, name) for name in names if os.path.isdir(os.path.join(folder, name))]
     fitting = [path for path in inner if files_of_forms(_names(path), _recognise.ELMO)]
-    return [f"did you mean {fitting[0]} ?"] if len(fitting) == 1 else []
+    return [f"did you mean {fitting[0]}?"] if len(fitting) == 1 else []

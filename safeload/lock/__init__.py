@@ -29,7 +29,7 @@ MAX_LOCK_BYTES = 1 << 20
 MAX_BITS = 63
 N_BLOCK_BYTES = 1 << 20
 _ZEROS = bytes(N_BLOCK_BYTES)
-_HEADER = "# Written by `safeload lock`: a file of another size or SHA-256 is not loaded.\n"
+_HEADER = "# Written by `safeload lock`: files that do not match are rejected.\n"
 _LOCK_KEYS = {"version": int, "model": str, "n_files": int, "file": list}
 _FILE_KEYS = {"name": str, "role": str, "n_bytes": int, "sha256": str}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -94,7 +94,7 @@ def read_lock(path: str, *, given: object = None) -> Lock:
 def _validated(table: dict[str, Any], ref: FileRef) -> Lock:
     _require_keys(table, _LOCK_KEYS, "the lock", ref)
     if table["version"] != VERSION:
-        raise _malformed(ref, f"its version is {table['version']}; version {VERSION} is known")
+        raise _malformed(ref, f"its version is {table['version']}; version {VERSION} is supported")
     if table["model"] not in ("BERT", "ELMo"):
         raise _malformed(ref, f"its model is {table['model']!r}, neither 'BERT' nor 'ELMo'")
     if table["n_files"] != len(table["file"]) or not table["file"]:
@@ -109,15 +109,15 @@ def _validated(table: dict[str, Any], ref: FileRef) -> Lock:
 
 def _validated_file(entry: object, ref: FileRef) -> LockedFile:
     if not isinstance(entry, dict):
-        raise _malformed(ref, "file holds something else than tables")
+        raise _malformed(ref, "file contains something other than tables")
     _require_keys(entry, _FILE_KEYS, "a file", ref)
     file = LockedFile(**entry)
     name = file.name
     if name != os.path.normpath(name) or name.startswith(("/", "..")) or re.search(r"[\x00-\x1f\\]", name):
-        message = "the lock file names a file outside its folder, or in an unusual way"
+        message = "the lock file names a file outside its folder, or in a form that is not canonical"
         raise UnsafeFileError(message, **ref.facts, context=[("name", name)], hints=[write_again(ref.path)])
     if file.n_bytes < 0 or not _SHA256.fullmatch(file.sha256):
-        raise _malformed(ref, f"the size or SHA-256 of {name} is none")
+        raise _malformed(ref, f"the size or SHA-256 of {name} is invalid")
     return file
 
 
@@ -142,7 +142,7 @@ def _malformed(ref: FileRef, what: str) -> LockError:
 
 def write_again(path: str) -> str:
     """Return the hint that leads to a new lock."""
-    return f"write it anew with: safeload lock --update {shlex.quote(os.path.dirname(path))}"
+    return f"write it again with: safeload lock --update {shlex.quote(os.path.dirname(path))}"
 
 
 def make_lock(report: LoadReport, path: str) -> Lock:
@@ -158,7 +158,7 @@ def make_lock(report: LoadReport, path: str) -> Lock:
             continue
         name = os.path.relpath(file.path, folder)
         if name.startswith(".."):
-            message = f"the {file.role} lies outside the lock file's folder"
+            message = f"the {file.role} is outside the lock file's folder"
             hints = ["a lock names files relative to itself: put it into a folder above all of them"]
             raise LockError(message, resolved=file.path, label=file.role, context=[("lock", path)], hints=hints)
         try:

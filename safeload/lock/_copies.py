@@ -76,7 +76,7 @@ class LockedSource(Source):
             message = "a file that belongs to this model is not in its lock file"
             names = ", ".join(file.name for file in self.lock.files[:MAX_NAMES_PRINTED])
             hints = [
-                f"if the file is meant to be there, {write_again(self.lock.path)}",
+                f"if the file belongs there, {write_again(self.lock.path)}",
                 "if not, load the files that are locked",
             ]
             context = [("lock", self.lock.path), ("locked", names)]
@@ -111,14 +111,14 @@ def _difference(path: str, file: LockedFile, copy: FileIO) -> str:
 
 
 def _differing(lock: Lock, rows: dict[str, str]) -> LockError:
-    message = f"{some_of(len(rows), len(lock.files), 'locked file')} not what was locked"
+    message = f"{some_of(len(rows), len(lock.files), 'locked file')} different from the lock"
     details = [
         two_lines(difference, name, f"in {os.path.dirname(lock.path)}")
         if difference in (NO_FILE, MISSING)
         else two_lines("CHANGED", name, difference)
         for name, difference in rows.items()
     ]
-    hints = ["take the model from where it was locked", f"if the change is meant, {write_again(lock.path)}"]
+    hints = ["restore the model from where it was locked", f"if the change is intended, {write_again(lock.path)}"]
     return LockError(
         message,
         files=list(rows),
@@ -158,6 +158,6 @@ def open_locked(path: str, *, given: object, model: str) -> LockedSource:
     """
     lock = read_lock(path, given=given)
     if lock.model != model:
-        message = f"the lock is of {lock.model}, and this model is {model}"
+        message = f"the lock is for {lock.model}, but this model is {model}"
         raise LockError(message, resolved=path, given=given, label="lock", hints=["pass the lock of this model"])
     return LockedSource(lock)

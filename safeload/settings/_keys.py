@@ -187,19 +187,19 @@ def _parsed(text: str, kind: Key) -> object:
     try:
         return kind.parse(text)
     except ValueError as exc:
-        note = "; in INI a comment stands on a line of its own" if re.search(r"\s[#;]", text) else ""
+        note = "; in INI, a comment goes on its own line" if re.search(r"\s[#;]", text) else ""
         message = f"expected {kind.wanted}, found {_shown(text)}{note}"
         raise ValueError(message) from exc
 
 
 def _unknown(key: str, keys: Mapping[str, Key]) -> str:
     if key == "base_dir":
-        return "no key of a settings file: its relative paths start at its own folder"
+        return "not a settings key: relative paths start at the folder of the settings file"
     for name, others in (("load_bert", BERT_KEYS), ("load_elmo", ELMO_KEYS)):
         if key in others:
             return f"unknown here; it belongs to {name}"
     close = paths.close_names(key, list(keys))
-    return f"unknown; did you mean {close[0]} ?" if close else f"unknown; the keys are {', '.join(keys)}"
+    return f"unknown; did you mean {close[0]}?" if close else f"unknown; the keys are {', '.join(keys)}"
 
 
 def _shown(value: object) -> str:

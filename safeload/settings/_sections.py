@@ -63,8 +63,8 @@ def read_section(ref: FileRef, name: str) -> Section:
     if read is None or (kind is not None and kind.id != "json"):
         kind = kind or FileKind(
             "ending",
-            f"it ends in {ending!r}" if ending else "its name has no ending",
-            f"the ending tells the format: {', '.join(_READERS)}",
+            f"it ends in {ending!r}" if ending else "its name has no extension",
+            f"the extension selects the format: {', '.join(_READERS)}",
         )
         raise wrong_kind(ref, kind, wanted="INI, TOML, JSON or YAML")
     try:
@@ -89,13 +89,13 @@ class _Place(NamedTuple):
     def no_section(self, names: Sequence[str]) -> ConfigError:
         """Return the error for a section that is not there."""
         message = f"the settings file has no section {self.name!r}"
-        hints = [f"did you mean {other!r} ?" for other in close_names(self.name, names)]
+        hints = [f"did you mean {other!r}?" for other in close_names(self.name, names)]
         context = [("sections", ", ".join(names[:MAX_NAMES_PRINTED]) or "none")]
         return ConfigError(message, **self.ref.facts, context=context, hints=hints)
 
     def not_a_table(self, value: object) -> ConfigError:
         """Return the error for a name that leads to a value."""
-        message = f"{self.name!r} is no section of the settings file but a value of type {type(value).__name__}"
+        message = f"{self.name!r} is not a section of the settings file but a value of type {type(value).__name__}"
         return ConfigError(message, **self.ref.facts)
 
 
@@ -193,7 +193,7 @@ def _require_unique_keys(node: Any) -> None:  # noqa: ANN401  (a node of PyYAML)
         names: set[str] = set()
         for key, _ in pairs:
             if str(key.value) in names:
-                message = f"the key {key.value!r} is there more than once, at line {key.start_mark.line + 1}"
+                message = f"the key {key.value!r} appears more than once, at line {key.start_mark.line + 1}"
                 raise ValueError(message)
             names.add(str(key.value))
         pending += [value for _, value in pairs] or node.value

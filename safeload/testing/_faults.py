@@ -48,7 +48,7 @@ def truncate(folder: StrPath, file: str | None = None, *, keep: int | None = Non
     data = path.read_bytes()
     if keep is not None and not 0 <= keep < len(data):
         message = f"keep is {keep}, and the file has {len(data)} bytes"
-        raise ArgumentError(message, argument="keep", hints=["keep less, and at least 0"])
+        raise ArgumentError(message, argument="keep", hints=["pass a smaller number, at least 0"])
     path.write_bytes(data[: len(data) // 2 if keep is None else keep])
 
 

@@ -121,7 +121,7 @@ def write_bert_checkpoint(  # noqa: PLR0913  (what a test varies)
     require_shards(shards)
     if is_int(vocab) and vocab < len(TOKENS):
         raise bad_argument(
-            "vocab", vocab, f"an integer from {len(TOKENS)}", ["the special tokens and a few words stand first"]
+            "vocab", vocab, f"an integer from {len(TOKENS)}", ["the special tokens and a few words come first"]
         )
     if not isinstance(scope, str) or not _is_utf8(scope):
         raise bad_argument("scope", scope, "text that UTF-8 can hold", ["it ends in a slash, such as 'module/'"])

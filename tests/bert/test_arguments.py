@@ -56,7 +56,7 @@ def test_a_close_name_is_offered(tiny_bert):
         safeload.load_bert(tiny_bert, dropuot_rate=0.1)
 
 
-@pytest.mark.parametrize(("prefix", "close"), [("encoder-1", ["did you mean 'Encoder-1-FeedForward' ?"]), ("zzz", [])])
+@pytest.mark.parametrize(("prefix", "close"), [("encoder-1", ["did you mean 'Encoder-1-FeedForward'?"]), ("zzz", [])])
 def test_a_prefix_that_fits_no_layer_is_told_with_the_first_layers(tiny_bert, prefix, close):
     with pytest.raises(ArgumentError) as caught:
         safeload.load_bert(tiny_bert, trainable=["Embedding", prefix])
@@ -148,9 +148,9 @@ def test_a_vocabulary_in_the_place_of_training_is_told_where_it_goes(path):
         ("use_task_embed", None, "pass True or False"),
         ("task_num", 1.0, "pass the number of tasks"),
         ("task_num", 0, "pass the number of tasks"),
-        ("trainabel", True, "did you mean trainable ?"),
-        ("output_layers_num", 1, "did you mean output_layer_num ?"),
-        ("seqlen", 1, "did you mean seq_len ?"),
+        ("trainabel", True, "did you mean trainable?"),
+        ("output_layers_num", 1, "did you mean output_layer_num?"),
+        ("seqlen", 1, "did you mean seq_len?"),
         ("xyz", 1, "the options are dropout_rate, attention_activation, use_task_embed, task_num"),
         *(
             (name, 1, "change the config file, or leave the argument out")
@@ -168,7 +168,7 @@ def test_a_bad_option_of_keras_bert_has_a_hint(name, value, hint):
 def test_the_closest_name_is_offered_first():
     with pytest.raises(ArgumentError) as caught:
         options(model_options={"trainin": True})
-    assert caught.value.hints == ("did you mean training ?", "did you mean trainable ?")
+    assert caught.value.hints == ("did you mean training?", "did you mean trainable?")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_the_config_of_another_model_is_known_by_its_keys(changes, what):
     else:
         error = failure(**changes)
         assert error.message == f"the config is of {what}, which keras-bert cannot build"
-        assert error.hints == (f"load it with a library made for {what.split()[0]}",)
+        assert error.hints == (f"load it with a library for {what.split()[0]}",)
 
 
 def test_that_a_file_is_another_program_s_is_guessed_from_missing_keys_alone():
@@ -128,7 +128,7 @@ def test_the_folder_of_an_elmo_is_known_by_both_of_its_files(names, is_elmo, tmp
     for name in names:
         (tmp_path / name).touch()
 
-    assert hints_of(tmp_path) == (("the folder holds an ELMo: load it with safeload.load_elmo",) if is_elmo else ())
+    assert hints_of(tmp_path) == (("the folder contains an ELMo: load it with safeload.load_elmo",) if is_elmo else ())
 
 
 def test_the_folders_near_that_hold_a_config_are_named(tmp_path):
@@ -137,8 +137,8 @@ def test_the_folders_near_that_hold_a_config_are_named(tmp_path):
         (tmp_path / "models" / name / "bert_config.json").touch()
     (tmp_path / "models/a/inner").mkdir()
 
-    assert hints_of(tmp_path / "models") == tuple(f"did you mean {tmp_path}/models/{name} ?" for name in "abc")
-    assert hints_of(tmp_path / "models/a/inner") == (f"did you mean {tmp_path}/models/a ?",)
+    assert hints_of(tmp_path / "models") == tuple(f"did you mean {tmp_path}/models/{name}?" for name in "abc")
+    assert hints_of(tmp_path / "models/a/inner") == (f"did you mean {tmp_path}/models/a?",)
 
 
 def test_a_model_type_that_is_no_text_is_another_model():

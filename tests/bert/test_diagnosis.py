@@ -58,7 +58,7 @@ def cut_the_shard(folder):
 FILES = {
     "a flipped bit": (flip_a_bit, "damaged in the checkpoint"),
     "a config of another size": (narrow_the_config, "does not fit its config"),
-    "a layer less in the config": (drop_a_layer, "keras-bert loads them without a word"),
+    "a layer less in the config": (drop_a_layer, "keras-bert loads them without an error"),
     "a cut shard": (cut_the_shard, "a data shard is truncated"),
     "no index file": (lambda folder: (folder / "bert_model.ckpt.index").unlink(), "no TensorFlow checkpoint"),
     "no config": (lambda folder: (folder / "bert_config.json").unlink(), "there is no config file"),
@@ -83,7 +83,7 @@ def test_a_lock_is_part_of_the_files(bert):
     safeload_cli("lock", bert)
     (bert / "vocab.txt").write_text((bert / "vocab.txt").read_text().replace("film", "FILM"))
 
-    assert "not what was locked" in safeload.diagnose_bert(bert).verdict
+    assert "different from the lock" in safeload.diagnose_bert(bert).verdict
 
 
 def swap_query_and_key(model):
@@ -113,7 +113,7 @@ def test_keras_bert_that_reads_wrongly_is_at_fault(misread, tiny_bert, monkeypat
     assert any(each.variable.startswith("Encoder-") for each in found.differences)
     if misread is leave_a_layer_random:
         assert any(each.variable == "output 0" for each in found.differences)
-    assert "safeload.load_bert reads it rightly" in found.verdict
+    assert "safeload.load_bert reads it correctly" in found.verdict
     assert "differs Encoder-" in str(found)
 
 

@@ -85,7 +85,7 @@ def test_a_model_that_has_bert_s_embeddings_is_told_from_what_else_lies_beside_a
         with pytest.raises(WrongFileKindError) as caught:
             safeload.check_bert(bert)
         assert caught.value.found == found
-        assert caught.value.wanted == "a checkpoint of BERT by variable names"
+        assert caught.value.wanted == "a BERT checkpoint with Google's variable names"
         assert (caught.value.given, caught.value.label) == (bert, "index")
 
 
@@ -95,7 +95,7 @@ def test_two_berts_are_told_with_their_scopes(bert):
         safeload.check_bert(rewritten(bert, lambda tensors: tensors.update({f"other/{word}": tensors[word]})))
 
     assert caught.value.found == "2 BERT models under the scopes '', 'other/'"
-    assert caught.value.hints == ("save the one that you mean into a checkpoint of its own",)
+    assert caught.value.hints == ("save the one you need to a separate checkpoint",)
 
 
 def drop(*parts):
@@ -115,7 +115,7 @@ def test_one_missing_variable_has_no_hint(bert):
 
 def test_layers_are_counted(bert):
     layers = BERT_CONFIG["num_hidden_layers"]
-    wrong = f"num_hidden_layers is {layers} in the config but {layers - 1} in the checkpoint; take both files from one release"
+    wrong = f"num_hidden_layers is {layers} in the config but {layers - 1} in the checkpoint; use both files from the same release"
 
     assert hints_of(bert, drop(f"layer_{layers - 1}/")) == [wrong]
 
@@ -123,12 +123,12 @@ def test_layers_are_counted(bert):
 def test_what_is_unexpected_can_be_ignored(bert):
     (hint,) = hints_of(bert, lambda tensors: tensors.update({"bert/adapter": ONE}))
 
-    assert hint == "what is unexpected on purpose can be named: ignore_unused=['bert/...']"
+    assert hint == "to allow extra variables, pass ignore_unused=['bert/...']"
     assert safeload.check_bert(bert, ignore_unused=["bert/adapter"]).ignored == ("bert/adapter",)
 
 
 def test_missing_heads_are_a_matter_of_training(bert):
-    hint = "the checkpoint was saved without the heads for training; load it with training=False"
+    hint = "the checkpoint was saved without the MLM and NSP heads; load it with training=False"
 
     assert hints_of(bert, drop("cls/", "pooler"), training=True) == [hint]
     assert hints_of(bert, drop("cls/", "layer_0/output/LayerNorm/beta"), training=True) == []
@@ -140,7 +140,7 @@ def test_a_checkpoint_without_any_of_bert_s_variables_shows_its_first_names(bert
         tensors.clear()
         tensors.update(dict.fromkeys(("d", "c", "b", "a"), ONE))
 
-    assert hints_of(bert, change)[0] == "nothing in the checkpoint is BERT's; its variables are a, b, c, ..."
+    assert hints_of(bert, change)[0] == "the checkpoint contains no BERT variables; its first ones are a, b, c, ..."
 
 
 def test_heads_of_another_shape_are_not_nothing(bert):
@@ -157,7 +157,7 @@ def test_stored_types_are_named(bert):
             tensors[name] = tensors[name].astype("f2" if "gamma" in name else "f8" if "beta" in name else "f4")
 
     assert hints_of(bert, change) == [
-        "the checkpoint stores float16, float64; save it in float32, safeload converts nothing"
+        "the checkpoint stores float16, float64; save it in float32; safeload does not convert dtypes"
     ]
 
 
@@ -240,7 +240,7 @@ def test_a_folder_without_checkpoint_says_what_was_looked_for_and_where_one_is(b
         safeload.check_bert(bert, ".", base_dir=bert)
 
     assert caught.value.looked_for == ("checkpoint", "*.index")
-    assert caught.value.hints[0] == f"one level down is one: pass {bert / 'inner' / PREFIX}"
+    assert caught.value.hints[0] == f"there is one a level deeper: pass {bert / 'inner' / PREFIX}"
     assert not any("hidden" in hint or "MACOSX" in hint for hint in caught.value.hints)
     assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(bert), ".", "folder")
 

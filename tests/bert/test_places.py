@@ -15,7 +15,7 @@ def test_a_prefix_in_a_folder_that_is_not_there_has_a_hint(bert):
     assert caught.value.hints == (FORMS_HINT,)
     with pytest.raises(CheckpointNotFoundError, match="its folder does not exist") as caught:
         safeload.check_bert(bert, bert / "none" / "bert_model.ckpt")
-    assert caught.value.hints == (f"did you mean the prefix {bert}/bert_model.ckpt ?",)
+    assert caught.value.hints == (f"did you mean the prefix {bert}/bert_model.ckpt?",)
 
 
 @pytest.mark.parametrize("name", ["bert_model.ckpt", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001"])
@@ -23,7 +23,7 @@ def test_a_checkpoint_in_the_configs_place_is_told(name, bert):
     with pytest.raises(WrongFileKindError) as caught:
         safeload.check_bert(bert / name)
     assert caught.value.found == "part of a TensorFlow checkpoint"
-    with pytest.raises(WrongFileKindError, match="are exchanged") as caught:
+    with pytest.raises(WrongFileKindError, match="are swapped") as caught:
         safeload.check_bert(bert / name, bert / "bert_config.json")
     assert (caught.value.found, caught.value.wanted) == ("TensorFlow checkpoint", "JSON text")
     assert caught.value.context == (("checkpoint", str(bert / "bert_config.json")),)
@@ -34,7 +34,7 @@ def test_a_checkpoint_in_the_configs_place_is_told(name, bert):
 
 
 def test_exchanged_files_may_be_relative(bert):
-    with pytest.raises(WrongFileKindError, match="are exchanged"):
+    with pytest.raises(WrongFileKindError, match="are swapped"):
         safeload.check_bert("bert_model.ckpt", "bert_config.json", base_dir=bert)
     with pytest.raises(InvalidPathError, match=r"^checkpoint_file is of type int, not a path"):
         safeload.check_bert(bert / "bert_model.ckpt", 3)

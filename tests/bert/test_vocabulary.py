@@ -49,7 +49,7 @@ def notes(folder, lines):
 
 def test_what_is_odd_and_not_wrong_is_noted(bert):
     assert notes(bert, TOKENS) == ""
-    assert "5 rows more than" in notes(bert, TOKENS[:-5])
+    assert "5 more rows than" in notes(bert, TOKENS[:-5])
     assert "no [MASK]" in notes(bert, ["other" if token == "[MASK]" else token for token in TOKENS])
     assert "[PAD] has the id 1" in notes(bert, [TOKENS[1], TOKENS[0], *TOKENS[2:]])
 
@@ -81,7 +81,7 @@ def test_every_repeated_token_is_told_with_both_lines(tmp_path):
         f"line {n + 3} repeats the token '[PAD]' of line 1",
         f"line {n + 4} repeats the token 'x' of line {n + 2}",
     )
-    assert error.hints == ("each token may stand once: a repeated one would shift or hide an id",)
+    assert error.hints == ("each token may appear once: a repeated one would shift or hide an id",)
 
 
 def test_a_byte_order_mark_is_told_where_it_stands_first_alone(tmp_path):
@@ -99,7 +99,7 @@ def test_the_special_tokens_that_are_missing_are_named(lost, tmp_path):
     error = fault(write(tmp_path / "vocab.txt", kept))
 
     assert error.problems == (f"the special token{'s' * (len(lost) > 1)} {' '.join(lost)} missing",)
-    assert error.hints == (f"this may be no BERT vocabulary; its first lines are {kept[:3]!r}",)
+    assert error.hints == (f"this may not be a BERT vocabulary; its first lines are {kept[:3]!r}",)
     long = fault(write(tmp_path / "vocab.txt", ["x" * 300, *kept]))
     assert len(long.hints[0]) == 200
 
@@ -134,7 +134,7 @@ def test_another_kind_of_file_is_told(content, tmp_path):
     (tmp_path / "vocab.txt").write_bytes(content)
     with pytest.raises(WrongFileKindError) as caught:
         safeload.load_vocabulary("vocab.txt", base_dir=tmp_path)
-    assert caught.value.wanted == "a vocabulary of one token a line"
+    assert caught.value.wanted == "a vocabulary with one token per line"
     assert (caught.value.given, caught.value.label) == ("vocab.txt", "vocab")
 
 
@@ -144,7 +144,7 @@ def fit(n_tokens, vocab_size, **changes):
     return require_fit({**tokens, **changes}, config, ref("/v", "vocab", "v"))
 
 
-@pytest.mark.parametrize(("n_rows", "note"), [(0, []), (1, ["1 rows more than"]), (127, ["127 rows more than"])])
+@pytest.mark.parametrize(("n_rows", "note"), [(0, []), (1, ["1 more rows than"]), (127, ["127 more rows than"])])
 def test_a_table_may_have_some_rows_more_than_tokens(n_rows, note):
     assert [text.removeprefix("the embedding table has ")[: len(note[0])] for text in fit(200, 200 + n_rows)] == note
 
@@ -155,7 +155,7 @@ def test_a_vocabulary_of_another_size_is_told(n_tokens, vocab_size):
         fit(n_tokens, vocab_size)
     problem = f"{n_tokens} tokens in the vocabulary, vocab_size is {vocab_size} in the config"
     assert caught.value.problems == (problem,)
-    assert caught.value.hints == ("take the vocabulary and the config from one release",)
+    assert caught.value.hints == ("use the vocabulary and the config from the same release",)
     assert (caught.value.resolved, caught.value.given, caught.value.context) == ("/v", "v", (("config", "/c"),))
 
 

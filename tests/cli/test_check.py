@@ -90,7 +90,9 @@ def test_what_a_good_model_leaves_open_is_said(bert):
 
 
 def test_a_path_in_the_place_of_the_kind_is_told(bert):
-    assert f"say what it is: safeload check bert {bert}" in " ".join(safeload_cli("check", bert, code=2).stderr.split())
+    assert f"give the kind of model: safeload check bert {bert}" in " ".join(
+        safeload_cli("check", bert, code=2).stderr.split()
+    )
     assert "No such command" in safeload_cli("check", "brt", code=2).stderr
 
 

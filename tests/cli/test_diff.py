@@ -19,7 +19,11 @@ from tests.command_line import safeload_cli
         (lambda tensors: {k: v * 1.01 for k, v in tensors.items()}, "one is fine-tuned from the other", 1),
         (lambda _: bert_tensors(seed=9), "unrelated weights", 1),
         (lambda tensors: {f"x{k}".replace("/", "."): v for k, v in tensors.items()}, "nothing in common", 1),
-        (lambda tensors: dict(list(tensors.items())[:-1]), "the same weights: 45 tensors equal; 1 tensor more", 1),
+        (
+            lambda tensors: dict(list(tensors.items())[:-1]),
+            "the same weights: 45 tensors equal; 1 tensor on one side",
+            1,
+        ),
         (
             lambda tensors: {k: (v * 9 if k.endswith("query/kernel") else v) for k, v in tensors.items()},
             "the same weights but for a few tensors",

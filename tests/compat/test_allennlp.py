@@ -27,7 +27,7 @@ def test_the_drop_in_takes_a_module_in_place_of_files(tiny_elmo):
     module = Elmo(None, None, 1, module=bilm, dropout=0.0)
 
     assert module(batch_to_ids([["good"]]))["elmo_representations"][0].shape == (1, 1, 16)
-    with pytest.raises(ArgumentError, match="both were passed"):
+    with pytest.raises(ArgumentError, match="a file was passed too"):
         Elmo(str(tiny_elmo), None, 1, module=bilm)
 
 

@@ -94,7 +94,7 @@ MADE_BY = {
 NOT_RUN = {
     (
         BAD_LOAD,
-        "the files are good and keras-bert is at fault: keras-bert's own loader differs in Encoder-1-MultiHeadSelfAttention/Encoder-1-MultiHeadSelfAttention_Wq and 3 more, and the two others agree; safeload.load_bert reads it rightly",
+        "the files are good and keras-bert is at fault: keras-bert's own loader differs in Encoder-1-MultiHeadSelfAttention/Encoder-1-MultiHeadSelfAttention_Wq and 3 more, and the two others agree; safeload.load_bert reads it correctly",
     ): ("needs a keras-bert with a fault: tests/bert/test_diagnosis.py makes one"),
 }
 """Blocks that cannot run here, with the reason."""

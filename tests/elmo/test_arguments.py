@@ -88,7 +88,7 @@ def test_what_the_options_contradict_is_told_with_their_path():
     two_layers = validate_options(options(lstm={"use_skip_connections": False}), ref("/o", "options"))
     for changes, hint in (
         ({"scalar_mix_parameters": [0]}, "pass 3 numbers, or leave it out to learn them"),
-        ({"backend": "allennlp"}, "pass backend='torch': safeload's own biLM has both kinds"),
+        ({"backend": "allennlp"}, "pass backend='torch': safeload's own biLM supports both"),
     ):
         with pytest.raises(ArgumentError) as caught:
             require_options_allow(elmo_arguments(**{**SOUND, **changes}), two_layers)

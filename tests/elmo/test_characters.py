@@ -62,7 +62,7 @@ def test_ids_equal_those_of_allennlp(sentences):
 @pytest.mark.parametrize(
     ("sentences", "message"),
     [
-        ("A good film", "sentences is a single str, of which every character would be a sentence"),
+        ("A good film", "sentences is a single str, each character of which would become a sentence"),
         (b"A", "sentences is a single bytes"),
         (["A", "good", "film"], "sentences[0] is the str 'A', not a list of words"),
         ([["A"], "film"], "sentences[1] is the str 'film', not a list of words"),

@@ -15,7 +15,7 @@ from tests.elmos import options, random_datasets
 from tests.opened import ref
 
 UNPROJECTED = "W_P_0 is missing: the biLM was trained without projections"
-NOTHING = "nothing in the file is a biLM's; its datasets are "
+NOTHING = "the file contains no biLM datasets; its first ones are "
 
 
 def hints_of(tmp_path, datasets, groups=(), **changes):
@@ -65,15 +65,15 @@ def test_another_dataset_alone_is_no_reason_to_say_that_nothing_is_a_bilm_s(tmp_
 @pytest.mark.parametrize(
     ("parts", "hints"),
     [
-        (("Cell1",), ["lstm.n_layers is 2 in the options but 1 in the file; take both files from one release"]),
-        (("CNN_high_",), ["char_cnn.n_highway is 2 in the options but 0 in the file; take both files from one release"]),
-        (("cnn_2",), ["the number of char_cnn.filters is 3 in the options but 2 in the file; take both files from one release"]),
+        (("Cell1",), ["lstm.n_layers is 2 in the options but 1 in the file; use both files from the same release"]),
+        (("CNN_high_",), ["char_cnn.n_highway is 2 in the options but 0 in the file; use both files from the same release"]),
+        (("cnn_2",), ["the number of char_cnn.filters is 3 in the options but 2 in the file; use both files from the same release"]),
         (("_cnn_",), []),
         (("CNN_proj",), []),
         (("Cell1/LSTMCell/W_P_0",), []),
         (
             ("W_P_0",),
-            [f"{UNPROJECTED}; an ELMo needs them, train it with dim larger than projection_dim"],
+            [f"{UNPROJECTED}; an ELMo needs them: train it with dim larger than projection_dim"],
         ),
     ],
     ids=str,
@@ -111,5 +111,5 @@ def test_the_types_that_are_stored_are_named(tmp_path):
     double = {name: value.astype("f8") if "carry" in name else value for name, value in half.items()}
 
     assert hints_of(tmp_path, double) == [
-        "the file stores float16, float64; save it in float32, safeload converts nothing"
+        "the file stores float16, float64; save it in float32; safeload does not convert dtypes"
     ]

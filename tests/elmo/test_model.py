@@ -24,7 +24,7 @@ def test_a_check_says_all_that_it_found(tiny_elmo):
 
     assert (report.model, report.noun, report.scope, report.backend) == ("ELMo", "datasets", "", "")
     assert [file.role for file in report.files] == ["options", "weight"]
-    assert report.checksums.startswith("none: HDF5 keeps none")
+    assert report.checksums.startswith("none: HDF5 stores no checksums")
     assert report.taken_from_config == {
         "activation": "relu",
         "cell_clip": 3,
@@ -72,7 +72,7 @@ def test_a_file_without_any_dataset_is_told(elmo):
     with pytest.raises(VariableMismatchError) as caught:
         safeload.check_elmo(elmo)
 
-    assert caught.value.hints == ("nothing in the file is a biLM's; its datasets are none",)
+    assert caught.value.hints == ("the file contains no biLM datasets; its first ones are none",)
 
 
 def test_patterns_have_an_example_of_a_dataset_s_name(tiny_elmo):
@@ -95,8 +95,8 @@ def test_a_report_is_text_and_json(tiny_elmo):
 
 COMPUTED, WORDS, KERAS = (
     "a file of computed embeddings",
-    "the weights of a biLM of whole words",
-    "a model that Keras saved",
+    "the weights of a word-level biLM",
+    "a model saved by Keras",
 )
 
 
@@ -137,6 +137,6 @@ def test_another_kind_of_weights_is_known_by_its_names(datasets, groups, what, t
         else:
             with pytest.raises(WrongFileKindError) as caught:
                 recognise(weights)
-            assert (caught.value.found, caught.value.wanted) == (what, "the weights of a biLM of characters")
+            assert (caught.value.found, caught.value.wanted) == (what, "the weights of a character-level biLM")
             assert (caught.value.resolved, caught.value.label) == (str(tmp_path / "w.hdf5"), "weight")
             assert caught.value.hints

@@ -131,7 +131,7 @@ def test_that_a_file_is_another_program_s_is_guessed_from_missing_keys_alone():
         (("encoder", "token_embedder"), "load it with ELMoForManyLangs"),
         (("hidden_size", "num_hidden_layers"), "pass BERT's config to safeload.load_bert"),
         (("dataset_reader", "model"), "pass the options file that its elmo_token_embedder names"),
-        (("lstm",), "only biLMs of characters give an ELMo; pass the options of one"),
+        (("lstm",), "ELMo needs a character-level biLM; pass the options of one"),
     ],
 )
 def test_options_of_another_model_are_known_by_all_of_its_keys(keys, hint):

@@ -77,12 +77,12 @@ def test_that_the_variable_was_set_is_logged(install, monkeypatch, caplog, asked
 @pytest.mark.parametrize(
     ("asked", "version", "tf_keras", "message", "hints"),
     [
-        ("0", "2.16.1", "2.16.0", f"{NAME}=0 asks for Keras 3, on which keras-bert cannot build",
+        ("0", "2.16.1", "2.16.0", f"{NAME}=0 selects Keras 3, which keras-bert does not support",
          [f"unset {NAME}, or set it to 1"]),
         (None, "2.16", None, KERAS_3, ["pip install 'tf-keras==2.16.*'"]),
         (None, "2.16", "2.17.0", KERAS_3, ["pip install 'tf-keras==2.16.*'"]),
         ("1", "2.15.1", "2.16.0", f"{NAME} is set; keras-bert needs tf-keras of the same minor version",
-         ["pip install 'tf-keras==2.15.*'", f"or unset {NAME}: TensorFlow 2.15.1 has Keras 2 of its own"]),
+         ["pip install 'tf-keras==2.15.*'", f"or unset {NAME}: TensorFlow 2.15.1 includes Keras 2"]),
     ],
 )  # fmt: skip
 def test_a_choice_that_cannot_work_is_told_and_changes_nothing(
@@ -169,14 +169,14 @@ def test_a_package_that_cannot_be_imported_is_told_as_that(install, monkeypatch,
     error = caught.value
     assert error.message == f"{package} is installed but cannot be imported: OSError: libfoo.so"
     assert (error.package, error.wanted) == (package, "importable")
-    assert error.hints[0].endswith("a fresh environment with pip install 'safeload[bert]' mends most of them")
+    assert error.hints[0].endswith("a fresh environment with pip install 'safeload[bert]' usually fixes this")
 
 
 def test_graph_mode_is_told_with_the_way_out(backend):
     with backend.tf.Graph().as_default(), pytest.raises(BackendError, match="TensorFlow is in graph mode") as caught:
         tensorflow.require_keras_bert()
 
-    assert "call outside of tf.function and of tf.Graph" in caught.value.hints[0]
+    assert "call it outside tf.function and tf.Graph" in caught.value.hints[0]
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_a_missing_lock_that_was_passed_is_told(bert):
         ("version = 1", "version = 2", "version is 2"),
         ("version = 1", "", "lacks version"),
         ('model = "BERT"', 'model = "GPT"', "neither"),
-        ('model = "BERT"', 'model = "ELMo"', "the lock is of ELMo"),
+        ('model = "BERT"', 'model = "ELMo"', "the lock is for ELMo"),
         ('model = "BERT"', "model = BERT", "not TOML"),
         ("n_files = 4", "n_files = 5", "4 of 5 files"),
         ('role = "config"', 'rôle = "config"', "not TOML"),

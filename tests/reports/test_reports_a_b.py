@@ -108,7 +108,7 @@ def test_A13_not_unpacked(bert, tmp_path, said):
     config = tmp_path / "outer/inner/bert_config.json"
     error = said.typed(WrongFileKindError, calling(config, archive))
     assert "unpack" in str(error)
-    with pytest.raises(CheckpointNotFoundError, match="one level down"):
+    with pytest.raises(CheckpointNotFoundError, match="a level deeper"):
         check(config, tmp_path / "outer")
 
 

@@ -84,14 +84,14 @@ def test_every_bad_key_is_told_with_its_line(ending, tmp_path):
     assert error.resolved == str(path)
     assert ("section", "BERT") in error.context
     problems = {problem.key: problem.problem for problem in error.problems}
-    assert problems["drop_rate"] == "unknown; did you mean dropout_rate ?"
+    assert problems["drop_rate"] == "unknown; did you mean dropout_rate?"
     assert problems["weight_file"] == "unknown here; it belongs to load_elmo"
-    assert "its own folder" in problems["base_dir"]
+    assert "folder of the settings file" in problems["base_dir"]
     assert "NO_SUCH_VARIABLE is not set" in problems["checkpoint_file"]
     assert str(error).startswith("the settings cannot be used: 9 bad keys\n  settings: ")
     if ending == "ini":
         assert "remove them" in problems["config_file"]
-        assert "line of its own" in problems["dropout_rate"]
+        assert "on its own line" in problems["dropout_rate"]
         assert problems["vocab_file"] == "empty; expected a path, or none"
 
 
@@ -106,7 +106,7 @@ def test_a_section_without_a_model_is_told(text, key, tmp_path):
 def test_a_missing_section_is_told_with_those_that_are_there(ending, tmp_path):
     with pytest.raises(ConfigError, match="no section 'ELM0'") as caught:
         read_settings(written(tmp_path, ELMO[ending], f"c.{ending}"), "ELM0")
-    assert caught.value.hints == ("did you mean 'ELMO' ?",)
+    assert caught.value.hints == ("did you mean 'ELMO'?",)
     assert dict(caught.value.context)["sections"].startswith("ELMO")
 
 
@@ -121,17 +121,17 @@ def test_a_missing_section_is_told_with_those_that_are_there(ending, tmp_path):
         ("c.toml", "a = " + "[" * 10_000, "not TOML"),
         ("c.json", '{"A": {"x": 1, "x": 2}}', "more than once"),
         ("c.json", "{", "not JSON"),
-        ("c.yaml", "A:\n  x: 1\n  x: 2", "'x' is there more than once, at line 3"),
-        ("c.yaml", "B: 1\nA:\n  x:\n  - 1\n  - {y: 1, y: 2}", "'y' is there more than once, at line 5"),
-        ("c.yaml", "A:\n  x: {y: 1, y: 2}\nB: 1", "'y' is there more than once, at line 2"),
-        ("c.yaml", "A: &a\n- 1\n- *a", "is no section"),
+        ("c.yaml", "A:\n  x: 1\n  x: 2", "'x' appears more than once, at line 3"),
+        ("c.yaml", "B: 1\nA:\n  x:\n  - 1\n  - {y: 1, y: 2}", "'y' appears more than once, at line 5"),
+        ("c.yaml", "A:\n  x: {y: 1, y: 2}\nB: 1", "'y' appears more than once, at line 2"),
+        ("c.yaml", "A: &a\n- 1\n- *a", "is not a section"),
         ("c.yaml", "A: [", "not YAML"),
         ("c.yaml", "A: !!python/object/apply:os.system [ls]", "not YAML"),
         ("c.yaml", "[" * 5_000, "not YAML"),
         ("c.yaml", "# nothing", "no section"),
         ("c.yaml", "- 1", "no section"),
-        ("c.toml", "A = 1", "is no section"),
-        ("c.yaml", "A: x", "is no section"),
+        ("c.toml", "A = 1", "is not a section"),
+        ("c.yaml", "A: x", "is not a section"),
     ],
 )
 def test_a_file_that_breaks_its_format_is_told(name, text, told, tmp_path):
@@ -164,15 +164,15 @@ def test_another_kind_of_file_is_told(tmp_path):
     assert (caught.value.given, caught.value.label) == (tmp_path / "none.ini", "settings")
 
 
-NO_ENDING = "\n  hint:     the ending tells the format: .ini, .cfg, .toml, .json, .yaml, .yml"
+NO_ENDING = "\n  hint:     the extension selects the format: .ini, .cfg, .toml, .json, .yaml, .yml"
 SAID = {
     "another_ending": ("c.txt", "[A]", "not INI, TOML, JSON or YAML: it ends in '.txt'", NO_ENDING),
-    "no_ending": ("config", "[A]", "not INI, TOML, JSON or YAML: its name has no ending", NO_ENDING),
+    "no_ending": ("config", "[A]", "not INI, TOML, JSON or YAML: its name has no extension", NO_ENDING),
     "another_kind_and_ending": (
         "c.txt",
         "<html>",
         "not INI, TOML, JSON or YAML: HTML page",
-        "\n  hint:     download the file again; what was saved is not the file",
+        "\n  hint:     download the file again; something else was saved in its place",
     ),
     "another_kind": ("c.ini", "\x89HDF\r\n\x1a\n", "not INI, TOML, JSON or YAML: HDF5 file", ""),
     "no_text": ("c.ini", "[A]\nx=\xff", "not UTF-8 text: byte 0xff at offset 6", "\n  hint:     save it as UTF-8"),
@@ -186,7 +186,7 @@ SAID = {
         "no section 'A'",
         "\n  sections: s0, s1, s2, s3, s4, s5, s6, s7",
     ),
-    "value": ("c.toml", "A = 1", "'A' is no section of the settings file but a value of type int", ""),
+    "value": ("c.toml", "A = 1", "'A' is not a section of the settings file but a value of type int", ""),
 }
 
 

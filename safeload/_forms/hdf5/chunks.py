@@ -74,7 +74,7 @@ class Chunks(NamedTuple):
         n_chunks = math.prod(-(-size // step) for size, step in zip(self.shape, self.step, strict=True))
         n_written = len({row.origin for row in self.rows if self._is_place(row.origin)})
         if n_written < len(self.rows):
-            return "its index of chunks contradicts itself"
+            return "its chunk index is inconsistent"
         if n_written == n_chunks:
             return ""
         if not n_written:
@@ -145,7 +145,7 @@ def _unpacked(data: bytes, chunks: Chunks, mask: int) -> bytes:
         else:
             data = zlib.decompressobj().decompress(data, n_bytes + 1)
     if len(data) != chunks.n_bytes:
-        message = f"it unpacks to another size than {chunks.n_bytes:,} bytes"
+        message = f"it does not decompress to {chunks.n_bytes:,} bytes"
         raise ValueError(message)
     return data
 

@@ -89,7 +89,7 @@ class Hdf5File(WeightFile):
 
     def checksums(self, n_read: int) -> str:  # noqa: ARG002  (HDF5 has none)
         """Return that there are none."""
-        return "none: HDF5 keeps none of values; a lock file gives each file a SHA-256"
+        return "none: HDF5 stores no checksums of values; a lock file records a SHA-256 of each file"
 
     def look(self, name: str) -> tuple[Array | None, str]:
         """Return a dataset's values with what is wrong with them; NaN and infinity are no fault here."""
@@ -190,7 +190,7 @@ class Hdf5File(WeightFile):
             raise wrong_kind(self.ref, kind._replace(hint=hint), wanted="an HDF5 file")
         end, is_open = superblock
         if end is None or end > self.n_bytes:
-            there = f"{self.n_bytes:,} of {end:,} bytes are there" if end else f"it ends after {self.n_bytes:,} bytes"
+            there = f"{self.n_bytes:,} of {end:,} bytes are present" if end else f"it ends after {self.n_bytes:,} bytes"
             hints = [f"{COPY_AGAIN}; the disk may have been full"]
             raise self._corrupt(f"the weight file is truncated: {there}", hints, offset=self.n_bytes)
         if is_open:
@@ -206,7 +206,7 @@ class Hdf5File(WeightFile):
         try:
             yield
         except RefusedError as exc:
-            message = "the weight file holds what no weight file needs, and was not read further"
+            message = "the weight file contains something that no weight file needs; reading stopped there"
             hints = ["get the file from where the model was published, or copy its datasets into a new file with h5py"]
             details = first_few([two_lines("REFUSED", exc.name, exc.text)], "error.details")
             raise UnsafeFileError(message, **self.ref.facts, details=details, hints=hints) from exc

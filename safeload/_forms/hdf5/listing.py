@@ -99,9 +99,9 @@ class Listing:
         for raw in sorted(group):
             name = path + raw.decode("utf-8", "backslashreplace")
             if b"/" in raw:
-                raise RefusedError(name, "a name with a slash in it, which would lead to another place")
+                raise RefusedError(name, "a name that contains a slash, which would point elsewhere")
             if group.links.get_info(raw).type != h5py.h5l.TYPE_HARD:
-                raise RefusedError(name, "a link to another place, which may be another file")
+                raise RefusedError(name, "a link, which may point to another file")
             opened = h5py.h5o.open(group, raw)
             if len(self.groups) + len(self.datasets) >= MAX_OBJECTS or depth > MAX_DEPTH:
                 raise RefusedError(name, f"more than {MAX_OBJECTS:,} objects, or groups nested deeper than {MAX_DEPTH}")
@@ -117,14 +117,14 @@ class Listing:
         plan = dataset.get_create_plist()
         layout = plan.get_layout()
         if layout == h5py.h5d.VIRTUAL:
-            raise RefusedError(name, "a virtual dataset, whose values lie in other files")
+            raise RefusedError(name, "a virtual dataset, whose values are in other files")
         if plan.get_external_count():
-            raise RefusedError(name, "external storage: its values lie in another file")
+            raise RefusedError(name, "external storage: its values are in another file")
         for number in range(plan.get_nfilters()):
             code, _, _, label = plan.get_filter(number)
             if code not in FILTERS:
                 shown = label.decode("ascii", "replace") or "unnamed"
-                raise RefusedError(name, f"the filter {code} ({shown}), which would run code of a plugin")
+                raise RefusedError(name, f"the filter {code} ({shown}), which would run the code of a plugin")
         kind = dataset.get_type()
         spec = TensorSpec(name=name, shape=dataset.shape or (), dtype=_dtype_name(kind))
         n_declared = math.prod(spec.shape) * kind.get_size()
@@ -132,7 +132,9 @@ class Listing:
             return self._describe_chunks(dataset, spec, n_declared)
         if layout != h5py.h5d.CONTIGUOUS:
             if n_declared > MAX_COMPACT_BYTES:
-                raise RefusedError(name, f"{n_declared:,} bytes in a message of less than {MAX_COMPACT_BYTES:,}")
+                raise RefusedError(
+                    name, f"{n_declared:,} bytes in a compact dataset, whose limit is {MAX_COMPACT_BYTES:,}"
+                )
             return Dataset(spec=spec, n_bytes=n_declared)
         offset = dataset.get_offset()
         if offset is None and n_declared:
@@ -147,7 +149,7 @@ class Listing:
             raise RefusedError(spec.name, f"{n_declared:,} declared bytes in a file of {self._n_bytes:,}")
         chunks = list_chunks(dataset)
         if len(set(chunks.filters)) < len(chunks.filters):
-            raise RefusedError(spec.name, "the same filter twice, which lets a few bytes unpack to any size")
+            raise RefusedError(spec.name, "the same filter twice, which would let a few bytes decompress to any size")
         if chunks.n_bytes > max(n_declared, MIN_CHUNK_BYTES):
             raise RefusedError(spec.name, f"chunks of {chunks.n_bytes:,} bytes for {n_declared:,}")
         return Dataset(spec=spec, n_bytes=n_declared, chunks=chunks, lacks=chunks.lacks())

@@ -154,7 +154,7 @@ class TensorBundle(WeightFile):
         whole = [entry for entry in self.variables.values() if not entry.slices]
         for entry in [*whole, *self._index.parts.values()]:
             if entry.shard not in extents:
-                self._index.damaged(f"{entry.name} is said to lie in shard {entry.shard} of {self.n_shards}")
+                self._index.damaged(f"{entry.name} is listed in shard {entry.shard} of {self.n_shards}")
             extents[entry.shard].append((entry.offset, entry.offset + entry.n_bytes, entry.name))
         for number, rows in extents.items():
             end = 0
@@ -184,7 +184,7 @@ class TensorBundle(WeightFile):
             hints = ["copy or download the shard again; the copy was cut off or the disk was full"]
         else:
             message = f"a data shard has {counted(found - wanted, 'byte')} more than its index file accounts for"
-            hints = ["take the index file and the shards from one checkpoint"]
+            hints = ["use the index file and the shards of the same checkpoint"]
         details = first_few([f"LOST       {one_line(name)}" for name in lost], "error.variables")
         raise CorruptFileError(
             message,
@@ -205,7 +205,9 @@ def _hints(faults: list[DamagedError], n_read: int) -> list[str]:
     hints = []
     wrong = sum(fault.kind == "CHECKSUM" for fault in faults)
     if wrong == n_read and n_read > 1:
-        hints.append("every checksum is wrong: the shard belongs to another index file; take both from one checkpoint")
+        hints.append(
+            "every checksum is wrong: the shard belongs to another index file; use both from the same checkpoint"
+        )
     elif wrong:
         hints.append("copy or download the checkpoint again, in binary mode")
     if any(fault.kind == "NOT FINITE" for fault in faults):

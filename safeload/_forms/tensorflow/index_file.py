@@ -110,7 +110,7 @@ class IndexFile:
         except sstable.CompressedTableError as exc:
             self._refuse("a checkpoint of TensorFlow 1.1, whose index file is compressed", exc)
         except sstable.TableTooLargeError as exc:
-            self._unsafe(f"the index file is out of proportion: {exc}", exc)
+            self._unsafe(f"the index file is too large: {exc}", exc)
         except sstable.TableError as exc:
             self.damaged(str(exc), exc.offset, exc)
         parts = self._take_parts(entries)
@@ -146,7 +146,7 @@ class IndexFile:
         if sum(len(entry.slices) for _, entry in partitioned) > MAX_VARIABLES:
             self._unsafe(f"the index file lists more than {MAX_VARIABLES:,} parts of variables")
         if sum(len(key) * len(entry.slices) for key, entry in partitioned) > sstable.MAX_TABLE_BYTES:
-            self._unsafe("the index file names parts of variables whose keys alone are larger than any index file")
+            self._unsafe("the index file lists parts of variables whose keys alone exceed the size of any index file")
         for key, entry in partitioned:
             for extents in entry.slices:
                 part = entries.pop(sstable.part_key(key, extents), None)
@@ -170,13 +170,13 @@ class IndexFile:
         if endianness == _BIG_ENDIAN:
             self._refuse("a checkpoint from a big-endian machine")
         if min_consumer > VERSION:
-            self._refuse(f"a checkpoint of format version {min_consumer}; version {VERSION} is known")
+            self._refuse(f"a checkpoint of format version {min_consumer}; version {VERSION} is supported")
         if not 0 <= n_shards <= 99_999:  # noqa: PLR2004  (a shard's number has five digits)
             self.damaged(f"it names {n_shards} shards")
         return n_shards
 
     def _refuse(self, found: str, cause: Exception | None = None) -> NoReturn:
-        kind = FileKind("checkpoint", found, hint="save the checkpoint anew with TensorFlow on this machine")
+        kind = FileKind("checkpoint", found, hint="save the checkpoint again with TensorFlow on this machine")
         raise wrong_kind(self.ref, kind, wanted="a V2 checkpoint's index file") from cause
 
 
@@ -201,6 +201,6 @@ def _read_entry(name: str, value: bytes) -> Entry:
         raise ValueError(message)
     per_element = N_BYTES_OF.get(type_name)
     if per_element and not slices and math.prod(shape) * per_element != n_bytes:
-        message = f"{shape} {type_name} is said to have {n_bytes} bytes"
+        message = f"{shape} {type_name} is listed with {n_bytes} bytes"
         raise ValueError(message)
     return Entry(name, type_name, shape, shard, offset, n_bytes, sstable.unmask(masked), tuple(slices))

@@ -86,14 +86,14 @@ def _in_folder(ref: FileRef) -> WeightPlace:
         names = ", ".join(map(os.path.basename, prefixes[: absent.MAX_NAMES_PRINTED]))
         hints = [f"pass one of the prefixes as checkpoint_file: {names}"]
         raise AmbiguousCheckpointError(message, candidates=prefixes, **ref.at(folder, "folder").facts, hints=hints)
-    message = "the folder holds no TensorFlow checkpoint: no file in it ends in .index"
+    message = "the folder contains no TensorFlow checkpoint: no file in it ends in .index"
     facts = absent.missing_facts(ref.at(os.path.join(folder, "*.index"), "folder"), ("checkpoint", "*.index"))
     deeper = [
         os.path.join(folder, name)
         for name in sorted(os.listdir(folder))
         if os.path.isdir(os.path.join(folder, name)) and not name.startswith(_HIDDEN)
     ]
-    hints = [f"one level down is one: pass {found}" for inner in deeper for found in list_prefixes(inner)]
+    hints = [f"there is one a level deeper: pass {found}" for inner in deeper for found in list_prefixes(inner)]
     hints += [
         f"{name} is another format; safeload reads TensorFlow V2 checkpoints"
         for name in _OTHER_WEIGHTS
@@ -115,7 +115,7 @@ def _require_index(ref: FileRef, prefix: str, place: str) -> WeightPlace:
     if not os.path.isdir(folder):
         message = "there is no TensorFlow checkpoint with this prefix: its folder does not exist"
         near = paths.near_paths(index.path, dict(facts["context"])["exists"], facts["beside"])
-        hints = [f"did you mean the prefix {other.removesuffix('.index')} ?" for other in near]
+        hints = [f"did you mean the prefix {other.removesuffix('.index')}?" for other in near]
         facts["hints"] = [*invisible, *hints] or [FORMS_HINT]
         raise CheckpointNotFoundError(message, **facts)
     message, hints = _siblings(folder, name, facts["beside"])
@@ -128,11 +128,10 @@ def _siblings(folder: str, name: str, beside: tuple[str, ...]) -> tuple[str, lis
     siblings = [other for other in beside if re.match(re.escape(name) + r"(\(\d+\))?\.(data-|meta|index)", other)]
     message = "there is no TensorFlow checkpoint with this prefix"
     if siblings:
-        are = "is" if len(siblings) == 1 else "are"
-        message = f"the checkpoint has no index file; of its files there {are} only {', '.join(siblings[:4])}"
+        message = f"the checkpoint has no index file; found only {', '.join(siblings[:4])}"
     near = [os.path.basename(found) for found in list_prefixes(folder)]
     close = paths.close_names(name, near) or [other for other in near if other.startswith(name)]
-    hints = [f"did you mean the prefix {os.path.join(folder, other)} ?" for other in close]
+    hints = [f"did you mean the prefix {os.path.join(folder, other)}?" for other in close]
     renamed = [other for other in siblings if re.search(r"\(\d+\)", other)]
     hints += [f"{other} looks renamed by a browser; all files of a checkpoint share one prefix" for other in renamed]
     return message, hints
@@ -169,11 +168,11 @@ def _from_state(ref: FileRef, state: str) -> WeightPlace:
     listed = _unescape(match[1] if match[1] is not None else match[2])
     prefix = _inside(folder, listed)
     if prefix is None:
-        message = "the checkpoint state file leads out of its folder"
+        message = "the checkpoint state file points outside its folder"
         hints = ["pass the checkpoint prefix itself, if that is the one you mean"]
         raise UnsafeFileError(message, **ref.facts, context=[("leads to", listed)], hints=hints)
     if not os.path.isfile(prefix + ".index"):
-        message = "the checkpoint that the state file names is not there"
+        message = "the checkpoint that the state file names does not exist"
         facts: dict[str, Any] = absent.missing_facts(
             ref.at(prefix + ".index", "index"), (os.path.basename(prefix) + ".index",)
         )

@@ -118,7 +118,7 @@ def _index_handle(data: bytes) -> tuple[int, int]:
         message = f"{len(data)} bytes are too few for an index file, whose footer alone has {N_FOOTER_BYTES}"
         raise TableError(message, 0)
     if data[-8:] != MAGIC:
-        message = "it does not end like an index file: it is cut off, or another kind of file"
+        message = "it does not end like an index file: it is truncated, or another kind of file"
         raise TableError(message, len(data) - 8)
     footer = data[start:-8]
     _, _, end = _handle(footer, start)
@@ -131,7 +131,7 @@ def _handle(data: bytes, place: int) -> tuple[int, int, int]:
         offset, at = varint(data, 0)
         size, at = varint(data, at)
     except ValueError as exc:
-        message = "a block's place is unreadable"
+        message = "the offset or size of a block cannot be read"
         raise TableError(message, place) from exc
     return offset, size, at
 
@@ -168,7 +168,7 @@ def _entries(block: bytes, place: int, budget: _Budget) -> Iterator[tuple[bytes,
             n_own, at = varint(block, at, max_bytes=5)
             n_value, at = varint(block, at, max_bytes=5)
         except ValueError as exc:
-            message = "an entry's lengths are unreadable"
+            message = "the lengths of an entry cannot be read"
             raise TableError(message, place) from exc
         if n_shared > len(key) or at + n_own + n_value > limit:
             message = "an entry is longer than its block"

@@ -121,7 +121,7 @@ def _require_shape(entry: Entry) -> None:
     try:
         np.broadcast_to(np.complex128(0), entry.shape)  # the widest type
     except ValueError as exc:
-        text = f"NumPy has no array of {len(entry.shape)} dimensions and this shape"
+        text = f"NumPy cannot create an array of {len(entry.shape)} dimensions with this shape"
         raise DamagedError("TYPE", text) from exc
 
 

@@ -93,7 +93,7 @@ def _set_trainable(model: Any, options: BuildOptions) -> None:  # noqa: ANN401  
         if not any(name.startswith(prefix) for name in names):
             message = f"trainable: no layer's name starts with {prefix!r}"
             close = close_names(prefix, names)
-            hints = [f"did you mean {close[0]!r} ?"] if close else []
+            hints = [f"did you mean {close[0]!r}?"] if close else []
             hints.append("the layers are " + ", ".join(names[:6]) + ", ...")
             raise ArgumentError(message, argument="trainable", given=prefix, hints=hints)
     for layer in model.layers:
@@ -252,4 +252,4 @@ def _unproven(message: str, config: BertConfig) -> BackendError:
 
 def _backend_error(message: str, cause: Exception, config: BertConfig) -> BackendError:
     text = f"{message}: {type(cause).__name__}: {str(cause).strip().partition(chr(10))[0][:200]}"
-    return BackendError(text, resolved=config.path, label="config", hints=["the error above this one is the cause"])
+    return BackendError(text, resolved=config.path, label="config", hints=["the exception above is the cause"])

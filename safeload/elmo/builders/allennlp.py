@@ -41,7 +41,7 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
     except Exception as exc:
         reason = " ".join(str(exc).split())[:200]
         message = f"AllenNLP could not build the module: {type(exc).__name__}: {reason}"
-        hints = ["the error above this one is the cause"]
+        hints = ["the exception above is the cause"]
         raise BackendError(message, resolved=options.path, label="options", hints=hints) from exc
     torch_fill.fill(module._elmo_lstm, values, options, start=torch_fill.LSTMS)  # noqa: SLF001  (the biLM)
     torch_fill.prove(module._elmo_lstm, values, options)  # noqa: SLF001

@@ -255,4 +255,4 @@ def test_a_failure_of_keras_bert_is_told_in_one_line(tiny_bert, cause, shown):
 
     assert error.message == f"it failed: {shown}"
     assert f"\n  config: {config.path}\n" in str(error)
-    assert error.hints == ("the error above this one is the cause",)
+    assert error.hints == ("the exception above is the cause",)

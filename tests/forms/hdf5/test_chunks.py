@@ -15,7 +15,7 @@ from safeload._forms.hdf5.chunks import FLETCHER32, GZIP, LZF, SHUFFLE, Chunk, C
 
 PLACES = list(itertools.product((0, 4, 8), (0, 3)))
 NEVER = "created but never written: it would read as zeros"
-CONTRADICTS = "its index of chunks contradicts itself"
+CONTRADICTS = "its chunk index is inconsistent"
 LACKS = {
     "nothing": (PLACES, ""),
     "everything": ([], NEVER),
@@ -128,9 +128,9 @@ def test_filters_that_were_left_out_of_a_chunk_are_not_undone(tmp_path):
 
 GOOD = bytes(range(16))
 WRONG = {
-    "unpacks_to_less": (zlib.compress(GOOD[:15]), "it unpacks to another size than 16 bytes"),
-    "unpacks_to_more": (zlib.compress(GOOD + b"x"), "it unpacks to another size than 16 bytes"),
-    "is_a_bomb": (zlib.compress(bytes(1 << 20)), "it unpacks to another size than 16 bytes"),
+    "unpacks_to_less": (zlib.compress(GOOD[:15]), "it does not decompress to 16 bytes"),
+    "unpacks_to_more": (zlib.compress(GOOD + b"x"), "it does not decompress to 16 bytes"),
+    "is_a_bomb": (zlib.compress(bytes(1 << 20)), "it does not decompress to 16 bytes"),
     "is_no_stream": (b"no stream at all", "incorrect header check"),
 }
 

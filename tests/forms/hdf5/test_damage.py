@@ -85,7 +85,7 @@ def test_every_cut_is_told_before_h5py_opens_the_file(elmo, monkeypatch):
             safeload.check_elmo(elmo)
         if size >= 48:
             assert caught.value.offset == size
-            assert caught.value.message == f"the weight file is truncated: {size:,} of {len(data):,} bytes are there"
+            assert caught.value.message == f"the weight file is truncated: {size:,} of {len(data):,} bytes are present"
 
 
 def test_bytes_behind_the_end_change_nothing(elmo):

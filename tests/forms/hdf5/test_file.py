@@ -95,7 +95,7 @@ def test_a_compact_dataset_may_have_so_many_bytes(most, fits, tmp_path, monkeypa
     if fits:
         assert values_of(tmp_path / "w.hdf5")["a"].shape == (4,)
     else:
-        refused(tmp_path / "w.hdf5", "16 bytes in a message of less than 15")
+        refused(tmp_path / "w.hdf5", "16 bytes in a compact dataset, whose limit is 15")
 
 
 @pytest.mark.parametrize(("most", "fits"), [(listing.MIN_CHUNK_BYTES, True), (64, True), (32, True), (31, False)])
@@ -119,7 +119,7 @@ def test_a_filter_may_be_there_once(tmp_path):
     with h5py.File(tmp_path / "w.hdf5", "w") as file:
         h5py.h5d.create(file.id, b"a", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((4,)), plan)
 
-    refused(tmp_path / "w.hdf5", "the same filter twice, which lets a few bytes unpack to any size")
+    refused(tmp_path / "w.hdf5", "the same filter twice, which would let a few bytes decompress to any size")
 
 
 def test_a_name_with_a_slash_is_refused(tmp_path):
@@ -129,7 +129,7 @@ def test_a_name_with_a_slash_is_refused(tmp_path):
     assert data.count(b"aXb") == 1
     (tmp_path / "w.hdf5").write_bytes(data.replace(b"aXb", b"a/b"))
 
-    refused(tmp_path / "w.hdf5", "a name with a slash in it, which would lead to another place")
+    refused(tmp_path / "w.hdf5", "a name that contains a slash, which would point elsewhere")
 
 
 def test_a_file_that_the_system_does_not_open_is_told(elmo):

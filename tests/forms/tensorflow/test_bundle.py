@@ -106,7 +106,7 @@ def test_more_dimensions_than_numpy_has_are_listed_but_not_read(tmp_path):
     assert listed_by_safeload(tmp_path / "m") == listed_by_tensorflow(tmp_path / "m")
     with opened_checkpoint(str(tmp_path / "m")) as bundle:
         assert bundle.read(["flat"])["flat"].tolist() == [1, 1]
-        with pytest.raises(CorruptFileError, match="no array of 65 dimensions") as caught:
+        with pytest.raises(CorruptFileError, match="an array of 65 dimensions") as caught:
             bundle.read(["deep", "flat"])
     assert caught.value.variables == ("deep",)
 

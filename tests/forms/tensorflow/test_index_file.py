@@ -59,8 +59,8 @@ def test_the_index_writer_writes_what_tensorflow_writes(tmp_path):
 
 HEADERS = {
     "big_endian": (header(endianness=1), WrongFileKindError, "a checkpoint from a big-endian machine"),
-    "too_new": (header(min_consumer=2), WrongFileKindError, "format version 2; version 1 is known"),
-    "no_shard": (header(0), CorruptFileError, "is said to lie in shard 0 of 0"),
+    "too_new": (header(min_consumer=2), WrongFileKindError, "format version 2; version 1 is supported"),
+    "no_shard": (header(0), CorruptFileError, "is listed in shard 0 of 0"),
     "too_many_shards": (header(100_000), CorruptFileError, "it names 100000 shards"),
     "shards_without_end": (header(1 << 62), CorruptFileError, "shards"),
     "fewer_than_no_shards": (header(-1), CorruptFileError, "it names -1 shards"),
@@ -80,7 +80,7 @@ def test_a_header_that_cannot_be_served_is_refused(head, error, text, tmp_path):
 
     assert type(caught) is error
     assert text in caught.message
-    assert error is not WrongFileKindError or "save the checkpoint anew" in caught.hints[0]
+    assert error is not WrongFileKindError or "save the checkpoint again" in caught.hints[0]
 
 
 ODD_HEADERS = {
@@ -116,9 +116,9 @@ ENTRIES = {
     "negative_size": (entry((2,), n_bytes=-8), "v: an impossible extent of -8 bytes from 0"),
     "negative_dimension": (entry((-2,), n_bytes=8), "v: an impossible shape"),
     "two_negative_dimensions": (entry((-1, -2), n_bytes=8), "impossible shape"),
-    "a_product_that_overflows_to_nothing": (entry((1 << 32, 1 << 30, 4), n_bytes=0), "is said to have 0 bytes"),
-    "a_product_that_overflows_to_eight": (entry(((1 << 62) + 2, 4), n_bytes=8), "is said to have 8 bytes"),
-    "a_size_of_another_shape": (entry((3,), n_bytes=8), "v: (3,) float32 is said to have 8 bytes"),
+    "a_product_that_overflows_to_nothing": (entry((1 << 32, 1 << 30, 4), n_bytes=0), "is listed with 0 bytes"),
+    "a_product_that_overflows_to_eight": (entry(((1 << 62) + 2, 4), n_bytes=8), "is listed with 8 bytes"),
+    "a_size_of_another_shape": (entry((3,), n_bytes=8), "v: (3,) float32 is listed with 8 bytes"),
     "too_many_dimensions": (entry((1,) * 255, n_bytes=4), "impossible shape"),
     "dimensions_without_end": (entry((1,) * 1_000_000, n_bytes=4), "impossible shape"),
     "another_shard": (entry((2,), n_bytes=8, shard=1), "in shard 1 of 1"),

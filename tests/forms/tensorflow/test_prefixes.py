@@ -27,7 +27,7 @@ def test_what_is_left_of_a_checkpoint_without_index_is_listed_up_to_four(tmp_pat
     files(tmp_path, *shards, "m.meta", "n.meta", "mm.meta")
     error = failure(tmp_path, "m")
 
-    assert error.message == f"the checkpoint has no index file; of its files there are only {', '.join(shards[:4])}"
+    assert error.message == f"the checkpoint has no index file; found only {', '.join(shards[:4])}"
     assert error.looked_for == ("m.index",)
     assert error.resolved == str(tmp_path / "m.index")
     assert error.hints == (FORMS_HINT,)
@@ -36,15 +36,15 @@ def test_what_is_left_of_a_checkpoint_without_index_is_listed_up_to_four(tmp_pat
 def test_one_file_that_is_left_is_one(tmp_path):
     files(tmp_path, "m.meta")
 
-    assert failure(tmp_path, "m").message == "the checkpoint has no index file; of its files there is only m.meta"
+    assert failure(tmp_path, "m").message == "the checkpoint has no index file; found only m.meta"
 
 
 def test_prefixes_that_are_close_or_longer_are_offered(tmp_path):
     files(tmp_path, "model.ckpt-100.index", "model.ckpt-200.index", "other.index")
 
-    assert failure(tmp_path, "model.ckpt-10").hints[0] == f"did you mean the prefix {tmp_path}/model.ckpt-100 ?"
+    assert failure(tmp_path, "model.ckpt-10").hints[0] == f"did you mean the prefix {tmp_path}/model.ckpt-100?"
     assert failure(tmp_path, "m").hints == tuple(
-        f"did you mean the prefix {tmp_path}/model.ckpt-{number} ?" for number in (100, 200)
+        f"did you mean the prefix {tmp_path}/model.ckpt-{number}?" for number in (100, 200)
     )
     assert failure(tmp_path, "100").hints == (FORMS_HINT,)
 
@@ -63,9 +63,9 @@ def test_a_file_whose_index_is_missing_is_told(ending, tmp_path):
 @pytest.mark.parametrize(
     ("content", "found", "hint"),
     [
-        (b"some text\n", "a file of no kind that safeload knows", FORMS_HINT),
+        (b"some text\n", "an unrecognised file", FORMS_HINT),
         (b"\x89HDF\r\n\x1a\n", "HDF5 file", FORMS_HINT),
-        (b"<html>", "HTML page", "download the file again; what was saved is not the file"),
+        (b"<html>", "HTML page", "download the file again; something else was saved in its place"),
     ],
 )
 def test_a_single_file_is_no_checkpoint(content, found, hint, tmp_path):
@@ -139,7 +139,7 @@ def test_three_checkpoints_one_level_down_are_offered(tmp_path):
         (tmp_path / f"d{number}").mkdir()
         files(tmp_path / f"d{number}", "m.index")
 
-    offered = [f"one level down is one: pass {tmp_path}/d{number}/m" for number in range(3)]
+    offered = [f"there is one a level deeper: pass {tmp_path}/d{number}/m" for number in range(3)]
     assert failure(tmp_path, "").hints == (*offered, FORMS_HINT)
 
 

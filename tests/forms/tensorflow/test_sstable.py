@@ -143,7 +143,7 @@ def test_a_footer_that_points_elsewhere_is_refused(numbers, text):
 
 
 def test_a_footer_of_unending_numbers_is_refused():
-    refused(table(ROWS)[:-N_FOOTER_BYTES] + b"\xff" * 40 + MAGIC, "place is unreadable")
+    refused(table(ROWS)[:-N_FOOTER_BYTES] + b"\xff" * 40 + MAGIC, "offset or size of a block cannot be read")
 
 
 HANDLES = {
@@ -205,10 +205,19 @@ BLOCKS = {
     "key_beyond_the_end": (b"\0\x7f\0a" + bytes(4) + b"\1\0\0\0", "longer than its block"),
     "value_beyond_the_end": (b"\0\1\x7fa" + bytes(4) + b"\1\0\0\0", "longer than its block"),
     "huge_lengths": (b"\0" + b"\xff\xff\xff\xff\x7f" * 2 + b"a" + bytes(4) + b"\1\0\0\0", "longer than its block"),
-    "lengths_without_end": (b"\xff" * 30 + bytes(4) + b"\1\0\0\0", "lengths are unreadable"),
-    "six_bytes_for_what_is_shared": (b"\x80\x80\x80\x80\x80\0\1\0a" + bytes(4) + b"\1\0\0\0", "lengths are unreadable"),
-    "six_bytes_for_a_key": (b"\0\x81\x80\x80\x80\x80\0\0a" + bytes(4) + b"\1\0\0\0", "lengths are unreadable"),
-    "six_bytes_for_a_value": (b"\0\1\x80\x80\x80\x80\x80\0a" + bytes(4) + b"\1\0\0\0", "lengths are unreadable"),
+    "lengths_without_end": (b"\xff" * 30 + bytes(4) + b"\1\0\0\0", "lengths of an entry cannot be read"),
+    "six_bytes_for_what_is_shared": (
+        b"\x80\x80\x80\x80\x80\0\1\0a" + bytes(4) + b"\1\0\0\0",
+        "lengths of an entry cannot be read",
+    ),
+    "six_bytes_for_a_key": (
+        b"\0\x81\x80\x80\x80\x80\0\0a" + bytes(4) + b"\1\0\0\0",
+        "lengths of an entry cannot be read",
+    ),
+    "six_bytes_for_a_value": (
+        b"\0\1\x80\x80\x80\x80\x80\0a" + bytes(4) + b"\1\0\0\0",
+        "lengths of an entry cannot be read",
+    ),
     "lengths_cut_off": (b"\0\1" + bytes(4) + b"\1\0\0\0", "longer than its block"),
 }
 

@@ -24,7 +24,7 @@ VALUES = {
     "numbers": np.arange(40, dtype=np.int64),
 }
 AGAIN = "copy or download the checkpoint again, in binary mode"
-ANOTHER = "every checksum is wrong: the shard belongs to another index file; take both from one checkpoint"
+ANOTHER = "every checksum is wrong: the shard belongs to another index file; use both from the same checkpoint"
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_looking_at_values_that_are_not_finite_warns_of_nothing(tmp_path):
 def test_a_shape_that_numpy_has_not_is_told(use, tmp_path):
     write_index(tmp_path / "m", {"deep": entry((1,) * 100, n_bytes=4, crc=crc32c.crc32c(bytes(4)))}, shards=[bytes(4)])
 
-    assert "NumPy has no array of 100 dimensions" in str(failure(use, tmp_path / "m", ["deep"]))
+    assert "NumPy cannot create an array of 100 dimensions" in str(failure(use, tmp_path / "m", ["deep"]))
 
 
 def test_a_damaged_string_is_told(use, tmp_path):

@@ -191,7 +191,7 @@ def test_of_more_dimensions_than_numpy_has_and_of_damaged_parts_there_is_nothing
         shards=[data[:4] + data],
     )
 
-    assert looked_at(tmp_path / "m", "deep")[1].startswith("TYPE: NumPy has no array of 70 dimensions")
+    assert looked_at(tmp_path / "m", "deep")[1].startswith("TYPE: NumPy cannot create an array of 70 dimensions")
     values, fault = looked_at(tmp_path / "m", "v")
     assert (values, fault.partition(":")[0]) == (None, "CHECKSUM")
 
@@ -257,7 +257,7 @@ def test_one_wrong_checksum_of_one_does_not_tell_of_another_index(use, tmp_path)
     shard = tmp_path / "m.data-00000-of-00001"
     shard.write_bytes(bytes(byte ^ 1 for byte in shard.read_bytes()))
     again = "copy or download the checkpoint again, in binary mode"
-    another = "every checksum is wrong: the shard belongs to another index file; take both from one checkpoint"
+    another = "every checksum is wrong: the shard belongs to another index file; use both from the same checkpoint"
 
     with opened_checkpoint(str(tmp_path / "m")) as bundle:
         for names, hint in ((["a"], again), (["a", "b"], another)):
