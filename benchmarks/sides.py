@@ -106,19 +106,18 @@ def write_safetensors(folder: Path) -> Call:
 
 def check_bert(folder: Path) -> Call:
     """safeload's check, every checksum."""
-    import safeload._formats.tensor_values
-    import safeload.bert._check
-
     import safeload
+    import safeload._forms.tensorflow.bundle
+    import safeload.bert._model
 
     return lambda: safeload.check_bert(folder, training=True)
 
 
 def check_elmo(folder: Path) -> Call:
     """safeload's check, every dataset."""
-    import safeload.elmo._check
-
     import safeload
+    import safeload._forms.hdf5.file
+    import safeload.elmo._model
 
     return lambda: safeload.check_elmo(folder)
 
@@ -198,9 +197,9 @@ def forward_keras(folder: Path) -> Call:
 
 
 def _keras_bert() -> Any:
-    from safeload.bert import _backend
+    from safeload._frameworks.tensorflow import require_keras_bert
 
-    _backend.require_keras_bert().tf.zeros(1)
+    require_keras_bert().tf.zeros(1)
     import keras_bert as upstream
 
     return upstream

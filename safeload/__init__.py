@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from safeload._reports import report_of
-from safeload._version import __version__
+from safeload._version import __version__  # noqa: F401  (public, though no name to import with *)
 from safeload.bert import FULL_LENGTH, Diagnosis, check_bert, diagnose_bert, load_bert, load_vocabulary
 from safeload.elmo import character_ids, check_elmo, load_elmo
 from safeload.errors import SafeLoadError
@@ -15,7 +15,6 @@ __all__ = [
     "Diagnosis",
     "LoadReport",
     "SafeLoadError",
-    "__version__",
     "character_ids",
     "check_bert",
     "check_elmo",

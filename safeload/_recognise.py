@@ -1,7 +1,7 @@
-"""Models and files that are mistaken for a BERT or an ELMo: how each is recognised, and what to do with it.
+"""Recognise models and files that are mistaken for a BERT or an ELMo, and suggest what to do.
 
-Three tables, each read from top to bottom: signs in the names of tensors, in the keys of a config, in the names of a folder.
-A row belongs to the model in whose place such files are found.
+There is a table for the names of tensors, one for the keys of a config and one for the names in a folder. In each, the first
+matching row of the expected model wins.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _PUBLISHED_TOO = "an ELMo is published as options.json and weights.hdf5 too"
 
 
 class Other(NamedTuple):
-    """What a file or folder is, in place of what was expected.
+    """Another model or file than expected.
 
     Attributes:
-        name: For a message: "ALBERT", "a model saved by Keras".
+        name: The name in messages: "ALBERT", "a model saved by Keras".
         hint: What to do with it.
     """
 
@@ -76,7 +76,7 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
 )  # fmt: skip
 
 OWN_ARCHITECTURE = ("ALBERT", "ELECTRA")
-"""Those that have BERT's variables too, under BERT's names."""
+"""Models that also have BERT's variables, under BERT's names."""
 
 _BY_KEYS: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("ELMoForManyLangs, another architecture", "load it with ELMoForManyLangs"), ("encoder", "token_embedder")),
@@ -84,7 +84,7 @@ _BY_KEYS: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("an AllenNLP training run", "pass the options file that its elmo_token_embedder names"), ("dataset_reader", "model")),
 )  # fmt: skip
 
-_KEYS_OF_KIN = {
+_KEYS_OF_VARIANTS = {
     "albert": ("embedding_size", "num_hidden_groups", "inner_group_num"),
     "nezha": ("max_relative_position", "use_relative_position"),
 }
@@ -99,16 +99,16 @@ _BY_FILES: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
 
 
 def other_tensors(model: str, names: Iterable[str], groups: Iterable[str] = ()) -> Other | None:
-    """Return what a file with these tensors is, in place of the model's weights; None where nothing is known."""
+    """Recognise tensors of another model; None if no row matches."""
     listed = list(names)
     top = {name.split("/", 1)[0] for name in (*listed, *groups)}
     return next((other for owner, other, fits in _BY_TENSORS if owner == model and fits(listed, top)), None)
 
 
 def other_config(model: str, data: Mapping[str, Any]) -> Other | None:
-    """Return what a config with these keys is of, in place of the model; None where nothing is known."""
+    """Recognise the config of another model; None if no row matches."""
     if model == BERT:
-        return _kin_of_bert(data)
+        return _variant_of_bert(data)
     found = next((other for owner, other, keys in _BY_KEYS if owner == model and set(keys) <= set(data)), None)
     if found is None and "lstm" in data and "char_cnn" not in data:
         hint = "ELMo needs a character-level biLM; pass the options of one"
@@ -116,34 +116,32 @@ def other_config(model: str, data: Mapping[str, Any]) -> Other | None:
     return found
 
 
-def _kin_of_bert(data: Mapping[str, Any]) -> Other | None:
+def _variant_of_bert(data: Mapping[str, Any]) -> Other | None:
     model_type = data.get("model_type", "bert")
-    found = None
-    if not isinstance(model_type, str):
-        found = "another model", f"model_type {shown(model_type)}"
-    elif model_type.lower() != "bert":
-        found = model_type.lower(), "model_type"
-    else:
-        same_width = data.get("embedding_size") == data.get("hidden_size")
-        for model, keys in _KEYS_OF_KIN.items():
-            for key in keys:
-                if (
-                    found is None
-                    and data.get(key) not in (None, False)
-                    and not (key == "embedding_size" and same_width)
-                ):
-                    found = model, key
-    return Other(f"{found[0]} ({found[1]})", f"load it with a library for {found[0].split()[0]}") if found else None
+    if not isinstance(model_type, str) or not model_type.strip():
+        return Other(f"another model (model_type {shown(model_type)})", "load it with a library for that model")
+    if model_type.lower() != "bert":
+        return _variant(model_type.lower(), "model_type")
+    same_width = data.get("embedding_size") == data.get("hidden_size")
+    for model, keys in _KEYS_OF_VARIANTS.items():
+        for key in keys:
+            if data.get(key) not in (None, False) and not (key == "embedding_size" and same_width):
+                return _variant(model, key)
+    return None
+
+
+def _variant(model: str, sign: str) -> Other:
+    return Other(f"{model} ({sign})", f"load it with a library for {model.split(maxsplit=1)[0]}")
 
 
 def other_folder(model: str, names: Iterable[str]) -> Other | None:
-    """Return what a folder with these names holds, in place of the model; None where nothing is known."""
+    """Recognise the folder of another model by the names in it; None if no row matches."""
     present = set(names)
     return next((other for owner, other, files in _BY_FILES if owner == model and set(files) <= present), None)
 
 
 def models_of_folder(names: Iterable[str]) -> list[str]:
-    """Return the models that a folder with these names holds or is meant to hold."""
+    """Return the models whose config or weights are among the names in a folder."""
     listed = list(names)
     return [model for model in _CONFIGS if _is_folder_of(model, listed)]
 
@@ -154,7 +152,7 @@ def _is_folder_of(model: str, names: list[str]) -> bool:
 
 
 def what_config(data: Mapping[str, Any]) -> str:
-    """Return what a JSON object is, in words."""
+    """Describe a JSON object: whose config it is, if any."""
     if "lstm" in data and "char_cnn" in data:
         return "the options of an ELMo"
     if "num_hidden_layers" in data and "hidden_size" in data:

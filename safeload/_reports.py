@@ -1,4 +1,4 @@
-"""The reports of the models that were loaded in this process."""
+"""Keep the reports of models that were loaded in this process."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _REPORTS: weakref.WeakKeyDictionary[Any, LoadReport] = weakref.WeakKeyDictionary
 
 
 def remember(model: object, report: LoadReport) -> None:
-    """Keep the report of a model for as long as the model lives."""
+    """Keep a model's report for as long as the model exists."""
     _REPORTS[model] = report
 
 
 def report_of(model: object) -> LoadReport:
-    """Return what was read for a model that `load_bert` or `load_elmo` returned: from where, how much, how long.
+    """Return the report of a model that `load_bert` or `load_elmo` returned.
 
     Raises:
         ArgumentError: The model was not loaded by safeload in this process.

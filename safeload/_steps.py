@@ -1,7 +1,6 @@
-"""The five steps of a load, once for every model: resolve, read, list, compare; the fifth, build, is the builder's.
+"""Run the steps that every load shares: resolve, read, list and compare; a builder runs the fifth step, build.
 
-What differs between models is a `ModelKind`: how its files are found, what its config asks for, how stored names map to its
-parameters, and what is said where they do not fit.
+A `ModelKind` has everything that differs between models.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from safeload._arguments import require_patterns
 from safeload._bytes.files import DISK
 from safeload._compare import Match, compare, matched, split_ignored
 from safeload._forms import open_weights
-from safeload._forms.importing import blas_workers_asleep, collector_paused
+from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._text.words import first_few, with_article
 from safeload._version import __version__
 from safeload.errors import VariableMismatchError
@@ -39,11 +38,11 @@ logger = logging.getLogger(__name__)
 
 
 class HasPath(Protocol):
-    """A validated config, which knows where it came from."""
+    """A validated config with the path of its file."""
 
     @property
     def path(self) -> str:
-        """The file, absolute."""
+        """The absolute path."""
 
 
 Config = TypeVar("Config", bound=HasPath)
@@ -51,15 +50,15 @@ Config = TypeVar("Config", bound=HasPath)
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a caller passed to find a model's files by; the meaning of each is the loader's.
+    """The arguments of a load or check that select files and tensors, as the caller passed them.
 
     Attributes:
-        config: The config or options, or a folder.
+        config: The config or options file, or a folder.
         weights: The weights; None for those beside the config.
         vocab: The vocabulary; None for the one beside the config.
-        base_dir: Where relative paths start.
-        ignore_unused: Patterns of unexpected tensors that may be left.
-        lock_file: The lock; None for the one beside the config.
+        base_dir: The base of relative paths.
+        ignore_unused: Patterns of unexpected tensors to ignore.
+        lock_file: The lock file; None for the one beside the config.
     """
 
     config: object
@@ -72,7 +71,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """The first step's result: which files are read."""
+    """The result of the first step: the files to read."""
 
     config: FileRef
     weights: WeightPlace
@@ -81,13 +80,13 @@ class Places:
 
 @dataclass(kw_only=True)
 class Clock:
-    """The time of each step, in seconds."""
+    """The duration of each step in seconds."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Measure one step; what takes place in two pieces is added up."""
+        """Measure a step; repeated measurements of the same step are added up."""
         start = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
@@ -95,12 +94,12 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch(Generic[Config]):
-    """A comparison that found problems, for the hints about it.
+    """A comparison that found problems; input for hints.
 
     Attributes:
         problems: Everything that does not fit.
-        expected: Parameter -> what the config asks for.
-        found: Parameter, or else the stored name without its scope -> what is stored.
+        expected: Parameter -> spec according to the config.
+        found: Parameter, or stored name without scope -> stored spec.
         weights: The weight file.
         config: The config.
     """
@@ -118,16 +117,16 @@ class ModelKind(Generic[Config]):
 
     Attributes:
         model: "BERT" or "ELMo".
-        config_word: What a message calls its config.
-        example_pattern: A pattern for `ignore_unused`, for the message about a bad one.
-        find_config: Finds the config; raises where it is missing or is another kind of file.
-        find_others: Finds the other files; what is left out is looked for beside the config.
+        config_word: The name of the config in messages.
+        example_pattern: An example of an `ignore_unused` pattern, for messages.
+        find_config: Finds the config; raises if it is missing or another kind of file.
+        find_others: Finds the other files; those not given are expected beside the config.
         read: Reads config and vocabulary and compares them with the arguments; returns the config and notes.
-        list_parameters: Lists what the model reads: canonical name -> shape, dtype and the config key behind each size.
-        recognise: Returns the naming and scope of a weight file; raises where it is of another model.
-        hints: Returns what to do about weights that do not fit.
-        unverified: Returns what no weight file can prove, so that the config is trusted for it.
-        adapted: Returns the config with what is taken from the weights instead.
+        list_parameters: Lists the model's parameters: canonical name -> shape, dtype and the config key of each size.
+        recognise: Returns the naming and scope of a weight file; raises if it belongs to another model.
+        hints: Returns hints about weights that do not fit.
+        unverified: Returns the settings that no weight file can confirm.
+        adapted: Returns the config with the settings that are taken from the weights instead.
     """
 
     model: str
@@ -145,16 +144,16 @@ class ModelKind(Generic[Config]):
 
 @dataclass(kw_only=True)
 class Checked(Generic[Config]):
-    """What the first four steps prove: these values fit this config.
+    """The result of the first four steps: weights that fit the config.
 
     Attributes:
         config: The validated config.
-        parameters: What the model reads, by canonical name.
-        match: Which stored tensor is which parameter, and what is left.
+        parameters: Canonical name -> spec of the model's parameters.
+        match: The mapping of parameters to stored tensors.
         files: (role, path) of each file of the weights.
-        values: The verified values by canonical name, where a load asked for them: what it fills is what was checked.
-        clock: The time so far.
-        report: The facts so far.
+        values: Canonical name -> verified values; empty unless they were kept.
+        clock: The durations so far.
+        report: The report so far.
     """
 
     config: Config
@@ -167,8 +166,8 @@ class Checked(Generic[Config]):
 
 
 def check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> Checked[Config]:
-    """Run the first four steps; the values are read once, and kept for a load."""
-    with collector_paused(), blas_workers_asleep():
+    """Run the first four steps; with `keep_values`, return the verified values for a load."""
+    with gc_paused(), short_blas_timeout():
         return _check(kind, request, keep_values=keep_values)
 
 
@@ -196,7 +195,7 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
 
 @contextmanager
 def opened_source(model: str, request: Request, folder: str, clock: Clock) -> Iterator[Source]:
-    """Yield where a model's files are opened: verified copies where a lock applies, otherwise the disk.
+    """Yield the source of a model's files: verified copies if a lock file applies, otherwise the disk.
 
     Raises:
         SafeLoadError: As `find_lock` and `open_locked`.
@@ -220,11 +219,11 @@ def check_weights(
     *,
     keep_values: bool,
 ) -> Checked[Config]:
-    """Run the third and fourth step for a config that is already read; the weight file is closed again.
+    """Run the third and fourth step for a config that is already read, and close the weight file.
 
     Raises:
-        WrongFileKindError: The weights are of another model.
-        VariableMismatchError: Tensors are missing, unexpected, or of another shape or dtype; all in one error.
+        WrongFileKindError: The weights belong to another model.
+        VariableMismatchError: Tensors are missing or unexpected, or have a wrong shape or dtype.
         CorruptFileError: A checksum does not match, a value is NaN or infinite, or bytes are missing.
         SafeLoadError: As the form's own `open_weights`.
     """

@@ -70,7 +70,7 @@ class KeyProblem:
 
     Attributes:
         key: The full key path, such as "lstm.projection_dim".
-        problem: "missing", or what is wrong with the value.
+        problem: "missing", or the fault of the value.
         line: The line in the file, counted from 1, if known.
         is_missing: Whether the key is absent.
     """

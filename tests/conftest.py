@@ -38,3 +38,11 @@ def elmo(tiny_elmo, tmp_path):
 
 def pytest_addoption(parser):
     parser.addoption("--write-golden", action="store_true", help="write the messages of the faults anew")
+
+
+LONGEST = ("tests/elmo/builders/test_keras.py", "tests/elmo/test_distributed.py", "tests/bert/test_diagnosis.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Start the longest tests first: what is left at the end is short, and is shared by all workers."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))

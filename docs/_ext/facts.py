@@ -65,11 +65,11 @@ EXAMPLES = {
     "UnreadableFileError": ["elmo/weights_that_the_system_cannot_read"],
     "WrongFileKindError": ["bert/shard_is_an_lfs_pointer", "elmo/exchanged_arguments"],
     "AmbiguousCheckpointError": ["bert/folder_with_two_checkpoints", "elmo/folder_with_two_weights"],
-    "CorruptFileError": ["bert/shard_with_a_flipped_bit", "elmo/weights_cut_in_half"],
+    "CorruptFileError": ["bert/shard_with_a_flipped_bit", "elmo/the_weights_are_cut"],
     "UnsafeFileError": ["bert/state_file_leads_out", "elmo/external_link"],
-    "ConfigError": ["bert/config_with_three_bad_keys", "elmo/options_for_training"],
+    "ConfigError": ["bert/config_with_three_bad_keys", "elmo/the_options_are_those_for_training"],
     "VocabularyError": ["bert/vocab_with_a_token_twice", "bert/vocab_of_another_model"],
-    "VariableMismatchError": ["bert/config_has_another_vocab_size", "elmo/file_has_a_layer_more"],
+    "VariableMismatchError": ["bert/config_has_another_vocab_size", "elmo/the_options_have_a_layer_less"],
     "LockError": ["bert/locked_vocab_changed", "elmo/locked_options_changed"],
 }
 """The messages that the page of errors shows, of each class that a check of a folder can raise."""

@@ -100,7 +100,7 @@ def kind_of(head: bytes, tail: bytes = b"") -> FileKind | None:
     """Recognise a file by its first `N_HEAD_BYTES` and last `N_TAIL_BYTES`; None if no row matches."""
     kind = next((kind for kind, fits in KINDS if fits(head, tail)), None)
     if kind is not None and kind.id == "lfs":
-        found = {key: re.search(rb"(?m)^" + key.encode() + rb" ([^\n]*)", head) for key in ("oid", "size")}
+        found = {key: re.search(rb"(?m)^" + key.encode() + rb" ([^\r\n]*)", head) for key in ("oid", "size")}
         oid, size = (match[1].decode("ascii", "replace") if match else "?" for match in found.values())
         return kind._replace(name=f"Git LFS pointer to {oid}, {size} bytes")
     return kind

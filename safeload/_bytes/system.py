@@ -42,12 +42,14 @@ def private_file(name: str) -> FileIO:
 
 
 def limit_cpu_seconds(seconds: int) -> None:
-    """Limit the CPU time of this process, if the system supports that."""
+    """Limit the CPU time of this process, if the system supports that; a lower limit that it already has stays."""
     try:
         import resource  # noqa: PLC0415  (not on every system)
     except ImportError:
         return
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    soft, hard = (n if most == resource.RLIM_INFINITY else min(n, most) for n in (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
 def process_context() -> Any:  # noqa: ANN401  (typed by method, which differs between systems)

@@ -1,6 +1,6 @@
-"""The forms in which weights are stored: each reader knows names, shapes, dtypes and bytes, and no model.
+"""Read weight files; no reader here depends on a model.
 
-A form is a module or package here with `open_weights(ref)`, and a row of the registry in `_bytes/kinds.py`.
+A form is a module or package here that has `open_weights(ref)`, and a row of `KINDS` in `_bytes/kinds.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def open_weights(place: WeightPlace) -> WeightFile:
-    """Open the weights at a place, and list what they hold.
+    """Open a weight file and list its tensors.
 
     Raises:
         SafeLoadError: As the form's own `open_weights`.

@@ -1,7 +1,7 @@
-"""Reading many values fast: memory for them, runs of bytes verified while they are read, and shares for threads.
+"""Read and verify large arrays in threads.
 
-The bytes are read, not mapped: a file that another process cuts off while it is read ends in an error here, where a memory
-map would end the process, and the time is the same (BERT-Base, 440 MB: 0.055 s read, 0.050 s mapped).
+Files are read, not memory-mapped: if another process truncates the file, a read raises an error, but a memory map ends the
+process. The time is the same (BERT-Base, 440 MB: 0.055 s read, 0.050 s mapped).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_THREADS = 4
 N_BLOCK_BYTES = 1 << 20
 N_ALIGN_BYTES = 64
-"""TensorFlow shares memory that begins at such an address; memory that begins elsewhere ends the process."""
+"""TensorFlow can share memory that is aligned to this; other memory makes it abort the process."""
 
 MIN_MAPPED_BYTES = 1 << 20
 FLOATS = ("float16", "float32", "float64")
@@ -38,35 +38,35 @@ Result = TypeVar("Result")
 
 
 class DamagedError(Exception):
-    """The values of a tensor are not what they should be; it never leaves `_forms`.
+    """The values of a tensor are damaged; internal to `_forms`.
 
     Attributes:
-        kind: What is wrong, for code and for the row of the message.
-        text: The same in words.
-        place: The part of a tensor that is damaged, where that is not all of it.
+        kind: The kind of damage.
+        text: A description for the message.
+        place: The damaged part of a partitioned tensor, or None.
     """
 
     def __init__(self, kind: FaultKind, text: str, place: object = None) -> None:
-        """Keep the facts."""
+        """Store the facts."""
         super().__init__(text)
         self.kind = kind
         self.text = text
         self.place = place
 
     def __str__(self) -> str:
-        """Return kind and words on one line."""
+        """Return kind and description on one line."""
         return f"{self.kind}: {self.text}"
 
 
 class Run(NamedTuple):
-    """Values that lie in a file as they are, one after the other.
+    """Contiguous, unencoded values in a file.
 
     Attributes:
         file: The open file.
-        offset: Where the first byte lies.
-        n_bytes: How many there are.
-        dtype: NumPy's name of the element type where it is tested for NaN and infinity, else "".
-        crc: CRC32C of the bytes; None where the file keeps none.
+        offset: The offset of the first byte.
+        n_bytes: Size in bytes.
+        dtype: NumPy's name of the element type if NaN and infinity are to be detected, else "".
+        crc: CRC32C of the bytes; None if the file has none.
     """
 
     file: OpenFile
@@ -77,7 +77,7 @@ class Run(NamedTuple):
 
 
 def read_run(run: Run, memory: Bytes | None = None) -> None:
-    """Read into `memory`, or into one block over and over; verify each block while the processor's cache still holds it.
+    """Read and verify a run block by block, while each block is in the CPU cache; keep the values if `memory` is given.
 
     Raises:
         DamagedError: The file ends early or cannot be read, the checksum does not match, or a value is not finite.
@@ -99,7 +99,7 @@ def read_run(run: Run, memory: Bytes | None = None) -> None:
 
 
 def fill(run: Run, start: int, block: Bytes) -> None:
-    """Fill the block with the run's bytes from `start` on.
+    """Fill the block with the run's bytes, beginning at `start`.
 
     Raises:
         DamagedError: The file ends early, or cannot be read.
@@ -114,20 +114,20 @@ def fill(run: Run, start: int, block: Bytes) -> None:
 
 
 def require_crc(stored: int, found: int) -> None:
-    """Compare a checksum.
+    """Require that two checksums are equal.
 
     Raises:
-        DamagedError: It does not match.
+        DamagedError: They differ.
     """
     if found != stored:
         raise DamagedError("CHECKSUM", f"stored {stored:08x}, found {found:08x}")
 
 
 def require_finite(n_bad: int, n_values: int) -> None:
-    """Require that no value was NaN or infinite.
+    """Require that no value is NaN or infinite.
 
     Raises:
-        DamagedError: Some were.
+        DamagedError: `n_bad` values are.
     """
     if n_bad:
         raise DamagedError("NOT FINITE", f"{n_bad:,} of {n_values:,} values are NaN or infinite")
@@ -136,8 +136,8 @@ def require_finite(n_bad: int, n_values: int) -> None:
 def count_non_finite(values: NDArray[Any]) -> int:
     """Count NaN and infinity in a block of values.
 
-    A finite sum of squares proves that there is none, at a fraction of the cost of asking each. For the types that BLAS
-    knows it is its dot product (374 MB of float32, two threads: 0.022 s, a sum 0.030 s).
+    A finite sum of squares proves that all values are finite, which is faster than testing each. For float32 and float64
+    it is BLAS's dot product (374 MB of float32, two threads: 0.022 s; a sum: 0.030 s).
     """
     flat = values.reshape(-1)
     total = flat.sum(dtype=np.float32) if values.dtype == np.float16 else np.dot(flat, flat)
@@ -147,10 +147,10 @@ def count_non_finite(values: NDArray[Any]) -> int:
 
 
 def memory_for(n_bytes: int) -> Bytes:
-    """Return memory that starts at a multiple of `N_ALIGN_BYTES`; large pieces are in pages of the usual size.
+    """Allocate memory aligned to `N_ALIGN_BYTES`; large blocks use pages of the default size.
 
-    NumPy asks for huge pages, which the system may have to gather first: 374 MB read into them, in two threads, took
-    0.05 s to 0.30 s in fresh processes, into these 0.13 s to 0.15 s.
+    NumPy requests huge pages, which the system may have to assemble first: reading 374 MB into them, in two threads, took
+    0.05 s to 0.30 s in fresh processes; into pages of the default size 0.13 s to 0.15 s.
     """
     if n_bytes >= MIN_MAPPED_BYTES:
         return np.frombuffer(mmap.mmap(-1, n_bytes), np.uint8)
@@ -160,10 +160,10 @@ def memory_for(n_bytes: int) -> Bytes:
 
 
 def in_shares(items: Iterable[Item], n_bytes: Callable[[Item], int], use: Callable[[Item], Result]) -> list[Result]:
-    """Return `use(item)` of each item, in order; a few threads have about the same number of bytes each."""
+    """Return `use(item)` for each item, in order; the items are divided among threads by size."""
     listed = list(items)
     n_threads = min(MAX_THREADS, os.cpu_count() or 1, len(listed))
-    if n_threads < 2:  # noqa: PLR2004  (a thread of its own brings nothing)
+    if n_threads < 2:  # noqa: PLR2004  (one thread gains nothing)
         return [use(item) for item in listed]
     shares: list[list[int]] = [[] for _ in range(n_threads)]
     totals = [0] * n_threads

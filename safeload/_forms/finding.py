@@ -1,10 +1,11 @@
-"""Find the weights that a path means, in any form that the registry of file kinds can read."""
+"""Find the weights at a path, in any supported form."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
+from safeload._bytes import absent
 from safeload._bytes.kinds import kinds_of, sniff
 from safeload._forms.tensorflow.prefixes import find_checkpoint, list_prefixes
 from safeload._forms.weight_file import WeightPlace
@@ -17,18 +18,18 @@ CHECKPOINT = "tensorflow"
 
 
 def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
-    """Return the weights that a path means: a file of a form that is read, a checkpoint in any form, a folder of either.
+    """Find the weights at a path: a weight file, a checkpoint in any form, or a folder with one of them.
 
     Args:
-        ref: The path; its role is what a message calls the weights.
-        model: The model whose forms are looked for; None for every form.
+        ref: The path; messages call the weights by its role.
+        model: The model whose forms are accepted; None for every form.
 
     Raises:
-        AmbiguousCheckpointError: The folder holds several.
-        SafeLoadError: As `find_checkpoint`, where no other form is there.
+        AmbiguousCheckpointError: The folder contains several weight files.
+        SafeLoadError: As `find_checkpoint`, if the path has no other form.
     """
     if os.path.isdir(ref.path):
-        single = [] if list_prefixes(ref.path) else files_of_forms(os.listdir(ref.path), model)
+        single = [] if list_prefixes(ref.path) else files_of_forms(absent.names_in(ref.path), model)
         if len(single) > 1:
             names = ", ".join(name for name, _ in single)
             message = f"the folder has {len(single)} files that could be the weights"
@@ -47,7 +48,7 @@ def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
 
 
 def files_of_forms(names: list[str], model: str | None) -> list[tuple[str, str]]:
-    """Return (name, form) of the files whose names end like those of a form, sorted; checkpoints are found by prefix."""
+    """Return (name, form), sorted, of the files with the extension of a form; checkpoints are found by prefix instead."""
     forms = [(ending, kind.form) for kind in kinds_of(model) for ending in kind.endings if kind.form != CHECKPOINT]
     return [
         (name, form)

@@ -1,13 +1,13 @@
-"""What a decoder of untrusted bytes requires at each step."""
+"""Assert conditions on untrusted bytes."""
 
 from __future__ import annotations
 
 
-def require_intact(holds: bool) -> None:  # noqa: FBT001  (an assertion that -O keeps)
-    """Stop where the bytes cannot be what a writer wrote.
+def require_intact(holds: bool) -> None:  # noqa: FBT001  (like assert, but kept under -O)
+    """Require a condition that intact bytes meet.
 
     Raises:
-        ValueError: They are not.
+        ValueError: It does not hold.
     """
     if not holds:
         message = "it is truncated or inconsistent"

@@ -1,4 +1,4 @@
-"""What every form of weights is to its users: tensors by stored name, read and verified in one pass."""
+"""Define the interface of all weight files: tensors by stored name, read and verified in one pass."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ TOO_LARGE = "TOO LARGE: it does not fit into memory"
 
 @dataclass(frozen=True, kw_only=True)
 class WeightPlace:
-    """Where weights are, before they are opened.
+    """The location of a weight file, before it is opened.
 
     Attributes:
         ref: The file; for a TensorFlow checkpoint its prefix.
         form: The module in `_forms` that reads it.
-        place: How the path led there: "checkpoint prefix", "folder with one checkpoint", ...
+        place: How it was found: "checkpoint prefix", "folder with one checkpoint", ...
         state_file: The checkpoint state file that named the prefix, or None.
     """
 
@@ -48,7 +48,7 @@ class StoredTensor:
 
     Attributes:
         spec: Its stored name, shape and dtype.
-        n_bytes: Its size in the file.
+        n_bytes: Size in the file, in bytes.
     """
 
     spec: TensorSpec
@@ -58,17 +58,17 @@ class StoredTensor:
 class WeightFile(ABC):
     """An open weight file.
 
-    A form lists its tensors when it is opened, and says how one is read (`_read`) and verified (`_check`); reading many in
-    threads, and collecting every fault, is done here.
+    A subclass lists its tensors on creation and implements reading (`_read`) and verifying (`_check`) one tensor; this
+    class reads many in threads and collects all faults.
 
     Attributes:
-        noun: What the form calls a tensor: "variable", "dataset".
-        title: What a message calls the file: "checkpoint", "weight file".
-        packages: The imported packages whose versions matter, for the report.
-        summary: What it is, for a person: "an HDF5 file".
+        noun: "variable" or "dataset".
+        title: "checkpoint" or "weight file".
+        packages: The packages whose versions the report lists.
+        summary: A description for messages, such as "an HDF5 file".
         ref: The file; for a TensorFlow checkpoint its prefix.
         tensors: Stored name -> tensor.
-        groups: Names of what holds tensors and is none, where the form has such.
+        groups: Names of the groups, in an HDF5 file.
     """
 
     noun: ClassVar[str]
@@ -80,7 +80,7 @@ class WeightFile(ABC):
     groups: tuple[str, ...] = ()
 
     def __enter__(self: File) -> File:  # noqa: PYI019  (Self is newer than Python 3.10)
-        """Return itself, open."""
+        """Return the open file."""
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -88,19 +88,19 @@ class WeightFile(ABC):
         self.close()
 
     def verify(self, names: Iterable[str]) -> None:
-        """Read the tensors once and keep nothing.
+        """Verify the tensors without keeping their values.
 
         Raises:
-            CorruptFileError: A checksum does not match, a value is NaN or infinite, or bytes are missing; all tensors
-                with such a fault are named.
+            CorruptFileError: A checksum does not match, a value is NaN or infinite, or bytes are missing; names all
+                damaged tensors.
         """
         self._each(names, self._check)
 
     def read(self, names: Iterable[str]) -> dict[str, Array]:
-        """Return name -> values, verified in the memory in which they are returned.
+        """Return name -> verified values.
 
-        Memory begins at a multiple of `N_ALIGN_BYTES`, so that TensorFlow can share it. Types that NumPy does not have
-        are returned as integers of their bits; strings as object arrays of bytes.
+        The arrays are aligned to `N_ALIGN_BYTES`, so that TensorFlow can share their memory. Types that NumPy does not have
+        are returned as integers with the same bits, strings as object arrays of bytes.
 
         Raises:
             CorruptFileError: As `verify`.
@@ -109,23 +109,23 @@ class WeightFile(ABC):
 
     @abstractmethod
     def look(self, name: str) -> tuple[Array | None, str]:
-        """Return a tensor's values with what is wrong with them, to be looked at and never to be loaded.
+        """Read a tensor for display, even if it is damaged.
 
         Returns:
-            The values, as `read` would return them, or None where they cannot be read; and the fault, "" for none.
+            The values, as `read` returns them, or None if they cannot be read; and the fault, or "".
         """
 
     @abstractmethod
     def files(self) -> list[tuple[str, str]]:
-        """Return (role, path) of every file that it consists of."""
+        """Return (role, path) of each file."""
 
     @abstractmethod
     def checksums(self, n_read: int) -> str:
-        """Return which bytes its own checksums prove, after `n_read` tensors were read."""
+        """Describe the bytes that were compared with checksums, after `n_read` tensors were read."""
 
     @abstractmethod
     def require_unchanged(self) -> None:
-        """Require that the files are as they were when they were opened.
+        """Require that the files have not changed since they were opened.
 
         Raises:
             CorruptFileError: A file was replaced or written to.
@@ -133,11 +133,11 @@ class WeightFile(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close the files; the listing stays."""
+        """Close the files; `tensors` stays available."""
 
     @abstractmethod
     def _check(self, name: str) -> None:
-        """Read a tensor and keep nothing; raises DamagedError."""
+        """Verify a tensor without keeping its values; raises DamagedError."""
 
     @abstractmethod
     def _read(self, name: str) -> Array:
@@ -145,22 +145,22 @@ class WeightFile(ABC):
 
     @abstractmethod
     def _faults_facts(self, faults: list[tuple[str, DamagedError]], n_read: int) -> dict[str, Any]:
-        """Return the facts of the error for these faults: its file, offset and hints."""
+        """Return error arguments for these faults: file, offset and hints."""
 
     @abstractmethod
     def _position(self, name: str) -> tuple[int, int]:
-        """Return which file a tensor lies in and where; they are read, and their faults printed, in this order."""
+        """Return the file number and offset of a tensor: the order in which tensors are read and faults are printed."""
 
     @abstractmethod
     def _place_text(self, name: str, fault: DamagedError) -> str:
-        """Return where a damaged tensor lies, as the beginning of its row; "" where that says nothing."""
+        """Return the position of a damaged tensor, to begin its description; may be ""."""
 
     def _each(self, names: Iterable[str], use: Callable[[str], Any]) -> dict[str, Any]:
-        import numpy as np  # noqa: PLC0415  (not for the places of files)
+        import numpy as np  # noqa: PLC0415  (`WeightPlace` does not need it)
 
         from safeload._forms.arrays import DamagedError, in_shares  # noqa: PLC0415
 
-        def attempt(name: str) -> Any:  # noqa: ANN401  (values, or the fault that they have)
+        def attempt(name: str) -> Any:  # noqa: ANN401  (values or a fault)
             with np.errstate(all="ignore"):
                 try:
                     return use(name)

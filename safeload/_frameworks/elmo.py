@@ -1,4 +1,4 @@
-"""What an ELMo can be built with: AllenNLP, torch alone, or the Keras that the process uses."""
+"""Import the backend of an ELMo: AllenNLP, torch alone, or the Keras that the process uses."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _LAST_PYTHON_OF_ALLENNLP = (3, 10)
 
 
 def choose_backend(wanted: str, *, use_skip_connections: bool = True) -> str:
-    """Import what the module is made of, and return "allennlp", "torch" or "keras".
+    """Import a backend and return its name: "allennlp", "torch" or "keras".
 
     Raises:
-        MissingDependencyError: The package is missing, its version cannot work, or it cannot be imported.
+        MissingDependencyError: The package is missing, incompatible, or cannot be imported.
     """
     if wanted == "allennlp":
         _require_allennlp()
@@ -47,7 +47,7 @@ def choose_backend(wanted: str, *, use_skip_connections: bool = True) -> str:
 
 
 def versions_of(backend: str) -> dict[str, str]:
-    """Return the versions of the packages that a backend is made of."""
+    """Return the versions of a backend's packages."""
     if backend == "keras":
         package = require_keras().__name__.replace("_", "-")
         return {"tensorflow": sys.modules["tensorflow"].__version__, package: version_of(package) or "?"}
@@ -59,7 +59,7 @@ def require_torch() -> Any:  # noqa: ANN401  (a module)
     """Import torch.
 
     Raises:
-        MissingDependencyError: It is missing, cannot be imported, or cannot use the NumPy that is installed.
+        MissingDependencyError: It is missing, cannot be imported, or is incompatible with the installed NumPy.
     """
     if importlib.util.find_spec("torch") is None:
         raise missing_dependency("torch is not installed", package="torch", wanted=_TORCH, hints=[INSTALL_ELMO])
@@ -69,8 +69,8 @@ def require_torch() -> Any:  # noqa: ANN401  (a module)
 
 
 def _require_numpy(torch: Any) -> None:  # noqa: ANN401  (a module)
-    """Hand one empty array to torch: before 2.3 it is built for NumPy 1, and imports beside NumPy 2 all the same."""
-    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+    """Require that torch can convert an array: before 2.3 it is built for NumPy 1, but also imports with NumPy 2."""
+    import numpy as np  # noqa: PLC0415  (`import safeload` does not need it)
 
     try:
         torch.from_numpy(np.empty(0))

@@ -1,4 +1,4 @@
-"""Installed packages: their versions, and the errors for those that are missing or cannot be imported."""
+"""Find the versions of installed packages, and import them with clear errors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from safeload.errors import MissingDependencyError
 
 
 def version_of(distribution: str) -> str | None:
-    """Return the installed version of a distribution, found without importing it; None where there is none."""
-    from importlib import metadata  # noqa: PLC0415  (slow to import: not for `import safeload`)
+    """Return the version of a distribution without importing it; None if it is not installed."""
+    from importlib import metadata  # noqa: PLC0415  (slow to import)
 
     try:
         return metadata.version(distribution)
@@ -21,7 +21,7 @@ def version_of(distribution: str) -> str | None:
 
 
 def missing_dependency(message: str, *, package: str, wanted: str, hints: list[str]) -> MissingDependencyError:
-    """Return the error for a package that is missing or too old or too new, with its facts filled in."""
+    """Return the error for a package that is missing or incompatible."""
     found = version_of(package) or "none"
     python = ".".join(map(str, sys.version_info[:3]))
     context = [("package", package), ("wanted", wanted), ("found", found), ("python", python)]
@@ -31,10 +31,10 @@ def missing_dependency(message: str, *, package: str, wanted: str, hints: list[s
 
 
 def import_installed(module: str, *, package: str, wanted: str, install: str) -> Any:  # noqa: ANN401  (a module)
-    """Import a module of a package that is installed; the package's own failure is the cause of the error.
+    """Import a module of an installed package.
 
     Raises:
-        MissingDependencyError: It cannot be imported, whatever it raises meanwhile.
+        MissingDependencyError: The import failed; the original exception is its cause.
     """
     try:
         return importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""TensorFlow and its Keras: which Keras `tf.keras` is, until when that can be chosen, and keras-bert on Keras 2."""
+"""Import TensorFlow with the right Keras: Keras 2 for keras-bert, the process's own for the ELMo layer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class KerasBert:
     Attributes:
         tf: tensorflow.
         keras_bert: keras_bert, bound to Keras 2.
-        versions: Their versions, and which Keras it is.
+        versions: Package -> version, including the Keras package.
     """
 
     tf: Any
@@ -41,11 +41,12 @@ class KerasBert:
 def require_keras_bert() -> KerasBert:
     """Import TensorFlow and keras-bert on Keras 2.
 
-    Where TensorFlow brings Keras 3 (from 2.16 on), `TF_USE_LEGACY_KERAS=1` is set for this process, so that `tf.keras`
-    is tf-keras; that works until the first attribute of `tf.keras` was used.
+    From TensorFlow 2.16 on, which has Keras 3, `TF_USE_LEGACY_KERAS=1` is set for this process, so that `tf.keras` is
+    tf-keras; this works until the first attribute of `tf.keras` is used.
 
     Raises:
-        MissingDependencyError: A package is missing or its version cannot work, or `tf.keras` is Keras 3 already.
+        MissingDependencyError: A package is missing or incompatible, or `tf.keras` is already Keras 3.
+        BackendError: TensorFlow is in graph mode.
     """
     tf_version = next((found for name in _TENSORFLOWS if (found := version_of(name))), None)
     if importlib.util.find_spec("tensorflow") is None:
@@ -77,7 +78,7 @@ def _missing(package: str, wanted: str, message: str) -> MissingDependencyError:
 
 
 def _choose_keras(tf_version: str) -> bool:
-    """Make `tf.keras` Keras 2 before it is resolved; return whether the environment had to be changed for that."""
+    """Make `tf.keras` resolve to Keras 2; return whether the environment variable had to be set."""
     number = tuple(int(part) for part in tf_version.split(".") if part.isdigit())
     asked = os.environ.get(LEGACY)
     legacy = asked in ("1", "true", "True")
@@ -107,14 +108,14 @@ def _minor(version: str) -> str:
 
 
 def _keras_package(tf: Any, *, added: bool) -> str:  # noqa: ANN401  (a module)
-    """Return the package behind `tf.keras`, after making both of its names lead to Keras 2."""
+    """Return the package behind `tf.keras` and make `tensorflow.keras` import the same Keras 2."""
     try:
         package = str(tf.keras.Model.__module__).partition(".")[0].replace("_", "-")
     except ImportError as exc:
         raise _missing("tf-keras", "==" + _minor(tf.__version__), "tf.keras cannot be imported") from exc
     imported = getattr(sys.modules.get("tensorflow.keras"), "Model", None)
     if package == "tf-keras" and (imported is None or imported is tf.keras.Model):
-        _lead_imports_to_tf_keras(tf)
+        _redirect_imports_to_tf_keras(tf)
         return package
     if package == "keras" and importlib.import_module("keras").__version__.startswith("2."):
         return package
@@ -128,11 +129,11 @@ def _keras_package(tf: Any, *, added: bool) -> str:  # noqa: ANN401  (a module)
     raise missing_dependency(message, package="keras", wanted="tf-keras " + _minor(tf.__version__), hints=hints)
 
 
-def _lead_imports_to_tf_keras(tf: Any) -> None:  # noqa: ANN401  (a module)
-    """Make `from tensorflow.keras import ...` find tf-keras, as TensorFlow does when it is imported with the variable set.
+def _redirect_imports_to_tf_keras(tf: Any) -> None:  # noqa: ANN401  (a module)
+    """Make `from tensorflow.keras import ...` find tf-keras, as if TensorFlow was imported with the variable set.
 
-    A TensorFlow that was imported without it has the folder of Keras 3 in the path that such imports search, although
-    the attribute `tf.keras` is resolved on first use.
+    The attribute `tf.keras` is resolved on first use, but `tf.__path__` gets the folder of Keras 3 when TensorFlow is
+    imported without the variable.
     """
     folder = os.path.dirname(importlib.import_module("tf_keras.api._v2.keras").__path__[0])
     if folder not in tf.__path__:
@@ -140,7 +141,7 @@ def _lead_imports_to_tf_keras(tf: Any) -> None:  # noqa: ANN401  (a module)
 
 
 def require_keras() -> Any:  # noqa: ANN401  (a module)
-    """Import the Keras that the process uses: `tf.keras`, or tf-keras where the process imported that and not Keras 3.
+    """Import the Keras that the process uses: `tf.keras`, or tf-keras if only that is imported already.
 
     Raises:
         MissingDependencyError: TensorFlow or Keras is missing or cannot be imported, or Keras runs on another framework.
@@ -157,7 +158,7 @@ def require_keras() -> Any:  # noqa: ANN401  (a module)
     except ImportError as exc:
         message = "tf.keras cannot be imported"
         wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
-        hints = [INSTALL_BERT] if wanted == "tensorflow" else [_ON_TENSORFLOW]  # of a framework that is not installed
+        hints = [INSTALL_BERT] if wanted == "tensorflow" else [_ON_TENSORFLOW]  # that framework is not installed
         raise missing_dependency(message, package="keras", wanted="importable", hints=hints) from exc
     keras = importlib.import_module(package)
     framework = keras.config.backend() if hasattr(keras, "config") else "tensorflow"

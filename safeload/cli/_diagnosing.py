@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import TYPE_CHECKING
 
 from safeload.bert import diagnose_bert
+from safeload.bert._diagnosis import BACKEND, CHECK, DIRECT, KERAS_BERT, SAFELOAD, Diagnosis, Step
 from safeload.cli import _console
 from safeload.cli._doctoring import tried
 from safeload.errors import SafeLoadError
+
+if TYPE_CHECKING:
+    from safeload.cli._doctoring import Finding
 
 SCHEMA = "safeload-diagnosis/1"
 
@@ -16,11 +21,14 @@ SCHEMA = "safeload-diagnosis/1"
 def run(path: str, *, checkpoint: str | None, training: bool, as_json: bool) -> int:
     """Diagnose a BERT, and return the exit code."""
     out = _console.console()
-    aborts = tried("load_bert")
-    if not aborts.ok and aborts.message.startswith("the process ended"):
-        _console.line(
-            out, ("the versions are at fault: ", _console.BAD), f"load_bert of a tiny model: {aborts.message}"
-        )
+    tiny = tried("load_bert")
+    if not tiny.ok and tiny.message.startswith("the process ended"):
+        crash = _crash(tiny)
+        if as_json:
+            _print_json(crash)
+        else:
+            cause, _, rest = crash.verdict.partition(": ")
+            _console.line(out, (f"{cause}: ", _console.BAD), rest)
         return 1
     warnings.simplefilter("ignore")  # keras-bert warns about initialisers whose values are overwritten
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,7 +38,23 @@ def run(path: str, *, checkpoint: str | None, training: bool, as_json: bool) -> 
         _console.print_error(exc, as_json=as_json)
         return 2
     if as_json:
-        _console.print_json({"schema": SCHEMA, **found.to_dict()})
+        _print_json(found)
     else:
         _console.line(out, str(found))
     return 0 if found.at_fault == "nothing" else 1
+
+
+def _crash(tiny: Finding) -> Diagnosis:
+    """Return the diagnosis where a load of a tiny model crashes its process, so that none is tried in this one."""
+    why = f"load_bert of a tiny model: {tiny.message}"
+    skipped = {
+        name: Step(name=name, status="skipped", finding="not run, because load_bert of a tiny model crashes")
+        for name in (CHECK, BACKEND, KERAS_BERT, DIRECT, SAFELOAD)
+    }
+    failed = Step(name=BACKEND, status="failed", finding=why, seconds=tiny.seconds, error=why)
+    steps = tuple({**skipped, BACKEND: failed}.values())
+    return Diagnosis(at_fault="versions", verdict=f"the versions are at fault: {why}", steps=steps)
+
+
+def _print_json(found: Diagnosis) -> None:
+    _console.print_json({"schema": SCHEMA, **found.to_dict()})

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -76,14 +77,16 @@ def run(*, as_json: bool) -> int:
 def tried(call: str) -> Finding:
     """Try a call in a separate process."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "safeload.cli._probe", call]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    try:
-        done = subprocess.run(  # noqa: S603  (this interpreter, and arguments from this file)
-            command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS, env=environment
-        )
-    except subprocess.TimeoutExpired:
-        return Finding(call=call, ok=False, message=f"it did not end within {TIMEOUT_SECONDS} s", remedy=_remedy(call))
+    with tempfile.TemporaryDirectory(prefix="safeload-doctor-") as folder:
+        command = [sys.executable, "-m", "safeload.cli._probe", call, folder]
+        try:
+            done = subprocess.run(  # noqa: S603  (this interpreter, and arguments from this file)
+                command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS, env=environment
+            )
+        except subprocess.TimeoutExpired:
+            message = f"it did not end within {TIMEOUT_SECONDS} s"
+            return Finding(call=call, ok=False, message=message, remedy=_remedy(call))
     seconds = time.perf_counter() - start
     found = _last_object(done.stdout)
     if found is None:

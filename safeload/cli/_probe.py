@@ -1,13 +1,13 @@
-"""Try one call of safeload in a separate process: `python -m safeload.cli._probe NAME`.
+"""Try one call of safeload in a separate process: `python -m safeload.cli._probe NAME FOLDER`.
 
-A library that aborts on import ends only this process. The last line printed is a JSON object.
+A library that aborts on import ends only this process. The last line printed is a JSON object. The caller owns the folder
+and removes it, because this process may not reach its end.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,19 +55,18 @@ PROBES: dict[str, Callable[[Path], dict[str, str]]] = {
 }
 
 
-def main(name: str) -> None:
-    """Try one call on a tiny model, and print the result."""
+def main(name: str, folder: str) -> None:
+    """Try one call on a tiny model in a folder, and print the result."""
     found: dict[str, Any] = {"ok": True, "message": "", "hints": [], "versions": {}}
-    with tempfile.TemporaryDirectory(prefix="safeload-doctor-") as folder:
-        try:
-            found["versions"] = PROBES[name](Path(folder))
-        except SafeLoadError as exc:
-            cause = f" ({exc.__cause__})" if exc.__cause__ else ""
-            found |= {"ok": False, "message": exc.message + cause, "hints": list(exc.hints)}
-        except Exception as exc:  # noqa: BLE001  (a broken environment can raise anything)
-            found |= {"ok": False, "message": f"{type(exc).__name__}: {exc}"}
+    try:
+        found["versions"] = PROBES[name](Path(folder))
+    except SafeLoadError as exc:
+        cause = f" ({exc.__cause__})" if exc.__cause__ else ""
+        found |= {"ok": False, "message": exc.message + cause, "hints": list(exc.hints)}
+    except Exception as exc:  # noqa: BLE001  (a broken environment can raise anything)
+        found |= {"ok": False, "message": f"{type(exc).__name__}: {exc}"}
     sys.stdout.write("\n" + json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

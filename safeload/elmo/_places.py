@@ -39,7 +39,7 @@ def resolve_config(request: Request) -> FileRef:
     if os.path.isdir(path):
         ref = _options_in(ref)
     kind = sniff(ref.path)
-    if kind is not None and kind.form:
+    if kind is not None and _recognise.ELMO in kind.models:
         raise _weights_as_options(ref, kind, request)
     require_json(kind, ref)
     require_file(ref)

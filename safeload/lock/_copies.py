@@ -1,7 +1,7 @@
-"""A model's locked files, opened as private copies: what is read is what was hashed.
+"""Open a model's locked files as private copies.
 
-Each locked file is copied once into memory, hashed on the way, and everything is read from that copy: a file that is
-replaced or written to between the check and the load changes nothing.
+Each locked file is copied into memory while it is hashed, and only the copy is read, so that replacing or writing to the
+file between check and load has no effect.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NO_FILE, MISSING = "NO FILE", "MISSING"
 UNLOCKED: Any = object()
-"""As `lock_file`: read from the disk although there is a lock. For the command that writes locks, and no other."""
+"""Passed as `lock_file`, ignores an existing lock. Only for the command that writes locks."""
 
 
 class LockedSource(Source):
@@ -36,33 +36,33 @@ class LockedSource(Source):
         """Copy and hash every file of the lock.
 
         Raises:
-            LockError: A file is missing, or of another size or SHA-256; all of them are named.
+            LockError: Files are missing or have another size or SHA-256; names all of them.
         """
         self.lock = lock
         self._copies: dict[tuple[str, str], tuple[LockedFile, FileIO]] = {}
-        self._opened = ExitStack()
         rows = {}
         with ExitStack() as opened:
             for file in lock.files:
                 path = lock.path_of(file.name)
                 copy = opened.enter_context(system.private_file(file.name))
                 self._copies[_key(path)] = (file, copy)
-                rows[file.name] = _difference(path, file, copy)
-            if any(rows.values()):
-                raise _differing(lock, {name: text for name, text in rows.items() if text})
+                if difference := _difference(path, file, copy):
+                    rows[file.name] = difference
+            if rows:
+                raise _lock_error(lock, rows)
             self._opened = opened.pop_all()
 
     def open(self, path: str) -> OpenFile:
         """Open the copy of a locked file.
 
         Raises:
-            LockError: The lock does not name the file.
+            LockError: The file is not in the lock.
         """
         _, copy = self._copy_of(path)
         return OpenFile(FileIO(os.dup(copy.fileno()), "rb"), path, is_private=True)
 
     def file_read(self, role: str, path: str) -> FileRead:
-        """Return the report's row for a locked file, with its SHA-256."""
+        """Return the report entry for a locked file, with its SHA-256."""
         file, _ = self._copy_of(path)
         return replace(super().file_read(role, path), n_bytes=file.n_bytes, sha256=file.sha256)
 
@@ -87,13 +87,13 @@ class LockedSource(Source):
 
 
 def _key(path: str) -> tuple[str, str]:
-    """Identify files by the folder's real path and their own name: a symbolic link to a file is the file's name."""
+    """Return the folder's real path and the file's name; symbolic links to the file itself are not followed."""
     folder, name = os.path.split(path)
     return os.path.realpath(folder), name
 
 
 def _difference(path: str, file: LockedFile, copy: FileIO) -> str:
-    """Fill the copy and return how it differs from what was locked; "" for not at all."""
+    """Fill the copy and describe how it differs from the lock; "" if it does not."""
     if not os.path.isfile(path):
         return NO_FILE if os.path.lexists(path) else MISSING
     try:
@@ -110,7 +110,7 @@ def _difference(path: str, file: LockedFile, copy: FileIO) -> str:
     return ""
 
 
-def _differing(lock: Lock, rows: dict[str, str]) -> LockError:
+def _lock_error(lock: Lock, rows: dict[str, str]) -> LockError:
     message = f"{some_of(len(rows), len(lock.files), 'locked file')} different from the lock"
     details = [
         two_lines(difference, name, f"in {os.path.dirname(lock.path)}")
@@ -130,12 +130,12 @@ def _differing(lock: Lock, rows: dict[str, str]) -> LockError:
 
 
 def find_lock(lock_file: object, *, folder: str, base_dir: object) -> str | None:
-    """Return the lock file that applies; None where none does.
+    """Return the path of the lock file that applies, or None.
 
     Args:
-        lock_file: What the caller passed: a lock file or its folder; None for the one in `folder`, if it is there.
+        lock_file: The caller's argument: a lock file or its folder; None for the one in `folder`, if present.
         folder: The config's folder.
-        base_dir: Where a relative `lock_file` starts.
+        base_dir: The base of a relative `lock_file`.
 
     Raises:
         InvalidPathError: `lock_file` is not a path.
@@ -153,7 +153,7 @@ def open_locked(path: str, *, given: object, model: str) -> LockedSource:
     """Copy and verify the files of a lock.
 
     Raises:
-        LockError: A file differs from what was locked, or the lock file cannot be used or is of another model.
+        LockError: A file does not match the lock, or the lock file is malformed or of another model.
         MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError: As `read_lock`.
     """
     lock = read_lock(path, given=given)

@@ -1,4 +1,4 @@
-"""Paths and options of a model in a settings file, not in the code."""
+"""Read the paths and options of a model from a settings file."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 
 
 def read_settings(file: StrPath, section: str) -> dict[str, Any]:
-    """Return the keyword arguments for `load_bert` or `load_elmo` that a section of a settings file holds.
+    """Read the keyword arguments for `load_bert` or `load_elmo` from a section of a settings file.
 
-    `load_elmo(**read_settings("config.ini", "ELMO"))` is the whole call. The keys are the parameters of the two
-    functions; a section with `options_file` is an ELMo's, one with `config_file` a BERT's. Paths become absolute: a
-    relative one starts at the settings file's own folder, wherever the program runs; `~` and `$VAR` are expanded.
+    Use it as `load_elmo(**read_settings("config.ini", "ELMO"))`. The keys are the parameters of the two functions; a
+    section with `options_file` is for an ELMo, one with `config_file` for a BERT. Relative paths are relative to the
+    settings file's folder, not to the working directory; `~` and `$VAR` are expanded.
 
     Args:
         file: A file that ends in `.ini`, `.cfg`, `.toml`, `.json`, `.yaml` or `.yml`.
         section: The section's name; in TOML, JSON and YAML "a.b" means the table `b` in the table `a`.
 
     Returns:
-        Key -> value: paths as absolute strings, the others with the type of the parameter. In INI, where every value is
-        text, a flag is true/false, yes/no, on/off or 1/0; `none` is None; a list is written with commas or as JSON.
+        Key -> value: paths as absolute strings, other values with the type of the parameter. In INI, where every value
+        is text, a flag is true/false, yes/no, on/off or 1/0; `none` is None; a list is separated by commas or JSON.
 
     Raises:
-        ArgumentError: `section` is no str.
-        ConfigError: The file cannot be parsed, has no such section, or the section has unknown keys, values of another
-            type or no model; `problems` has all of them with their lines.
-        InvalidPathError: `file` is no path.
-        MissingDependencyError: A YAML file, and PyYAML is missing.
-        MissingFileError: There is no such file.
-        UnreadableFileError: No permission.
-        UnsafeFileError: Larger than any settings, or no regular file.
-        WrongFileKindError: Of a format that is not known.
+        ArgumentError: `section` is not a str.
+        ConfigError: The file cannot be parsed, has no such section, or the section has unknown keys, values of the wrong
+            type or no model; `problems` has all bad keys with their lines.
+        InvalidPathError: `file` is not a path.
+        MissingDependencyError: PyYAML is needed and missing.
+        MissingFileError: The file does not exist.
+        UnreadableFileError: This process may not read the file.
+        UnsafeFileError: The file is larger than 1 MiB, or not a regular file.
+        WrongFileKindError: The format is unknown.
 
     Source:
-        configparser of the standard library, for `.ini` and `.cfg`, without interpolation: `%` is itself.
+        configparser of the standard library, for `.ini` and `.cfg`, without interpolation of `%`.
     """
     if not isinstance(section, str):
         raise bad_argument("section", section, "the name of a section", ["write it as in the file, such as 'ELMO'"])

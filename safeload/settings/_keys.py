@@ -1,4 +1,4 @@
-"""The keys of a settings file: each parameter of the two loaders, with its type."""
+"""Define the keys of a settings file, the parameters of the two loaders, with their types."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _REPR.maxlevel, _REPR.maxlist, _REPR.maxdict, _REPR.maxstring, _REPR.maxlong, _R
 
 
 class Key(NamedTuple):
-    """What a key takes.
+    """The type of a key's value.
 
     Attributes:
-        wanted: In words.
-        fits: Whether a typed value is one.
-        parse: Makes the value of text; raises ValueError.
-        is_path: Whether it is a path.
-        may_be_none: Whether the parameter takes None.
+        wanted: A description for messages.
+        fits: Returns whether a typed value is valid.
+        parse: Converts text to a value; raises ValueError.
+        is_path: Whether the value is a path.
+        may_be_none: Whether the value may be None.
     """
 
     wanted: str
@@ -43,7 +43,7 @@ class Key(NamedTuple):
     may_be_none: bool = False
 
     def or_none(self) -> Key:
-        """Return the key that takes None too."""
+        """Return a copy that also accepts None."""
         return self._replace(wanted=f"{self.wanted}, or none", may_be_none=True)
 
 
@@ -141,7 +141,7 @@ BERT_KEYS: Mapping[str, Key] = {
 
 
 def keys_of(section: Section) -> tuple[str, Mapping[str, Key]]:
-    """Return the key that tells the model, and the keys of the model: of the one that the section has more keys of."""
+    """Return the key that selects the model, and all keys of that model; without such a key, the model with more keys."""
     of_elmo, of_bert = ("options_file", ELMO_KEYS), ("config_file", BERT_KEYS)
     names = section.values.keys()
     for first, keys in (of_elmo, of_bert):
@@ -151,10 +151,10 @@ def keys_of(section: Section) -> tuple[str, Mapping[str, Key]]:
 
 
 def value_of(key: str, value: object, keys: Mapping[str, Key], section: Section) -> object:
-    """Return the argument.
+    """Convert and validate a value.
 
     Raises:
-        ValueError: What is wrong with it, in words.
+        ValueError: The value is invalid; the text describes the problem.
     """
     if key not in keys:
         raise ValueError(_unknown(key, keys))

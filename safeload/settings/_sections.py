@@ -1,4 +1,4 @@
-"""One section of a settings file, in INI, TOML, JSON or YAML: its keys, values and lines."""
+"""Read a section of a settings file in INI, TOML, JSON or YAML, with the line of each key."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _INI_KEY = re.compile(r"([^\s#;=:][^=:]*?)\s*[=:]")
 
 
 class Section(NamedTuple):
-    """A section as it was read.
+    """A section of a settings file.
 
     Attributes:
-        path: The settings file, absolute.
+        path: The absolute path of the settings file.
         name: The section's name.
         values: Key -> value.
-        lines: Key -> its line in the file, from 1, where that is known.
-        is_text: Whether every value is text that is still to be understood, as in INI.
-        shared: Keys that come from INI's DEFAULT section, which other readers of the file share.
+        lines: Key -> line in the file, counted from 1, if known.
+        is_text: Whether values are unparsed text, as in INI.
+        shared: Keys from INI's DEFAULT section, which other programs may use too.
     """
 
     path: str
@@ -46,14 +46,14 @@ class Section(NamedTuple):
 
 
 def read_section(ref: FileRef, name: str) -> Section:
-    """Read one section of a settings file; its ending tells the format.
+    """Read a section of a settings file; the extension determines the format.
 
-    In TOML, JSON and YAML a dotted name such as "models.elmo" leads into nested tables.
+    In TOML, JSON and YAML a dotted name such as "models.elmo" means a nested table.
 
     Raises:
         ConfigError: The file cannot be parsed, has duplicate keys, or no such section.
-        MissingDependencyError: A YAML file, and PyYAML is missing.
-        WrongFileKindError: A format that is not known, or recognised as something else.
+        MissingDependencyError: PyYAML is needed and missing.
+        WrongFileKindError: The format is unknown, or the file is of another kind.
         MissingFileError, UnreadableFileError, UnsafeFileError: As `read_small`.
     """
     data = read_small(ref, max_bytes=MAX_SETTINGS_BYTES)
@@ -76,25 +76,25 @@ def read_section(ref: FileRef, name: str) -> Section:
 
 
 class _Place(NamedTuple):
-    """Which section of which file is read, for the messages."""
+    """The file and the section that are read, for error messages."""
 
     ref: FileRef
     name: str
 
     def unparsable(self, what: str, reason: object) -> ConfigError:
-        """Return the error for a file that breaks its format's rules."""
+        """Return the error for a file with invalid syntax."""
         message = f"the settings file is not {what}: {' '.join(str(reason).split())[:200]}"
         return ConfigError(message, **self.ref.facts)
 
     def no_section(self, names: Sequence[str]) -> ConfigError:
-        """Return the error for a section that is not there."""
+        """Return the error for a missing section."""
         message = f"the settings file has no section {self.name!r}"
         hints = [f"did you mean {other!r}?" for other in close_names(self.name, names)]
         context = [("sections", ", ".join(names[:MAX_NAMES_PRINTED]) or "none")]
         return ConfigError(message, **self.ref.facts, context=context, hints=hints)
 
     def not_a_table(self, value: object) -> ConfigError:
-        """Return the error for a name that leads to a value."""
+        """Return the error for a name that is a value, not a section."""
         message = f"{self.name!r} is not a section of the settings file but a value of type {type(value).__name__}"
         return ConfigError(message, **self.ref.facts)
 
@@ -102,7 +102,7 @@ class _Place(NamedTuple):
 def _ini(text: str, place: _Place) -> Section:
     import configparser  # noqa: PLC0415  (the format of this file)
 
-    if re.search(rf"[^\S\n]{{{MAX_SPACES}}}", text):  # configparser would take the square of the time
+    if re.search(rf"[^\S\n]{{{MAX_SPACES}}}", text):  # configparser takes quadratic time for these
         raise place.unparsable("INI", f"{MAX_SPACES} spaces in a row")
     parser = configparser.ConfigParser(interpolation=None)
     try:
@@ -166,7 +166,7 @@ def _yaml(text: str, place: _Place) -> Section:
         root: Any = yaml.compose(text, yaml.SafeLoader)
         table = yaml.safe_load(text)
         _require_unique_keys(root)
-    except (LookupError, AttributeError, TypeError) as exc:  # PyYAML, of `!!bool maybe` or `!!int ''`
+    except (LookupError, AttributeError, TypeError) as exc:  # PyYAML raises these for `!!bool maybe` or `!!int ''`
         raise place.unparsable("YAML", "a tag does not fit its value") from exc
     except (yaml.YAMLError, ValueError) as exc:
         raise place.unparsable("YAML", exc) from exc
@@ -176,13 +176,13 @@ def _yaml(text: str, place: _Place) -> Section:
     lines: dict[str, int] = {}
     for name in [place.name] if place.name in table else place.name.split("."):
         root = next((value for key, value in getattr(root, "value", ()) if key.value == name), None)
-    if root is not None:  # where it is, a merge key brought it here from another place
+    if root is not None:  # None if a merge key added the section
         lines = {key.value: key.start_mark.line + 1 for key, _ in root.value}
     return Section(place.ref.path, place.name, values, lines)
 
 
 def _require_unique_keys(node: Any) -> None:  # noqa: ANN401  (a node of PyYAML)
-    """Require that no mapping says a key twice, which YAML forbids and PyYAML lets pass."""
+    """Require unique keys in each mapping; YAML forbids duplicates, but PyYAML accepts them."""
     pending, seen = [node], set()
     while pending:
         node = pending.pop()
@@ -200,7 +200,7 @@ def _require_unique_keys(node: Any) -> None:  # noqa: ANN401  (a node of PyYAML)
 
 
 def _descend(table: dict[str, Any], place: _Place) -> dict[str, Any]:
-    """Return the table under the section's name, which may be dotted."""
+    """Return the table with the section's name, which may be dotted."""
     found: Any = table
     for name in [place.name] if place.name in table else place.name.split("."):
         if not isinstance(found, dict) or name not in found:
@@ -212,7 +212,7 @@ def _descend(table: dict[str, Any], place: _Place) -> dict[str, Any]:
 
 
 def _lines_after(text: str, header: str, keys: dict[str, Any], pattern: str, end: str) -> dict[str, int]:
-    """Return key -> line, looked for between the section's header and the next one."""
+    """Find the lines of keys between the section's header and `end`: key -> line."""
     start = re.search(header, text, re.MULTILINE)
     if start is None:
         return {}

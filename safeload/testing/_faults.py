@@ -66,6 +66,9 @@ def flip_bit(folder: StrPath, variable: str | None = None, *, file: str | None =
     else:
         path = _file(folder, file)
     data = bytearray(path.read_bytes())
+    if not data:
+        message = f"{path.name} is empty: it has no bit to flip"
+        raise ArgumentError(message, argument="file", hints=["pass a file that has bytes"])
     if byte is not None and not 0 <= byte < len(data):
         message = f"byte is {byte}, and the file has {len(data)} bytes"
         raise ArgumentError(message, argument="byte", hints=["the first byte is 0"])

@@ -17,40 +17,30 @@ import pytest
 
 import safeload
 from safeload import testing
-from safeload._bytes import small
-from safeload._bytes.files import DISK
-from safeload._forms.hdf5 import file as hdf5_file
+from safeload._bytes.files import DISK, Source
 from safeload._forms.tensorflow.bundle import TensorBundle
 from safeload._frameworks import tensorflow
 from safeload._steps import Request, check
 from safeload.elmo._model import elmo as kind_of_elmo
 from safeload.errors import SafeLoadError
 from safeload.lock import hash_of
-from tests.attacks.attacks import ATTACKS, MARK
+from tests.faults.catalogue import HOSTILE
+from tests.faults.hostile import MARK
 
-WALL_SECONDS = 300  # for an attack that waits; attacks.py caps the processor's time
+WALL_SECONDS = 300  # for an attack that waits; capped.py caps the processor's time
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-@pytest.fixture
-def folder(request, name, tmp_path):
-    kind = ATTACKS[name].kind
-    model = request.getfixturevalue("tiny_elmo" if kind == "elmo" else "tiny_bert")
-    copy = shutil.copytree(model, tmp_path / "model")
-    for path in copy.iterdir():
-        path.chmod(0o644)
-    return copy
-
-
-@pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_is_told(name, folder):
-    command = [sys.executable, "-m", "tests.attacks.attacks", name, str(folder)]
+@pytest.mark.parametrize("fault", HOSTILE.values(), ids=HOSTILE)
+def test_an_attack_is_told(fault, request):
+    folder = request.getfixturevalue("elmo" if fault.model == "elmo" else "bert")
+    command = [sys.executable, "-m", "tests.attacks.capped", fault.name, str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=WALL_SECONDS)
 
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)
-    assert found["error"] in ATTACKS[name].error.split("|"), found
+    assert found["error"] in fault.outcomes, found
     assert not found["ran_code"]
     assert all(" " <= c <= "~" for line in found.get("text", "").split("\n") for c in line)
     assert all(len(line) < 5_100 for line in found.get("text", "").split("\n"))
@@ -66,31 +56,42 @@ def test_the_table_has_a_row_for_each():
         r"^\| `(\w+)` \| (.+) \| (.+) \|$", (HERE / "README.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     said = {
-        name: (attack.what, attack.error.replace("|", " or ") or "loaded, the good model's values")
-        for name, attack in ATTACKS.items()
+        name: (fault.what, " or ".join(fault.outcomes) or "loaded, the good model's values")
+        for name, fault in HOSTILE.items()
     }
-    assert {name: (what, error) for name, what, error in rows if name in ATTACKS} == said
+    assert {name: (what, error) for name, what, error in rows if name in HOSTILE} == said
 
 
-@pytest.mark.parametrize("name", ["bert_config.json", "vocab.txt", "bert_model.ckpt.index", "weights.hdf5"])
+@pytest.mark.parametrize(
+    "name",
+    ["bert_config.json", "vocab.txt", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001", "weights.hdf5"],
+)
 def test_a_file_that_becomes_a_fifo(name, request, monkeypatch):
-    """It is no FIFO when it is looked at, and one when it is opened: nobody waits for its writer."""
+    """It is no FIFO when it is looked at, and one when it is opened, the first time or later: nobody waits for its writer."""
     folder = request.getfixturevalue("elmo" if name == "weights.hdf5" else "bert")
-    real, swapped = small.require_file, []
+    check = safeload.check_elmo if name == "weights.hdf5" else safeload.check_bert
+    path, content = folder / name, (folder / name).read_bytes()
+    real, opens = Source.open, {"so far": 0, "swapped": 0}
 
-    def swapping(ref):
-        status = real(ref)
-        if os.path.basename(ref.path) == name and os.path.isfile(ref.path):
-            os.unlink(ref.path)
-            os.mkfifo(ref.path)
-            swapped.append(name)
-        return status
+    def swapping(source, at):
+        if at == str(path):
+            opens["so far"] += 1
+            if opens["so far"] == opens["swapped"]:
+                path.unlink()
+                os.mkfifo(path)
+        return real(source, at)
 
-    for module in (small, hdf5_file):
-        monkeypatch.setattr(module, "require_file", swapping)
-    with pytest.raises(SafeLoadError):
-        (safeload.check_elmo if name == "weights.hdf5" else safeload.check_bert)(folder)
-    assert swapped == [name]
+    monkeypatch.setattr(Source, "open", swapping)
+    check(folder)
+    n_opens = opens["so far"]
+    assert n_opens > 0
+    for number in range(1, n_opens + 1):
+        opens.update({"so far": 0, "swapped": number})
+        with pytest.raises(SafeLoadError):
+            check(folder)
+        assert path.is_fifo()
+        path.unlink()
+        path.write_bytes(content)
 
 
 def test_a_config_is_read_or_told_at_every_depth(bert):

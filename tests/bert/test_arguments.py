@@ -169,19 +169,3 @@ def test_the_closest_name_is_offered_first():
     with pytest.raises(ArgumentError) as caught:
         options(model_options={"trainin": True})
     assert caught.value.hints == ("did you mean training?", "did you mean trainable?")
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "hint"),
-    [
-        ("seq_len", 21, "pass seq_len=20 or less, or leave it out for the full length"),
-        ("output_layer_num", 3, "pass 2 or less"),
-        ("output_layer_num", [0, 2], "layers count from 0, or from the end below 0"),
-        ("output_layer_num", [-3], "layers count from 0, or from the end below 0"),
-    ],
-)
-def test_what_the_config_contradicts_is_told_with_its_path(name, value, hint):
-    with pytest.raises(ArgumentError) as caught:
-        require_config_allows(options(**{name: value}), CONFIG)
-    assert (caught.value.argument, caught.value.hints) == (name, (hint,))
-    assert (caught.value.resolved, caught.value.label) == ("/c", "config")

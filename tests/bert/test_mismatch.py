@@ -13,7 +13,6 @@ from safeload.errors import (
     InvalidPathError,
     MissingFileError,
     VariableMismatchError,
-    WrongFileKindError,
 )
 from safeload.testing import write_bert_checkpoint
 from safeload.testing._bundle import write_checkpoint
@@ -66,36 +65,6 @@ def test_a_mismatch_under_a_scope_says_so(bert):
     assert [problem.name for problem in error.report.problems] == [gone.removeprefix("module/")]
     assert error.context == (("config", str(bert / "bert_config.json")), ("scope", "module/"))
     assert (error.given, error.label, error.resolved) == (bert, "prefix", str(bert / PREFIX))
-
-
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("bert/encoder/transformer/group_0/x", "ALBERT"),
-        ("electra/x", "ELECTRA"),
-        ("roberta/x", None),
-        ("_CHECKPOINTABLE_OBJECT_GRAPH", None),
-    ],
-)
-def test_a_model_that_has_bert_s_embeddings_is_told_from_what_else_lies_beside_a_bert(bert, name, found):
-    rewritten(bert, lambda tensors: tensors.update({name: ONE}))
-    if found is None:
-        assert len(safeload.check_bert(bert).read) == 37
-    else:
-        with pytest.raises(WrongFileKindError) as caught:
-            safeload.check_bert(bert)
-        assert caught.value.found == found
-        assert caught.value.wanted == "a BERT checkpoint with Google's variable names"
-        assert (caught.value.given, caught.value.label) == (bert, "index")
-
-
-def test_two_berts_are_told_with_their_scopes(bert):
-    word = "bert/embeddings/word_embeddings"
-    with pytest.raises(WrongFileKindError) as caught:
-        safeload.check_bert(rewritten(bert, lambda tensors: tensors.update({f"other/{word}": tensors[word]})))
-
-    assert caught.value.found == "2 BERT models under the scopes '', 'other/'"
-    assert caught.value.hints == ("save the one you need to a separate checkpoint",)
 
 
 def drop(*parts):

@@ -9,7 +9,6 @@ import pytest
 
 import safeload
 from safeload import testing
-from safeload.cli._models import find_models
 from tests.command_line import safeload_cli
 
 
@@ -130,11 +129,3 @@ def test_a_process_that_a_file_ends_is_told(death, told, tiny_elmo, tmp_path):
     (tmp_path / "h5py.py").write_text(f"import os; {death}")
     done = safeload_cli("check", "elmo", tiny_elmo, "--isolated", code=1, env={"PYTHONPATH": str(tmp_path)})
     assert f"could not be checked: its process ended with {told}" in done.stdout
-
-
-def test_a_linked_folder_is_entered_once(tree):
-    (tree / "a/loop").symlink_to(tree)
-    (tree.parent / "linked").mkdir()
-    (tree.parent / "linked/x").symlink_to(tree / "a")
-    assert find_models("bert", [str(tree)]) == [str(tree / name) for name in ("a", "b/c", "b/d")]
-    assert find_models("bert", [str(tree.parent / "linked")])[0] == str(tree.parent / "linked/x")

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -54,6 +55,23 @@ def test_a_library_that_hangs_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(_doctoring, "TIMEOUT_SECONDS", 2)
 
     assert "did not end within 2 s" in _doctoring.tried("check_elmo").message
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds", "told"),
+    [("import os; os.abort()", 300, "SIGABRT"), ("import time; time.sleep(60)", 3, "did not end")],
+)
+def test_a_library_that_breaks_leaves_no_folder_behind(body, seconds, told, tmp_path, monkeypatch):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (tmp_path / "h5py.py").write_text(body)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # so that TMPDIR is read again
+    monkeypatch.setattr(_doctoring, "TIMEOUT_SECONDS", seconds)
+
+    assert told in _doctoring.tried("check_elmo").message
+    assert list(scratch.iterdir()) == []
 
 
 def test_missing_packages_have_the_command_that_mends_it(tmp_path):

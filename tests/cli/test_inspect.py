@@ -8,7 +8,6 @@ import h5py
 import pytest
 
 from safeload import testing
-from safeload.cli._weights import layer_of
 from tests.checkpoints import bert_tensors, write_checkpoint
 from tests.command_line import safeload_cli
 
@@ -74,22 +73,6 @@ def test_inspect_counts_what_is_odd(tmp_path):
     shown = safeload_cli("inspect", tmp_path / "m", "--stats", code=1).stdout
     assert "all zeros" in shown
     assert "all the same" in shown
-
-
-@pytest.mark.parametrize(
-    ("name", "layer"),
-    [
-        ("bert/encoder/layer_10/attention/self/key/bias", "bert/encoder/layer_10"),
-        ("bert/embeddings/LayerNorm/beta", "bert/embeddings"),
-        ("cls/predictions/output_bias", "cls/predictions"),
-        ("RNN_0/RNN/MultiRNNCell/Cell1/LSTMCell/W_0", "RNN_0/RNN/MultiRNNCell/Cell1"),
-        ("CNN/W_cnn_3", "CNN"),
-        ("CNN_high_0/W_carry", "CNN_high_0"),
-        ("char_embed", "char_embed"),
-    ],
-)
-def test_a_tensor_belongs_to_the_layer_that_its_name_says(name, layer):
-    assert layer_of(name) == layer
 
 
 def test_a_name_cannot_forge_a_line(tmp_path):

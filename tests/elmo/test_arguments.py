@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 import safeload
-from safeload.elmo._arguments import elmo_arguments, require_options_allow, vocabulary_notes
+from safeload.elmo._arguments import ElmoArguments, elmo_arguments, require_options_allow, vocabulary_notes
 from safeload.elmo._options import validate_options
 from safeload.errors import ArgumentError
 from tests.elmos import OPTIONS_NAME, options, write_elmo
@@ -41,6 +43,10 @@ NAN = float("nan")
         ({"scalar_mix_parameters": "012"}, "scalar_mix_parameters must be a list of numbers, not '012'"),
         ({"scalar_mix_parameters": 3}, "scalar_mix_parameters must be a list of numbers, not 3"),
         ({"stateful": 1}, "stateful must be a bool, not 1"),
+        (
+            {"vocab_to_cache": ["a"], "backend": "keras"},
+            "vocab_to_cache must be None with backend='keras', not",
+        ),
         ({"backend": "tensorflow"}, "backend must be one of auto, allennlp, torch, keras, not 'tensorflow'"),
         ({"ignore_unused": "RNN_*"}, "ignore_unused must be a list of patterns, not 'RNN_*'"),
         ({"ignore_unused": [3]}, "ignore_unused must be a list of patterns, not 3"),
@@ -72,7 +78,7 @@ SOUND = {
         ("vocab_to_cache", ("the", "a")),
         ("scalar_mix_parameters", (0, 1.5, -2)),
         ("stateful", False),
-        *(("backend", backend) for backend in ("auto", "allennlp", "torch")),
+        *(("backend", backend) for backend in ("auto", "allennlp", "torch", "keras")),
     ],
     ids=str,
 )
@@ -82,6 +88,13 @@ def test_the_bounds_themselves_are_good_arguments(name, value):
     assert arguments._asdict() == {**SOUND, name: value}
     assert elmo_arguments(**{**SOUND, name: list(value) if isinstance(value, tuple) else value}) == arguments
     require_options_allow(arguments, validate_options(options(), ref("/o", "options")))
+
+
+def test_what_is_left_out_is_as_load_elmo_has_it():
+    parameters = inspect.signature(safeload.load_elmo).parameters
+    arguments = elmo_arguments(num_output_representations=1, backend="auto")
+
+    assert arguments._asdict() == {name: parameters[name].default for name in ElmoArguments._fields}
 
 
 def test_what_the_options_contradict_is_told_with_their_path():

@@ -11,6 +11,7 @@ import safeload
 from safeload.errors import (
     AmbiguousCheckpointError,
     ConfigError,
+    InvalidPathError,
     MissingFileError,
     SafeLoadError,
     UnreadableFileError,
@@ -135,14 +136,44 @@ def test_an_elmo_beside_another_model_is_read(signs, elmo):
     assert len(safeload.check_elmo(elmo).read) == 29
 
 
-def test_exchanged_files_are_told_and_other_weights_are_not_called_exchanged(elmo):
+def test_swapped_files_are_told_and_other_weights_are_not_called_swapped(elmo):
     with pytest.raises(WrongFileKindError) as caught:
         safeload.check_elmo(elmo / WEIGHTS_NAME, elmo / OPTIONS_NAME)
+    swapped = "options_file and weight_file are swapped: the first is an HDF5 file, the second JSON text"
+    assert caught.value.message == swapped
     assert (caught.value.wanted, caught.value.found) == ("JSON text", "HDF5 file")
-    for weights in (elmo / WEIGHTS_NAME, elmo / "none", None):
+    for weights in (elmo / WEIGHTS_NAME, elmo / "none", elmo, None):
         with pytest.raises(WrongFileKindError) as caught:
             safeload.check_elmo(elmo / WEIGHTS_NAME, weights)
-        assert "exchanged" not in caught.value.message
+        assert caught.value.message == "the options file is not JSON text: HDF5 file"
+        assert caught.value.hints == (
+            "it holds weights: pass the options JSON as options_file, and this as weight_file",
+        )
+
+
+def test_what_is_wrong_with_the_other_argument_is_told_of_that(elmo, tmp_path):
+    with pytest.raises(InvalidPathError, match=r"^weight_file is of type int, not a path"):
+        safeload.check_elmo(elmo / WEIGHTS_NAME, 3)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MissingFileError) as caught:
+        safeload.check_elmo(elmo / WEIGHTS_NAME, "empty", base_dir=tmp_path)
+    assert (caught.value.given, caught.value.label) == ("empty", "weight")
+    assert caught.value.looked_for == ("*weights*.hdf5", "*.hdf5")
+
+
+def test_a_hidden_file_is_neither_options_nor_weights(elmo):
+    for name in (f".{OPTIONS_NAME}", f".{WEIGHTS_NAME}"):
+        (elmo / name).write_bytes(b"")
+
+    assert [Path(file.path).name for file in safeload.check_elmo(elmo).files] == [OPTIONS_NAME, WEIGHTS_NAME]
+
+
+def test_a_checkpoint_of_another_model_is_not_called_the_weights(elmo, tiny_bert):
+    for weights in (elmo / OPTIONS_NAME, elmo / WEIGHTS_NAME, elmo, None):
+        with pytest.raises(WrongFileKindError) as caught:
+            safeload.check_elmo(tiny_bert / "bert_model.ckpt.index", weights)
+        assert caught.value.message == "the options file is not JSON text: TensorFlow index file or V1 checkpoint"
+        assert caught.value.hints == ()
 
 
 def test_a_folder_that_cannot_be_listed_is_told(elmo, monkeypatch):

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args
 
+import safeload
 from safeload.lock import LOCK_NAME, lock_text, make_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+    from types import UnionType
 
-    from safeload import LoadReport, errors
+    from safeload import LoadReport, errors, testing
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 440425712\n"
 HTML = "<!DOCTYPE html>\n<html><head><title>Google Drive - Virus scan warning</title></head></html>\n"
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>\n'
+
+
+CHECK = {
+    "bert": safeload.check_bert,
+    "elmo": safeload.check_elmo,
+    "settings": partial(safeload.read_settings, section="A"),
+}
+LOAD = {"bert": safeload.load_bert, "elmo": safeload.load_elmo}
+FIRST_ARGUMENT = {"bert": "config_file", "elmo": "options_file", "settings": "file"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,18 +36,76 @@ class Fault:
     """One row.
 
     Attributes:
-        name: Its name, and that of the golden message.
-        error: The exact type that is raised.
+        model: "bert", "elmo", or "settings" for a settings file.
+        name: Its name among those of the model, and that of the golden message.
+        error: The exact type that is raised; several where it depends on the system's libraries; None where the values of
+            the good model are loaded.
         path: The path that the message resolves, relative to the model's folder; None where there is none.
         spoil: What is done to the folder first.
-        call: Arguments of `check_bert` or `check_elmo`; "{}" stands for the folder.
+        call: Arguments of the check; "{}" stands for the folder.
+        what: What a hostile file does, for the table in tests/attacks/README.md; it is checked in a process of its own.
+        has_message: Whether its message is kept in golden/. That of a hostile file may depend on the machine; what a
+            report alone has is kept in tests/reports/said/.
+        reports: Ids of the failures in tests/reports/reported.py that it reproduces.
     """
 
+    model: str
     name: str
-    error: type[errors.SafeLoadError]
-    path: str | None
+    error: type[errors.SafeLoadError] | UnionType | None
+    path: str | None = None
     spoil: Callable[[Path], object] = lambda folder: None  # noqa: ARG005
     call: dict[str, Any] = field(default_factory=dict)
+    what: str = ""
+    has_message: bool = True
+    reports: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Its name and the model's."""
+        return f"{self.model}/{self.name}"
+
+    @property
+    def is_hostile(self) -> bool:
+        """Whether it is checked in a process of its own, under a cap of memory and time."""
+        return bool(self.what)
+
+    @property
+    def outcomes(self) -> list[str]:
+        """The names of the errors that may be raised; "" for none."""
+        return [kind.__name__ if kind else "" for kind in get_args(self.error) or [self.error]]
+
+    def arguments(self, folder: Path) -> dict[str, Any]:
+        """Return the arguments of the check, for a model in this folder."""
+        given = {FIRST_ARGUMENT[self.model]: "{}", **self.call}
+        return {
+            name: value.replace("{}", str(folder)) if isinstance(value, str) else value for name, value in given.items()
+        }
+
+    def check(self, folder: Path) -> Any:
+        """Check the model."""
+        return CHECK[self.model](**self.arguments(folder))
+
+    def load(self, folder: Path) -> Any:
+        """Load the model."""
+        return LOAD[self.model](**self.arguments(folder))
+
+
+def of_the_kit(model: str, faults: Mapping[str, testing.Fault], places: dict[str, tuple[str, ...]]) -> list[Fault]:
+    """Return the rows for the faults of `safeload.testing`; `places` has the path of each, and the reports."""
+    if faults.keys() != places.keys():
+        message = f"faults without a place, or places without a fault: {sorted(faults.keys() ^ places.keys())}"
+        raise ValueError(message)
+    return [
+        Fault(
+            model=model,
+            name=name.lower().replace(" ", "_").replace("-", ""),
+            error=fault.error,
+            path=places[name][0],
+            spoil=fault.spoil,
+            reports=places[name][1:],
+        )
+        for name, fault in faults.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -62,6 +133,16 @@ def remove(*names: str) -> Callable[[Path], object]:
 def rename(name: str, other: str) -> Callable[[Path], object]:
     """Rename a file."""
     return lambda folder: (folder / name).rename(folder / other)
+
+
+def in_subfolder(*names: str) -> Callable[[Path], object]:
+    """Unpack one level too deep."""
+    return lambda folder: [os.renames(folder / name, folder / "inner" / name) for name in names]
+
+
+def fifo(name: str) -> Callable[[Path], object]:
+    """Put a FIFO into the place of a file."""
+    return lambda folder: ((folder / name).unlink(missing_ok=True), os.mkfifo(folder / name))
 
 
 def bytes_of(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], object]:

@@ -40,7 +40,6 @@ def seeds():
     yield "entries", "sliced", b"\xff\xff".join([values[0], b"\x08\x01\x12\x04\x12\x02\x08\x04:\x04\n\x02\x10\x02"])
     yield "chunk", "gzip", b"\0\0" + zlib.compress(bytes(64))
     yield "chunk", "lzf", b"\1\0\x03\0\1\2\3\xe0\x33\3"
-    yield "compressed", "copy", b"\x08\x0cabcd\x01\x04"
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import crc32c
 import numpy as np
-from safeload._formats import snappy
 
+from safeload._bytes.files import DISK
 from safeload._forms.hdf5.chunks import FLETCHER32, GZIP, LZF, SHUFFLE, Chunk, Chunks, read_chunks
 from safeload._forms.tensorflow.prefixes import find_checkpoint
 from safeload._forms.tensorflow.sstable import MAGIC, mask
@@ -21,7 +21,7 @@ from safeload.errors import SafeLoadError
 from safeload.lock import read_lock
 from safeload.settings._sections import read_section
 from safeload.testing._bundle import _table, _varint
-from tests.opened import opened_checkpoint
+from tests.opened import opened_checkpoint, ref
 
 FOLDER = Path(tempfile.mkdtemp(prefix="safeload-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 SHARD = bytes(range(256)) * 4
@@ -36,17 +36,17 @@ def written(name, data):
 
 def config(data):
     with suppress(SafeLoadError):
-        read_config(written("bert_config.json", data))
+        read_config(ref(written("bert_config.json", data)))
 
 
 def options(data):
     with suppress(SafeLoadError):
-        read_options(written("options.json", data))
+        read_options(ref(written("options.json", data), "options"))
 
 
 def vocabulary(data):
     with suppress(SafeLoadError):
-        read_vocabulary(written("vocab.txt", data))
+        read_vocabulary(ref(written("vocab.txt", data), "vocab"))
 
 
 def lock(data):
@@ -57,13 +57,13 @@ def lock(data):
 def settings(data):
     ending = (".ini", ".toml", ".json", ".yaml")[data[0] % 4] if data else ".ini"
     with suppress(SafeLoadError):
-        read_section(written(f"config{ending}", data[1:]), "A")
+        read_section(ref(written(f"config{ending}", data[1:]), "settings"), "A")
 
 
 def state_file(data):
     written("model.index", b"")
     with suppress(SafeLoadError):
-        find_checkpoint(written("checkpoint", data), given=None)
+        find_checkpoint(ref(written("checkpoint", data), "checkpoint"))
 
 
 def index(data):
@@ -93,20 +93,15 @@ def entries(data):
     index(_table({b"": header, **dict(zip(keys, values, strict=True))}))
 
 
-def compressed(data):
-    with suppress(ValueError):
-        snappy.decompress(data, max_bytes=1 << 16)
-
-
 def chunk(data):
     """Unpack a chunk of 16 values: the first byte names the filters, the second those that were left out."""
     filters, mask, packed = PIPELINES[data[0] % len(PIPELINES)] if data else (), data[1] if data[1:] else 0, data[2:]
     chunks = Chunks((16,), (16,), 4, filters, (Chunk((0,), mask, 0, len(packed)),))
-    with suppress(ValueError), open(written("chunk", packed), "rb") as file:
-        read_chunks(file.fileno(), chunks, np.empty(16, np.float32))
+    with suppress(ValueError), DISK.open(written("chunk", packed)) as file:
+        read_chunks(file, chunks, np.empty(16, np.float32))
 
 
 TARGETS = {
     target.__name__: target
-    for target in (config, options, vocabulary, lock, settings, state_file, index, block, entries, compressed, chunk)
+    for target in (config, options, vocabulary, lock, settings, state_file, index, block, entries, chunk)
 }

@@ -52,7 +52,7 @@ class Module:
 def main():
     """Return 1 where a mutant lives that is not argued."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("modules", nargs="*", help="such as safeload/_formats/snappy.py; by default all of the plan")
+    parser.add_argument("modules", nargs="*", help="such as safeload/_forms/hdf5/lzf.py; by default all of the plan")
     parser.add_argument("--only", default="", help="mutants with this text in their names")
     parser.add_argument("--tests", nargs="*", help="test files in place of the planned ones")
     parser.add_argument(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.catalogue import BY_REPORT
+
 SAID = Path(__file__).parent / "said"
 
 
@@ -42,6 +44,22 @@ class Said:
 
 
 @pytest.fixture
-def said(request, tmp_path):
-    number = re.match(r"test_([A-J]\d+)_", request.node.originalname)[1]
+def number(request):
+    """Return the id that a test has in its name."""
+    return re.match(r"test_([A-J]\d+)_", request.node.originalname)[1]
+
+
+@pytest.fixture
+def reported(number, request):
+    """Return the error for the fault of the catalogue that reproduces the report."""
+    fault = BY_REPORT[number]
+    folder = request.getfixturevalue(fault.model)
+    fault.spoil(folder)
+    with pytest.raises(fault.error) as caught:
+        fault.check(folder)
+    return caught.value
+
+
+@pytest.fixture
+def said(number, request, tmp_path):
     return Said(number, tmp_path, write=request.config.getoption("--write-golden"))

@@ -1,4 +1,4 @@
-"""HDF5, strictly read-only: its structure is read by h5py, its values without it."""
+"""Read HDF5 files: the structure with h5py, most values without it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def open_weights(ref: FileRef) -> WeightFile:
     Raises:
         SafeLoadError: As `Hdf5File`.
     """
-    from safeload._forms.hdf5.file import Hdf5File  # noqa: PLC0415  (with h5py and NumPy)
+    from safeload._forms.hdf5.file import Hdf5File  # noqa: PLC0415  (imports h5py and NumPy)
 
     return Hdf5File(ref)

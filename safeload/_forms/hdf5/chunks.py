@@ -1,7 +1,7 @@
-"""The chunks of an HDF5 dataset: read without h5py and unpacked here, each to the size that it must have and no further.
+"""Read the chunks of an HDF5 dataset without h5py; no chunk is unpacked beyond its declared size.
 
-libhdf5 copies a whole chunk out of what its filters return, however short that is, and lets them return any length: a
-file of a few kB can crash the process or exhaust its memory.
+libhdf5 does not check the length that its filters return: it copies a whole chunk from a buffer that may be shorter, and
+accepts any length. A file of a few kB can crash the process or exhaust its memory.
 
 Source:
     HDF5 File Format Specification 3.0, sections III.A.1 (B-trees), IV.A.2.l (filters); H5Zfletcher32.c, H5Zshuffle.c.
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 GZIP, SHUFFLE, FLETCHER32, LZF = 1, 2, 3, 32000
 FILTERS = (GZIP, SHUFFLE, FLETCHER32, LZF)
 MIN_CHUNK_BYTES = 64 << 20
-"""A chunk may have as many bytes, and more where the whole dataset has more."""
+"""The size that every chunk may have; a larger dataset may have chunks of up to its own size."""
 
 _N_CHECKSUM_BYTES = 4
 _MODULUS = 0xFFFF
 
 
 class Chunk(NamedTuple):
-    """One chunk.
+    """The position of one chunk.
 
     Attributes:
-        origin: Its first index in each dimension.
-        mask: The filters, as bits, that were left out for it.
-        offset: Where it lies in the file.
-        n_bytes: How many bytes lie there.
+        origin: The first index in each dimension.
+        mask: A bit for each filter that was skipped.
+        offset: The offset in the file.
+        n_bytes: Size in the file, in bytes.
     """
 
     origin: tuple[int, ...]
@@ -48,13 +48,13 @@ class Chunk(NamedTuple):
 
 
 class Chunks(NamedTuple):
-    """How a dataset is cut into chunks.
+    """The chunks of a dataset.
 
     Attributes:
-        shape: The dataset's.
-        step: The size of a chunk in each dimension; those at the end lie beyond the dataset.
-        n_value_bytes: Bytes of one value.
-        filters: In the order in which the writer applied them.
+        shape: The shape of the dataset.
+        step: The shape of a chunk; the last ones may extend beyond the dataset.
+        n_value_bytes: Size of one value in bytes.
+        filters: The filter codes, in the order of writing.
         rows: Every chunk that was written.
     """
 
@@ -66,11 +66,11 @@ class Chunks(NamedTuple):
 
     @property
     def n_bytes(self) -> int:
-        """The size of a chunk that is unpacked."""
+        """The size of an unpacked chunk in bytes."""
         return math.prod(self.step) * self.n_value_bytes
 
     def lacks(self) -> str:
-        """Return why the values are not all there, "" where they are."""
+        """Describe missing chunks; "" if all are present."""
         n_chunks = math.prod(-(-size // step) for size, step in zip(self.shape, self.step, strict=True))
         n_written = len({row.origin for row in self.rows if self._is_place(row.origin)})
         if n_written < len(self.rows):
@@ -87,10 +87,10 @@ class Chunks(NamedTuple):
 
 
 def list_chunks(dataset: Any) -> Chunks:  # noqa: ANN401  (h5py's low-level ids)
-    """Return how a chunked dataset lies in the file.
+    """List the chunks of a dataset.
 
     Raises:
-        ValueError: It shuffles values of another size.
+        ValueError: The shuffle filter is for values of another size.
         OSError, RuntimeError: As h5py, for a damaged file.
     """
     plan = dataset.get_create_plist()
@@ -109,7 +109,7 @@ def list_chunks(dataset: Any) -> Chunks:  # noqa: ANN401  (h5py's low-level ids)
 
 
 def read_chunks(file: OpenFile, chunks: Chunks, values: NDArray[Any]) -> None:
-    """Fill `values` from the open file.
+    """Read all chunks into `values`.
 
     Raises:
         ValueError: A chunk is cut off, does not unpack to its size, or its checksum does not match.
@@ -132,7 +132,7 @@ def read_chunks(file: OpenFile, chunks: Chunks, values: NDArray[Any]) -> None:
 
 
 def _unpacked(data: bytes, chunks: Chunks, mask: int) -> bytes:
-    """Undo the filters, the last one first."""
+    """Undo the filters in reverse order."""
     applied = [code for number, code in enumerate(chunks.filters) if not mask >> number & 1]
     for at, code in reversed(list(enumerate(applied))):
         n_bytes = chunks.n_bytes + _N_CHECKSUM_BYTES * applied[:at].count(FLETCHER32)
@@ -151,14 +151,14 @@ def _unpacked(data: bytes, chunks: Chunks, mask: int) -> bytes:
 
 
 def _unshuffled(data: bytes, n_value_bytes: int) -> bytes:
-    """Put the bytes of each value together again; those that make no whole value stay at the end."""
+    """Undo the shuffle filter; bytes after the last whole value are not shuffled."""
     n_values = len(data) // n_value_bytes
     planes = np.frombuffer(data, np.uint8, n_values * n_value_bytes).reshape(n_value_bytes, n_values)
     return planes.T.tobytes() + data[n_values * n_value_bytes :]
 
 
 def _checked(data: bytes) -> bytes:
-    """Return the data without the checksum that stands after it."""
+    """Verify the Fletcher-32 checksum at the end of the data and remove it."""
     content, stored = data[:-_N_CHECKSUM_BYTES], data[-_N_CHECKSUM_BYTES:]
     words = np.frombuffer(content + bytes(len(content) % 2), ">u2").astype(np.uint64)
     weights = np.arange(len(words), 0, -1, dtype=np.uint64) % _MODULUS

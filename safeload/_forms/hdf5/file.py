@@ -1,7 +1,7 @@
-"""An open HDF5 file: its structure through h5py, its values without it.
+"""Read an open HDF5 file.
 
-h5py reads the structure from the one file that is open here. Values that lie in the file as they are, which is how weight
-files are written, are read directly; HDF5 keeps no checksum of them, so only NaN and infinity can be detected.
+h5py reads the structure from the file handle that is opened here. Contiguous values, the usual layout of weight files, are
+read directly. HDF5 has no checksum for them, so only NaN and infinity can be detected.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Hdf5File(WeightFile):
 
     Attributes:
         datasets: Path in the file -> dataset.
-        n_bytes: The file's size.
+        n_bytes: Size of the file in bytes.
     """
 
     noun = "dataset"
@@ -49,13 +49,13 @@ class Hdf5File(WeightFile):
     summary = "an HDF5 file"
 
     def __init__(self, ref: FileRef) -> None:
-        """Open the file and list what it holds.
+        """Open the file and list its datasets and groups.
 
         Raises:
-            WrongFileKindError: Not an HDF5 file: the kind is named where it is known.
-            CorruptFileError: Truncated, not closed by its writer, or unreadable structure.
-            UnsafeFileError: Links, external storage, virtual datasets, unknown filters, sizes out of proportion, more
-                objects than any weight file has.
+            WrongFileKindError: Not an HDF5 file.
+            CorruptFileError: Truncated, not closed by its writer, or an unreadable structure.
+            UnsafeFileError: Links, external storage, virtual datasets, unknown filters, excessive sizes, or too many
+                objects.
             MissingFileError, UnreadableFileError: As `require_file`.
         """
         require_file(ref)
@@ -78,55 +78,55 @@ class Hdf5File(WeightFile):
         }
 
     def close(self) -> None:
-        """Close the file; the listing stays."""
+        """Close the file; the listing stays available."""
         if self._h5 is not None:
             self._h5.close()
         self._file.close()
 
     def files(self) -> list[tuple[str, str]]:
-        """Return the one file."""
+        """Return ("weight", path)."""
         return [("weight", self.ref.path)]
 
     def checksums(self, n_read: int) -> str:  # noqa: ARG002  (HDF5 has none)
-        """Return that there are none."""
+        """State that HDF5 has no checksums."""
         return "none: HDF5 stores no checksums of values; a lock file records a SHA-256 of each file"
 
     def look(self, name: str) -> tuple[Array | None, str]:
-        """Return a dataset's values with what is wrong with them; NaN and infinity are no fault here."""
+        """Read a dataset for display; NaN and infinity do not count as faults."""
         dataset = self.datasets[name]
         if dataset.lacks:
             return None, f"UNWRITTEN: {dataset.lacks}"
         if dataset.spec.dtype not in _NUMBERS:
             return None, ""
         try:
-            return self._gathered(dataset), ""
+            return self._read_unchecked(dataset), ""
         except DamagedError as exc:
             return None, str(exc)
         except CorruptFileError as exc:
             return None, f"UNREADABLE: {exc.message}"
-        except (MemoryError, ValueError):  # NumPy, of a shape that no array has
+        except (MemoryError, ValueError):  # NumPy, for a shape that is too large
             return None, TOO_LARGE
 
     def require_unchanged(self) -> None:
         """Require that the file was not written to since it was opened.
 
         Raises:
-            CorruptFileError: It was.
+            CorruptFileError: The file was written to.
         """
         if self._file.is_written_to():
             raise self._corrupt("the weight file changed while it was being read", ["load again when it is complete"])
 
     def _check(self, name: str) -> None:
-        dataset = self._written(name)
+        dataset = self._require_readable(name)
         if dataset.offset is None:
             self._read(name)
         else:
             read_run(self._run(dataset))
 
     def _read(self, name: str) -> Array:
-        dataset = self._written(name)
+        dataset = self._require_readable(name)
         if dataset.offset is None:
-            values = self._gathered(dataset)
+            values = self._read_unchecked(dataset)
             if values.dtype.kind == "f":
                 require_finite(count_non_finite(values), values.size)
             return values
@@ -134,7 +134,7 @@ class Hdf5File(WeightFile):
         read_run(self._run(dataset), memory)
         return memory.view(dataset.spec.dtype).reshape(dataset.spec.shape)
 
-    def _written(self, name: str) -> Dataset:
+    def _require_readable(self, name: str) -> Dataset:
         dataset = self.datasets[name]
         if dataset.lacks:
             raise DamagedError("UNWRITTEN", dataset.lacks)
@@ -146,8 +146,8 @@ class Hdf5File(WeightFile):
         dtype = dataset.spec.dtype if dataset.spec.dtype.startswith("float") else ""
         return Run(self._file, dataset.offset or 0, dataset.n_bytes, dtype)
 
-    def _gathered(self, dataset: Dataset) -> Array:
-        """Return a dataset's values from wherever they lie, as they are."""
+    def _read_unchecked(self, dataset: Dataset) -> Array:
+        """Return a dataset's values, in any layout, without testing for NaN and infinity."""
         name = dataset.spec.name
         memory = memory_for(dataset.n_bytes)
         values = memory.view(dataset.spec.dtype).reshape(dataset.spec.shape)
@@ -163,7 +163,7 @@ class Hdf5File(WeightFile):
     def _position(self, name: str) -> tuple[int, int]:
         return 0, self.datasets[name].offset or 0
 
-    def _place_text(self, name: str, fault: DamagedError) -> str:  # noqa: ARG002  (every fault is the whole dataset's)
+    def _place_text(self, name: str, fault: DamagedError) -> str:  # noqa: ARG002  (a fault concerns the whole dataset)
         offset = self.datasets[name].offset
         return f"from byte {offset:,}: " if offset is not None else ""
 
@@ -177,7 +177,7 @@ class Hdf5File(WeightFile):
         return {**self.ref.facts, "offset": self.datasets[faults[0][0]].offset, "hints": hints}
 
     def _require_superblock(self) -> None:
-        """Detect truncation from the file's own first bytes, before h5py opens it."""
+        """Detect truncated and unclosed files by their superblock, before h5py opens them."""
         try:
             superblock = find_superblock(self._file)
             head = self._file.read(N_HEAD_BYTES) if superblock is None else b""
@@ -202,7 +202,7 @@ class Hdf5File(WeightFile):
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
-        """Turn what h5py and the listing raise for a damaged or unsafe file into this library's errors."""
+        """Translate the exceptions of h5py and `Listing` into safeload's errors."""
         try:
             yield
         except RefusedError as exc:

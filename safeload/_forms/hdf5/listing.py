@@ -1,4 +1,4 @@
-"""What an HDF5 file lists, with everything refused that a weight file has no reason to hold.
+"""List the datasets and groups of an HDF5 file, and reject features that no weight file needs.
 
 Source:
     HDF5 File Format Specification 3.0, section IV.A.2 (messages).
@@ -21,41 +21,41 @@ if TYPE_CHECKING:
 MAX_OBJECTS = 10_000
 MAX_DEPTH = 16
 MAX_EXPANSION = 1_100
-"""Bytes that one byte of the file may declare: deflate reaches 1,032."""
+"""The largest accepted ratio of declared bytes to file size; deflate reaches 1,032."""
 
 MAX_COMPACT_BYTES = 1 << 16
-"""A compact dataset lies in a message of the file, whose size has 16 bits."""
+"""A compact dataset is stored in a header message, whose size field has 16 bits."""
 
 
 class RefusedError(Exception):
-    """An object that no weight file needs; it never leaves `_forms/hdf5`."""
+    """The file contains an object that no weight file needs; internal to `_forms/hdf5`."""
 
     def __init__(self, name: str, text: str) -> None:
-        """Keep which object, and what is refused."""
+        """Store the object's name and the reason."""
         super().__init__(text)
         self.name = name
         self.text = text
 
 
 class MisplacedError(Exception):
-    """Datasets lie where they cannot; it never leaves `_forms/hdf5`."""
+    """Datasets overlap or end beyond the file; internal to `_forms/hdf5`."""
 
     def __init__(self, text: str, names: list[str], offset: int) -> None:
-        """Keep which datasets, and where that was seen."""
+        """Store the names of the datasets and the offset of the fault."""
         super().__init__(text)
         self.names = names
         self.offset = offset
 
 
 class Dataset(NamedTuple):
-    """What the file says of a dataset, before its values are read.
+    """A dataset, before its values are read.
 
     Attributes:
         spec: Its path in the file, shape and dtype.
-        n_bytes: The size of its values.
-        offset: Where its values lie in the file as they are; None where they do not.
-        chunks: The chunks that its values lie in; None where they do not.
-        lacks: Why its values are not all there, "" where they are.
+        n_bytes: Size of the values in bytes.
+        offset: The offset of contiguous values; None for other layouts.
+        chunks: The chunks of chunked values; None for other layouts.
+        lacks: Why values are missing; "" if none are.
     """
 
     spec: TensorSpec
@@ -65,7 +65,7 @@ class Dataset(NamedTuple):
     lacks: str = ""
 
     def places(self) -> Iterator[tuple[int, int]]:
-        """Yield where float32 values lie: the first byte and the count of bytes of each place."""
+        """Yield (offset, size in bytes) of contiguous float32 values and of each chunk."""
         if self.offset is not None and self.spec.dtype == "float32":
             yield self.offset, self.n_bytes
         for chunk in self.chunks.rows if self.chunks else ():
@@ -73,7 +73,7 @@ class Dataset(NamedTuple):
 
 
 class Listing:
-    """The datasets and groups of a file.
+    """The datasets and groups of an HDF5 file.
 
     Attributes:
         datasets: Path in the file -> dataset.
@@ -81,19 +81,19 @@ class Listing:
     """
 
     def __init__(self, root: Any, n_bytes: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
-        """List them.
+        """List all datasets and groups.
 
         Raises:
-            RefusedError: Links, external storage, virtual datasets, unknown filters, sizes out of proportion, more
-                objects than any weight file has.
-            MisplacedError: A dataset ends beyond the file, or two share bytes.
+            RefusedError: Links, external storage, virtual datasets, unknown filters, excessive sizes, or too many
+                objects.
+            MisplacedError: A dataset ends beyond the file, or two overlap.
             Exception: As h5py, for a damaged file.
         """
         self.datasets: dict[str, Dataset] = {}
         self.groups: list[str] = []
         self._n_bytes = n_bytes
         self._list(root, "", 0)
-        self._require_apart()
+        self._require_no_overlap()
 
     def _list(self, group: Any, path: str, depth: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
         for raw in sorted(group):
@@ -154,8 +154,8 @@ class Listing:
             raise RefusedError(spec.name, f"chunks of {chunks.n_bytes:,} bytes for {n_declared:,}")
         return Dataset(spec=spec, n_bytes=n_declared, chunks=chunks, lacks=chunks.lacks())
 
-    def _require_apart(self) -> None:
-        """Require that no two datasets share bytes: a damaged address would silently give one the values of another."""
+    def _require_no_overlap(self) -> None:
+        """Require that no datasets overlap: with a damaged address, one would silently have the values of another."""
         placed = sorted((at, at + size, name) for name, each in self.datasets.items() for at, size in each.places())
         for (_, end, first), (start, _, second) in itertools.pairwise(placed):
             if end > start:

@@ -1,7 +1,7 @@
-"""LZF, with which h5py can compress: a decoder that cannot be made to overrun.
+"""Decompress LZF, a filter of h5py, without overruns.
 
 Source:
-    LibLZF 3.6, lzf_d.c, as h5py carries it.
+    LibLZF 3.6, lzf_d.c, as bundled with h5py.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _LONG_COPY = 7
 
 
 def decompress(data: bytes, *, n_bytes: int) -> bytes:
-    """Return the decompressed bytes, of which there are `n_bytes`.
+    """Decompress to exactly `n_bytes`.
 
     Raises:
-        ValueError: The data is damaged, or is not that many bytes.
+        ValueError: The data is damaged or has another size.
     """
     out = bytearray()
     at = 0

@@ -1,4 +1,4 @@
-"""The superblock of an HDF5 file: read before h5py opens the file, to detect one that is cut or still being written.
+"""Read the superblock of an HDF5 file, to detect truncated and unclosed files before h5py opens them.
 
 Source:
     HDF5 File Format Specification 3.0, section II.A.
@@ -18,7 +18,7 @@ _OPEN_FOR_WRITING = 1
 
 
 def find_superblock(file: OpenFile) -> tuple[int | None, bool] | None:
-    """Return what `read_superblock` finds in an open file; None where no place that a superblock may have holds one."""
+    """Find and read the superblock of an open file; None if no permitted offset has one."""
     for at in _PLACES:
         block = file.read(N_SUPERBLOCK_BYTES, at)
         if block.startswith(SIGNATURE):
@@ -27,7 +27,7 @@ def find_superblock(file: OpenFile) -> tuple[int | None, bool] | None:
 
 
 def read_superblock(block: bytes) -> tuple[int | None, bool]:
-    """Return where the file must end, and whether a writer has it open; (None, False) for a block that is cut."""
+    """Return the end of the file and whether a writer has it open; (None, False) for a truncated block."""
     version = block[8] if len(block) > 8 else 255  # noqa: PLR2004  (the signature's length)
     if version in (0, 1):
         width, at = block[13:14], 24 + 4 * version

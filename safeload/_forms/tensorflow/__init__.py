@@ -1,4 +1,4 @@
-"""TensorFlow's V2 checkpoint, read without TensorFlow: an index file, and the data shards that it describes."""
+"""Read TensorFlow V2 checkpoints without TensorFlow: an index file and its data shards."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def open_weights(ref: FileRef) -> WeightFile:
-    """Open the checkpoint of a prefix.
+    """Open the checkpoint with a prefix.
 
     Raises:
         SafeLoadError: As `TensorBundle`.
     """
-    from safeload._forms.tensorflow.bundle import TensorBundle  # noqa: PLC0415  (with NumPy)
+    from safeload._forms.tensorflow.bundle import TensorBundle  # noqa: PLC0415  (imports NumPy)
 
     return TensorBundle(ref)

@@ -1,4 +1,4 @@
-"""An opened checkpoint: its index file, its data shards, and whether they belong together.
+"""Read an open checkpoint, and check that its index file and data shards belong together.
 
 Source:
     tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleReader, TensorFlow 2.15 and 2.21.
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
 
 
 class TensorBundle(WeightFile):
-    """A TensorFlow V2 checkpoint; its files stay open, so that what is read later is what was opened.
+    """A TensorFlow V2 checkpoint; its shards stay open, so that replacing them does not change what is read.
 
     Attributes:
         variables: Name -> entry of the index file, sorted by name.
-        n_shards: How many data shards the index file names.
+        n_shards: The number of data shards.
     """
 
     noun = "variable"
     title = "checkpoint"
 
     def __init__(self, ref: FileRef) -> None:
-        """Read the index file, open every shard and compare their sizes.
+        """Read the index file, open all shards and compare their sizes.
 
         Raises:
             CheckpointNotFoundError: A shard is missing.
             CorruptFileError: The index file is damaged, or a shard has too few or too many bytes.
-            WrongFileKindError: Written on a big-endian machine, or by a TensorFlow with another format; an LFS pointer.
+            WrongFileKindError: Big-endian, of another format version, or a Git LFS pointer.
             UnreadableFileError: The system cannot open a shard.
-            UnsafeFileError: The index file is larger or lists more than any model needs.
+            UnsafeFileError: The index file exceeds a size limit.
         """
         self.ref = ref
         self._index = IndexFile(ref.at(f"{ref.path}.index", "index"))
@@ -69,7 +69,7 @@ class TensorBundle(WeightFile):
         self._values = Values(self._shards, self._index.parts)
 
     def close(self) -> None:
-        """Close the files; the listing stays."""
+        """Close the shards; the listing stays available."""
         for file in self._shards:
             file.close()
 
@@ -78,15 +78,15 @@ class TensorBundle(WeightFile):
         return f"{self.ref.path}.data-{shard:05d}-of-{self.n_shards:05d}"
 
     def files(self) -> list[tuple[str, str]]:
-        """Return (role, path) of the index file and of each shard."""
+        """Return (role, path) of the index file and each shard."""
         return [("index", self._index.ref.path), *(("shard", self.shard_path(i)) for i in range(self.n_shards))]
 
     def checksums(self, n_read: int) -> str:
-        """Return which bytes were compared with a checksum."""
+        """Describe the bytes that were compared with checksums."""
         return f"CRC32C of {n_read} variables and of the index file"
 
     def look(self, name: str) -> tuple[Array | None, str]:
-        """Return a variable's values with what is wrong with them."""
+        """Read a variable for display, even if it is damaged."""
         entry = self.variables[name]
         try:
             with np.errstate(all="ignore"):
@@ -99,7 +99,7 @@ class TensorBundle(WeightFile):
             return self._values.bits(entry), str(exc)
 
     def require_unchanged(self) -> None:
-        """Compare the open shards with the files that now have their names.
+        """Require that the shards have not changed since they were opened.
 
         Raises:
             CorruptFileError: A shard was replaced or written to since it was opened.

@@ -1,4 +1,4 @@
-"""The index file of TensorFlow's V2 checkpoint: which variables there are, and where each lies.
+"""Read the index file of a TensorFlow V2 checkpoint, which lists the variables and their positions.
 
 Source:
     tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleReader; tensor_bundle.proto. TensorFlow 2.15 and 2.21.
@@ -44,18 +44,18 @@ Extents = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a variable lies, and what it is.
+    """A variable, or a part of a partitioned one, as listed in the index file.
 
     Attributes:
         name: The variable's name.
         dtype: TensorFlow's name of the element type.
         shape: The size of each dimension.
         shard: The number of the data shard.
-        offset: First byte in the shard.
-        n_bytes: Bytes in the shard.
+        offset: The offset in the shard.
+        n_bytes: Size in bytes.
         crc: CRC32C of those bytes.
-        slices: For a partitioned variable, the extents of each part: the first index and the length in each dimension;
-            length -1 is "all".
+        slices: For a partitioned variable, the extents of each part: (first index, length) in each dimension; length -1
+            is "all".
     """
 
     name: str
@@ -69,23 +69,22 @@ class Entry:
 
 
 class IndexFile:
-    """An index file that was read.
+    """The contents of an index file.
 
     Attributes:
         ref: The file.
-        n_shards: How many data shards it names.
+        n_shards: The number of data shards.
         variables: Name -> entry, sorted by name.
-        parts: (name, extents) -> entry of the parts of partitioned variables; their name is the variable's.
+        parts: (variable's name, extents) -> entry, for the parts of partitioned variables.
     """
 
     def __init__(self, ref: FileRef) -> None:
-        """Read it.
+        """Read the file.
 
         Raises:
-            CorruptFileError: It is damaged.
-            WrongFileKindError: Written on a big-endian machine, by a TensorFlow with another format, or compressed by
-                TensorFlow 1.1; an LFS pointer.
-            UnsafeFileError: It is larger or lists more than any model needs.
+            CorruptFileError: The file is damaged.
+            WrongFileKindError: Big-endian, of another format version, compressed by TensorFlow 1.1, or a Git LFS pointer.
+            UnsafeFileError: The file exceeds a size limit.
         """
         self.ref = ref
         data = read_small(ref, max_bytes=sstable.MAX_TABLE_BYTES)
@@ -95,7 +94,7 @@ class IndexFile:
         self.n_shards, self.variables, self.parts = self._read(data)
 
     def damaged(self, message: str, offset: int | None = None, cause: Exception | None = None) -> NoReturn:
-        """Raise the error for damage in it."""
+        """Raise CorruptFileError for the index file."""
         text = f"the index file is damaged: {message}"
         context = [("byte", str(offset))] if offset is not None else []
         hints = ["copy or download the checkpoint again"]
@@ -140,7 +139,7 @@ class IndexFile:
         return n_shards, entries
 
     def _take_parts(self, entries: dict[bytes, Entry]) -> dict[tuple[str, Extents], Entry]:
-        """Move out the entries that a partitioned variable names as its parts; their keys alone do not tell them."""
+        """Remove the parts of partitioned variables from `entries` and return them; keys alone do not identify parts."""
         parts: dict[tuple[str, Extents], Entry] = {}
         partitioned = [(key, entry) for key, entry in entries.items() if entry.slices]
         if sum(len(entry.slices) for _, entry in partitioned) > MAX_VARIABLES:

@@ -1,4 +1,4 @@
-"""The parts of a partitioned variable: where in the whole each belongs.
+"""Find the parts of a partitioned variable and their positions in the whole.
 
 Source:
     tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleReader::GetSliceValue;
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def parts_of(entry: Entry, listed: Mapping[tuple[str, Extents], Entry]) -> list[tuple[tuple[slice, ...], Entry]]:
-    """Return the variable's parts among those that the index file lists, each with its place.
+    """Return (position in the whole, entry) of each part.
 
-    Nothing of the whole's size is allocated before the parts, whose bytes are in the shards, are known to add up to it.
+    The whole is allocated only after the sizes of the parts, which are bounded by the shards, add up to it.
 
     Raises:
-        DamagedError: They are not the whole.
+        DamagedError: The parts do not make up the whole.
     """
     if entry.dtype not in N_BYTES_OF:
         raise DamagedError("TYPE", f"{entry.dtype} in parts cannot be read")

@@ -1,4 +1,4 @@
-"""Which form of a checkpoint path was given, and which prefix it means: a TensorFlow checkpoint is several files with one."""
+"""Resolve a checkpoint path to a checkpoint prefix, which all files of a TensorFlow checkpoint share."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ _OTHER_WEIGHTS = ("saved_model.pb", "tfhub_module.pb", "pytorch_model.bin", "mod
 
 
 def find_checkpoint(ref: FileRef) -> WeightPlace:
-    """Return the checkpoint that a path means: a prefix, one of its files, a folder, a checkpoint state file.
+    """Find the checkpoint at a path: a prefix, one of its files, a folder or a checkpoint state file.
 
     Raises:
-        CheckpointNotFoundError: No index file belongs to the path.
+        CheckpointNotFoundError: The path has no index file.
         AmbiguousCheckpointError: The folder has several prefixes and no checkpoint state file.
-        WrongFileKindError: A file is there, but no V2 checkpoint: V1, HDF5, a zip, ...
+        WrongFileKindError: The file is not a V2 checkpoint but V1, HDF5, a zip, ...
         CorruptFileError: The checkpoint state file names no checkpoint.
-        UnsafeFileError: The checkpoint state file leads out of its folder.
+        UnsafeFileError: The checkpoint state file names a path outside its folder.
+        UnreadableFileError: This process may not list the folder.
     """
     path = ref.path
     if os.path.isdir(path):
@@ -60,11 +61,13 @@ def is_of_checkpoint(path: str) -> bool:
 
 
 def list_prefixes(folder: str) -> list[str]:
-    """Return the prefixes of the index files in a folder, sorted; hidden and AppleDouble files do not count."""
-    names = sorted(os.listdir(folder))
+    """List the prefixes of the index files in a folder, sorted; none if it cannot be read.
+
+    Hidden and AppleDouble files do not count.
+    """
     return [
         os.path.join(folder, name.removesuffix(".index"))
-        for name in names
+        for name in absent.names_in(folder)
         if name.endswith(".index") and not name.startswith(_HIDDEN)
     ]
 
@@ -86,11 +89,15 @@ def _in_folder(ref: FileRef) -> WeightPlace:
         names = ", ".join(map(os.path.basename, prefixes[: absent.MAX_NAMES_PRINTED]))
         hints = [f"pass one of the prefixes as checkpoint_file: {names}"]
         raise AmbiguousCheckpointError(message, candidates=prefixes, **ref.at(folder, "folder").facts, hints=hints)
+    try:
+        inside = sorted(os.listdir(folder))
+    except OSError as exc:
+        raise absent.unreadable(ref.at(folder, "folder")) from exc
     message = "the folder contains no TensorFlow checkpoint: no file in it ends in .index"
     facts = absent.missing_facts(ref.at(os.path.join(folder, "*.index"), "folder"), ("checkpoint", "*.index"))
     deeper = [
         os.path.join(folder, name)
-        for name in sorted(os.listdir(folder))
+        for name in inside
         if os.path.isdir(os.path.join(folder, name)) and not name.startswith(_HIDDEN)
     ]
     hints = [f"there is one a level deeper: pass {found}" for inner in deeper for found in list_prefixes(inner)]
@@ -184,9 +191,9 @@ def _from_state(ref: FileRef, state: str) -> WeightPlace:
 
 
 def _inside(folder: str, listed: str) -> str | None:
-    """Return the prefix in `folder` that the state file means; None where it leads out.
+    """Return the prefix in `folder` that a state file names; None if it is outside.
 
-    An absolute path is that of the machine on which the checkpoint was saved; what counts then is the last name.
+    An absolute path belongs to the machine on which the checkpoint was saved; only its last component is used.
     """
     absolute = listed.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", listed) or "://" in listed
     if absolute:
@@ -198,7 +205,7 @@ def _inside(folder: str, listed: str) -> str | None:
 
 
 def _unescape(text: bytes) -> str:
-    """Undo the escapes of a text-format protocol buffer string."""
+    """Unescape a string of the protocol buffer text format."""
 
     def one(match: re.Match[bytes]) -> bytes:
         code = match[1]

@@ -1,4 +1,4 @@
-"""Protocol buffer messages, field by field: what the messages of an index file need."""
+"""Decode the protocol buffer messages of an index file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def read_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield each field's number with its value: an int for varints and fixed numbers, bytes for the rest.
+    """Yield (field number, value): an int for varints and fixed-width numbers, bytes for the rest.
 
     Raises:
         ValueError: The message is damaged, or uses the group encoding, which proto3 does not have.
@@ -46,7 +46,7 @@ def read_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def signed(value: int | bytes) -> int:
-    """Return a varint as the int64 that it stands for."""
+    """Return a varint as int64; raises ValueError for bytes."""
     if isinstance(value, bytes):
         message = "expected a number"
         raise ValueError(message)  # noqa: TRY004  (a damaged message, not a caller's mistake)
@@ -54,7 +54,7 @@ def signed(value: int | bytes) -> int:
 
 
 def message_bytes(value: int | bytes) -> bytes:
-    """Return a nested message's bytes."""
+    """Return the bytes of a nested message; raises ValueError for a number."""
     if isinstance(value, int):
         message = "expected a message"
         raise ValueError(message)  # noqa: TRY004  (a damaged message, not a caller's mistake)
@@ -65,7 +65,7 @@ def read_shape(data: bytes) -> tuple[int, ...]:
     """Return the dimensions of a TensorShapeProto.
 
     Raises:
-        ValueError: It is damaged, or no tensor has such a shape.
+        ValueError: The message is damaged, or the shape is impossible.
     """
     sizes: list[int] = []
     for number, field in read_fields(data):
@@ -79,10 +79,10 @@ def read_shape(data: bytes) -> tuple[int, ...]:
 
 
 def read_slice(data: bytes) -> tuple[tuple[int, int], ...]:
-    """Return the first index and the length in each dimension of a TensorSliceProto; length -1 is "all".
+    """Return (first index, length) in each dimension of a TensorSliceProto; length -1 is "all".
 
     Raises:
-        ValueError: It is damaged.
+        ValueError: The message is damaged.
     """
     extents: list[tuple[int, int]] = []
     for number, field in read_fields(data):

@@ -1,4 +1,4 @@
-"""The sorted string table in which TensorFlow keeps a checkpoint's index: blocks of key-value pairs, each with a CRC.
+"""Read the sorted string table of an index file: blocks of key-value pairs, each with a CRC.
 
 Source:
     tensorflow/core/lib/io/{format,block,table}.cc, TensorFlow 2.15 and 2.21: what `Table::Open` and its iterators accept.
@@ -27,36 +27,36 @@ class TableError(Exception):
     """The table is damaged.
 
     Attributes:
-        offset: The byte of the file at which that was seen.
+        offset: The byte offset at which the damage was detected.
     """
 
     def __init__(self, message: str, offset: int) -> None:
-        """Keep the place."""
+        """Store the offset."""
         super().__init__(message)
         self.offset = offset
 
 
 class CompressedTableError(TableError):
-    """A block is compressed with Snappy; TensorFlow 1.1 alone, which is older than BERT, wrote such index files."""
+    """A block is compressed with Snappy; only TensorFlow 1.1, which is older than BERT, wrote such index files."""
 
 
 class TableTooLargeError(TableError):
-    """The table unpacks to more than `MAX_TABLE_BYTES`: keys share their beginnings."""
+    """The table unpacks to more than `MAX_TABLE_BYTES`, which is possible because keys share prefixes."""
 
 
 def unmask(masked: int) -> int:
-    """Return the CRC32C behind its stored form, which is rotated and offset so that a CRC of CRCs stays strong."""
+    """Return the CRC32C for its masked form, which is stored because a CRC of CRCs is weak."""
     rotated = (masked - _MASK_DELTA) & _U32
     return ((rotated >> 17) | (rotated << 15)) & _U32
 
 
 def mask(crc: int) -> int:
-    """Return the stored form of a CRC32C."""
+    """Return the masked form of a CRC32C."""
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & _U32
 
 
 def varint(data: bytes | memoryview, at: int, *, max_bytes: int = 10) -> tuple[int, int]:
-    """Return the variable-length integer at `at`, and where it ends.
+    """Return the variable-length integer at `at` and its end.
 
     Raises:
         ValueError: It runs past the end or is longer than `max_bytes`.
@@ -65,20 +65,20 @@ def varint(data: bytes | memoryview, at: int, *, max_bytes: int = 10) -> tuple[i
     for position in range(at, min(at + max_bytes, len(data))):
         byte = data[position]
         value |= (byte & 0x7F) << 7 * (position - at)
-        if byte < 0x80:  # noqa: PLR2004  (the bit that says "more follows")
+        if byte < 0x80:  # noqa: PLR2004  (the continuation bit)
             return value, position + 1
     message = "a variable-length integer does not end"
     raise ValueError(message)
 
 
 def read_table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield every key and value of the table, in order.
+    """Yield the keys and values of the table in order.
 
     Args:
         data: The whole file.
 
     Raises:
-        TableError: The footer, a block's place, CRC, compression or an entry is damaged, or the keys do not ascend.
+        TableError: The footer, a block's position, CRC or compression, or an entry is damaged, or keys are not ascending.
         CompressedTableError: A block is compressed.
         TableTooLargeError: It unpacks to more than `MAX_TABLE_BYTES`.
     """
@@ -100,7 +100,7 @@ def read_table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 class _Budget:
-    """What is left of `MAX_TABLE_BYTES`."""
+    """The rest of `MAX_TABLE_BYTES` that may still be unpacked."""
 
     def __init__(self) -> None:
         self.n_bytes = MAX_TABLE_BYTES
@@ -180,11 +180,11 @@ def _entries(block: bytes, place: int, budget: _Budget) -> Iterator[tuple[bytes,
 
 
 def part_key(name: bytes, extents: tuple[tuple[int, int], ...]) -> bytes:
-    """Return the key of a partitioned variable's part, in the encoding whose byte order is the order of its numbers.
+    """Return the key of a part of a partitioned variable, in TensorFlow's order-preserving encoding.
 
     Args:
-        name: The variable's own key.
-        extents: First index and length in each dimension; length -1 is "all".
+        name: The variable's key.
+        extents: (first index, length) in each dimension; length -1 is "all".
     """
     escaped = b"".join(_ESCAPED.get(byte, bytes([byte])) for byte in name)
     numbers = b"".join(_ordered(start) + _ordered(length) for start, length in extents)
@@ -197,7 +197,7 @@ def _ordered_unsigned(value: int) -> bytes:
 
 
 def _ordered(value: int) -> bytes:
-    """Encode a signed number: as many leading bits as bytes, the sign inverted, then the number itself."""
+    """Encode a signed number; the count of leading bits equal to the inverted sign is the size in bytes."""
     magnitude = ~value if value < 0 else value
     size = magnitude.bit_length() // 7 + 1
     header = ((1 << size) - 1) << 7 * size

@@ -1,4 +1,4 @@
-"""Strings and variants of a checkpoint, whose checksums cover their lengths as integers.
+"""Decode strings and variants of a checkpoint, whose checksums include their lengths as integers.
 
 Source:
     tensorflow/core/util/tensor_bundle/tensor_bundle.cc, ReadStringTensor, ReadVariantTensor. TensorFlow 2.15 and 2.21.
@@ -23,7 +23,7 @@ _MAX_UINT32 = 0xFFFFFFFF
 
 
 def read_strings(data: bytes, n_strings: int) -> tuple[Array, int]:
-    """Return the strings, whose lengths precede them all, and the checksum of lengths and bytes.
+    """Decode all lengths followed by all strings; return the strings and the checksum of lengths and bytes.
 
     Raises:
         ValueError: Lengths, checksum and bytes contradict each other.
@@ -45,7 +45,7 @@ def read_strings(data: bytes, n_strings: int) -> tuple[Array, int]:
 
 
 def read_variants(data: bytes, n_variants: int) -> tuple[Array, int]:
-    """Return the serialized variants, each with its length before it and a checksum behind it, and the checksum of all.
+    """Decode variants, each between its length and its checksum; return them, serialized, and the checksum of all.
 
     Raises:
         ValueError: Lengths, checksums and bytes contradict each other.

@@ -1,4 +1,4 @@
-"""The values of a checkpoint's variables: each read once, compared with its CRC32C and tested for NaN and infinity.
+"""Read a checkpoint's variables once, compare them with their CRC32C and test them for NaN and infinity.
 
 Source:
     tensorflow/core/util/tensor_bundle/tensor_bundle.cc, BundleReader::GetValue. TensorFlow 2.15 and 2.21.
@@ -30,25 +30,25 @@ _BY_NAME = (*FLOATS, "bool", "complex64", "complex128")
 
 
 class Values(NamedTuple):
-    """The values behind the entries of an index file.
+    """Access to the values of the variables in an index file.
 
     Attributes:
         shards: The open data shards.
-        parts: (name, extents) -> entry of the parts of partitioned variables.
+        parts: (variable's name, extents) -> entry, for the parts of partitioned variables.
     """
 
     shards: Sequence[OpenFile]
     parts: Mapping[tuple[str, Extents], Entry]
 
     def check(self, entry: Entry) -> None:
-        """Read a variable and keep nothing.
+        """Verify a variable without keeping its values.
 
         Raises:
             DamagedError: As `read`.
         """
         _require_shape(entry)
         if entry.slices:
-            for _, part in self._parts(entry):
+            for _, part in parts_of(entry, self.parts):
                 self._in_part(part, self.check)
         elif entry.dtype in N_BYTES_OF:
             read_run(self._run(entry))
@@ -60,7 +60,7 @@ class Values(NamedTuple):
 
         Raises:
             DamagedError: A checksum does not match, a float16, float32 or float64 is NaN or infinite, the file ends early,
-                or the type is not known.
+                or the type is unknown.
         """
         _require_shape(entry)
         if entry.slices:
@@ -72,7 +72,7 @@ class Values(NamedTuple):
         return self._read_strings(entry)
 
     def bits(self, entry: Entry) -> Array:
-        """Return a variable's values although its checksum does not match or some are not finite.
+        """Return a variable's values without comparing the checksum or testing for NaN and infinity.
 
         Raises:
             DamagedError: The file ends early.
@@ -99,15 +99,12 @@ class Values(NamedTuple):
         return found.reshape(entry.shape)
 
     def _read_parts(self, entry: Entry) -> Array:
-        parts = self._parts(entry)
+        parts = parts_of(entry, self.parts)
         memory = memory_for(math.prod(entry.shape) * N_BYTES_OF[entry.dtype])
         whole = memory.view(_dtype_of(entry)).reshape(entry.shape)
         for place, part in parts:
             whole[place] = self._in_part(part, self.read)
         return whole
-
-    def _parts(self, entry: Entry) -> list[tuple[tuple[slice, ...], Entry]]:
-        return parts_of(entry, self.parts)
 
     def _in_part(self, part: Entry, use: Any) -> Any:  # noqa: ANN401  (`check` or `read`)
         try:
@@ -117,7 +114,7 @@ class Values(NamedTuple):
 
 
 def _require_shape(entry: Entry) -> None:
-    """TensorFlow allows 254 dimensions, NumPy 32 before its version 2.0 and 64 since."""
+    """Require a shape that NumPy supports: 32 dimensions before 2.0, 64 since; TensorFlow has up to 254."""
     try:
         np.broadcast_to(np.complex128(0), entry.shape)  # the widest type
     except ValueError as exc:

@@ -17,11 +17,10 @@ KERASES = {"keras": "0", "tf_keras": "1"} if BRINGS_KERAS_3 else {"keras": "0"}
 
 
 @pytest.mark.parametrize("package", KERASES)
-@pytest.mark.parametrize("file", sorted(SUITE.glob("test_*.py")), ids=lambda path: path.stem)
-def test_the_layer(file, package):
+def test_the_layer(package):
     env = {**os.environ, "SAFELOAD_TEST_KERAS": package, "TF_USE_LEGACY_KERAS": KERASES[package]}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(file)],
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(SUITE)],
         env=env,
         capture_output=True,
         text=True,

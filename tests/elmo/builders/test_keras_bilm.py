@@ -36,7 +36,7 @@ def ids():
 
 @pytest.mark.parametrize("dtype", ["int64", "uint64"])
 def test_an_id_that_is_too_large_for_32_bits_becomes_no_character(bilm, dtype):
-    found = bilm.narrow(tf.constant([[[1, 261, 2**32 + 66]]], dtype))
+    found = bilm.as_int32(tf.constant([[[1, 261, 2**32 + 66]]], dtype))
 
     assert found.dtype == tf.int32
     assert found.numpy().tolist() == [[[1, 261, -1]]]
@@ -56,7 +56,7 @@ def test_a_mark_stands_before_and_behind_each_sentence(bilm, ids):
 def test_a_sentence_with_an_id_of_no_character_is_known(bilm, ids, strange, row):
     ids[1, 0, 3] = strange
 
-    assert bilm.strange(tf.constant(ids)).numpy().tolist() == [False, row]
+    assert bilm.bad_ids(tf.constant(ids)).numpy().tolist() == [False, row]
 
 
 def test_a_word_has_the_vector_that_numpy_computes(bilm, ids, options):
@@ -74,11 +74,11 @@ def test_a_state_is_kept_for_each_row_and_a_new_row_starts_from_zeros(bilm, opti
         name: tf.Variable(tf.fill([2, 2, 2 * size], fill), shape=[2, None, 2 * size])
         for name, size, fill in (("hidden", options.projection_dim, 1.0), ("memory", options.dim, 2.0))
     }
-    hidden, memory = bilm.held(states, like, 3, options)
+    hidden, memory = bilm.stored_state(states, like, 3, options)
     for found, fill in ((hidden, 1), (memory, 2)):
         assert found[:, :2].numpy().ravel().tolist() == [fill] * (found.shape[0] * 2 * found.shape[2])
         assert not found[:, 2].numpy().any()
 
-    bilm.keep(states, tuple(state[:, :1] + 5 for state in (hidden, memory)))
+    bilm.store_state(states, tuple(state[:, :1] + 5 for state in (hidden, memory)))
     assert states["hidden"].numpy()[0, :, 0].tolist() == [6, 1]
     assert states["memory"].numpy()[1, :, -1].tolist() == [7, 2]

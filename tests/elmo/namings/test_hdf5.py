@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from safeload.elmo.namings import NAMINGS
 from safeload.elmo.namings.hdf5 import Hdf5, count_numbered
+
+
+def test_the_names_of_allennlp_s_files_are_the_ones_that_are_known():
+    assert [naming.id for naming in NAMINGS] == ["hdf5"]
 
 
 def test_a_file_with_any_part_of_a_bilm_has_it_under_no_scope():

@@ -9,7 +9,7 @@ import crc32c
 from safeload._forms.tensorflow.sstable import MAGIC, mask
 
 N_ENTRIES_A_BLOCK = 40
-UNCOMPRESSED, SNAPPY = 0, 1
+UNCOMPRESSED = 0
 
 
 def varint(value):
@@ -72,35 +72,34 @@ def sealed(content, compression=UNCOMPRESSED):
     return content + kind + mask(crc32c.crc32c(content + kind)).to_bytes(4, "little")
 
 
-def table_of(blocks, *, compression=UNCOMPRESSED, handles=lambda handles: handles):
+def table_of(blocks, *, compression=UNCOMPRESSED, index_compression=UNCOMPRESSED, handles=lambda handles: handles):
     """Join encoded blocks to a table.
 
     Args:
         blocks: (last key, encoded block) pairs.
-        compression: What their trailers say.
+        compression: The type of block in their trailers; one for all of them, or a list with one for each.
+        index_compression: The type of block in the trailer of the table's index block.
         handles: Returns the (offset, size) pairs that are written, given the true ones.
     """
     out, places = bytearray(), []
-    for _, content in blocks:
+    kinds = compression if isinstance(compression, list) else [compression] * len(blocks)
+    for (_, content), kind in zip(blocks, kinds, strict=True):
         places.append((len(out), len(content)))
-        out += sealed(content, compression)
+        out += sealed(content, kind)
     meta = (len(out), len(block([])))
     out += sealed(block([]))
     rows = [(key, varint(at) + varint(size)) for (key, _), (at, size) in zip(blocks, handles(places), strict=False)]
     index = block(rows, share=False)
     footer = b"".join(map(varint, (*meta, len(out), len(index))))
-    return bytes(out) + sealed(index) + footer.ljust(40, b"\0") + MAGIC
+    return bytes(out) + sealed(index, index_compression) + footer.ljust(40, b"\0") + MAGIC
 
 
-def table(entries, *, compress=None):
+def table(entries):
     """Encode (key, value) pairs, in the order in which they are given."""
     entries = list(entries)
     starts = range(0, len(entries), N_ENTRIES_A_BLOCK)
     groups = [entries[start : start + N_ENTRIES_A_BLOCK] for start in starts]
-    blocks = [(group[-1][0], block(group)) for group in groups]
-    if compress is not None:
-        blocks = [(key, compress(content)) for key, content in blocks]
-    return table_of(blocks, compression=SNAPPY if compress else UNCOMPRESSED)
+    return table_of([(group[-1][0], block(group)) for group in groups])
 
 
 def write_index(prefix, entries, *, shards=(), head=None):

@@ -293,6 +293,38 @@ def test_an_index_file_larger_than_any_is_not_read(tmp_path):
     assert type(failure(tmp_path / "m")) is UnsafeFileError
 
 
+ROWS = block([(b"", header()), (b"v", SOUND)])
+COMPRESSED = {
+    "the_data_block": table_of([(b"v", ROWS)], compression=sstable.SNAPPY),
+    "a_later_data_block": table_of([(b"v", ROWS), (b"w", block([(b"w", SOUND)]))], compression=[0, sstable.SNAPPY]),
+    "the_table_s_index_block": table_of([(b"v", ROWS)], index_compression=sstable.SNAPPY),
+    "every_block": table_of([(b"v", ROWS)], compression=sstable.SNAPPY, index_compression=sstable.SNAPPY),
+}
+
+
+@pytest.mark.parametrize("data", COMPRESSED.values(), ids=COMPRESSED)
+def test_a_compressed_index_file_is_of_tensorflow_1_1(data, tmp_path):
+    (tmp_path / "m.index").write_bytes(data)
+
+    caught = failure(tmp_path / "m")
+
+    assert type(caught) is WrongFileKindError
+    assert caught.found == "a checkpoint of TensorFlow 1.1, whose index file is compressed"
+    assert caught.wanted == "a V2 checkpoint's index file"
+    assert "save the checkpoint again" in caught.hints[0]
+
+
+@pytest.mark.parametrize("where", ["compression", "index_compression"])
+@pytest.mark.parametrize("kind", [2, 255])
+def test_an_index_file_of_an_unknown_compression_is_damaged(kind, where, tmp_path):
+    (tmp_path / "m.index").write_bytes(table_of([(b"v", ROWS)], **{where: kind}))
+
+    caught = failure(tmp_path / "m")
+
+    assert type(caught) is CorruptFileError
+    assert f"unknown compression {kind}" in caught.message
+
+
 NO_INDEX = {
     "no_bytes": (b"", CorruptFileError, "0 bytes are too few"),
     "zeros": (bytes(100), CorruptFileError, "does not end like an index file"),

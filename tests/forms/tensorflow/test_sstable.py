@@ -12,6 +12,8 @@ from safeload._forms.tensorflow.sstable import (
     MAGIC,
     MAX_TABLE_BYTES,
     N_FOOTER_BYTES,
+    SNAPPY,
+    CompressedTableError,
     TableError,
     TableTooLargeError,
     part_key,
@@ -166,9 +168,7 @@ def test_a_block_s_place_that_is_not_the_next_is_refused(handles, text):
 
 
 def test_a_block_ends_before_the_footer():
-    data = table(ROWS)
-    _, _, end = sstable._handle(data[-N_FOOTER_BYTES:], 0)
-    start, size, _ = sstable._handle(data[len(data) - N_FOOTER_BYTES + end :], 0)
+    start, size = index_block_of(table(ROWS))
 
     refused(with_footer(0, 0, start, size + 1), "runs past the end")
 
@@ -227,9 +227,56 @@ def test_a_block_that_contradicts_itself_is_refused(content, text):
     refused(table_of([(b"a", content)]), text)
 
 
-@pytest.mark.parametrize("kind", [2, 3, 255])
-def test_an_unknown_compression_is_refused(kind):
-    refused(table_of([(b"a", block([(b"a", b"")]))], compression=kind), f"unknown compression {kind}")
+BLOCK = block([(b"a", b"1")])
+
+
+def index_block_of(data):
+    """Return where the table's index block lies and how long it is."""
+    footer = data[-N_FOOTER_BYTES:]
+    _, _, at = sstable._handle(footer, 0)
+    return sstable._handle(footer[at:], 0)[:2]
+
+
+@pytest.mark.parametrize("where", ["compression", "index_compression"])
+@pytest.mark.parametrize("kind", [2, 3, 4, 127, 255])
+def test_an_unknown_compression_is_refused(kind, where):
+    caught = refused(table_of([(b"a", BLOCK)], **{where: kind}), f"^a block has the unknown compression {kind}$")
+
+    assert type(caught) is TableError
+
+
+def test_a_compressed_data_block_is_told_with_the_place_of_its_type():
+    caught = refused(table_of([(b"a", BLOCK)], compression=SNAPPY), "compressed with Snappy, as TensorFlow 1.1 wrote")
+
+    assert type(caught) is CompressedTableError
+    assert caught.offset == len(BLOCK)
+
+
+def test_a_compressed_index_block_is_told_with_the_place_of_its_type():
+    data = table_of([(b"a", BLOCK)], index_compression=SNAPPY)
+    start, size = index_block_of(data)
+
+    caught = refused(data, "compressed with Snappy, as TensorFlow 1.1 wrote")
+
+    assert type(caught) is CompressedTableError
+    assert data[caught.offset] == SNAPPY
+    assert caught.offset == start + size
+
+
+def test_a_compressed_block_after_others_is_told_when_it_is_reached():
+    blocks = [(b"a", BLOCK), (b"b", block([(b"b", b"2")]))]
+    rows = read_table(table_of(blocks, compression=[0, SNAPPY]))
+
+    assert next(rows) == (b"a", b"1")
+    with pytest.raises(CompressedTableError):
+        next(rows)
+
+
+def test_a_compressed_block_with_another_checksum_is_damaged_and_not_compressed():
+    data = bytearray(table_of([(b"a", BLOCK)]))
+    data[len(BLOCK)] = SNAPPY
+
+    assert type(refused(bytes(data), "checksum of a block")) is TableError
 
 
 def test_a_byte_that_is_changed_is_found_by_the_checksum_of_its_block():

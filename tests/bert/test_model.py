@@ -1,0 +1,144 @@
+"""A BERT's first four steps together: what a check says, what a load fills, and which weights are another model's."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+import safeload
+from safeload._steps import Request, check
+from safeload.bert._arguments import build_options
+from safeload.bert._model import bert as bert_kind
+from safeload.bert._model import recognise, require_config_allows
+from safeload.errors import ArgumentError, VariableMismatchError, WrongFileKindError
+from safeload.testing import drop_variable, edit_config, write_bert_checkpoint
+from tests.bert.test_arguments import CONFIG, options
+from tests.bert.test_mismatch import ONE, rewritten
+from tests.checkpoints import PREFIX, bert_tensors
+from tests.opened import opened_checkpoint
+
+
+def test_a_check_says_all_that_it_found(tiny_bert):
+    report = safeload.check_bert(tiny_bert)
+
+    assert (report.model, report.noun, report.scope, report.backend) == ("BERT", "variables", "", "")
+    assert [file.role for file in report.files] == ["config", "vocab", "index", "shard"]
+    assert report.checksums == "CRC32C of 37 variables and of the index file"
+    assert set(report.taken_from_config) == {"num_attention_heads", "hidden_act"}
+    assert (report.ignored, report.notes, report.problems) == ((), (), ())
+    assert list(report.seconds) == ["resolve", "read", "list", "compare"]
+    assert (report.given, report.form) == (str(tiny_bert), "folder with one checkpoint")
+    assert set(report.versions) == {"python", "safeload", "numpy"}
+    assert report.versions["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_patterns_have_an_example_of_a_variable_s_name(tiny_bert):
+    with pytest.raises(ArgumentError) as caught:
+        safeload.check_bert(tiny_bert, ignore_unused="x")
+    assert "'bert/encoder/layer_*'" in caught.value.hints[0]
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("scope", ["", "module/"])
+def test_the_values_that_are_filled_are_those_of_the_file(scope, training, tmp_path):
+    write_bert_checkpoint(tmp_path / "model", scope=scope)
+    kind = bert_kind(build_options(training=training, seq_len=None))
+    checked = check(kind, Request(config=tmp_path / "model"), keep_values=True)
+
+    assert list(checked.values) == list(checked.parameters)
+    assert len(checked.values) == (46 if training else 37)
+    assert checked.match.scope == scope
+    with opened_checkpoint(tmp_path / "model" / PREFIX) as file:
+        for name, value in checked.values.items():
+            assert value.shape == checked.parameters[name].shape
+            np.testing.assert_array_equal(value, file.look(scope + name)[0])
+    if not scope:
+        assert set(checked.values) <= set(bert_tensors())
+
+
+def test_a_config_with_fewer_positions_fits_where_it_may_be_clipped(bert):
+    edit_config(bert, max_position_embeddings=8)
+    options_of_all = build_options(training=False, seq_len=None)
+    request = Request(config=bert)
+
+    clipped = check(bert_kind(options_of_all, may_be_clipped=True), request, keep_values=False)
+    assert clipped.config.max_position_embeddings == 20
+    with pytest.raises(VariableMismatchError):
+        check(bert_kind(options_of_all), request, keep_values=False)
+
+
+@pytest.mark.parametrize("scope", ["", "module/"])
+def test_a_bert_is_recognised_with_its_scope(scope, tmp_path):
+    write_bert_checkpoint(tmp_path, scope=scope)
+    with opened_checkpoint(tmp_path / PREFIX) as weights:
+        naming, found = recognise(weights)
+
+    assert (naming.id, found) == ("google", scope)
+
+
+def test_weights_that_nothing_is_known_of_are_left_to_the_comparison(bert):
+    def change(tensors):
+        tensors.clear()
+        tensors["x"] = ONE
+
+    rewritten(bert, change)
+    with opened_checkpoint(bert / PREFIX) as weights:
+        assert (recognise(weights)[0].id, recognise(weights)[1]) == ("google", "")
+
+
+def test_a_bert_without_positions_is_told(bert):
+    drop_variable(bert, "bert/embeddings/position_embeddings")
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.check_bert(bert)
+
+    assert caught.value.found == "NEZHA, or another BERT without absolute positions"
+    assert caught.value.hints == ("load it with a library for NEZHA",)
+    assert (caught.value.resolved, caught.value.label) == (str(bert / f"{PREFIX}.index"), "index")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("bert/encoder/transformer/group_0/x", "ALBERT"),
+        ("electra/x", "ELECTRA"),
+        ("roberta/x", None),
+        ("_CHECKPOINTABLE_OBJECT_GRAPH", None),
+    ],
+)
+def test_a_model_that_has_bert_s_embeddings_is_told_from_what_else_lies_beside_a_bert(bert, name, found):
+    rewritten(bert, lambda tensors: tensors.update({name: ONE}))
+    if found is None:
+        assert len(safeload.check_bert(bert).read) == 37
+    else:
+        with pytest.raises(WrongFileKindError) as caught:
+            safeload.check_bert(bert)
+        assert caught.value.found == found
+        assert caught.value.wanted == "a BERT checkpoint with Google's variable names"
+        assert (caught.value.given, caught.value.label) == (bert, "index")
+
+
+def test_two_berts_are_told_with_their_scopes(bert):
+    word = "bert/embeddings/word_embeddings"
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.check_bert(rewritten(bert, lambda tensors: tensors.update({f"other/{word}": tensors[word]})))
+
+    assert caught.value.found == "2 BERT models under the scopes '', 'other/'"
+    assert caught.value.hints == ("save the one you need to a separate checkpoint",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("seq_len", 21, "pass seq_len=20 or less, or leave it out for the full length"),
+        ("output_layer_num", 3, "pass 2 or less"),
+        ("output_layer_num", [0, 2], "layers count from 0, or from the end below 0"),
+        ("output_layer_num", [-3], "layers count from 0, or from the end below 0"),
+    ],
+)
+def test_what_the_config_contradicts_is_told_with_its_path(name, value, hint):
+    with pytest.raises(ArgumentError) as caught:
+        require_config_allows(options(**{name: value}), CONFIG)
+    assert (caught.value.argument, caught.value.hints) == (name, (hint,))
+    assert (caught.value.resolved, caught.value.label) == ("/c", "config")

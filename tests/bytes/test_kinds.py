@@ -1,0 +1,137 @@
+"""Each kind of file is recognised by an example of it."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib
+import io
+import json
+import lzma
+import os
+import pickle
+import tarfile
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from safeload._bytes.kinds import BY_ID, KINDS, kind_of_data, kinds_of, sniff, wrong_kind
+from tests.forms.tensorflow.index_writer import header, table
+from tests.opened import ref
+
+
+def made(write):
+    file = io.BytesIO()
+    write(file)
+    return file.getvalue()
+
+
+def hdf5(file):
+    with h5py.File(file, "w") as content:
+        content["x"] = np.ones(3)
+
+
+def zipped(file):
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x", "text")
+
+
+def tarred(file):
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("x"))
+
+
+JSON_HEAD = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+EXAMPLES = {
+    "empty": b"",
+    "lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:12ab\nsize 77\n",
+    "hdf5": made(hdf5),
+    "zip": made(zipped),
+    "gzip": gzip.compress(b"text"),
+    "7z": b"7z\xbc\xaf\x27\x1c\0\4" + bytes(24),
+    "zstd": b"\x28\xb5\x2f\xfd\x04\x00\x01\x00\x00",
+    "xz": lzma.compress(b"text"),
+    "bzip2": bz2.compress(b"text"),
+    "pickle": pickle.dumps({"x": 1}, protocol=2),
+    "npy": made(lambda file: np.save(file, np.ones(3))),
+    "pdf": b"%PDF-1.4\n",
+    "utf32": "text".encode("utf-32"),
+    "utf16": "text".encode("utf-16"),
+    "sstable": table([(b"", header())]),
+    "html": b"\n<!DOCTYPE html>\n<html></html>",
+    "xml": b'<?xml version="1.0"?><Error/>',
+    "tar": made(tarred),
+    "safetensors": len(JSON_HEAD).to_bytes(8, "little") + JSON_HEAD + bytes(4),
+    "sentencepiece": b"\n\x0e\n\x05<unk>\x15\0\0\0\0\x18\2",
+    "json": b'\xef\xbb\xbf {"a": 1}',
+    "binary": b"\x01\0\x02",
+}
+
+
+def test_every_row_has_an_example():
+    assert [kind.id for kind, _ in KINDS] == list(EXAMPLES)
+    assert len(BY_ID) == len(KINDS)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_of_its_kind(name, tmp_path):
+    (tmp_path / "f").write_bytes(EXAMPLES[name])
+
+    assert kind_of_data(EXAMPLES[name]).id == name
+    assert sniff(str(tmp_path / "f")).id == name
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_of_each_protocol_is_known(protocol):
+    assert kind_of_data(pickle.dumps([1], protocol=protocol)).id == "pickle"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_byte_order_mark_tells_the_encoding(encoding):
+    assert kind_of_data("\ufefftext".encode(encoding)).id == encoding[:6].replace("-", "")
+
+
+@pytest.mark.parametrize(
+    "data", [b"[PAD]\n[UNK]\n", b"plain text", "Gr\u00fc\u00dfe".encode(), b" ", b"a {", b"# <html>"]
+)
+def test_plain_text_is_of_no_kind(data, tmp_path):
+    (tmp_path / "f").write_bytes(data)
+
+    assert kind_of_data(data) is None
+    assert sniff(str(tmp_path / "f")) is None
+
+
+def test_an_lfs_pointer_says_what_it_points_to():
+    assert kind_of_data(EXAMPLES["lfs"]).name == "Git LFS pointer to sha256:12ab, 77 bytes"
+    assert kind_of_data(EXAMPLES["lfs"].replace(b"\n", b"\r\n")).name == "Git LFS pointer to sha256:12ab, 77 bytes"
+    assert kind_of_data(EXAMPLES["lfs"].split(b"\n")[0]).name == "Git LFS pointer to ?, ? bytes"
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in KINDS if kind.form], ids=lambda kind: kind.id)
+def test_a_form_is_a_module_that_opens_weights(kind):
+    assert callable(importlib.import_module(f"safeload._forms.{kind.form}").open_weights)
+    assert kind.models
+    assert all(ending.startswith(".") for ending in kind.endings)
+
+
+def test_a_model_has_its_forms():
+    assert [kind.id for kind in kinds_of("BERT")] == ["sstable"]
+    assert [kind.id for kind in kinds_of("ELMo")] == ["hdf5"]
+    assert [kind.id for kind in kinds_of(None)] == ["hdf5", "sstable"]
+
+
+def test_what_is_no_regular_file_is_of_no_kind(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+
+    assert [sniff(str(tmp_path / name)) for name in ("fifo", "none", "")] == [None] * 3
+
+
+@pytest.mark.parametrize("name", ["zip", "npy"])
+def test_another_kind_than_expected_is_told_with_its_hint(name):
+    error = wrong_kind(ref("/a/b", given="b"), BY_ID[name], wanted="JSON text")
+
+    assert error.message == f"the config file is not JSON text: {BY_ID[name].name}"
+    assert (error.wanted, error.found, error.resolved, error.given) == ("JSON text", BY_ID[name].name, "/a/b", "b")
+    assert error.hints == ((BY_ID[name].hint,) if BY_ID[name].hint else ())

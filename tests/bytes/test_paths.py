@@ -1,0 +1,145 @@
+"""What a path means that a caller passed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from safeload._bytes.paths import close_names, invisible_hints, is_remote, near_paths, resolve_path, working_directory
+from safeload.errors import InvalidPathError
+
+
+def resolved(given, **facts):
+    return resolve_path(given, argument="config_file", **facts)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MODELS", "models")
+    monkeypatch.delenv("LOST", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("a/b", "a/b"),
+        (b"a/b", "a/b"),
+        (Path("a") / "b", "a/b"),
+        ("./a//b/", "a/b"),
+        ("a/./c/../b", "a/b"),
+        ("~/a", "home/a"),
+        ("$MODELS/a", "models/a"),
+        ("${MODELS}.old/a", "models.old/a"),
+    ],
+)
+def test_a_relative_path_begins_in_the_working_directory_or_the_base(given, wanted, here):
+    (here / "a" / "c").mkdir(parents=True)
+    assert resolved(given) == str(here / wanted)
+    if not str(given).startswith("~"):
+        assert resolved(given, base_dir="base") == str(here / "base" / wanted)
+
+
+@pytest.mark.parametrize("given", ["file://{}/a%20b", "file://localhost{}/a%20b", "FILE://{}/a%20b"])
+def test_an_address_of_a_file_is_its_path(given, here):
+    assert resolved(given.format(here)) == str(here / "a b")
+
+
+@pytest.mark.parametrize("name", ["$LOST", "~nobody-of-this-name", "%s"])
+def test_a_name_that_is_there_is_taken_to_the_letter(name, here):
+    (here / name).write_text("")
+
+    assert resolved(str(here / name)) == str(here / name)
+    assert resolved(name) == str(here / name)
+
+
+def test_a_link_is_not_followed_but_what_is_above_it_is_looked_up(here):
+    (here / "there" / "inner").mkdir(parents=True)
+    (here / "link").symlink_to("there/inner")
+
+    assert resolved("link/x") == str(here / "link" / "x")
+    assert resolved("link/../x") == str(here / "there" / "x")
+
+
+BAD = {
+    "none": (None, "config_file is None, not a path"),
+    "number": (3, "config_file is of type int, not a path"),
+    "empty": ("", "config_file is empty"),
+    "spaces": ("  ", "config_file is empty"),
+    "nul": ("a\0b", "control character '\\x00'"),
+    "tab": ("a\tb", "control character '\\t'"),
+    "escaped_nul": ("file:///a%00", "control character '\\x00'"),
+    "surrogate": ("a\ud800", "which is not allowed in a path"),
+    "remote": ("https://host/a", "(https://)"),
+    "other_host": ("file://host/a", "another host, 'host'"),
+    "variable": ("$LOST/a", "environment variable LOST is not set"),
+    "home": ("~nobody-of-this-name/a", "'~nobody-of-this-name'"),
+}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("given", "text"), BAD.values(), ids=BAD)
+def test_what_is_no_path_is_told(given, text):
+    with pytest.raises(InvalidPathError) as caught:
+        resolved(given)
+    assert text in caught.value.message
+    assert caught.value.given == given
+
+
+def test_a_relative_path_without_a_working_directory_is_told(here, monkeypatch):
+    (here / "gone").mkdir()
+    monkeypatch.chdir(here / "gone")
+    (here / "gone").rmdir()
+
+    assert working_directory() is None
+    with pytest.raises(InvalidPathError, match="working directory"):
+        resolved("a")
+    assert resolved("a", base_dir=here) == str(here / "a")
+    assert resolved(here / "a") == str(here / "a")
+    monkeypatch.chdir(here)
+    assert working_directory() == str(here)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_one"),
+    [("https://h/a", True), ("S3://b/a", True), ("hf://a", True), ("file:///a", False), ("a", False), (None, False)],
+)
+def test_an_address_that_can_be_downloaded(given, is_one):
+    assert is_remote(given) is is_one
+
+
+def test_what_cannot_be_seen_is_told(tmp_path):
+    (tmp_path / "a").write_text("")
+
+    assert invisible_hints(str(tmp_path / "a")) == []
+    (space,) = invisible_hints(f"{tmp_path}/a ")
+    assert str(tmp_path / "a") in space
+    (odd,) = invisible_hints(f"{tmp_path}/a\u200b\u00a0b")
+    assert "U+00A0 NO-BREAK SPACE, U+200B ZERO WIDTH SPACE" in odd
+
+
+def test_names_that_look_alike_are_found_whatever_their_case():
+    assert close_names("Vocab.TXT", ["vocab.txt", "config.json"]) == ["vocab.txt"]
+    assert close_names("x", ["vocab.txt"]) == []
+    assert close_names("ab1", ["ab2", "ab3", "ab4", "ab5"]) == sorted(
+        close_names("ab1", ["ab2", "ab3", "ab4", "ab5"]), reverse=True
+    )
+    assert len(close_names("ab1", ["ab2", "ab3", "ab4", "ab5"])) == 3
+
+
+def test_a_misspelt_folder_is_put_right_and_one_too_many_left_out(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "vocab.txt").write_text("")
+    (tmp_path / "vocab.txt").write_text("")
+    names = sorted(os.listdir(tmp_path))
+
+    assert near_paths(f"{tmp_path}/modle/vocab.txt", str(tmp_path), names) == [
+        f"{tmp_path}/model/vocab.txt",
+        f"{tmp_path}/vocab.txt",
+    ]
+    assert near_paths(f"{tmp_path}/modle/x.txt", str(tmp_path), names) == []
+    assert near_paths(f"{tmp_path}/vocb.txt", str(tmp_path), names) == [f"{tmp_path}/vocab.txt"]

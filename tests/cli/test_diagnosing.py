@@ -1,0 +1,41 @@
+"""`safeload doctor bert` where keras-bert crashes the process that loads a tiny model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.command_line import safeload_cli
+
+VERDICT = "the versions are at fault: load_bert of a tiny model: the process ended with the signal SIGABRT"
+
+
+@pytest.fixture
+def diagnosed(tiny_bert, tmp_path):
+    """Return a function that runs `safeload doctor bert` beside a keras-bert that aborts, and returns what it prints."""
+    pytest.importorskip("keras_bert")
+    (tmp_path / "keras_bert.py").write_text("import os; os.abort()")
+    environment = {"PYTHONPATH": str(tmp_path)}
+    return lambda *options: safeload_cli("doctor", "bert", tiny_bert, *options, code=1, env=environment).stdout
+
+
+def test_a_crash_is_told_in_one_line(diagnosed):
+    (line,) = diagnosed().splitlines()
+
+    assert line.startswith(VERDICT)
+
+
+def test_a_crash_is_a_diagnosis_in_json(diagnosed):
+    found = json.loads(diagnosed("--json"))
+
+    assert (found["schema"], found["at_fault"]) == ("safeload-diagnosis/1", "versions")
+    assert found["verdict"].startswith(VERDICT)
+    assert {step["name"]: step["status"] for step in found["steps"]} == {
+        "check": "skipped",
+        "backend": "failed",
+        "keras-bert": "skipped",
+        "direct": "skipped",
+        "safeload": "skipped",
+    }
+    assert (found["differences"], found["report"]) == ([], None)

@@ -1,0 +1,86 @@
+"""Weights of any form, opened to be looked at."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import h5py
+import numpy as np
+import pytest
+
+from safeload.cli._weights import layer_of, open_given
+from safeload.errors import AmbiguousCheckpointError, CheckpointNotFoundError
+from tests.checkpoints import PREFIX, SHARD, bert_tensors, write_checkpoint
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        (PREFIX, "a checkpoint prefix"),
+        (f"{PREFIX}.index", "an index file"),
+        (SHARD, "a data shard"),
+        ("", "a folder with one checkpoint"),
+    ],
+)
+def test_a_checkpoint_is_opened_in_every_form(name, place, tiny_bert):
+    with closing(open_given(str(tiny_bert / name))) as weights:
+        assert weights.what == f"a TensorFlow checkpoint of 1 shard, given as {place}"
+        assert weights.file.ref.path == str(tiny_bert / PREFIX)
+        assert {name: tensor.spec.shape for name, tensor in weights.tensors.items()} == {
+            name: value.shape for name, value in bert_tensors().items()
+        }
+        assert all(tensor.n_bytes == 4 * np.prod(tensor.spec.shape) for tensor in weights.tensors.values())
+
+
+@pytest.mark.parametrize("name", ["", "weights.hdf5"])
+def test_an_hdf5_file_is_opened_alone_and_in_its_folder(name, tiny_elmo):
+    with closing(open_given(str(tiny_elmo / name))) as weights:
+        assert weights.what == "an HDF5 file"
+        assert len(weights.tensors) == 29
+        assert weights.file.look("char_embed")[0].shape == weights.tensors["char_embed"].spec.shape
+
+
+def test_an_hdf5_file_of_any_name_and_no_model_is_opened(tmp_path):
+    with h5py.File(tmp_path / "a.bin", "w") as file:
+        file["x/y"] = np.ones((2, 3), np.float32)
+    with closing(open_given(str(tmp_path / "a.bin"))) as weights:
+        assert {name: tensor.spec.shape for name, tensor in weights.tensors.items()} == {"x/y": (2, 3)}
+
+
+def test_layers_are_in_the_order_of_their_numbers(tmp_path):
+    names = [f"bert/encoder/layer_{number}/{part}" for number in (10, 2, 1) for part in ("b", "a")]
+    write_checkpoint(tmp_path / "m", {name: np.ones(1, np.float32) for name in ["cls/x", *names, "bert/a/b"]})
+    layers = [f"bert/encoder/layer_{number}/{part}" for number in (1, 2, 10) for part in ("a", "b")]
+
+    with closing(open_given(str(tmp_path / "m"))) as weights:
+        assert list(weights.tensors) == ["bert/a/b", *layers, "cls/x"]
+
+
+def test_a_folder_of_several_weights_is_ambiguous(elmo):
+    (elmo / "weights.hdf5").rename(elmo / "a.hdf5")
+    (elmo / "b.hdf5").write_bytes((elmo / "a.hdf5").read_bytes())
+    with pytest.raises(AmbiguousCheckpointError) as caught:
+        open_given(str(elmo))
+    assert sorted(caught.value.candidates) == [str(elmo / "a.hdf5"), str(elmo / "b.hdf5")]
+
+
+def test_a_folder_without_weights_is_told(tmp_path):
+    with pytest.raises(CheckpointNotFoundError) as caught:
+        open_given(str(tmp_path))
+    assert (caught.value.resolved, caught.value.given) == (str(tmp_path), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("bert/encoder/layer_10/attention/self/key/bias", "bert/encoder/layer_10"),
+        ("bert/embeddings/LayerNorm/beta", "bert/embeddings"),
+        ("cls/predictions/output_bias", "cls/predictions"),
+        ("RNN_0/RNN/MultiRNNCell/Cell1/LSTMCell/W_0", "RNN_0/RNN/MultiRNNCell/Cell1"),
+        ("CNN/W_cnn_3", "CNN"),
+        ("CNN_high_0/W_carry", "CNN_high_0"),
+        ("char_embed", "char_embed"),
+    ],
+)
+def test_a_tensor_belongs_to_the_layer_that_its_name_says(name, layer):
+    assert layer_of(name) == layer

@@ -1,0 +1,323 @@
+"""Hostile files, of the catalogue: each is checked in a process of its own, under a cap of memory and time."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import zlib
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from safeload import errors, testing
+from safeload._forms.tensorflow.sstable import SNAPPY
+from safeload.lock import LOCK_NAME
+from tests.checkpoints import PREFIX, SHARD
+from tests.elmos import OPTIONS_NAME, WEIGHTS_NAME
+from tests.faults.bert import (
+    CONFIG_NAME,
+    INDEX,
+    VOCAB,
+    Config,
+    Corrupt,
+    Mismatch,
+    Missing,
+    NotFound,
+    Unsafe,
+    Vocab,
+    Wrong,
+)
+from tests.faults.elmo import BIAS, hdf5, link, replaced
+from tests.faults.fault import Fault, bytes_of, fifo, then, write
+from tests.forms.tensorflow import index_writer as w
+
+Lock = errors.LockError
+MARK = "/tmp/safeload-attack-ran-code"
+
+
+def index(folder, entries, **options):
+    """Put an index file with these entries in the place of the good one, beside the good shard."""
+    shard = (folder / SHARD).read_bytes()
+    w.write_index(folder / PREFIX, entries, shards=[shard], **options)
+
+
+def raw_index(folder, data):
+    (folder / INDEX).write_bytes(data)
+
+
+def blocks(handles):
+    """Let the table's index lie about where its blocks are."""
+
+    def make(folder):
+        groups = [[(b"", w.header())], [(b"a", w.entry((1,)))], [(b"b", w.entry((1,), offset=4))]]
+        raw_index(folder, w.table_of([(group[-1][0], w.block(group)) for group in groups], handles=handles))
+
+    return make
+
+
+def shape(*sizes, **options):
+    return lambda folder: index(folder, {"bert/embeddings/word_embeddings": w.entry(sizes, **options)})
+
+
+def million_entries(folder):
+    rows = [(b"", w.header()), *((f"v{number:07d}".encode(), w.entry(())) for number in range(1_000_000))]
+    raw_index(folder, w.table(rows))
+
+
+def shared_key_bomb(folder):
+    rows, previous = [b"\0\0" + w.varint(len(w.header())) + w.header()], b""
+    for number in range(3000):
+        key = b"k" * 60_000 + f"{number:06d}".encode()
+        n_shared = 60_000 if previous else 0
+        value = w.entry(())
+        rows.append(w.varint(n_shared) + w.varint(len(key) - n_shared) + w.varint(len(value)) + key[n_shared:] + value)
+        previous = key
+    content = b"".join(rows) + bytes(4) + (1).to_bytes(4, "little")
+    raw_index(folder, w.table_of([(previous, content)]))
+
+
+def compressed_block(folder):
+    """Put in a block in Snappy's format: 60 letters, and the last 64 bytes once more a million times."""
+    stream = w.varint(60 + 64_000_000) + bytes([59 << 2]) + b"a" * 60 + bytes([63 << 2 | 2, 1, 0]) * 1_000_000
+    raw_index(folder, w.table_of([(b"a", stream)], compression=SNAPPY))
+
+
+def device(name):
+    def make(folder):
+        (folder / name).unlink()
+        (folder / name).symlink_to("/dev/zero")
+
+    return make
+
+
+def unix_socket(folder):
+    (folder / VOCAB).unlink()
+    here = Path.cwd()
+    os.chdir(folder)
+    socket.socket(socket.AF_UNIX).bind(VOCAB)
+    os.chdir(here)
+
+
+def sparse(name, n_bytes):
+    def make(folder):
+        with (folder / name).open("r+b") as file:
+            file.truncate(n_bytes)
+
+    return make
+
+
+class Bomb:
+    """Runs code where it is unpickled."""
+
+    def __reduce__(self):
+        return os.system, (f"touch {MARK}",)
+
+
+def pickled(*names):
+    return lambda folder: [(folder / name).write_bytes(pickle.dumps(Bomb(), protocol=2)) for name in names]
+
+
+def numpy_pickle(folder):
+    with (folder / WEIGHTS_NAME).open("wb") as file:
+        np.save(file, np.array([Bomb()], object), allow_pickle=True)
+
+
+def hard_linked(file):
+    del file[BIAS]
+    file[BIAS] = file["CNN/b_cnn_1"][:4]
+    file["CNN/other"] = file["CNN/b_cnn_1"]
+
+
+def small_bomb(folder):
+    with h5py.File(folder / WEIGHTS_NAME, "w") as file:
+        file.create_dataset(BIAS, (1_000_000_000,), "f4")
+
+
+def gzip_bomb(file):
+    del file[BIAS]
+    file.create_dataset(BIAS, data=np.zeros(60_000_000, np.float32), chunks=(10_000_000,), compression="gzip")
+
+
+def chunk_of(stream, shape=(4,), *, step=None, times=1):
+    """Let the one chunk of a dataset be what `stream` returns, whatever the filters make of it."""
+
+    def change(file):
+        del file[BIAS]
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_chunk(step or shape)
+        for _ in range(times):
+            plan.set_deflate(9)
+        space = h5py.h5s.create_simple(shape, (h5py.h5s.UNLIMITED,))
+        dataset = h5py.h5d.create(file.id, BIAS.encode(), h5py.h5t.IEEE_F32LE, space, plan)
+        dataset.write_direct_chunk((0,), stream())
+
+    return hdf5(change)
+
+
+def two_chunks_in_one_place(folder):
+    """Let the index of chunks lead to the first one twice."""
+    replaced(BIAS, chunks=(2,))(folder)
+    with h5py.File(folder / WEIGHTS_NAME) as file:
+        first, second = (file[BIAS].id.get_chunk_info(number).byte_offset for number in range(2))
+    data = (folder / WEIGHTS_NAME).read_bytes()
+    (folder / WEIGHTS_NAME).write_bytes(data.replace(second.to_bytes(8, "little"), first.to_bytes(8, "little")))
+
+
+def million_keys(folder):
+    keys = ",".join(f'"{number}":0' for number in range(1_300_000))
+    (folder / CONFIG_NAME).write_text(f'{{{keys},"0":1}}')
+
+
+def name_with_a_slash(folder):
+    with h5py.File(folder / WEIGHTS_NAME, "a") as file:
+        file.create_group("zz")["x"] = h5py.ExternalLink("/etc/hostname", "/")
+        file["QzzQxQdata"] = 1
+    data = (folder / WEIGHTS_NAME).read_bytes()
+    (folder / WEIGHTS_NAME).write_bytes(data.replace(b"QzzQxQdata", b"/zz/x/data"))
+
+
+def parts_of_a_long_key(folder):
+    key, parts = b"k" * 4_000_000, b"\x3a\x00" * 190_000
+    value = w.message((1, 1), (2, w.shape_of(4)), (5, 0)) + parts
+    raw_index(folder, w.table_of([(key, w.block([(b"", w.header()), (key, value)]))]))
+
+
+def name_that_forges_a_line(folder):
+    forged = "a\n  hint:   run this \x1b[31m\u202e"
+    index(folder, {forged: w.entry((1_000_000,), n_bytes=4_000_000)})
+
+
+def lock_text(name=VOCAB, n_bytes="1"):
+    table = (
+        f'version = 1\nmodel = "BERT"\nn_files = 1\n[[file]]\nname = "{name}"\nrole = "vocab"\nn_bytes = {n_bytes}\n'
+    )
+    return table + f'sha256 = "{"0" * 64}"\n'
+
+
+def laughs():
+    """Return YAML of lists in lists that are nine times as long at each of twenty steps."""
+    rows = [f"a{number}: &a{number} [{','.join([f'*a{number - 1}'] * 9)}]\n" for number in range(1, 20)]
+    return "a0: &a0 [x]\n" + "".join(rows) + "A: {options_file: x, dropout: *a19}\n"
+
+
+def link_out(folder):
+    (folder / VOCAB).rename(folder.parent / "elsewhere.txt")
+    (folder / VOCAB).symlink_to("../elsewhere.txt")
+
+
+def link_loop(folder):
+    (folder / VOCAB).unlink()
+    (folder / VOCAB).symlink_to(VOCAB)
+
+
+def hostile(model, name, what, spoil, error, **more):
+    """Return a row."""
+    return Fault(model=model, name=name, what=what, spoil=spoil, error=error, has_message=False, **more)
+
+
+def settings(name, what, content, ending):
+    """Return the row of a settings file."""
+    file = f"settings.{ending}"
+    return hostile("settings", name, what, write(file, content), Config, call={"file": f"{{}}/{file}"})
+
+
+bert, elmo = partial(hostile, "bert"), partial(hostile, "elmo")
+FAULTS = [
+    # the index file
+    bert("blocks_overlap", "the table's index names the same block three times", blocks(lambda h: [h[0]] * 3), Corrupt),
+    bert("blocks_go_back", "a block lies before the one that precedes it", blocks(lambda h: [h[0], h[2], h[1]]), Corrupt),
+    bert("block_negative", "a block at an offset of 2**64 - 1", blocks(lambda h: [(-1, h[0][1]), *h[1:]]), Corrupt),
+    bert("block_huge", "a block of 2**62 bytes", blocks(lambda h: [(h[0][0], 1 << 62), *h[1:]]), Corrupt),
+    bert("block_is_the_index", "the table's index names itself as a block", blocks(lambda h: [(h[-1][0] + h[-1][1] + 18, 30)]), Corrupt),
+    bert("footer_names_itself", "the footer's handle leads to the footer", lambda f: raw_index(f, bytes(100) + (w.varint(0) + w.varint(0) + w.varint(100) + w.varint(48)).ljust(40, b"\0") + w.MAGIC), Corrupt),
+    bert("varint_without_end", "a number of a thousand bytes", lambda f: raw_index(f, w.table_of([(b"a", b"\xff" * 1000)])), Corrupt),
+    bert("header_of_a_billion_shards", "the header says 2**40 shards", lambda f: index(f, {}, head=w.header(1 << 40)), Corrupt),
+    bert("header_of_many_shards", "the header says 99,999 shards", lambda f: index(f, {}, head=w.header(99_999)), NotFound),
+    bert("extent_beyond_the_shard", "a variable ends beyond the shard", shape(4, offset=1 << 40, n_bytes=16), Corrupt),
+    bert("extent_negative", "a variable begins at -8", shape(4, offset=-8, n_bytes=16), Corrupt),
+    bert("extents_overlap", "two variables share their bytes", lambda f: index(f, {"bert/a": w.entry((4,), n_bytes=16), "bert/b": w.entry((4,), n_bytes=16, offset=4)}), Corrupt),
+    bert("shape_overflows", "a shape whose product is 0 in 64 bits", shape(1 << 32, 1 << 32, n_bytes=0), Corrupt),
+    bert("shape_of_a_terabyte", "a shape of 2**40 values, and as many bytes said", shape(1 << 40, n_bytes=1 << 42), Corrupt),
+    bert("shape_negative", "a dimension of -1", shape(-1, n_bytes=4), Corrupt),
+    bert("shape_of_300_dimensions", "a shape of 300 dimensions", shape(*[1] * 300), Corrupt),
+    bert("million_entries", "a million variables", million_entries, Unsafe),
+    bert("keys_that_share_their_beginnings", "3,000 keys that unpack to 180 MB", shared_key_bomb, Unsafe),
+    bert("compressed_block_bomb", "a compressed block that unpacks to 64 MB, and is not unpacked", compressed_block, Wrong),
+    bert("index_of_40_megabytes", "an index file of 40 MB of zeros", lambda f: raw_index(f, bytes(40 << 20)), Unsafe),
+    bert("index_of_a_terabyte", "a sparse index file of 1 TB", sparse(INDEX, 1 << 40), Unsafe),
+    # the state file
+    bert("state_leads_up", "the state file names ../x", write("checkpoint", 'model_checkpoint_path: "../x"\n'), Unsafe),
+    bert("state_leads_up_inside", "the state file names a/../../x", write("checkpoint", 'model_checkpoint_path: "a/../../x"\n'), Unsafe),
+    bert("state_leads_up_escaped", "the state file names ../x in octal escapes", write("checkpoint", 'model_checkpoint_path: "\\056\\056/x"\n'), Unsafe),
+    bert("state_is_absolute", "the state file names /etc/passwd", write("checkpoint", 'model_checkpoint_path: "/etc/passwd"\n'), NotFound),
+    bert("state_is_a_fifo", "the state file is a FIFO: no state file, so the folder's one checkpoint is taken", fifo("checkpoint"), None),
+    bert("state_of_a_megabyte_of_spaces", "a state file of a million spaces", write("checkpoint", " " * 1_000_000), Corrupt),
+    # JSON and text
+    bert("config_of_4_gigabytes", "a sparse config of 4 GB", sparse(CONFIG_NAME, 4 << 30), Unsafe),
+    bert("config_of_10000_levels", "JSON of 10,000 levels", write(CONFIG_NAME, '{"a":' * 10_000), Config),
+    bert("config_of_lists", "JSON of 100,000 nested lists", write(CONFIG_NAME, '{"a":' + "[" * 100_000), Config),
+    bert("config_with_keys_twice", "JSON with a key twice", write(CONFIG_NAME, '{"hidden_size": 16, "hidden_size": 32}'), Config),
+    bert("config_with_a_huge_integer", "an integer of a million digits", write(CONFIG_NAME, '{"hidden_size": ' + "9" * 1_000_000 + "}"), Config),
+    bert("config_with_a_huge_exponent", "a size of 1e999", write(CONFIG_NAME, '{"hidden_size": 1e999}'), Config),
+    bert("config_with_huge_sizes", "a hidden_size of 2**62", lambda f: testing.edit_config(f, hidden_size=1 << 62), Config),
+    bert("config_of_16_million_units", "the largest sizes that a config may say", lambda f: (testing.edit_config(f, hidden_size=1 << 24, vocab_size=1 << 24, intermediate_size=1 << 24), testing.remove_file(f, VOCAB)), Mismatch),
+    bert("config_of_a_thousand_layers", "a thousand layers", lambda f: testing.edit_config(f, num_hidden_layers=1000), Mismatch),
+    bert("vocab_is_a_fifo", "the vocabulary is a FIFO", fifo(VOCAB), Unsafe),
+    bert("vocab_is_a_device", "the vocabulary is /dev/zero", device(VOCAB), Unsafe),
+    bert("vocab_is_a_socket", "the vocabulary is a socket", unix_socket, Unsafe),
+    bert("vocab_of_a_gigabyte", "a sparse vocabulary of 1 GB", sparse(VOCAB, 1 << 30), Unsafe),
+    bert("vocab_of_a_million_lines", "a vocabulary of four million empty lines", write(VOCAB, "\n" * 4_000_000), Vocab),
+    bert("vocab_is_a_loop_of_links", "a symbolic link to itself", link_loop, Missing),
+    bert("vocab_is_a_link_out", "a symbolic link out of the folder: the user's own, followed and reported", link_out, None),
+    bert("shard_is_a_device", "the data shard is /dev/zero", device(SHARD), Unsafe),
+    bert("shard_of_a_terabyte", "a sparse data shard of 1 TB", sparse(SHARD, 1 << 40), Corrupt),
+    bert("parts_of_a_long_key", "190,000 parts of a variable whose name has 4 MB: their keys would have 760 GB", parts_of_a_long_key, Unsafe),
+    bert("parts_without_end", "a variable in ten million parts", lambda f: index(f, {"a": w.entry() + b"\x3a\x00" * 10_000_000}), Corrupt),
+    bert("name_that_forges_a_line", "a variable's name with a line end, a colour and a direction mark", name_that_forges_a_line, Corrupt),
+    bert("state_of_a_megabyte_of_lines", "a state file of a million empty lines", write("checkpoint", "\n" * (1 << 20)), Corrupt),
+    bert("config_with_a_million_keys", "JSON with 1.3 million keys, one of them twice", million_keys, Config),
+    bert("config_of_a_model_with_a_long_name", "a model_type of ten million letters: the message shows the first ones", lambda f: testing.edit_config(f, model_type="x" * 10_000_000), Config),
+    bert("vocab_of_60_million_lines", "60 MB of empty lines", lambda f: (f / VOCAB).write_bytes(b"\n" * 60_000_000), Unsafe),
+    # locks
+    bert("lock_leads_up", "a lock that names ../x", write(LOCK_NAME, lock_text("../x")), Unsafe),
+    bert("lock_is_absolute", "a lock that names /etc/passwd", write(LOCK_NAME, lock_text("/etc/passwd")), Unsafe),
+    bert("lock_names_a_fifo", "a lock that names a FIFO", then(fifo("x"), write(LOCK_NAME, lock_text("x"))), Lock),
+    bert("lock_of_a_gigabyte", "a sparse lock of 1 GB", then(write(LOCK_NAME, lock_text("x")), sparse(LOCK_NAME, 1 << 30)), Unsafe),
+    bert("lock_with_a_huge_integer", "a size of 5,000 hexadecimal digits, which Python does not print", write(LOCK_NAME, lock_text(n_bytes="0x" + "f" * 5000)), Lock),
+    bert("lock_with_a_key_of_many_parts", "a key of half a million parts", write(LOCK_NAME, "a." * 500_000 + "a = 1\n"), Lock),
+    # settings
+    settings("settings_of_laughs", "lists in lists, with 9**19 words if they were written out", laughs(), "yaml"),
+    settings("settings_run_python", "a tag that runs code", f"A: !!python/object/apply:os.system ['touch {MARK}']\n", "yaml"),
+    settings("settings_with_a_tag_that_does_not_fit", "`!!bool maybe`", "A: {options_file: x, requires_grad: !!bool maybe}\n", "yaml"),
+    settings("settings_of_a_megabyte_of_spaces", "a million spaces inside a line", "[A]\na" + " " * 1_000_000 + "b\n", "ini"),
+    settings("settings_with_a_huge_integer", "a number of 6,000 hexadecimal digits", "[A]\noptions_file='x'\ndropout=0x" + "f" * 6000, "toml"),
+    # HDF5
+    elmo("hdf5_chunk_that_unpacks_to_less", "a compressed chunk of one byte, where 16 belong: libhdf5 copies what lies behind it", chunk_of(lambda: zlib.compress(b"x")), Corrupt),
+    elmo("hdf5_chunk_that_unpacks_to_more", "a compressed chunk of 16 bytes that unpacks to 50 MB", chunk_of(lambda: zlib.compress(bytes(50_000_000))), Corrupt),
+    elmo("hdf5_compressed_twice", "the same filter twice: 2 kB that unpack to 400 MB", chunk_of(lambda: zlib.compress(zlib.compress(bytes(400_000_000))), times=2), Unsafe),
+    elmo("hdf5_chunk_of_a_gigabyte", "four values in a chunk of 2**28", chunk_of(lambda: zlib.compress(bytes(16)), step=(1 << 28,)), Unsafe),
+    elmo("hdf5_chunks_in_one_place", "an index of chunks that leads to one of them twice", two_chunks_in_one_place, Corrupt),
+    elmo("hdf5_name_with_a_slash", "a name that leads through an external link", name_with_a_slash, Unsafe),
+    elmo("hdf5_external_link", "a dataset is a link to another file", link(lambda: h5py.ExternalLink("/etc/passwd", "x")), Unsafe),
+    elmo("hdf5_billion_values", "a dataset of a billion values in a file of 2 kB", small_bomb, Mismatch | Corrupt),
+    elmo("hdf5_gzip_bomb", "240 MB of zeros in 240 kB: told by its shape, and never unpacked", hdf5(gzip_bomb), Mismatch),
+    elmo("hdf5_cyclic_groups", "a group that holds the root", hdf5(lambda file: file.__setitem__("RNN_0/again", file["/"])), Unsafe),
+    elmo("hdf5_two_names_for_one_dataset", "two names for the same bytes", hdf5(hard_linked), Corrupt),
+    elmo("hdf5_object_references", "a dataset of references", replaced(BIAS, shape=(4,), dtype=h5py.ref_dtype), Mismatch | Corrupt),
+    elmo("hdf5_variable_strings", "a dataset of strings on the heap", replaced(BIAS, shape=(4,), dtype=h5py.string_dtype()), Mismatch | Corrupt),
+    elmo("hdf5_root_at_zero", "the superblock's addresses are 0", bytes_of(WEIGHTS_NAME, lambda data: data[:24] + bytes(32) + data[56:]), Corrupt),
+    elmo("hdf5_of_a_terabyte", "a sparse file of 1 TB", sparse(WEIGHTS_NAME, 1 << 40), None),
+    elmo("hdf5_script_in_front", "a shell script in the file's user block: it stays unread", bytes_of(WEIGHTS_NAME, lambda data: b"#!/bin/sh\ntouch x\n".ljust(512, b"\0") + data), None),
+    elmo("hdf5_is_a_device", "the weights are /dev/zero", device(WEIGHTS_NAME), Unsafe),
+    elmo("options_of_huge_filters", "a convolution of 2**40 filters", lambda f: testing.edit_config(f, char_cnn={"filters": [[1, 1 << 40]]}), Config),
+    elmo("options_of_a_million_filters", "a million convolutions", lambda f: testing.edit_config(f, char_cnn={"filters": [[1, 1]] * 1_000_000}), Config | Unsafe | Mismatch),
+    elmo("options_of_a_thousand_layers", "a thousand layers", lambda f: testing.edit_config(f, lstm={"n_layers": 1000}), Config | Mismatch),
+    # code
+    elmo("options_of_an_endless_clip", "a cell_clip of 1e999, which is infinite", lambda f: (f / OPTIONS_NAME).write_text((f / OPTIONS_NAME).read_text().replace('"cell_clip": 3', '"cell_clip": 1e999')), Config),
+    elmo("pickle_as_weights", "a pickle that runs code, named weights.hdf5", pickled(WEIGHTS_NAME), Wrong, reports=("J1",)),
+    bert("pickle_as_everything", "pickles that run code in the place of every file", pickled(CONFIG_NAME, VOCAB, SHARD, INDEX), Wrong),
+    elmo("numpy_pickle_as_weights", "a NumPy file of objects that runs code", numpy_pickle, Wrong),
+]  # fmt: skip

@@ -1,0 +1,112 @@
+"""Which weights a path means, in any form."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from safeload._forms import open_weights
+from safeload._forms.finding import files_of_forms, find_weights
+from safeload.errors import (
+    AmbiguousCheckpointError,
+    CheckpointNotFoundError,
+    SafeLoadError,
+    UnreadableFileError,
+    WrongFileKindError,
+)
+from tests.checkpoints import PREFIX, SHARD
+from tests.elmos import WEIGHTS_NAME
+from tests.opened import ref
+
+
+def found(path, model=None):
+    return find_weights(ref(path, "weights", "g"), model)
+
+
+def failure(path, error, model=None):
+    with pytest.raises(SafeLoadError) as caught:
+        found(path, model)
+    assert type(caught.value) is error
+    assert caught.value.given == "g"
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["", PREFIX, f"{PREFIX}.index", SHARD])
+@pytest.mark.parametrize("model", ["BERT", None])
+def test_a_checkpoint_is_found_by_every_form_of_its_path(name, model, tiny_bert):
+    place = found(tiny_bert / name, model)
+
+    assert (place.form, place.ref.path, place.ref.given) == ("tensorflow", str(tiny_bert / PREFIX), "g")
+    with open_weights(place) as weights:
+        assert "bert/embeddings/word_embeddings" in weights.tensors
+
+
+@pytest.mark.parametrize("name", ["", WEIGHTS_NAME])
+@pytest.mark.parametrize("model", ["ELMo", None])
+def test_an_hdf5_file_is_found_by_itself_or_in_its_folder(name, model, tiny_elmo):
+    place = found(tiny_elmo / name, model)
+
+    assert (place.form, place.ref.path, place.ref.role) == ("hdf5", str(tiny_elmo / WEIGHTS_NAME), "weight")
+    assert place.place == ("HDF5 file" if name else "folder")
+    with open_weights(place) as weights:
+        assert len(weights.tensors) == 29
+
+
+def test_a_file_is_known_by_its_bytes_and_not_by_its_name(elmo):
+    (elmo / WEIGHTS_NAME).rename(elmo / "weights.bin")
+
+    assert found(elmo / "weights.bin").form == "hdf5"
+    failure(elmo, CheckpointNotFoundError)
+
+
+def test_a_form_of_another_model_is_not_looked_for(tiny_elmo):
+    assert "HDF5" in failure(tiny_elmo / WEIGHTS_NAME, WrongFileKindError, "BERT").found
+    failure(tiny_elmo, CheckpointNotFoundError, "BERT")
+
+
+def test_a_checkpoint_goes_before_another_file_in_its_folder(bert, tiny_elmo):
+    shutil.copy(tiny_elmo / WEIGHTS_NAME, bert)
+
+    assert found(bert).form == "tensorflow"
+
+
+def test_several_files_are_listed(elmo):
+    shutil.copy(elmo / WEIGHTS_NAME, elmo / "a.h5")
+    error = failure(elmo, AmbiguousCheckpointError)
+
+    assert error.candidates == (str(elmo / "a.h5"), str(elmo / WEIGHTS_NAME))
+    assert error.hints == (f"pass one of: a.h5, {WEIGHTS_NAME}",)
+    assert (error.resolved, error.label) == (str(elmo), "folder")
+
+
+def test_a_folder_that_cannot_be_listed_is_told(bert, monkeypatch):
+    def fail(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    error = failure(bert, UnreadableFileError)
+
+    assert error.message == "no permission to read the folder"
+    assert (error.resolved, error.label) == (str(bert), "folder")
+
+
+def test_a_folder_one_level_down_that_cannot_be_listed_is_let_be(tmp_path, monkeypatch):
+    (tmp_path / "inner").mkdir()
+    listdir = os.listdir
+
+    def fail(path):
+        if str(path).endswith("inner"):
+            raise PermissionError(13, "Permission denied", path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    failure(tmp_path, CheckpointNotFoundError)
+
+
+def test_files_of_a_form_are_known_by_their_endings():
+    names = ["w.hdf5", "a.h5", ".hidden.h5", "b.hdf", "m.index", "x.h5.txt", "options.json"]
+
+    assert files_of_forms(names, None) == [("a.h5", "hdf5"), ("b.hdf", "hdf5"), ("w.hdf5", "hdf5")]
+    assert files_of_forms(names, "BERT") == []

@@ -1,0 +1,171 @@
+"""Other models: each row of each table recognises its example, and answers for one model alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from safeload import _recognise
+from safeload._recognise import (
+    BERT,
+    ELMO,
+    models_of_folder,
+    other_config,
+    other_folder,
+    other_tensors,
+    what_config,
+)
+
+TENSORS = {
+    "a TensorFlow 2 object-based checkpoint": (BERT, ["_CHECKPOINTABLE_OBJECT_GRAPH"]),
+    "ALBERT": (BERT, ["bert/encoder/transformer/group_0/inner_group_0/x"]),
+    "ELECTRA": (BERT, ["electra/embeddings/word_embeddings"]),
+    "RoBERTa": (BERT, ["module/roberta/x"]),
+    "a checkpoint saved by Keras, with layer names": (BERT, ["Encoder-1-MultiHeadSelfAttention/x"]),
+    "a model with PyTorch's names": (BERT, ["embeddings.LayerNorm.weight"]),
+    "a file of computed embeddings": (ELMO, ["0", "1", "sentence_to_index"]),
+    "the weights of a word-level biLM": (ELMO, ["embedding", "RNN_0/RNN/x"]),
+    "a model saved by Keras": (ELMO, ["model_weights/dense/kernel:0"]),
+}
+CONFIGS = {
+    "ELMoForManyLangs, another architecture": {"encoder": {}, "token_embedder": {}},
+    "a transformer such as BERT": {"hidden_size": 8, "num_hidden_layers": 2},
+    "an AllenNLP training run": {"dataset_reader": {}, "model": {}},
+    "a word-level biLM (there is no char_cnn)": {"lstm": {}},
+}
+FOLDERS = {
+    "an ELMoForManyLangs model": ["encoder.pkl", "token_embedder.pkl"],
+    "a TensorFlow model or TF-Hub module": ["saved_model.pb"],
+    "a TF-Hub module": ["tfhub_module.pb"],
+    "an AllenNLP archive": ["weights.th", "config.json"],
+    "a BERT model": ["bert_config.json"],
+}
+
+
+def test_every_row_has_an_example():
+    assert [other.name for _, other, _ in _recognise._BY_TENSORS] == list(TENSORS)
+    assert [other.name for _, other, _ in _recognise._BY_KEYS] == list(CONFIGS)[:-1]
+    assert [other.name for _, other, _ in _recognise._BY_FILES] == list(FOLDERS)
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_tensors_are_recognised_for_one_model_alone(name):
+    model, names = TENSORS[name]
+    other = {BERT: ELMO, ELMO: BERT}[model]
+
+    assert other_tensors(model, names).name == name
+    assert other_tensors(model, names).hint
+    assert other_tensors(other, names) is None
+
+
+SIGNS = {
+    "a TensorFlow 2 object-based checkpoint": ["_CHECKPOINTABLE_OBJECT_GRAPH", "a/.ATTRIBUTES/VARIABLE_VALUE"],
+    "ALBERT": ["bert/encoder/transformer/group_0/x", "bert/encoder/embedding_hidden_mapping_in/x"],
+    "ELECTRA": ["electra/x", "discriminator/x", "generator/x", "discriminator_predictions/x"],
+    "RoBERTa": ["roberta/x", "a/roberta/x"],
+    "a checkpoint saved by Keras, with layer names": ["Embedding-Token/x", "Embedding-Position/x", "Encoder-12-Norm/x"],
+    "a model with PyTorch's names": ["a.weight", "a.b.bias"],
+}
+
+
+@pytest.mark.parametrize(("what", "name"), [(what, name) for what, names in SIGNS.items() for name in names])
+def test_one_name_among_others_is_a_sign(what, name):
+    found = other_tensors(BERT, ["global_step", name])
+
+    assert found.name == what
+    assert found.hint.startswith(("load it with", "export it", "convert"))
+
+
+@pytest.mark.parametrize(
+    "name", ["bert/x", "my_electra/x", "robertas/x", "Encoder-x/y", "a.weights", "weight", "x.bias/a"]
+)
+def test_other_names_are_of_no_model_that_is_known(name):
+    assert other_tensors(BERT, [name]) is None
+
+
+def test_groups_are_signs_too():
+    assert other_tensors(ELMO, [], ["layers"]).name == "a model saved by Keras"
+    assert other_tensors(ELMO, [], []) is None
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_of_another_model_is_recognised(name):
+    assert other_config(ELMO, CONFIGS[name]).name == name
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ({"model_type": "RoBERTa"}, "roberta (model_type)"),
+        ({"model_type": 3}, "another model (model_type 3)"),
+        ({"model_type": ""}, 'another model (model_type "")'),
+        ({"model_type": " "}, 'another model (model_type " ")'),
+        ({"embedding_size": 128, "hidden_size": 768}, "albert (embedding_size)"),
+        ({"num_hidden_groups": 1}, "albert (num_hidden_groups)"),
+        ({"use_relative_position": True}, "nezha (use_relative_position)"),
+        ({"use_relative_position": False}, None),
+        ({"embedding_size": 768, "hidden_size": 768}, None),
+        ({"model_type": "BERT"}, None),
+        ({}, None),
+    ],
+)
+def test_a_config_of_kin_of_bert_is_recognised(data, name):
+    other = other_config(BERT, data)
+
+    assert (other and other.name) == name
+    library = "that model" if name and name.startswith("another") else name and name.split()[0]
+    assert other is None or other.hint == f"load it with a library for {library}"
+
+
+@pytest.mark.parametrize("keys", [row for row in _recognise._BY_KEYS if len(row[2]) > 1], ids=lambda row: row[1].name)
+def test_one_key_of_several_is_no_sign(keys):
+    for key in keys[2]:
+        assert other_config(ELMO, {key: {}}) is None
+
+
+@pytest.mark.parametrize("files", [row for row in _recognise._BY_FILES if len(row[2]) > 1], ids=lambda row: row[1].name)
+def test_one_file_of_several_is_no_sign(files):
+    for name in files[2]:
+        assert other_folder(ELMO, [name]) is None
+
+
+@pytest.mark.parametrize(("key", "model"), [("inner_group_num", "albert"), ("max_relative_position", "nezha")])
+def test_each_key_of_a_variant_of_bert_is_a_sign(key, model):
+    assert other_config(BERT, {key: 1}).name == f"{model} ({key})"
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_of_another_model_is_recognised(name):
+    assert other_folder(ELMO, FOLDERS[name]).name == name
+    assert other_folder(BERT, FOLDERS[name]) is None
+    assert other_folder(ELMO, ["options.json"]) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "models"),
+    [
+        (["bert_model.ckpt.index"], [BERT]),
+        (["uncased_bert_config.json"], [BERT]),
+        (["weights.hdf5"], [ELMO]),
+        (["a.h5", "b.hdf"], [ELMO]),
+        (["elmo_options.json"], [ELMO]),
+        (["bert_config.json", "weights.hdf5"], [BERT, ELMO]),
+        (["config.json", "model.bin"], []),
+    ],
+)
+def test_the_models_of_a_folder(names, models):
+    assert models_of_folder(names) == models
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        ({"lstm": {}, "char_cnn": {}}, "the options of an ELMo"),
+        ({"num_hidden_layers": 2, "hidden_size": 4}, "the config of a BERT"),
+        ({"num_hidden_layers": 2, "hidden_size": 4, "model_type": "Albert"}, "the config of another model: albert"),
+        ({"num_hidden_layers": 2}, "a JSON file that is neither the config of a BERT nor the options of an ELMo"),
+        ({"hidden_size": 4}, "a JSON file that is neither the config of a BERT nor the options of an ELMo"),
+        ({"a": 1}, "a JSON file that is neither the config of a BERT nor the options of an ELMo"),
+    ],
+)
+def test_what_a_json_object_is(data, what):
+    assert what_config(data) == what
