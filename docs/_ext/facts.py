@@ -97,7 +97,7 @@ def keras_layer(module: str, name: str) -> str:
     """Return the description of a class of `safeload.keras`, from its source: it could be imported with TensorFlow only."""
     from sphinx.ext.napoleon import Config, GoogleDocstring  # noqa: PLC0415  (for the site alone)
 
-    tree = ast.parse((ROOT / f"safeload/elmo/{module}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / f"safeload/elmo/builders/{module}.py").read_text(encoding="utf-8"))
     found = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
     made = next(node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
     made.args.args.pop(0)
