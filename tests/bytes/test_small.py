@@ -77,9 +77,9 @@ def test_a_file_that_is_gone_when_it_is_opened_is_told(tmp_path):
 OTHERS = {
     "none": (lambda _: None, MissingFileError, "there is no config file"),
     "folder": (os.mkdir, WrongFileKindError, "is a directory, not a file"),
-    "fifo": (os.mkfifo, UnsafeFileError, "is no regular file"),
-    "loop": (lambda path: path.symlink_to(path), MissingFileError, "a symbolic link that leads nowhere"),
-    "device": (lambda path: path.symlink_to("/dev/zero"), UnsafeFileError, "is no regular file"),
+    "fifo": (os.mkfifo, UnsafeFileError, "is not a regular file"),
+    "loop": (lambda path: path.symlink_to(path), MissingFileError, "is a broken symbolic link"),
+    "device": (lambda path: path.symlink_to("/dev/zero"), UnsafeFileError, "is not a regular file"),
 }
 
 
