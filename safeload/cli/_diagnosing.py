@@ -22,7 +22,7 @@ def run(path: str, *, checkpoint: str | None, training: bool, as_json: bool) -> 
     """Diagnose a BERT, and return the exit code."""
     out = _console.console()
     tiny = tried("load_bert")
-    if not tiny.ok and tiny.message.startswith("the process ended"):
+    if not tiny.returned:
         crash = _crash(tiny)
         if as_json:
             _print_json(crash)
@@ -45,10 +45,10 @@ def run(path: str, *, checkpoint: str | None, training: bool, as_json: bool) -> 
 
 
 def _crash(tiny: Finding) -> Diagnosis:
-    """Return the diagnosis where a load of a tiny model crashes its process, so that none is tried in this one."""
+    """Return the diagnosis where a load of a tiny model crashes its process or hangs, so that none is tried in this one."""
     why = f"load_bert of a tiny model: {tiny.message}"
     skipped = {
-        name: Step(name=name, status="skipped", finding="not run, because load_bert of a tiny model crashes")
+        name: Step(name=name, status="skipped", finding="not run, because load_bert of a tiny model did not return")
         for name in (CHECK, BACKEND, KERAS_BERT, DIRECT, SAFELOAD)
     }
     failed = Step(name=BACKEND, status="failed", finding=why, seconds=tiny.seconds, error=why)

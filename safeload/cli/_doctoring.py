@@ -41,6 +41,7 @@ class Finding:
         remedy: The command or action that fixes it, or "".
         seconds: How long the process took, imports included.
         versions: Versions that are known only after an import.
+        returned: Whether the process lived to say how the call went.
     """
 
     call: str
@@ -49,6 +50,7 @@ class Finding:
     remedy: str = ""
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
+    returned: bool = True
 
 
 def run(*, as_json: bool) -> int:
@@ -86,12 +88,12 @@ def tried(call: str) -> Finding:
             )
         except subprocess.TimeoutExpired:
             message = f"it did not end within {TIMEOUT_SECONDS} s"
-            return Finding(call=call, ok=False, message=message, remedy=_remedy(call))
+            return Finding(call=call, ok=False, message=message, remedy=_remedy(call), returned=False)
     seconds = time.perf_counter() - start
     found = _last_object(done.stdout)
     if found is None:
         message = f"the process ended with {system.exit_text(done.returncode)}{_last_line(done.stderr)}"
-        return Finding(call=call, ok=False, message=message, remedy=_remedy(call), seconds=seconds)
+        return Finding(call=call, ok=False, message=message, remedy=_remedy(call), seconds=seconds, returned=False)
     hints = [str(hint) for hint in found["hints"]]
     remedies = [*(hint for hint in hints if hint.startswith("pip ")), *hints, _remedy(call)]
     return Finding(

@@ -46,6 +46,9 @@ def truncate(folder: StrPath, file: str | None = None, *, keep: int | None = Non
     """
     path = _file(folder, file)
     data = path.read_bytes()
+    if not data:
+        message = f"{path.name} is empty already"
+        raise ArgumentError(message, argument="file", hints=["pass a file that has bytes"])
     if keep is not None and not 0 <= keep < len(data):
         message = f"keep is {keep}, and the file has {len(data)} bytes"
         raise ArgumentError(message, argument="keep", hints=["pass a smaller number, at least 0"])
@@ -251,7 +254,10 @@ def _place_of(folder: StrPath, variable: str) -> tuple[Path, int]:
         with Hdf5File(FileRef(path=str(path), role="weight")) as file:
             _require_known(variable, file.datasets)
             dataset = file.datasets[variable]
-            return path, (dataset.offset or 0) + dataset.n_bytes // 2
+            if dataset.offset is None:
+                message = f"{variable!r} is stored in chunks or was never written: no single byte is its middle"
+                raise ArgumentError(message, argument="variable", hints=["pass file= and byte= instead"])
+            return path, dataset.offset + dataset.n_bytes // 2
     with TensorBundle(FileRef(path=_prefix(folder), role="prefix")) as bundle:
         _require_known(variable, bundle.variables)
         entry = bundle.variables[variable]

@@ -1,4 +1,4 @@
-"""`safeload doctor bert` where keras-bert crashes the process that loads a tiny model."""
+"""`safeload doctor bert` where keras-bert crashes or stops the process that loads a tiny model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from safeload.cli import _diagnosing, _doctoring
 from tests.command_line import safeload_cli
 
 VERDICT = "the versions are at fault: load_bert of a tiny model: the process ended with the signal SIGABRT"
@@ -39,3 +40,15 @@ def test_a_crash_is_a_diagnosis_in_json(diagnosed):
         "safeload": "skipped",
     }
     assert (found["differences"], found["report"]) == ([], None)
+
+
+def test_a_load_that_never_ends_is_a_diagnosis_too(tiny_bert, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("keras_bert")
+    (tmp_path / "keras_bert.py").write_text("import time; time.sleep(600)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(_doctoring, "TIMEOUT_SECONDS", 5)
+
+    assert _diagnosing.run(str(tiny_bert), checkpoint=None, training=False, as_json=True) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["verdict"] == "the versions are at fault: load_bert of a tiny model: it did not end within 5 s"
+    assert found["steps"][0]["finding"] == "not run, because load_bert of a tiny model did not return"
