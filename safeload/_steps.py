@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import sys
 import time
 from contextlib import closing, contextmanager
@@ -148,8 +149,6 @@ class Checked(Generic[Config]):
 
     Attributes:
         config: The validated config.
-        parameters: Canonical name -> spec of the model's parameters.
-        match: The mapping of parameters to stored tensors.
         files: (role, path) of each file of the weights.
         values: Canonical name -> verified values; empty unless they were kept.
         clock: The durations so far.
@@ -157,8 +156,6 @@ class Checked(Generic[Config]):
     """
 
     config: Config
-    parameters: Mapping[str, TensorSpec]
-    match: Match
     files: list[tuple[str, str]]
     values: dict[str, NDArray[Any]]
     clock: Clock
@@ -176,7 +173,13 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
     patterns = require_patterns(request.ignore_unused, example=kind.example_pattern)
     with clock.step("resolve"):
         config_ref = kind.find_config(request)
-    with opened_source(kind.model, request, os.path.dirname(config_ref.path), clock) as source:
+    with opened_source(
+        kind.model,
+        os.path.dirname(config_ref.path),
+        clock,
+        lock_file=request.lock_file,
+        base_dir=request.base_dir,
+    ) as source:
         with clock.step("resolve"):
             places = kind.find_others(request, replace(config_ref, source=source))
         with clock.step("read"):
@@ -194,18 +197,27 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
 
 
 @contextmanager
-def opened_source(model: str, request: Request, folder: str, clock: Clock) -> Iterator[Source]:
+def opened_source(
+    model: str, folder: str, clock: Clock, *, lock_file: object = None, base_dir: object = None
+) -> Iterator[Source]:
     """Yield the source of a model's files: verified copies if a lock file applies, otherwise the disk.
+
+    Args:
+        model: "BERT" or "ELMo".
+        folder: The folder whose lock file applies, unless `lock_file` is passed.
+        clock: Measures the hashing and copying.
+        lock_file: The lock file, as the caller passed it.
+        base_dir: The base of a relative `lock_file`.
 
     Raises:
         SafeLoadError: As `find_lock` and `open_locked`.
     """
-    path = find_lock(request.lock_file, folder=folder, base_dir=request.base_dir)
+    path = find_lock(lock_file, folder=folder, base_dir=base_dir)
     if path is None:
         yield DISK
         return
     with clock.step("lock"):
-        source = open_locked(path, given=request.lock_file, model=model)
+        source = open_locked(path, given=lock_file, model=model)
     with closing(source):
         yield source
 
@@ -243,7 +255,8 @@ def check_weights(
             weights.require_unchanged()
         files, packages = weights.files(), weights.packages
         checksums = weights.checksums(len(parameters))
-    logger.info("checked %s, %s, under the scope %r", place.ref.path, with_article(place.place), match.scope)
+    scope = f", under the scope {match.scope!r}" if match.scope else ""
+    logger.info("checked %s, %s%s", place.ref.path, with_article(place.place), scope)
     report = LoadReport(
         model=kind.model,
         noun=f"{weights.noun}s",
@@ -256,11 +269,9 @@ def check_weights(
         checksums=checksums,
         taken_from_config=kind.unverified(config),
         seconds=clock.seconds,
-        versions={"python": _python(), "safeload": __version__, **_versions(packages)},
+        versions={"python": platform.python_version(), "safeload": __version__, **_versions(packages)},
     )
-    return Checked(
-        config=config, parameters=parameters, match=match, values=values, files=files, clock=clock, report=report
-    )
+    return Checked(config=config, values=values, files=files, clock=clock, report=report)
 
 
 def _match(
@@ -289,10 +300,6 @@ def _match(
             hints=kind.hints(mismatch),
         )
     return replace(match, ignored=tuple(ignored))
-
-
-def _python() -> str:
-    return ".".join(map(str, sys.version_info[:3]))
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

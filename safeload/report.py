@@ -30,6 +30,12 @@ class TensorSpec:
     dtype: str
     size_keys: tuple[str, ...] = ()
 
+    @classmethod
+    def of_sizes(cls, name: str, *sizes: tuple[str, int]) -> TensorSpec:
+        """Return the spec of a float32 parameter from the config key, "" for a constant, and size of each dimension."""
+        keys, shape = zip(*sizes, strict=True)
+        return cls(name=name, shape=shape, dtype="float32", size_keys=keys)
+
     def shape_text(self) -> str:
         """Return the shape with its config keys: `(vocab_size=30522, hidden_size=768)`."""
         keys = self.size_keys or ("",) * len(self.shape)

@@ -56,7 +56,7 @@ def test_each_byte_of_the_values_is_read_once(folder, reads, keep_values):
     (weights,) = [path for role, path in checked.files if role in ("shard", "weight")]
     counts = reads[os.stat(weights).st_ino]
     n_bytes = sum(value.nbytes for value in checked.values.values())
-    assert set(checked.values) == (set(checked.parameters) if keep_values else set())
+    assert set(checked.values) == ({spec.name for spec in checked.report.read} if keep_values else set())
     assert not keep_values or sum(count == 1 for count in counts.values()) >= n_bytes
     assert kind.model == "ELMo" or set(counts.values()) == {
         1
@@ -139,7 +139,7 @@ def test_the_steps_are_timed_in_order(folder):
 
 
 def test_without_a_lock_files_are_opened_on_the_disk(folder):
-    with opened_source("BERT", Request(config=folder), str(folder), Clock()) as source:
+    with opened_source("BERT", str(folder), Clock()) as source:
         assert source is DISK
 
 
@@ -150,12 +150,12 @@ def test_a_lock_of_a_model_is_no_lock_of_the_other(folder):
     other = {"BERT": "ELMo", "ELMo": "BERT"}[kind.model]
     clock = Clock()
 
-    with opened_source(kind.model, Request(config=folder), str(folder), clock) as source:
+    with opened_source(kind.model, str(folder), clock) as source:
         assert source is not DISK
     assert list(clock.seconds) == ["lock"]
     with (
         pytest.raises(LockError, match=f"the lock is for {kind.model}"),
-        opened_source(other, Request(config=folder), str(folder), Clock()),
+        opened_source(other, str(folder), Clock()),
     ):
         pass
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import sys
+import platform
 from typing import Any
 
 from safeload._text.words import reason_of
@@ -23,7 +23,7 @@ def version_of(distribution: str) -> str | None:
 def missing_dependency(message: str, *, package: str, wanted: str, hints: list[str]) -> MissingDependencyError:
     """Return the error for a package that is missing or incompatible."""
     found = version_of(package) or "none"
-    python = ".".join(map(str, sys.version_info[:3]))
+    python = platform.python_version()
     context = [("package", package), ("wanted", wanted), ("found", found), ("python", python)]
     return MissingDependencyError(
         message, package=package, wanted=wanted, found=found, python=python, context=context, hints=hints

@@ -58,7 +58,7 @@ def build_options(
         ArgumentError: An option has a wrong type or value, or is one that `keras_bert.get_model` does not have.
     """
     _require_model_options(model_options)
-    flag = require_training(training)
+    flag = _training(training)
     return BuildOptions(
         training=flag,
         trainable=flag if trainable is None else _trainable(trainable),
@@ -68,7 +68,7 @@ def build_options(
     )
 
 
-def require_training(training: object) -> bool:
+def _training(training: object) -> bool:
     """Require a bool; a path is probably a vocabulary that was passed as the third argument."""
     if isinstance(training, bool):
         return training

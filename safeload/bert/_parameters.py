@@ -44,10 +44,6 @@ def with_positions_of(config: BertConfig, found: Mapping[str, StoredTensor]) -> 
     return dataclasses.replace(config, max_position_embeddings=max([config.max_position_embeddings, *sizes]))
 
 
-def _spec(name: str, *sizes: tuple[str, int]) -> TensorSpec:
-    keys, shape = zip(*sizes, strict=True)
-    return TensorSpec(name=name, shape=shape, dtype="float32", size_keys=keys)
-
 
 def _hidden(config: BertConfig) -> tuple[str, int]:
     return ("hidden_size", config.hidden_size)
@@ -55,14 +51,14 @@ def _hidden(config: BertConfig) -> tuple[str, int]:
 
 def _norm(config: BertConfig, name: str) -> Iterator[TensorSpec]:
     for part in ("gamma", "beta"):
-        yield _spec(f"{name}/{part}", _hidden(config))
+        yield TensorSpec.of_sizes(f"{name}/{part}", _hidden(config))
 
 
 def _embeddings(config: BertConfig) -> Iterator[TensorSpec]:
     hidden = _hidden(config)
-    yield _spec(FIRST_VARIABLE, ("vocab_size", config.vocab_size), hidden)
-    yield _spec(POSITIONS, ("max_position_embeddings", config.max_position_embeddings), hidden)
-    yield _spec("bert/embeddings/token_type_embeddings", ("type_vocab_size", SEGMENTS), hidden)
+    yield TensorSpec.of_sizes(FIRST_VARIABLE, ("vocab_size", config.vocab_size), hidden)
+    yield TensorSpec.of_sizes(POSITIONS, ("max_position_embeddings", config.max_position_embeddings), hidden)
+    yield TensorSpec.of_sizes("bert/embeddings/token_type_embeddings", ("type_vocab_size", SEGMENTS), hidden)
     yield from _norm(config, "bert/embeddings/LayerNorm")
 
 
@@ -71,23 +67,23 @@ def _encoder(config: BertConfig, number: int) -> Iterator[TensorSpec]:
     wide = ("intermediate_size", config.intermediate_size)
     name = f"bert/encoder/layer_{number}"
     for part in ("self/query", "self/key", "self/value", "output/dense"):
-        yield _spec(f"{name}/attention/{part}/kernel", hidden, hidden)
-        yield _spec(f"{name}/attention/{part}/bias", hidden)
+        yield TensorSpec.of_sizes(f"{name}/attention/{part}/kernel", hidden, hidden)
+        yield TensorSpec.of_sizes(f"{name}/attention/{part}/bias", hidden)
     yield from _norm(config, f"{name}/attention/output/LayerNorm")
-    yield _spec(f"{name}/intermediate/dense/kernel", hidden, wide)
-    yield _spec(f"{name}/intermediate/dense/bias", wide)
-    yield _spec(f"{name}/output/dense/kernel", wide, hidden)
-    yield _spec(f"{name}/output/dense/bias", hidden)
+    yield TensorSpec.of_sizes(f"{name}/intermediate/dense/kernel", hidden, wide)
+    yield TensorSpec.of_sizes(f"{name}/intermediate/dense/bias", wide)
+    yield TensorSpec.of_sizes(f"{name}/output/dense/kernel", wide, hidden)
+    yield TensorSpec.of_sizes(f"{name}/output/dense/bias", hidden)
     yield from _norm(config, f"{name}/output/LayerNorm")
 
 
 def _heads(config: BertConfig) -> Iterator[TensorSpec]:
     hidden = _hidden(config)
-    yield _spec("cls/predictions/transform/dense/kernel", hidden, hidden)
-    yield _spec("cls/predictions/transform/dense/bias", hidden)
+    yield TensorSpec.of_sizes("cls/predictions/transform/dense/kernel", hidden, hidden)
+    yield TensorSpec.of_sizes("cls/predictions/transform/dense/bias", hidden)
     yield from _norm(config, "cls/predictions/transform/LayerNorm")
-    yield _spec("cls/predictions/output_bias", ("vocab_size", config.vocab_size))
-    yield _spec("bert/pooler/dense/kernel", hidden, hidden)
-    yield _spec("bert/pooler/dense/bias", hidden)
-    yield _spec("cls/seq_relationship/output_weights", ("", 2), hidden)
-    yield _spec("cls/seq_relationship/output_bias", ("", 2))
+    yield TensorSpec.of_sizes("cls/predictions/output_bias", ("vocab_size", config.vocab_size))
+    yield TensorSpec.of_sizes("bert/pooler/dense/kernel", hidden, hidden)
+    yield TensorSpec.of_sizes("bert/pooler/dense/bias", hidden)
+    yield TensorSpec.of_sizes("cls/seq_relationship/output_weights", ("", 2), hidden)
+    yield TensorSpec.of_sizes("cls/seq_relationship/output_bias", ("", 2))

@@ -146,7 +146,8 @@ def _through_tensorflow(backend: Any, places: Any, options: BuildOptions) -> Any
         places.config.path, training=options.training, trainable=options.training, seq_len=options.seq_len
     )
     reader = backend.tf.train.load_checkpoint(places.weights.ref.path)
-    scope = next(iter(NAMINGS[0].scopes(reader.get_variable_to_shape_map())), "")
+    names = reader.get_variable_to_shape_map()
+    scope = next((scope for naming in NAMINGS for scope in naming.scopes(names)), "")
     targets = {
         target_of(name).name: name for name in list_parameters(read_config(places.config), training=options.training)
     }

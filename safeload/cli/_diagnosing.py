@@ -27,8 +27,7 @@ def run(path: str, *, checkpoint: str | None, training: bool, as_json: bool) -> 
         if as_json:
             _print_json(crash)
         else:
-            cause, _, rest = crash.verdict.partition(": ")
-            _console.line(out, (f"{cause}: ", _console.BAD), rest)
+            _console.line(out, (crash.verdict, _console.BAD))
         return 1
     warnings.simplefilter("ignore")  # keras-bert warns about initialisers whose values are overwritten
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -20,7 +20,7 @@ from safeload._bytes.paths import StrPath, resolve_path
 from safeload._forms.finding import find_weights
 from safeload._frameworks.tensorflow import require_keras_bert
 from safeload._recognise import BERT
-from safeload._steps import Clock, Request, check_weights, opened_source
+from safeload._steps import Clock, check_weights, opened_source
 from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._config import find_config, read_config, validate_config
 from safeload.bert._model import bert as bert_kind
@@ -72,7 +72,7 @@ def build_model_from_config(
     )
     path = resolve_path(config_file, argument="config_file")
     ref = find_config(FileRef(path=path, role="config", given=config_file))
-    with opened_source(BERT, Request(config=config_file), os.path.dirname(ref.path), Clock()) as source:
+    with opened_source(BERT, os.path.dirname(ref.path), Clock()) as source:
         config = read_config(replace(ref, source=source))
     require_config_allows(options, config)
     backend = require_keras_bert()
@@ -110,7 +110,7 @@ def load_model_weights_from_checkpoint(
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     valid = validate_config(config, FileRef(path="the dict that was passed as config", role="config"))
     clock = Clock()
-    with opened_source(BERT, Request(config=config), folder, clock) as source:
+    with opened_source(BERT, folder, clock) as source:
         ref = FileRef(path=path, role="checkpoint", given=checkpoint_file, source=source)
         checked = check_weights(kind, valid, find_weights(ref, BERT), (), clock, keep_values=True)
     builder.fill(require_keras_bert(), model, checked.values, config=checked.config)

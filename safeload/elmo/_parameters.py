@@ -44,17 +44,17 @@ def _encoder(options: ElmoOptions) -> Iterator[TensorSpec]:
     char_dim = ("char_cnn.embedding.dim", options.char_dim)
     n_filters = ("sum of char_cnn.filters", options.n_filters)
     projection = ("lstm.projection_dim", options.projection_dim)
-    yield _spec(CHAR_EMBED, ("char_cnn.n_characters - 1", N_CHARACTERS - 1), char_dim)
+    yield TensorSpec.of_sizes(CHAR_EMBED, ("char_cnn.n_characters - 1", N_CHARACTERS - 1), char_dim)
     for index, (width, number) in enumerate(options.filters):
         columns = (f"char_cnn.filters[{index}][1]", number)
-        yield _spec(f"CNN/W_cnn_{index}", ("", 1), (f"char_cnn.filters[{index}][0]", width), char_dim, columns)
-        yield _spec(f"CNN/b_cnn_{index}", columns)
+        yield TensorSpec.of_sizes(f"CNN/W_cnn_{index}", ("", 1), (f"char_cnn.filters[{index}][0]", width), char_dim, columns)
+        yield TensorSpec.of_sizes(f"CNN/b_cnn_{index}", columns)
     for layer in range(options.n_highway):
         for part in ("carry", "transform"):
-            yield _spec(f"CNN_high_{layer}/W_{part}", n_filters, n_filters)
-            yield _spec(f"CNN_high_{layer}/b_{part}", n_filters)
-    yield _spec("CNN_proj/W_proj", n_filters, projection)
-    yield _spec("CNN_proj/b_proj", projection)
+            yield TensorSpec.of_sizes(f"CNN_high_{layer}/W_{part}", n_filters, n_filters)
+            yield TensorSpec.of_sizes(f"CNN_high_{layer}/b_{part}", n_filters)
+    yield TensorSpec.of_sizes("CNN_proj/W_proj", n_filters, projection)
+    yield TensorSpec.of_sizes("CNN_proj/b_proj", projection)
 
 
 def _lstms(options: ElmoOptions) -> Iterator[TensorSpec]:
@@ -63,11 +63,6 @@ def _lstms(options: ElmoOptions) -> Iterator[TensorSpec]:
     for direction in range(len(DIRECTIONS)):
         for layer in range(options.n_layers):
             cell = cell_of(direction, layer)
-            yield _spec(f"{cell}/W_0", ("2*lstm.projection_dim", 2 * options.projection_dim), gates)
-            yield _spec(f"{cell}/B", gates)
-            yield _spec(f"{cell}/W_P_0", ("lstm.dim", options.dim), projection)
-
-
-def _spec(name: str, *sizes: _Size) -> TensorSpec:
-    keys, shape = zip(*sizes, strict=True)
-    return TensorSpec(name=name, shape=shape, dtype="float32", size_keys=keys)
+            yield TensorSpec.of_sizes(f"{cell}/W_0", ("2*lstm.projection_dim", 2 * options.projection_dim), gates)
+            yield TensorSpec.of_sizes(f"{cell}/B", gates)
+            yield TensorSpec.of_sizes(f"{cell}/W_P_0", ("lstm.dim", options.dim), projection)

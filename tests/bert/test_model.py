@@ -47,12 +47,12 @@ def test_the_values_that_are_filled_are_those_of_the_file(scope, training, tmp_p
     kind = bert_kind(build_options(training=training, seq_len=None))
     checked = check(kind, Request(config=tmp_path / "model"), keep_values=True)
 
-    assert list(checked.values) == list(checked.parameters)
+    assert list(checked.values) == [spec.name for spec in checked.report.read]
     assert len(checked.values) == (46 if training else 37)
-    assert checked.match.scope == scope
+    assert checked.report.scope == scope
     with opened_checkpoint(tmp_path / "model" / PREFIX) as file:
-        for name, value in checked.values.items():
-            assert value.shape == checked.parameters[name].shape
+        for spec, (name, value) in zip(checked.report.read, checked.values.items(), strict=True):
+            assert value.shape == spec.shape
             np.testing.assert_array_equal(value, file.look(scope + name)[0])
     if not scope:
         assert set(checked.values) <= set(bert_tensors())

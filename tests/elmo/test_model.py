@@ -49,7 +49,7 @@ def test_the_values_that_are_filled_are_those_of_the_file(tiny_elmo):
     checked = check(elmo_kind(arguments), Request(config=tiny_elmo), keep_values=True)
 
     with h5py.File(tiny_elmo / WEIGHTS_NAME) as file:
-        for name in checked.parameters:
+        for name in (spec.name for spec in checked.report.read):
             np.testing.assert_array_equal(checked.values[name], file[name][...])
     assert len(checked.report.notes) == 1
     assert check(elmo_kind(None), Request(config=tiny_elmo), keep_values=False).values == {}

@@ -191,7 +191,7 @@ def require_told(tf, keras, *, added):
         tensorflow._keras_package(tf, added=added)
 
     error = caught.value
-    assert "tf.keras is Keras 3 already in this process" in error.message
+    assert "tf.keras is already Keras 3 in this process" in error.message
     assert (error.package, error.found, error.wanted) == ("keras", keras.__version__, "tf-keras 2.21.*")
     assert [hint[:23] for hint in error.hints] == [f"set {NAME}", "or call safeload.load_b"]
     assert os.environ.get(NAME) == (None if added else "1")
