@@ -88,7 +88,7 @@ def _require_allennlp() -> None:
             hints = ["AllenNLP 2.10 installs on Python 3.8 to 3.10 only", OR_TORCH]
         raise missing_dependency("allennlp is not installed", package="allennlp", wanted=_ALLENNLP, hints=hints)
     if found is not None and not found.startswith("2.10."):
-        message = f"allennlp {found} is installed; its Elmo is loaded from 2.10 only"
+        message = f"allennlp {found} is installed, but safeload supports AllenNLP 2.10 only"
         hints = ["pip install 'allennlp==2.10.1'", OR_TORCH]
         raise missing_dependency(message, package="allennlp", wanted=_ALLENNLP, hints=hints)
     import_installed("allennlp.modules.elmo", package="allennlp", wanted=_ALLENNLP, install=INSTALL_ELMO)

@@ -91,7 +91,7 @@ def _choose_keras(tf_version: str) -> bool:
         )
     tf_keras = version_of("tf-keras")
     if tf_keras is None or _minor(tf_keras) != _minor(tf_version):
-        why = f"TensorFlow {tf_version} brings Keras 3" if number >= FIRST_KERAS_3 else f"{LEGACY} is set"
+        why = f"TensorFlow {tf_version} comes with Keras 3" if number >= FIRST_KERAS_3 else f"{LEGACY} is set"
         message = f"{why}; keras-bert needs tf-keras of the same minor version"
         hints = [f"pip install 'tf-keras=={_minor(tf_version)}'"]
         if number < FIRST_KERAS_3:
@@ -99,7 +99,7 @@ def _choose_keras(tf_version: str) -> bool:
         raise missing_dependency(message, package="tf-keras", wanted="==" + _minor(tf_version), hints=hints)
     os.environ[LEGACY] = "1"
     if not legacy:
-        logger.info("set %s=1 for this process: TensorFlow %s brings Keras 3", LEGACY, tf_version)
+        logger.info("set %s=1 for this process: TensorFlow %s comes with Keras 3", LEGACY, tf_version)
     return not legacy
 
 

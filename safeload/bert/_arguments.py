@@ -116,7 +116,7 @@ def _require_model_options(options: Mapping[str, Any]) -> None:
     rate = options.get("dropout_rate", 0.1)
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
         raise bad_argument(
-            "dropout_rate", rate, "a number from 0 up to, not including, 1", ["BERT was trained with 0.1"]
+            "dropout_rate", rate, "a number of at least 0 and less than 1", ["BERT was trained with 0.1"]
         )
     activation = options.get("attention_activation")
     if not (activation is None or callable(activation) or activation in ACTIVATIONS):

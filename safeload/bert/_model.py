@@ -103,5 +103,5 @@ def require_config_allows(options: BuildOptions, config: BertConfig) -> None:
     for index in number if isinstance(number, tuple) else ():
         if not -layers <= index < layers:
             wanted = f"layers from {-layers} to {layers - 1}"
-            hints = ["layers count from 0, or from the end below 0"]
+            hints = ["layers are counted from 0; negative numbers count from the end"]
             raise bad_argument("output_layer_num", index, wanted, hints, **contradicted)

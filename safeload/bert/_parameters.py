@@ -44,7 +44,6 @@ def with_positions_of(config: BertConfig, found: Mapping[str, StoredTensor]) -> 
     return dataclasses.replace(config, max_position_embeddings=max([config.max_position_embeddings, *sizes]))
 
 
-
 def _hidden(config: BertConfig) -> tuple[str, int]:
     return ("hidden_size", config.hidden_size)
 

@@ -75,7 +75,7 @@ def _faults(tokens: list[str], ids: dict[str, int], text: str) -> tuple[list[str
         hints.append("each token may appear once: a repeated one would shift or hide an id")
     lost = [token for token in SPECIAL_TOKENS if token not in ids and f"\ufeff{token}" not in ids]
     if lost:
-        problems.append(f"the special token{'s' * (len(lost) > 1)} {' '.join(lost)} missing")
+        problems.append(f"the special token{' is' if len(lost) == 1 else 's are'} missing: {' '.join(lost)}")
         hints.append(f"this may not be a BERT vocabulary; its first lines are {tokens[:3]!r}"[:200])
     return problems, hints
 

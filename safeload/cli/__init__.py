@@ -25,7 +25,7 @@ from safeload.cli.lock import lock
 def main() -> None:
     """Check, inspect, compare and lock BERT and ELMo weights.
 
-    Shell completion: eval "$(_SAFELOAD_COMPLETE=bash_source safeload)"; zsh_source and fish_source do the same there.
+    Shell completion: eval "$(_SAFELOAD_COMPLETE=bash_source safeload)"; for zsh or fish, use zsh_source or fish_source.
     """
 
 

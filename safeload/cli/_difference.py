@@ -163,7 +163,7 @@ def _verdict(
     if not n_common:
         return "nothing in common: no tensor has the same name, shape and dtype in both"
     other = f", under another scope ({scopes[0]!r} and {scopes[1]!r})" if any(scopes) else ""
-    also = f"; {counted(len(problems), 'tensor')} on one side only, or of another shape or dtype" if problems else ""
+    also = f"; {counted(len(problems), 'tensor')} in one file only, or of another shape or dtype" if problems else ""
     if not changed:
         return f"the same weights{other}: {counted(n_equal, 'tensor')} equal{also}"
     known = [each.distance for each in changed if each.distance is not None]
@@ -171,7 +171,7 @@ def _verdict(
     if typical < FINE_TUNED_BELOW:
         what = "one is fine-tuned from the other, or both from a third"
     elif n_equal > len(changed):
-        what = "the same weights but for a few tensors"
+        what = "the same weights except for a few tensors"
     else:
         what = "unrelated weights of the same shapes"
     return (

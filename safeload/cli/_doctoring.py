@@ -87,7 +87,7 @@ def tried(call: str) -> Finding:
                 command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS, env=environment
             )
         except subprocess.TimeoutExpired:
-            message = f"it did not end within {TIMEOUT_SECONDS} s"
+            message = f"it did not finish within {TIMEOUT_SECONDS} s"
             return Finding(call=call, ok=False, message=message, remedy=_remedy(call), returned=False)
     seconds = time.perf_counter() - start
     found = _last_object(done.stdout)
@@ -131,8 +131,8 @@ def _print(versions: Mapping[str, str | None], findings: list[Finding]) -> None:
         _console.line(out, f"{name:<12} ", version or ("not installed", _console.NOTE))
     _console.line(out, "")
     for finding in findings:
-        mark = ("ok  ", _console.OK) if finding.ok else ("NO  ", _console.BAD)
+        mark = ("ok  ", _console.OK) if finding.ok else ("FAIL", _console.BAD)
         _console.line(out, mark, f" {finding.call:<20}", (f"{finding.seconds:.1f} s", _console.NOTE))
         if not finding.ok:
             _console.line(out, f"     {finding.message}")
-            _console.line(out, ("     do: ", _console.TITLE), finding.remedy)
+            _console.line(out, ("     fix: ", _console.TITLE), finding.remedy)

@@ -43,7 +43,7 @@ def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
     except RecursionError:  # printing nests more calls than reading did
-        message = "the file is nested too deep to be printed"
+        message = "the file is nested too deeply to print"
         _console.print_error(UnsafeFileError(message, resolved=resolve_path(given, argument="path")), as_json=as_json)
     return 1
 

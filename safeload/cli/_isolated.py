@@ -34,7 +34,7 @@ def check_isolated(checker: Checker, path: str) -> Outcome:
             process.join()
             return found
         process.kill()
-        return _failed(path, start, f"it did not end within {TIMEOUT_SECONDS} s")
+        return _failed(path, start, f"it did not finish within {TIMEOUT_SECONDS} s")
     except EOFError:
         process.join()
         return _failed(path, start, f"its process ended with {system.exit_text(process.exitcode or 0)}")

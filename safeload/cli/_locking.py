@@ -57,7 +57,7 @@ def _check_of(folder: str, given: str) -> Callable[..., LoadReport]:
         raise absent.missing(FileRef(path=folder, role="model", given=given))
     models = models_of_folder(os.listdir(folder))
     if len(models) != 1:
-        message = "the folder contains neither a BERT nor an ELMo, or both"
+        message = f"the folder contains {'both a BERT and an ELMo' if models else 'no BERT or ELMo'}"
         raise WrongFileKindError(
             message,
             wanted="the folder of one model",

@@ -157,7 +157,9 @@ def _map(key: str, family: _Family, weights: Weights, found: Mapping[str, Statis
             _cell(row[name], found.get(row[name].spec.name), value, medians[name]) for name in family.variables
         )
         rows.append(f'<tr><th scope="row">{escape(layer)}</th>{cells}</tr>')
-    title = next(iter(family.layers)) if len(family.layers) == 1 else f"{len(family.layers)} layers alike"
+    title = (
+        next(iter(family.layers)) if len(family.layers) == 1 else f"{len(family.layers)} layers with the same variables"
+    )
     body = f"<thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(rows)}</tbody>"
     return f'<h2>{escape(title)}</h2><div class="scroll"><table class="map">{body}</table></div>'
 

@@ -25,5 +25,5 @@ def run(show: Callable[[str], None]) -> None:
             if importlib.util.find_spec(package):
                 part.run(Path(name), show)
             else:
-                show(f"{title} is left out: pip install 'safeload[{title.lower()}]' first")
+                show(f"{title} is skipped; to run it: pip install 'safeload[{title.lower()}]'")
             show("")

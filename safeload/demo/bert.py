@@ -40,7 +40,7 @@ def show_forms(folder: Path, show: Callable[[str], None]) -> None:
         report = report_of(model)
         output = model(inputs).numpy()
         first = output if first is None else first
-        same = "equal outputs" if np.array_equal(first, output) else "OTHER OUTPUTS"
+        same = "equal outputs" if np.array_equal(first, output) else "DIFFERENT OUTPUTS"
         show(f"  {Path(given).name:<36} {report.form:<28} {len(report.read)} variables, {same}")
     show(f"\nThe report of the last one:\n{report}")
 
@@ -51,7 +51,7 @@ FAULTS: tuple[tuple[str, Callable[[Path], object]], ...] = (
     ("one bit of the weights flipped", testing.flip_bit),
     ("the repository was cloned without Git LFS", testing.as_lfs_pointer),
     (
-        "the config is of another vocabulary and has a layer less",
+        "the config is of another vocabulary and has one layer fewer",
         partial(testing.edit_config, vocab_size=31, num_hidden_layers=1),
     ),
     ("the config says 5 attention heads", partial(testing.edit_config, num_attention_heads=5)),

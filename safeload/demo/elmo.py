@@ -42,7 +42,7 @@ def show_forms(folder: Path, show: Callable[[str], None]) -> None:
             with torch.no_grad():
                 output = module(ids)["elmo_representations"][0]
             first = output if first is None else first
-            same = "equal outputs" if torch.allclose(first, output, rtol=0, atol=1e-6) else "OTHER OUTPUTS"
+            same = "equal outputs" if torch.allclose(first, output, rtol=0, atol=1e-6) else "DIFFERENT OUTPUTS"
             n_read = len(report_of(module).read)
             show(f"  {form:<12} backend={backend:<10} {n_read} datasets, vectors {tuple(output.shape)}, {same}")
     show(f"\nThe report of the last one:\n{report_of(module)}")
@@ -52,7 +52,7 @@ FAULTS: tuple[tuple[str, Callable[[Path], object]], ...] = (
     ("options and weights are exchanged", testing.exchange_files),
     ("the download was cut off", testing.truncate),
     ("the repository was cloned without Git LFS", testing.as_lfs_pointer),
-    ("the options have a layer less than the file", partial(testing.edit_config, lstm={"n_layers": 1})),
+    ("the options have one layer fewer than the file", partial(testing.edit_config, lstm={"n_layers": 1})),
     ("the options are those for training", partial(testing.edit_config, char_cnn={"n_characters": 261})),
     ("one value is NaN", partial(testing.poison, name="CNN_proj/W_proj")),
     ("one dataset was created and never written", partial(testing.leave_unwritten, name="CNN_proj/b_proj")),

@@ -22,7 +22,7 @@ def download(url: str, argument: str) -> str:
         allennlp/common/file_utils.py, cached_path, AllenNLP 2.10.1.
     """
     if importlib.util.find_spec("cached_path") is None:
-        message = f"{argument} is an address, and cached-path, which downloads it, is not installed"
+        message = f"{argument} is a URL, but cached-path, which downloads URLs, is not installed"
         raise InvalidPathError(message, given=url, hints=[_DOWNLOAD, "or: pip install cached-path"])
     cache = os.path.join(os.environ.get("ALLENNLP_CACHE_ROOT") or os.path.expanduser("~/.allennlp"), "cache")
     try:

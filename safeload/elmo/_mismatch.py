@@ -56,7 +56,7 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
 def _size_hint(key: str, wanted: int, size: int) -> str:
     if key == "char_cnn.n_characters - 1":
         return (
-            f"char_embed has {size} rows where a biLM of bytes has {wanted}: it was not trained with n_characters {wanted}, "
+            f"char_embed has {size} rows where a character-level biLM has {wanted}: it was not trained with n_characters {wanted}, "
             "so its character ids are not those of AllenNLP and safeload.character_ids"
         )
     return f"{key} is {wanted} in the options but {size} in the file; use both files from the same release"

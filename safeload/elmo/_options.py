@@ -153,7 +153,7 @@ def _require_characters(cnn: Keys) -> None:
         cnn.add_problem(
             "max_characters_per_token",
             f"{count}, but every token is fed as {MAX_CHARACTERS_PER_TOKEN} character ids; train with {MAX_CHARACTERS_PER_TOKEN}, or set it "
-            "to that if no word of yours is longer",
+            "to that if none of your words is longer",
         )
 
 

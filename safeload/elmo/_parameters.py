@@ -47,7 +47,9 @@ def _encoder(options: ElmoOptions) -> Iterator[TensorSpec]:
     yield TensorSpec.of_sizes(CHAR_EMBED, ("char_cnn.n_characters - 1", N_CHARACTERS - 1), char_dim)
     for index, (width, number) in enumerate(options.filters):
         columns = (f"char_cnn.filters[{index}][1]", number)
-        yield TensorSpec.of_sizes(f"CNN/W_cnn_{index}", ("", 1), (f"char_cnn.filters[{index}][0]", width), char_dim, columns)
+        yield TensorSpec.of_sizes(
+            f"CNN/W_cnn_{index}", ("", 1), (f"char_cnn.filters[{index}][0]", width), char_dim, columns
+        )
         yield TensorSpec.of_sizes(f"CNN/b_cnn_{index}", columns)
     for layer in range(options.n_highway):
         for part in ("carry", "transform"):

@@ -206,5 +206,5 @@ def _shown(value: object) -> str:
     try:
         text = _REPR.repr(value)
     except ValueError:
-        return "a number of thousands of digits"
+        return "a number with thousands of digits"
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004  (the width of a row)

@@ -124,7 +124,7 @@ def write_bert_checkpoint(  # noqa: PLR0913  (what a test varies)
             "vocab", vocab, f"an integer from {len(TOKENS)}", ["the special tokens and a few words come first"]
         )
     if not isinstance(scope, str) or not _is_utf8(scope):
-        raise bad_argument("scope", scope, "text that UTF-8 can hold", ["it ends in a slash, such as 'module/'"])
+        raise bad_argument("scope", scope, "text that UTF-8 can encode", ["it ends in a slash, such as 'module/'"])
     tensors = bert_tensors(config, heads=heads, seed=seed)
     path = _created(folder)
     named = {scope + name: value for name, value in tensors.items()}
@@ -227,7 +227,7 @@ def _created(folder: StrPath) -> Path:
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as exc:
-        message = f"the folder cannot be made: {exc.strerror}"
+        message = f"the folder cannot be created: {exc.strerror}"
         raise UnreadableFileError(message, resolved=str(path), given=folder, label="folder") from exc
     return path
 

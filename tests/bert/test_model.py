@@ -133,8 +133,8 @@ def test_two_berts_are_told_with_their_scopes(bert):
     [
         ("seq_len", 21, "pass seq_len=20 or less, or leave it out for the full length"),
         ("output_layer_num", 3, "pass 2 or less"),
-        ("output_layer_num", [0, 2], "layers count from 0, or from the end below 0"),
-        ("output_layer_num", [-3], "layers count from 0, or from the end below 0"),
+        ("output_layer_num", [0, 2], "layers are counted from 0; negative numbers count from the end"),
+        ("output_layer_num", [-3], "layers are counted from 0; negative numbers count from the end"),
     ],
 )
 def test_what_the_config_contradicts_is_told_with_its_path(name, value, hint):

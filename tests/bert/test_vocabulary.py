@@ -98,7 +98,7 @@ def test_the_special_tokens_that_are_missing_are_named(lost, tmp_path):
     kept = [token for token in TOKENS if token not in lost]
     error = fault(write(tmp_path / "vocab.txt", kept))
 
-    assert error.problems == (f"the special token{'s' * (len(lost) > 1)} {' '.join(lost)} missing",)
+    assert error.problems == (f"the special token{' is' if len(lost) == 1 else 's are'} missing: {' '.join(lost)}",)
     assert error.hints == (f"this may not be a BERT vocabulary; its first lines are {kept[:3]!r}",)
     long = fault(write(tmp_path / "vocab.txt", ["x" * 300, *kept]))
     assert len(long.hints[0]) == 200

@@ -50,5 +50,5 @@ def test_a_load_that_never_ends_is_a_diagnosis_too(tiny_bert, tmp_path, monkeypa
 
     assert _diagnosing.run(str(tiny_bert), checkpoint=None, training=False, as_json=True) == 1
     found = json.loads(capsys.readouterr().out)
-    assert found["verdict"] == "the versions are at fault: load_bert of a tiny model: it did not end within 5 s"
+    assert found["verdict"] == "the versions are at fault: load_bert of a tiny model: it did not finish within 5 s"
     assert found["steps"][0]["finding"] == "not run, because load_bert of a tiny model did not return"

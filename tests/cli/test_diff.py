@@ -26,7 +26,7 @@ from tests.command_line import safeload_cli
         ),
         (
             lambda tensors: {k: (v * 9 if k.endswith("query/kernel") else v) for k, v in tensors.items()},
-            "the same weights but for a few tensors",
+            "the same weights except for a few tensors",
             1,
         ),
     ],

@@ -54,7 +54,7 @@ def test_a_library_that_hangs_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(_doctoring, "TIMEOUT_SECONDS", 2)
 
-    assert "did not end within 2 s" in _doctoring.tried("check_elmo").message
+    assert "did not finish within 2 s" in _doctoring.tried("check_elmo").message
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_a_bad_model_is_not_locked(bert):
 
 
 def test_a_folder_without_a_model_is_not_locked(tmp_path):
-    assert "neither a BERT nor an ELMo" in safeload_cli("lock", tmp_path, code=1).stderr
+    assert "contains no BERT or ELMo" in safeload_cli("lock", tmp_path, code=1).stderr
     assert "MissingFileError" in safeload_cli("lock", tmp_path / "none", code=1).stderr
 
 

@@ -98,7 +98,7 @@ def test_python_3_10_is_the_last_of_allennlp():
 def test_an_allennlp_of_another_version_is_told(install, version):
     install("allennlp", version, SOUND)
 
-    message = f"allennlp {version} is installed; its Elmo is loaded from 2.10 only"
+    message = f"allennlp {version} is installed, but safeload supports AllenNLP 2.10 only"
     hints = ["pip install 'allennlp==2.10.1'", OR_TORCH]
     assert facts(refused(elmo.choose_backend, "allennlp")) == (message, "allennlp", ">=2.10.1,<2.11", hints)
 

@@ -10,8 +10,8 @@ from importlib import metadata
 import pytest
 
 KERAS_3 = tuple(map(int, metadata.version("tensorflow").split(".")[:2])) >= (2, 16)
-brings_keras_3 = pytest.mark.skipif(not KERAS_3, reason="TensorFlow brings Keras 2")
-brings_keras_2 = pytest.mark.skipif(KERAS_3, reason="TensorFlow brings Keras 3")
+brings_keras_3 = pytest.mark.skipif(not KERAS_3, reason="TensorFlow comes with Keras 2")
+brings_keras_2 = pytest.mark.skipif(KERAS_3, reason="TensorFlow comes with Keras 3")
 
 REFUSED = """
 from safeload.errors import MissingDependencyError

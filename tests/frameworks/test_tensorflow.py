@@ -14,7 +14,7 @@ from safeload.errors import BackendError, MissingDependencyError
 from tests.frameworks.packages import facts, installer, refused, write_distribution
 
 NAME = "TF_USE_LEGACY_KERAS"
-KERAS_3 = "TensorFlow 2.16 brings Keras 3; keras-bert needs tf-keras of the same minor version"
+KERAS_3 = "TensorFlow 2.16 comes with Keras 3; keras-bert needs tf-keras of the same minor version"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_that_the_variable_was_set_is_logged(install, monkeypatch, caplog, asked
     with caplog.at_level(logging.INFO, logger="safeload"):
         tensorflow._choose_keras("2.16.1")
 
-    told = [f"set {NAME}=1 for this process: TensorFlow 2.16.1 brings Keras 3"]
+    told = [f"set {NAME}=1 for this process: TensorFlow 2.16.1 comes with Keras 3"]
     assert caplog.messages == (told if asked is None else [])
 
 
@@ -107,7 +107,7 @@ def test_each_distribution_of_tensorflow_is_known_by_its_version(install, monkey
     set_variable(monkeypatch, None)
     install(**{name: "2.16.1"})
 
-    with pytest.raises(MissingDependencyError, match=r"TensorFlow 2\.16\.1 brings Keras 3"):
+    with pytest.raises(MissingDependencyError, match=r"TensorFlow 2\.16\.1 comes with Keras 3"):
         tensorflow.require_keras_bert()
 
 

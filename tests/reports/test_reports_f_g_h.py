@@ -123,7 +123,7 @@ def test_H2_keras_3(bert, said):
     pytest.importorskip("keras_bert")
     code = "import sys, safeload; print(safeload.load_bert(sys.argv[1]).output_shape)"
     assert in_process(code, bert) == "(None, 20, 16)"
-    said.handled("where TensorFlow brings Keras 3, safeload chooses tf-keras before TensorFlow is imported")
+    said.handled("where TensorFlow comes with Keras 3, safeload chooses tf-keras before TensorFlow is imported")
 
 
 def test_H3_no_tf_keras(monkeypatch, said):

@@ -218,7 +218,7 @@ def test_filters_that_make_no_elmo_are_told(filters, tmp_path):
 def test_a_folder_that_cannot_be_made(write, tmp_path):
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file/below"):
-        with pytest.raises(UnreadableFileError, match="the folder cannot be made"):
+        with pytest.raises(UnreadableFileError, match="the folder cannot be created"):
             write(folder)
 
 

@@ -53,7 +53,7 @@ def as_tensor(inputs: Any, wanted: str, hints: list[str]) -> Any:  # noqa: ANN40
     try:
         inputs = inputs if is_tensor else tf.convert_to_tensor(inputs)
     except (TypeError, ValueError) as exc:
-        message = f"inputs must be {wanted}, not what no tensor can be made of: {type(inputs).__name__}"
+        message = f"inputs must be {wanted}, but a {type(inputs).__name__} cannot be converted to a tensor"
         raise ArgumentError(message, argument="inputs", hints=hints) from exc
     if isinstance(inputs, tf.SparseTensor):
         message = f"inputs must be {wanted}, not a sparse tensor"

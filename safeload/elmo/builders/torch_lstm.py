@@ -202,7 +202,7 @@ class ElmoLstm(torch.nn.Module):
         n_rows = self._states[0].size(1)
         if tuple(mask.shape) != (n_rows,):
             message = f"mask must have the shape ({n_rows},) of the state's rows, not {tuple(mask.shape)}"
-            raise ArgumentError(message, argument="mask", hints=["leave it out to forget every row"])
+            raise ArgumentError(message, argument="mask", hints=["leave it out to reset every row"])
         kept = ~mask.view(1, n_rows, 1)
         self._states = self._states[0] * kept, self._states[1] * kept
 

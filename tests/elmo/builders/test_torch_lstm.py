@@ -47,4 +47,4 @@ def test_a_mask_for_another_number_of_rows_is_told(lstms, shape):
 
     assert caught.value.message == f"mask must have the shape (2,) of the state's rows, not {shape}"
     assert caught.value.argument == "mask"
-    assert caught.value.hints == ("leave it out to forget every row",)
+    assert caught.value.hints == ("leave it out to reset every row",)

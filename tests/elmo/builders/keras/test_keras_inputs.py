@@ -41,8 +41,8 @@ def test_lists_and_ragged_ids(load, ids):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (None, "not what no tensor can be made of: NoneType"),
-        ([[[1], [2, 3]]], "not what no tensor can be made of: list"),
+        (None, "but a NoneType cannot be converted to a tensor"),
+        ([[[1], [2, 3]]], "but a list cannot be converted to a tensor"),
         (tf.sparse.from_dense(np.ones((1, 1, 50), "int32")), "not a sparse tensor"),
     ],
     ids=["none", "ragged list", "sparse"],
