@@ -1,18 +1,23 @@
-"""Compare expected and stored tensor specs."""
+"""Match stored tensors with a model's parameters, and compare expected and stored specs."""
 
 from __future__ import annotations
 
 import fnmatch
 from abc import ABC, abstractmethod
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from safeload._text.words import tally
 from safeload.report import Problem, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+Change = Literal["same", "transposed"]
+"""How stored values are changed to become a parameter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +27,7 @@ class Match:
     Attributes:
         scope: The prefix of every name in the file; may be "".
         stored: Parameter -> stored name.
+        changes: Parameter -> the change of its stored values.
         unused: Class -> names, without the scope, of known tensors that this load does not need.
         unexpected: Names, without the scope, of unknown tensors.
         ignored: Names in `unexpected` that the caller chose to ignore.
@@ -29,9 +35,17 @@ class Match:
 
     scope: str
     stored: Mapping[str, str]
+    changes: Mapping[str, Change]
     unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unexpected: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+
+    def values(self, stored: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return parameter -> values from stored name -> values."""
+        return {
+            name: stored[self.stored[name]].T if change == "transposed" else stored[self.stored[name]]
+            for name, change in self.changes.items()
+        }
 
 
 class Naming(ABC):
@@ -51,6 +65,10 @@ class Naming(ABC):
     def sort_unused(self, names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
         """Split names that a load does not read into known ones, by class, and unexpected ones."""
 
+    def stored_as(self, parameter: str) -> tuple[str, Change]:
+        """Return the name of a parameter in the file, without the scope, and the change of its values."""
+        return parameter, "same"
+
     def match(
         self, expected: Mapping[str, TensorSpec], stored: Mapping[str, TensorSpec], scope: str
     ) -> tuple[Match, dict[str, TensorSpec]]:
@@ -59,12 +77,19 @@ class Naming(ABC):
         Returns:
             The match, and parameter or name without scope -> stored spec.
         """
-        ordered = sorted(stored.items(), key=lambda item: item[0].startswith(scope))
-        found = {name.removeprefix(scope): spec for name, spec in ordered}
+        rows = {parameter: self.stored_as(parameter) for parameter in expected}
+        parameters = {name: parameter for parameter, (name, _) in rows.items()}
+        found = {}
+        for full_name, spec in sorted(stored.items(), key=lambda item: item[0].startswith(scope)):
+            name = full_name.removeprefix(scope)
+            parameter = parameters.get(name, name)
+            is_turned = name in parameters and rows[parameter][1] == "transposed"
+            found[parameter] = replace(spec, shape=spec.shape[::-1]) if is_turned else spec
         unused, unexpected = self.sort_unused(name for name in found if name not in expected)
         match = Match(
             scope=scope,
-            stored={name: scope + name for name in expected},
+            stored={parameter: scope + name for parameter, (name, _) in rows.items()},
+            changes={parameter: change for parameter, (_, change) in rows.items()},
             unused={what: tuple(names) for what, names in unused.items()},
             unexpected=tuple(unexpected),
         )

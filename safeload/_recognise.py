@@ -147,7 +147,7 @@ def models_of_folder(names: Iterable[str]) -> list[str]:
 
 
 def _is_folder_of(model: str, names: list[str]) -> bool:
-    endings = tuple(ending for kind in kinds_of(model) for ending in kind.endings)
+    endings = tuple(ending for kind in kinds_of(model) if kind.models == (model,) for ending in kind.endings)
     return any(name.endswith(endings) or (name.endswith(".json") and _CONFIGS[model] in name) for name in names)
 
 

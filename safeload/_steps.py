@@ -247,8 +247,7 @@ def check_weights(
             match = _match(kind, config, parameters, weights, patterns)
             stored = [match.stored[name] for name in parameters]
             if keep_values:
-                found = weights.read(stored)
-                values = {name: found[match.stored[name]] for name in parameters}
+                values = match.values(weights.read(stored))
             else:
                 weights.verify(stored)
                 values = {}

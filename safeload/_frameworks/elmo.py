@@ -26,22 +26,18 @@ def choose_backend(wanted: str, *, use_skip_connections: bool = True) -> str:
     Raises:
         MissingDependencyError: The package is missing, incompatible, or cannot be imported.
     """
-    if wanted == "allennlp":
-        _require_allennlp()
-        return "allennlp"
-    if wanted == "keras":
-        require_keras()
-        return "keras"
-    if wanted == "auto":
-        reason = "AllenNLP cannot build a biLM without skip connections"
-        try:
-            if use_skip_connections:
-                _require_allennlp()
-                logger.info("backend 'auto' took allennlp")
-                return "allennlp"
-        except MissingDependencyError as exc:
-            reason = exc.message
-        logger.info("backend 'auto' took torch: %s", reason)
+    if wanted != "auto":
+        _REQUIRE[wanted]()
+        return wanted
+    reason = "AllenNLP cannot build a biLM without skip connections"
+    try:
+        if use_skip_connections:
+            _require_allennlp()
+            logger.info("backend 'auto' took allennlp")
+            return "allennlp"
+    except MissingDependencyError as exc:
+        reason = exc.message
+    logger.info("backend 'auto' took torch: %s", reason)
     require_torch()
     return "torch"
 
@@ -93,3 +89,6 @@ def _require_allennlp() -> None:
         raise missing_dependency(message, package="allennlp", wanted=_ALLENNLP, hints=hints)
     import_installed("allennlp.modules.elmo", package="allennlp", wanted=_ALLENNLP, install=INSTALL_ELMO)
     require_torch()
+
+
+_REQUIRE = {"allennlp": _require_allennlp, "torch": require_torch, "keras": require_keras}

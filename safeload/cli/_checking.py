@@ -60,7 +60,7 @@ def _checked(
     if isolated:
         check, pool = partial(check_isolated, checker), ThreadPoolExecutor(jobs)
     elif jobs > 1:
-        check, pool = checker, ProcessPoolExecutor(jobs, CONTEXT, _prepare, (checker.kind,))
+        check, pool = checker, ProcessPoolExecutor(jobs, CONTEXT, _prepare)
     else:
         for number, model in enumerate(models):
             advance(number)
@@ -81,12 +81,9 @@ def _checked(
                 raise click.ClickException(message) from exc
 
 
-def _prepare(kind: str) -> None:
-    """Import the file reader, so that the time of the first model does not include it."""
-    if kind == "bert":
-        import safeload._forms.tensorflow.bundle  # noqa: PLC0415
-    else:
-        import safeload._forms.hdf5.file  # noqa: F401, PLC0415
+def _prepare() -> None:
+    """Import NumPy and what readers share, so that the time of the first model does not include it."""
+    import safeload._forms.arrays  # noqa: F401, PLC0415
 
 
 def _print(out: Console, outcome: Outcome, *, quiet: bool) -> None:

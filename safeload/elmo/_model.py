@@ -46,7 +46,7 @@ def elmo(arguments: ElmoArguments | None) -> ModelKind[ElmoOptions]:
 
 
 def recognise(weights: WeightFile) -> tuple[Naming, str]:
-    """Return the naming of the datasets and their scope, which is always empty.
+    """Return the naming and scope of the datasets; the first naming if none fits, so that a comparison says what is missing.
 
     Raises:
         WrongFileKindError: The weights are of a word-based biLM, are computed embeddings, or were saved by Keras.
@@ -55,4 +55,5 @@ def recognise(weights: WeightFile) -> tuple[Naming, str]:
     if other is not None:
         kind = FileKind("other", other.name, other.hint)
         raise wrong_kind(weights.ref, kind, wanted="the weights of a character-level biLM")
-    return next(((naming, "") for naming in NAMINGS if naming.scopes(weights.tensors)), (NAMINGS[0], ""))
+    found = ((naming, scope) for naming in NAMINGS for scope in naming.scopes(weights.tensors))
+    return next(found, (NAMINGS[0], ""))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from safeload import _recognise
 from safeload._bytes import absent
 from safeload._bytes.files import FileRef
-from safeload._bytes.kinds import JSON_TEXT, sniff, wrong_kind
+from safeload._bytes.kinds import JSON_TEXT, kinds_of, sniff, wrong_kind
 from safeload._bytes.paths import is_remote, resolve_path
 from safeload._bytes.small import require_file
 from safeload._forms.finding import files_of_forms
@@ -60,9 +60,17 @@ def resolve_others(request: Request, options: FileRef) -> Places:
     else:
         path = _resolved(request.weights, "weight_file", request.base_dir)
         ref = FileRef(path=path, role="weight", given=request.weights, source=options.source)
-        place = find_weights(ref) if os.path.isdir(path) else WeightPlace(ref=ref, form="hdf5", place="HDF5 file")
+        place = find_weights(ref) if os.path.isdir(path) else _place_of(ref)
     require_file(place.ref)
     return Places(config=options, weights=place)
+
+
+def _place_of(ref: FileRef) -> WeightPlace:
+    """Return the form of a weight file; a file of no form is opened as the first one, which raises."""
+    kinds = kinds_of(_recognise.ELMO)
+    found = sniff(ref.path)
+    kind = found if found in kinds else kinds[0]
+    return WeightPlace(ref=ref, form=kind.form, place=kind.name)
 
 
 def _resolved(given: object, argument: str, base_dir: object) -> str:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 import safeload
+from safeload._compare import Naming
 from safeload._steps import Request, check
+from safeload.bert import _model
 from safeload.bert._arguments import build_options
 from safeload.bert._model import bert as bert_kind
 from safeload.bert._model import recognise, require_config_allows
 from safeload.errors import ArgumentError, VariableMismatchError, WrongFileKindError
-from safeload.testing import drop_variable, edit_config, write_bert_checkpoint
+from safeload.testing import drop_variable, edit_config, write_bert_checkpoint, write_checkpoint
 from tests.bert.test_arguments import CONFIG, options
 from tests.bert.test_mismatch import ONE, rewritten
 from tests.checkpoints import PREFIX, bert_tensors
@@ -142,3 +144,45 @@ def test_what_the_config_contradicts_is_told_with_its_path(name, value, hint):
         require_config_allows(options(**{name: value}), CONFIG)
     assert (caught.value.argument, caught.value.hints) == (name, (hint,))
     assert (caught.value.resolved, caught.value.label) == ("/c", "config")
+
+
+class Dotted(Naming):
+    """Names with dots, and kernels stored as torch stores them."""
+
+    id = "dotted"
+
+    def scopes(self, names):
+        return [""] if any(name.startswith("bert.") for name in names) else []
+
+    def sort_unused(self, names):
+        return {"heads": [name for name in names if name.startswith("cls.")]}, []
+
+    def stored_as(self, parameter):
+        return parameter.replace("/", "."), "transposed" if parameter.endswith("kernel") else "same"
+
+
+def test_another_naming_gives_the_same_values(tiny_bert, bert, monkeypatch):
+    monkeypatch.setattr(_model, "NAMINGS", (Dotted(),))
+    tensors = {
+        name.replace("/", "."): value.T.copy() if name.endswith("kernel") else value
+        for name, value in bert_tensors().items()
+    }
+    write_checkpoint(str(bert / PREFIX), tensors)
+    kind = bert_kind(build_options(training=False, seq_len=None))
+    checked = check(kind, Request(config=bert), keep_values=True)
+
+    assert checked.report.unused.keys() == {"heads"}
+    assert list(checked.values) == [spec.name for spec in checked.report.read]
+    with opened_checkpoint(tiny_bert / PREFIX) as file:
+        for name, value in checked.values.items():
+            np.testing.assert_array_equal(value, file.look(name)[0])
+
+
+def test_a_transposed_kernel_of_another_naming_does_not_fit(bert, monkeypatch):
+    monkeypatch.setattr(_model, "NAMINGS", (Dotted(),))
+    write_checkpoint(str(bert / PREFIX), {name.replace("/", "."): value for name, value in bert_tensors().items()})
+    with pytest.raises(VariableMismatchError) as caught:
+        safeload.check_bert(bert)
+
+    assert {problem.name.rsplit("/", 2)[-2] for problem in caught.value.report.problems} == {"dense"}
+    assert caught.value.report.problems[0].found.shape == (32, 16)

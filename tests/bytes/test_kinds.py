@@ -54,6 +54,7 @@ EXAMPLES = {
     "zstd": b"\x28\xb5\x2f\xfd\x04\x00\x01\x00\x00",
     "xz": lzma.compress(b"text"),
     "bzip2": bz2.compress(b"text"),
+    "safetensors": len(JSON_HEAD).to_bytes(8, "little") + JSON_HEAD + bytes(4),
     "pickle": pickle.dumps({"x": 1}, protocol=2),
     "npy": made(lambda file: np.save(file, np.ones(3))),
     "pdf": b"%PDF-1.4\n",
@@ -63,7 +64,6 @@ EXAMPLES = {
     "html": b"\n<!DOCTYPE html>\n<html></html>",
     "xml": b'<?xml version="1.0"?><Error/>',
     "tar": made(tarred),
-    "safetensors": len(JSON_HEAD).to_bytes(8, "little") + JSON_HEAD + bytes(4),
     "sentencepiece": b"\n\x0e\n\x05<unk>\x15\0\0\0\0\x18\2",
     "json": b'\xef\xbb\xbf {"a": 1}',
     "binary": b"\x01\0\x02",
@@ -101,6 +101,11 @@ def test_plain_text_is_of_no_kind(data, tmp_path):
 
     assert kind_of_data(data) is None
     assert sniff(str(tmp_path / "f")) is None
+
+
+@pytest.mark.parametrize("n_bytes", [0x280, 0x380, 0x480, 0x580])
+def test_a_safetensors_file_whose_length_begins_as_a_pickle_is_none(n_bytes):
+    assert kind_of_data(n_bytes.to_bytes(8, "little") + JSON_HEAD.ljust(n_bytes) + bytes(4)).id == "safetensors"
 
 
 def test_an_lfs_pointer_says_what_it_points_to():
