@@ -82,9 +82,12 @@ class Naming(ABC):
         found = {}
         for full_name, spec in sorted(stored.items(), key=lambda item: item[0].startswith(scope)):
             name = full_name.removeprefix(scope)
-            parameter = parameters.get(name, name)
-            is_turned = name in parameters and rows[parameter][1] == "transposed"
-            found[parameter] = replace(spec, shape=spec.shape[::-1]) if is_turned else spec
+            parameter = parameters.get(name)
+            if parameter is None:
+                found[name] = spec
+            elif full_name.startswith(scope):
+                is_turned = rows[parameter][1] == "transposed"
+                found[parameter] = replace(spec, shape=spec.shape[::-1]) if is_turned else spec
         unused, unexpected = self.sort_unused(name for name in found if name not in expected)
         match = Match(
             scope=scope,

@@ -66,7 +66,7 @@ def json_object(data: bytes, ref: FileRef) -> dict[str, Any]:
     except UnicodeDecodeError as exc:
         bad(f"is not UTF-8 text: byte {data[exc.start]:#04x} at offset {exc.start}", "save it as UTF-8", exc)
     except json.JSONDecodeError as exc:
-        lines = exc.doc.splitlines()
+        lines = exc.doc.split("\n")
         line = lines[exc.lineno - 1].strip()[:60] if exc.lineno <= len(lines) else ""
         what = exc.msg.removesuffix(" at")
         hint = _hint_of(exc, line)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from safeload._compare import compare, matched, size_claims, split_ignored
+import numpy as np
+
+from safeload._compare import Naming, compare, matched, size_claims, split_ignored
 from safeload.report import TensorSpec
 
 
@@ -120,3 +122,36 @@ def test_counts_add_up():
     assert matched(compare(expected, found), expected, "datasets") == (
         "8 of 10 datasets match, 1 missing, 1 wrong dtype"
     )
+
+
+class Plain(Naming):
+    id = "plain"
+
+    def scopes(self, names):
+        raise NotImplementedError
+
+    def sort_unused(self, names):
+        return {}, list(names)
+
+
+class Turned(Plain):
+    def stored_as(self, parameter):
+        return f"{parameter}.t", "transposed"
+
+
+def test_a_name_outside_the_scope_is_no_parameter():
+    stored = specs(spec("in/a", (2,)), spec("b", (3,)), spec("in/c", (4,)))
+    match, found = Plain().match(specs(spec("a", (2,)), spec("b", (3,))), stored, "in/")
+
+    assert match.stored == {"a": "in/a", "b": "in/b"}
+    assert set(found) == {"a", "c"}
+    assert match.unexpected == ("c",)
+
+
+def test_a_transposed_parameter_is_compared_and_returned_turned():
+    match, found = Turned().match(specs(spec("a", (2, 3))), specs(spec("in/a.t", (3, 2)), spec("in/a", (2, 3))), "in/")
+
+    assert found["a"].shape == (2, 3)
+    assert match.unexpected == ()
+    values = np.arange(6).reshape(3, 2)
+    np.testing.assert_array_equal(match.values({"in/a.t": values})["a"], values.T)

@@ -108,6 +108,13 @@ def test_a_comment_is_told(mark):
     assert caught.value.hints == ("JSON has no comments; remove the line",)
 
 
+def test_a_line_ends_where_json_s_lines_end():
+    with pytest.raises(ConfigError) as caught:
+        read('{"a": "\u2028",\n  # what a is\n"b": 2}')
+
+    assert caught.value.hints == ("JSON has no comments; remove the line",)
+
+
 def test_a_text_that_ends_too_soon_shows_no_line():
     with pytest.raises(ConfigError) as caught:
         read("{\n")

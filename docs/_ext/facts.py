@@ -226,13 +226,13 @@ def _helps(command: click.Command, name: str, parent: click.Context | None = Non
                 yield from _helps(inner, f"{name} {each}", context)
 
 
-def rooms() -> str:
-    """Return the table of the rooms, with the first line of each one's docstring."""
-    return table(("room", "what lives there"), [(f"`{room}`", house.what_is(room)) for room in house.rooms()])
+def modules() -> str:
+    """Return the table of the modules, with the first line of each one's docstring."""
+    return table(("module", "what it is for"), [(f"`{name}`", house.what_is(name)) for name in house.modules()])
 
 
 def house_picture() -> str:
-    """Return the picture of the rooms, as SVG in the page."""
+    """Return the picture of the modules, as SVG in the page."""
     return f'<figure class="house">\n{house.picture()}\n</figure>\n'
 
 

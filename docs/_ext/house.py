@@ -1,6 +1,6 @@
-"""The picture of the house: its rooms, and the imports between them, read from the code.
+"""The picture of the house: its modules, and the imports between them, read from the code.
 
-A room is a module or a package right under `safeload/`. An arrow that follows from others is left out. Rooms stand above
+A module here is a module or a package right under `safeload/`. An arrow that follows from others is left out. Modules stand above
 those that they import.
 """
 
@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent.parent / "safeload"
 WIDTH, HEIGHT, GAP, STEP, MARGIN = 142, 38, 18, 82, 4
 DUMMY = 18
 SWEEPS = 12
-TITLE = "The rooms of safeload; an arrow leads from a room to one that it imports"
+TITLE = "The modules of safeload; an arrow leads from a module to one that it imports"
 TIP = (
     '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     '<path d="M0 0 8 4 0 8z" fill="currentColor"/></marker></defs>'
@@ -25,19 +25,19 @@ TIP = (
 
 @functools.cache
 def imports() -> dict[str, set[str]]:
-    """Return room -> the rooms that it imports, for types included."""
+    """Return module -> the modules that it imports, for types included."""
     names = {
         path.stem: path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     del names["__init__"], names["__main__"]
-    found: dict[str, set[str]] = {room: set() for room in names.values()}
-    for room in names.values():
-        inside = [PACKAGE / room] if room.endswith(".py") else sorted((PACKAGE / room).rglob("*.py"))
+    found: dict[str, set[str]] = {module: set() for module in names.values()}
+    for module in names.values():
+        inside = [PACKAGE / module] if module.endswith(".py") else sorted((PACKAGE / module).rglob("*.py"))
         for path in inside:
             for name in _imported(ast.parse(path.read_text(encoding="utf-8"))):
                 other = names.get(name.split(".")[1]) if name.startswith("safeload.") else None
-                if other not in (None, room):
-                    found[room].add(other)
+                if other not in (None, module):
+                    found[module].add(other)
     return found
 
 
@@ -50,35 +50,35 @@ def _imported(node: ast.AST) -> list[str]:
 
 
 @functools.cache
-def below(room: str) -> frozenset[str]:
-    """Return every room that this one stands on."""
-    return frozenset(other for each in imports()[room] for other in (each, *below(each)))
+def below(module: str) -> frozenset[str]:
+    """Return every module that this one stands on."""
+    return frozenset(other for each in imports()[module] for other in (each, *below(each)))
 
 
 def arrows() -> list[tuple[str, str]]:
     """Return the imports that follow from no others."""
     return [
-        (room, other)
-        for room, others in imports().items()
+        (module, other)
+        for module, others in imports().items()
         for other in sorted(others)
         if not any(other in below(each) for each in others)
     ]
 
 
 @functools.cache
-def floor(room: str) -> int:
-    """Return how many rooms stand below this one, one on another."""
-    return max((floor(other) + 1 for other in imports()[room]), default=0)
+def floor(module: str) -> int:
+    """Return how many modules stand below this one, one on another."""
+    return max((floor(other) + 1 for other in imports()[module]), default=0)
 
 
-def rooms() -> list[str]:
-    """Return the rooms, those first that others stand on."""
-    return sorted(imports(), key=lambda room: (floor(room), room.strip("_")))
+def modules() -> list[str]:
+    """Return the modules, those first that others stand on."""
+    return sorted(imports(), key=lambda module: (floor(module), module.strip("_")))
 
 
-def what_is(room: str) -> str:
-    """Return the first line of a room's docstring."""
-    path = PACKAGE / room if room.endswith(".py") else PACKAGE / room / "__init__.py"
+def what_is(module: str) -> str:
+    """Return the first line of a module's docstring."""
+    path = PACKAGE / module if module.endswith(".py") else PACKAGE / module / "__init__.py"
     return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n", 1)[0]
 
 
@@ -93,21 +93,21 @@ def picture() -> str:
         TIP,
     ]
     parts += [_line(line, places) for line in lines]
-    parts += [_box(room, *places[room]) for room in rooms()]
+    parts += [_box(module, *places[module]) for module in modules()]
     return "\n".join([*parts, "</svg>"])
 
 
 def _floors() -> tuple[list[list[str]], list[list[str]]]:
     """Return what stands on each floor, from the lowest, and each arrow as the things it passes."""
     floors: list[list[str]] = [[] for _ in range(max(map(floor, imports())) + 1)]
-    for room in rooms():
-        floors[floor(room)].append(room)
+    for module in modules():
+        floors[floor(module)].append(module)
     lines = []
-    for room, other in arrows():
-        passed = [f"{room}>{other}>{level}" for level in range(floor(room) - 1, floor(other), -1)]
+    for module, other in arrows():
+        passed = [f"{module}>{other}>{level}" for level in range(floor(module) - 1, floor(other), -1)]
         for name in passed:
             floors[int(name.rsplit(">", 1)[1])].append(name)
-        lines.append([room, *passed, other])
+        lines.append([module, *passed, other])
     beside: dict[str, list[str]] = {}
     for line in lines:
         for first, second in pairwise(line):
@@ -152,9 +152,9 @@ def _line(line: list[str], places: dict[str, tuple[float, float, float]]) -> str
     )
 
 
-def _box(room: str, x: float, y: float, width: float) -> str:
+def _box(module: str, x: float, y: float, width: float) -> str:
     return (
-        f'<g class="room" data-room="{room}"><title>{escape(what_is(room))}</title>'
+        f'<g class="module" data-module="{module}"><title>{escape(what_is(module))}</title>'
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{HEIGHT}" rx="5"/>'
-        f'<text x="{x + width / 2:.0f}" y="{y + HEIGHT / 2 + 6:.0f}" text-anchor="middle">{room.removesuffix(".py")}</text></g>'
+        f'<text x="{x + width / 2:.0f}" y="{y + HEIGHT / 2 + 6:.0f}" text-anchor="middle">{module.removesuffix(".py")}</text></g>'
     )

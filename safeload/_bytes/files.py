@@ -171,7 +171,7 @@ class FileRef:
         """Return a reference to another file that belongs to the same argument."""
         return replace(self, path=path, role=role or self.role)
 
-    def open(self, what: str = "") -> OpenFile:
+    def open(self) -> OpenFile:
         """Open the file.
 
         Raises:
@@ -180,6 +180,6 @@ class FileRef:
         try:
             return self.source.open(self.path)
         except OSError as exc:
-            message = f"the system cannot open {what or f'the {self.role} file'}: {exc.strerror}"
+            message = f"the system cannot open the {self.role} file: {exc.strerror}"
             hints = ["allow this process more open files: ulimit -n"] if exc.errno == errno.EMFILE else []
             raise UnreadableFileError(message, **self.facts, hints=hints) from exc

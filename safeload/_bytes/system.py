@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 from io import FileIO
@@ -31,6 +32,19 @@ def read_at(file: FileIO, block: memoryview, offset: int) -> int:
         return file.readinto(block)
 
 
+def anonymous_memory(n_bytes: int) -> mmap.mmap:
+    """Map memory of zeros, private to this process if the system supports that.
+
+    Raises:
+        MemoryError: The system has not that much.
+    """
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    try:
+        return mmap.mmap(-1, n_bytes, **private)
+    except (OSError, OverflowError) as exc:
+        raise MemoryError(n_bytes) from exc
+
+
 def private_file(name: str) -> FileIO:
     """Return an empty file without a path: in memory if the system supports that, else a temporary file."""
     if hasattr(os, "memfd_create"):
@@ -47,8 +61,8 @@ def limit_cpu_seconds(seconds: int) -> None:
         import resource  # noqa: PLC0415  (not on every system)
     except ImportError:
         return
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    soft, hard = (n if most == resource.RLIM_INFINITY else min(n, most) for n in (seconds, seconds + 1))
+    limits = zip((seconds, seconds + 1), resource.getrlimit(resource.RLIMIT_CPU), strict=True)
+    soft, hard = (n if has == resource.RLIM_INFINITY else min(n, has) for n, has in limits)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 

@@ -136,6 +136,27 @@ def test_a_lower_limit_of_cpu_time_stays(most, limits):
     assert limits_after(f"resource.setrlimit(resource.RLIMIT_CPU, ({most}, {most}))") == limits
 
 
+def test_a_lower_limit_of_cpu_time_without_a_hard_one_stays():
+    assert limits_after("resource.setrlimit(resource.RLIMIT_CPU, (60, resource.RLIM_INFINITY))") == [60, 101]
+
+
+def test_memory_is_not_shared_with_a_process_that_is_forked():
+    memory = system.anonymous_memory(100)
+    child = os.fork()
+    if not child:
+        memory[0] = 77
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert bytes(memory) == bytes(100)
+
+
+@pytest.mark.parametrize("n_bytes", [1 << 60, 1 << 70])
+def test_memory_that_the_system_has_not_is_a_memory_error(n_bytes):
+    with pytest.raises(MemoryError):
+        system.anonymous_memory(n_bytes)
+
+
 def test_without_resource_the_cpu_time_is_not_limited():
     assert limits_after("sys.modules['resource'] = None") == list(resource.getrlimit(resource.RLIMIT_CPU))
 

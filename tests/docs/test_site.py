@@ -109,7 +109,7 @@ def facts(monkeypatch):
     return importlib.import_module("facts")
 
 
-def test_the_picture_has_every_room_and_its_arrows_are_the_imports(facts):
+def test_the_picture_has_every_module_and_its_arrows_are_the_imports(facts):
     picture = facts.house_picture()
     imports = {entry: set() for floor in FLOORS[:-1] for entry in floor}
     for path in MODULES:
@@ -118,18 +118,19 @@ def test_the_picture_has_every_room_and_its_arrows_are_the_imports(facts):
             imports[here] |= {entry_of(other) for other in imported_files(path)} - {here}
     drawn = re.findall(r'data-from="(\S+)" data-to="(\S+)"', picture)
 
-    assert sorted(re.findall(r'data-room="(\S+)"', picture)) == sorted(imports)
-    assert all(other in imports[room] for room, other in drawn)
-    assert {room: reached(room, drawn) for room in imports} == {
-        room: reached(room, [(above, each) for above, others in imports.items() for each in others]) for room in imports
+    assert sorted(re.findall(r'data-module="(\S+)"', picture)) == sorted(imports)
+    assert all(other in imports[module] for module, other in drawn)
+    assert {module: reached(module, drawn) for module in imports} == {
+        module: reached(module, [(above, each) for above, others in imports.items() for each in others])
+        for module in imports
     }
-    height = {room: float(y) for room, y in re.findall(r'data-room="(\S+)">.*?<rect x="\d+" y="(\d+)"', picture)}
-    assert all(height[room] < height[other] for room, other in drawn)
+    height = {module: float(y) for module, y in re.findall(r'data-module="(\S+)">.*?<rect x="\d+" y="(\d+)"', picture)}
+    assert all(height[module] < height[other] for module, other in drawn)
 
 
-def reached(room, arrows):
-    """Return the rooms to which arrows lead from this one."""
-    near = {other for above, other in arrows if above == room}
+def reached(module, arrows):
+    """Return the modules to which arrows lead from this one."""
+    near = {other for above, other in arrows if above == module}
     return near.union(*(reached(other, arrows) for other in near))
 
 

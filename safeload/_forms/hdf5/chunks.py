@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from safeload._forms.hdf5 import lzf
+from safeload._forms.intact import require_intact
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,7 +144,9 @@ def _unpacked(data: bytes, chunks: Chunks, mask: int) -> bytes:
         elif code == LZF:
             data = lzf.decompress(data, n_bytes=n_bytes)
         else:
-            data = zlib.decompressobj().decompress(data, n_bytes + 1)
+            stream = zlib.decompressobj()
+            data = stream.decompress(data, n_bytes + 1)
+            require_intact(stream.eof or len(data) > n_bytes)
     if len(data) != chunks.n_bytes:
         message = f"it does not decompress to {chunks.n_bytes:,} bytes"
         raise ValueError(message)

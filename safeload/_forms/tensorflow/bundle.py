@@ -147,7 +147,7 @@ class TensorBundle(WeightFile):
         for path in paths:
             ref = self.ref.at(path, "shard")
             require_file(ref)
-            self._shards.append(ref.open("a data shard"))
+            self._shards.append(ref.open())
 
     def _require_extents(self) -> None:
         extents: dict[int, list[tuple[int, int, str]]] = {number: [] for number in range(self.n_shards)}
@@ -178,9 +178,8 @@ class TensorBundle(WeightFile):
             ("found", f"{found:,} bytes"),
         ]
         if lost:
-            message = (
-                f"a data shard is truncated: {wanted - found:,} bytes are missing, {len(lost)} variables with them"
-            )
+            n_bytes, n_lost = counted(wanted - found, "byte"), counted(len(lost), "variable")
+            message = f"a data shard is truncated: it lacks {n_bytes} of {n_lost}"
             hints = ["copy or download the shard again; the copy was cut off or the disk was full"]
         else:
             message = f"a data shard has {counted(found - wanted, 'byte')} more than its index file accounts for"

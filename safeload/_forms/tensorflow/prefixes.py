@@ -50,7 +50,7 @@ def find_checkpoint(ref: FileRef) -> WeightPlace:
         if prefix != path:
             return _require_index(ref, prefix, place)
     if os.path.basename(path) == STATE_NAME and os.path.isfile(path) and not os.path.exists(path + ".index"):
-        return _from_state(ref, path)
+        return _from_state(ref, path, "checkpoint state file")
     return _require_index(ref, path, "checkpoint prefix")
 
 
@@ -81,7 +81,7 @@ def _in_folder(ref: FileRef) -> WeightPlace:
     state = os.path.join(folder, STATE_NAME)
     prefixes = list_prefixes(folder)
     if os.path.isfile(state) and state not in prefixes:
-        return _from_state(ref, state)
+        return _from_state(ref, state, "folder with a checkpoint state file")
     if len(prefixes) == 1:
         return _place(ref, prefixes[0], "folder with one checkpoint")
     if prefixes:
@@ -146,13 +146,13 @@ def _siblings(folder: str, name: str, beside: tuple[str, ...]) -> tuple[str, lis
 
 def _refuse_single_file(ref: FileRef, prefix: str) -> NoReturn:
     require_file(ref)
-    kind = sniff(ref.path)
     if ref.path != prefix:
         message = f"the index file that belongs to {os.path.basename(ref.path)} is missing"
         name = os.path.basename(prefix) + ".index"
         facts = absent.missing_facts(ref.at(prefix + ".index", "index"), (name,))
         facts["hints"] = [f"put {name}, from the same checkpoint, beside it"]
         raise CheckpointNotFoundError(message, **facts)
+    kind = sniff(ref.path)
     if kind is not None and kind.id == "sstable":
         hint = "load it in TensorFlow 1 and save it with Saver(write_version=V2)"
         kind = FileKind("checkpoint-v1", "a TensorFlow V1 checkpoint", hint)
@@ -161,7 +161,7 @@ def _refuse_single_file(ref: FileRef, prefix: str) -> NoReturn:
     raise wrong_kind(ref, kind, wanted="a TensorFlow V2 checkpoint")
 
 
-def _from_state(ref: FileRef, state: str) -> WeightPlace:
+def _from_state(ref: FileRef, state: str, place: str) -> WeightPlace:
     folder = os.path.dirname(state)
     ref = ref.at(state, "state file")
     data = read_small(ref, max_bytes=MAX_STATE_BYTES)
@@ -186,8 +186,7 @@ def _from_state(ref: FileRef, state: str) -> WeightPlace:
         facts["context"] = [("state file", state), ("it names", listed), *facts["context"]]
         facts["hints"] = [f"pass the prefix itself: {found}" for found in list_prefixes(folder)[:3]]
         raise CheckpointNotFoundError(message, **facts)
-    is_file = str(ref.given).rstrip("/").endswith(STATE_NAME)
-    return _place(ref, prefix, "checkpoint state file" if is_file else "folder with a checkpoint state file", state)
+    return _place(ref, prefix, place, state)
 
 
 def _inside(folder: str, listed: str) -> str | None:

@@ -132,6 +132,8 @@ WRONG = {
     "unpacks_to_more": (zlib.compress(GOOD + b"x"), "it does not decompress to 16 bytes"),
     "is_a_bomb": (zlib.compress(bytes(1 << 20)), "it does not decompress to 16 bytes"),
     "is_no_stream": (b"no stream at all", "incorrect header check"),
+    "has_no_checksum": (zlib.compress(GOOD)[:-4], "it is truncated or inconsistent"),
+    "has_half_a_checksum": (zlib.compress(GOOD)[:-2], "it is truncated or inconsistent"),
 }
 
 

@@ -126,8 +126,17 @@ def test_a_state_file_may_name_its_own_folder_in_full(tmp_path):
     files(tmp_path, "m.index")
     for listed in (f"{tmp_path}/m", f"{tmp_path}//m"):
         (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{listed}"')
-        place = find_checkpoint(ref(tmp_path, "checkpoint", f"{tmp_path}/checkpoint/"))
+        place = find_checkpoint(ref(tmp_path / "checkpoint", "checkpoint", f"{tmp_path}/checkpoint/"))
         assert (place.ref.path, place.place) == (listed, "checkpoint state file")
+
+
+def test_a_folder_whose_name_ends_like_a_state_file_is_a_folder(tmp_path):
+    folder = tmp_path / "my_checkpoint"
+    folder.mkdir()
+    files(folder, "m.index")
+    (folder / "checkpoint").write_text('model_checkpoint_path: "m"')
+
+    assert find_checkpoint(ref(folder, "checkpoint", str(folder))).place == "folder with a checkpoint state file"
 
 
 def test_a_state_file_that_is_not_there_is_a_prefix_without_checkpoint(tmp_path):

@@ -88,7 +88,7 @@ def test_a_spoiled_shard_is_named_although_no_variable_of_it_is_read(spoil, erro
 def test_a_short_shard_says_what_is_lost(prefix):
     shard_of(prefix).write_bytes(bytes(4))
 
-    with pytest.raises(CorruptFileError, match="8 bytes are missing") as caught:
+    with pytest.raises(CorruptFileError, match="it lacks 8 bytes of 1 variable") as caught:
         opened_checkpoint(str(prefix))
 
     assert (caught.value.variables, caught.value.offset) == (("b",), 4)
