@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
     from safeload._bytes.kinds import FileKind
 
+_OPEN_STRING = re.compile(r'"(?:[^"\\]|\\.)*\\?', re.DOTALL)
 MAX_JSON_BYTES = 16 << 20
 MAX_DIGITS = 20
 MAX_NUMBER = 1 << 63
@@ -83,7 +85,7 @@ def json_object(data: bytes, ref: FileRef) -> dict[str, Any]:
 def _hint_of(exc: json.JSONDecodeError, line: str) -> str:
     if line.startswith(("//", "#", "/*")):
         return "JSON has no comments; remove the line"
-    if exc.pos >= len(exc.doc.rstrip()) or exc.msg.startswith("Unterminated string"):
+    if exc.pos >= len(exc.doc.rstrip()) or _OPEN_STRING.fullmatch(exc.doc, exc.pos):
         return "the file ends too early: copy or download it again"
     return "this looks like a vocabulary" if "[CLS]" in exc.doc.splitlines() else ""
 

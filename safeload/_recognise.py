@@ -26,10 +26,12 @@ class Other(NamedTuple):
     Attributes:
         name: The name in messages: "ALBERT", "a model saved by Keras".
         hint: What to do with it.
+        has_berts_names: Whether its files also have all of BERT's variables, under BERT's names.
     """
 
     name: str
     hint: str
+    has_berts_names: bool = False
 
 
 def _any(pattern: str) -> Callable[[Collection[str], set[str]], bool]:
@@ -59,9 +61,9 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
     (BERT, Other("a TensorFlow 2 object-based checkpoint",
                  "export it by variable names with tf.compat.v1.train.Saver, or load it with tf.train.Checkpoint"),
      _any(r"_CHECKPOINTABLE_OBJECT_GRAPH$|.*/\.ATTRIBUTES/VARIABLE_VALUE$")),
-    (BERT, Other("ALBERT", "load it with a library for ALBERT"),
+    (BERT, Other("ALBERT", "load it with a library for ALBERT", has_berts_names=True),
      _any(r".*(encoder/transformer/group_0|embedding_hidden_mapping_in)/")),
-    (BERT, Other("ELECTRA", "load it with a library for ELECTRA"),
+    (BERT, Other("ELECTRA", "load it with a library for ELECTRA", has_berts_names=True),
      _any(r"(electra|discriminator|generator|discriminator_predictions)/")),
     (BERT, Other("RoBERTa", "load it with a library for RoBERTa"), _any(r"(.*/)?roberta/")),
     (BERT, Other("a checkpoint saved by Keras, with layer names",
@@ -74,9 +76,6 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
     (ELMO, Other("the weights of a word-level biLM", "ELMo needs a character-level biLM; pass the weights of one"), _words),
     (ELMO, Other("a model saved by Keras", "load it with Keras"), _keras_top),
 )  # fmt: skip
-
-OWN_ARCHITECTURE = ("ALBERT", "ELECTRA")
-"""Models that also have BERT's variables, under BERT's names."""
 
 _BY_KEYS: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("ELMoForManyLangs, another architecture", "load it with ELMoForManyLangs"), ("encoder", "token_embedder")),

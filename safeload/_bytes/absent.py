@@ -34,9 +34,7 @@ def missing(ref: FileRef, looked_for: tuple[str, ...] = ()) -> MissingFileError:
 def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
     """Return error arguments for a missing path: the nearest existing folder, its contents and similar names."""
     path = ref.path
-    parent = os.path.dirname(path)
-    while not os.path.isdir(parent) and parent != os.path.dirname(parent):
-        parent = os.path.dirname(parent)
+    parent = nearest_folder(path)
     beside = names_in(parent)
     near = paths.near_paths(path, parent, beside)
     context = [("cwd", paths.working_directory() or "removed")] if not os.path.isabs(str(ref.given)) else []
@@ -54,6 +52,14 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
         "beside": tuple(beside),
         "close_names": tuple(map(os.path.basename, near)) if parent == os.path.dirname(path) else (),
     }
+
+
+def nearest_folder(path: str) -> str:
+    """Return the nearest folder above a path that exists."""
+    parent = os.path.dirname(path)
+    while not os.path.isdir(parent) and parent != os.path.dirname(parent):
+        parent = os.path.dirname(parent)
+    return parent
 
 
 def names_in(folder: str) -> list[str]:

@@ -73,7 +73,7 @@ def recognise(weights: WeightFile) -> tuple[Naming, str]:
     if len(found) == 1 and lacks_positions(weights.tensors, found[0][1]):
         name = "NEZHA, or another BERT without absolute positions"
         kind = FileKind("nezha", name, "load it with a library for NEZHA")
-    elif other is not None and (len(found) != 1 or other.name in _recognise.OWN_ARCHITECTURE):
+    elif other is not None and (len(found) != 1 or other.has_berts_names):
         kind = FileKind("other", other.name, other.hint)
     elif len(found) > 1:
         name = f"{len(found)} BERT models under the scopes {', '.join(repr(scope) for _, scope in found)}"

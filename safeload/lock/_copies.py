@@ -24,7 +24,6 @@ from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock, write
 if TYPE_CHECKING:
     from safeload.report import FileRead
 
-NO_FILE, MISSING = "NO FILE", "MISSING"
 UNLOCKED: Any = object()
 """Passed as `lock_file`, ignores an existing lock. Only for the command that writes locks."""
 
@@ -92,10 +91,15 @@ def _key(path: str) -> tuple[str, str]:
     return os.path.realpath(folder), name
 
 
-def _difference(path: str, file: LockedFile, copy: FileIO) -> str:
-    """Fill the copy and describe how it differs from the lock; "" if it does not."""
+def _difference(path: str, file: LockedFile, copy: FileIO) -> tuple[str, str] | None:
+    """Fill the copy, and return the kind of difference from the lock and a description; None if there is none."""
     if not os.path.isfile(path):
-        return NO_FILE if os.path.lexists(path) else MISSING
+        return "NOT A FILE" if os.path.lexists(path) else "MISSING", f"in {os.path.dirname(path)}"
+    changed = _change(path, file, copy)
+    return ("CHANGED", changed) if changed else None
+
+
+def _change(path: str, file: LockedFile, copy: FileIO) -> str:
     try:
         with DISK.open(path) as original:
             if original.n_bytes != file.n_bytes:
@@ -110,14 +114,9 @@ def _difference(path: str, file: LockedFile, copy: FileIO) -> str:
     return ""
 
 
-def _lock_error(lock: Lock, rows: dict[str, str]) -> LockError:
+def _lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
     message = f"{some_of(len(rows), len(lock.files), 'locked file')} different from the lock"
-    details = [
-        two_lines(difference, name, f"in {os.path.dirname(lock.path)}")
-        if difference in (NO_FILE, MISSING)
-        else two_lines("CHANGED", name, difference)
-        for name, difference in rows.items()
-    ]
+    details = [two_lines(kind, name, what) for name, (kind, what) in rows.items()]
     hints = ["restore the model from where it was locked", f"if the change is intended, {write_again(lock.path)}"]
     return LockError(
         message,

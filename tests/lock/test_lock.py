@@ -93,7 +93,7 @@ def test_a_directory_in_the_place_of_a_file_is_told(bert):
     write_lock(bert)
     (bert / "vocab.txt").unlink()
     (bert / "vocab.txt").mkdir()
-    with pytest.raises(LockError, match=r"NO FILE    vocab\.txt"):
+    with pytest.raises(LockError, match=r"NOT A FILE vocab\.txt"):
         safeload.check_bert(bert)
 
 

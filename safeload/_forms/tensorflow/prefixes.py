@@ -121,7 +121,7 @@ def _require_index(ref: FileRef, prefix: str, place: str) -> WeightPlace:
     invisible = paths.invisible_hints(index.path)
     if not os.path.isdir(folder):
         message = "there is no TensorFlow checkpoint with this prefix: its folder does not exist"
-        near = paths.near_paths(index.path, dict(facts["context"])["exists"], facts["beside"])
+        near = paths.near_paths(index.path, absent.nearest_folder(index.path), facts["beside"])
         hints = [f"did you mean the prefix {other.removesuffix('.index')}?" for other in near]
         facts["hints"] = [*invisible, *hints] or [FORMS_HINT]
         raise CheckpointNotFoundError(message, **facts)
