@@ -63,7 +63,8 @@ def shape(*sizes, **options):
 
 
 def million_entries(folder):
-    rows = [(b"", w.header()), *((f"v{number:07d}".encode(), w.entry(())) for number in range(1_000_000))]
+    value = w.entry(())
+    rows = [(b"", w.header()), *((f"v{number:07d}".encode(), value) for number in range(1_000_000))]
     raw_index(folder, w.table(rows))
 
 
