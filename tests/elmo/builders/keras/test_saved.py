@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import safeload
+from tests.elmos import write_elmo
+
 WORDS = [["Hello", "world", "!"], ["Bye", "", ""]]
+
+FORMS = ["model.keras", "model.h5", "saved"]
 
 READ = """
 import sys
+import traceback
+from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import safeload.keras
 from safeload.elmo.builders.keras import keras
-path, words, out = sys.argv[1:4]
-words = tf.constant(eval(words))
-if path.endswith("saved"):
-    found = tf.saved_model.load(path).signatures["serving_default"](words)
-    found = list(found.values())[0].numpy()
-else:
-    found = keras.models.load_model(path).predict(words, verbose=0)
-np.save(out, found)
+words = tf.constant(eval(sys.argv[1]))
+for path in map(Path, sys.argv[2:]):
+    try:
+        if path.name == "saved":
+            found = tf.saved_model.load(str(path)).signatures["serving_default"](words)
+            found = list(found.values())[0].numpy()
+        else:
+            found = keras.models.load_model(path).predict(words, verbose=0)
+        np.save(path.parent / "found.npy", found)
+    except Exception:
+        (path.parent / "error.txt").write_text(traceback.format_exc())
 """
 
 
@@ -38,34 +50,44 @@ def model_of(keras, load, **options):
     return keras.Model(words, keras.layers.Dense(2)(found)), layer
 
 
-def read_elsewhere(path, tmp_path):
-    out = tmp_path / "found.npy"
+@pytest.fixture(scope="module")
+def saved(keras, tmp_path_factory):
+    """Save a model in each form, and read all of them in one other process; return the folder and the outputs of each."""
+    saved = {}
+    for form, trainable in itertools.product(FORMS, [False, True]):
+        folder = tmp_path_factory.mktemp("elmo")
+        write_elmo(folder)
+        model, layer = model_of(keras, partial(safeload.load_elmo, folder, backend="keras"), requires_grad=trainable)
+        changed = [np.asarray(value) + 0.01 for value in layer.get_weights()]
+        layer.set_weights(changed)
+        wanted = model.predict(tf.constant(WORDS), verbose=0)
+        elsewhere = tmp_path_factory.mktemp("elsewhere")
+        path = elsewhere / form
+        if form != "saved":
+            model.save(path)
+        elif hasattr(model, "export"):
+            model.export(str(path))
+        else:
+            tf.saved_model.save(model, str(path))
+        shutil.rmtree(folder)
+        saved[form, trainable] = elsewhere, wanted
+    paths = [str(elsewhere / form) for (form, _), (elsewhere, _) in saved.items()]
     done = subprocess.run(
-        [sys.executable, "-c", READ, str(path), repr(WORDS), str(out)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", READ, repr(WORDS), *paths], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return np.load(out)
+    return saved
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
-@pytest.mark.parametrize("form", ["model.keras", "model.h5", "saved"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("trainable", [False, True])
-def test_a_saved_model_needs_nothing_else(keras, load, folder, tmp_path_factory, form, trainable):
-    model, layer = model_of(keras, load, requires_grad=trainable)
-    changed = [np.asarray(value) + 0.01 for value in layer.get_weights()]
-    layer.set_weights(changed)
-    wanted = model.predict(tf.constant(WORDS), verbose=0)
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    path = elsewhere / form
-    if form != "saved":
-        model.save(path)
-    elif hasattr(model, "export"):
-        model.export(str(path))
-    else:
-        tf.saved_model.save(model, str(path))
-    shutil.rmtree(folder)
+def test_a_saved_model_needs_nothing_else(saved, form, trainable):
+    elsewhere, wanted = saved[form, trainable]
+    error = elsewhere / "error.txt"
 
-    np.testing.assert_allclose(read_elsewhere(path, elsewhere), wanted, atol=1e-5)
+    assert not error.exists(), error.read_text()
+    np.testing.assert_allclose(np.load(elsewhere / "found.npy"), wanted, atol=1e-5)
 
 
 def test_a_stateful_layer_can_be_exported(keras, load, tmp_path):
