@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forking
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 if importlib.util.find_spec("tf_keras"):
@@ -22,6 +24,13 @@ def copied(model, folder):
     for path in Path(folder).iterdir():
         path.chmod(0o644)
     return folder
+
+
+@pytest.fixture(scope="session")
+def run_script():
+    """Return a function that runs a script in a process of its own, which has imported the frameworks that are installed."""
+    with forking.template("h5py", "tensorflow", "keras_bert", "torch", "allennlp.modules.elmo") as run:
+        yield run
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ def run(*command, **options):
 
 
 @pytest.mark.parametrize("example", ["replace_keras_bert.py", "replace_allennlp_elmo.py"])
-def test_an_example_trains(example):
-    done = run(sys.executable, EXAMPLES / example)
+def test_an_example_trains(example, run_script):
+    done = run_script(EXAMPLES / example)
 
     assert done.returncode == 0, done.stderr
     losses = [float(line.rsplit(" ", 1)[1]) for line in done.stdout.splitlines()]
@@ -31,8 +31,8 @@ def test_an_example_trains(example):
     assert losses[-1] < losses[0]
 
 
-def test_elmo_in_keras_trains_and_serves():
-    done = run(sys.executable, EXAMPLES / "elmo_in_keras.py")
+def test_elmo_in_keras_trains_and_serves(run_script):
+    done = run_script(EXAMPLES / "elmo_in_keras.py")
 
     assert done.returncode == 0, done.stderr
     *epochs, served = done.stdout.splitlines()
@@ -41,9 +41,9 @@ def test_elmo_in_keras_trains_and_serves():
     assert float(served.rsplit(" ", 1)[1]) > 0.5
 
 
-def test_variables_that_were_not_read_are_an_error_at_the_load_call():
+def test_variables_that_were_not_read_are_an_error_at_the_load_call(run_script):
     script = EXAMPLES / "keras_elmo_unread_variables.py"
-    done = run(sys.executable, script)
+    done = run_script(script)
 
     assert done.returncode == 0, done.stderr
     classic, ours = done.stdout.split("safeload, at the load call:")
@@ -71,16 +71,16 @@ def test_models_are_deployed_only_where_each_is_whole(tiny_bert, tmp_path):
     assert run(script, cwd=tmp_path).returncode == 2
 
 
-def test_diagnose_finds_the_file_that_was_cut():
-    done = run(sys.executable, EXAMPLES / "diagnose.py")
+def test_diagnose_finds_the_file_that_was_cut(run_script):
+    done = run_script(EXAMPLES / "diagnose.py")
 
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith("the files are at fault: a data shard is truncated")
     assert "failed  keras-bert's own loader: IndexError: Read less bytes than requested" in done.stdout
 
 
-def test_each_replica_is_filled_under_a_strategy():
-    done = run(sys.executable, EXAMPLES / "strategy_scope.py")
+def test_each_replica_is_filled_under_a_strategy(run_script):
+    done = run_script(EXAMPLES / "strategy_scope.py")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == "2 replicas, equal: True\nBERT: 37 variables read and verified, 9 unused\n"
@@ -93,27 +93,26 @@ def with_models(folder, tiny_bert, tiny_elmo):
     return folder
 
 
-def test_paths_in_a_settings_file(tiny_bert, tiny_elmo, tmp_path):
+def test_paths_in_a_settings_file(tiny_bert, tiny_elmo, tmp_path, run_script):
     folder = with_models(tmp_path, tiny_bert, tiny_elmo)
     shutil.copy(EXAMPLES / "config.ini", folder)
-    command = [sys.executable, str(EXAMPLES / "paths_in_a_settings_file.py"), str(folder / "config.ini")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_script(EXAMPLES / "paths_in_a_settings_file.py", folder / "config.ini")
 
     assert done.returncode == 0, done.stderr
     assert "BERT: 46 variables read" in done.stdout
     assert "ELMo: 29 datasets read" in done.stdout
 
 
-def test_relative_to_this_script(tiny_bert, tiny_elmo, tmp_path):
+def test_relative_to_this_script(tiny_bert, tiny_elmo, tmp_path, run_script):
     script = shutil.copy(EXAMPLES / "relative_to_this_script.py", with_models(tmp_path, tiny_bert, tiny_elmo))
-    done = run(sys.executable, script, cwd="/")
+    done = run_script(script, cwd="/")
 
     assert done.returncode == 0, done.stderr
     assert "BERT: 37 variables read" in done.stdout
 
 
-def test_the_demo_loads_every_form_and_fails_on_every_broken_copy():
-    done = run(sys.executable, "-m", "safeload", "demo")
+def test_the_demo_loads_every_form_and_fails_on_every_broken_copy(run_script):
+    done = run_script("-m", "safeload", "demo")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("37 variables, equal outputs") == 5

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import re
-import subprocess
 import sys
 
 import pytest
@@ -198,7 +197,7 @@ def complaint(step, following, folder):
     return None
 
 
-def run_page(page, home):
+def run_page(page, home, run_script):
     """Run the blocks of a page, and return them as they were run."""
     folder = home / "project"
     for place in (home, folder):
@@ -208,8 +207,8 @@ def run_page(page, home):
     steps = steps_of(page, folder)
     if not steps:
         return []
-    script = home / "steps.json"
-    script.write_text(json.dumps(steps), encoding="utf-8")
+    path = home / "steps.json"
+    path.write_text(json.dumps(steps), encoding="utf-8")
     environment = os.environ | {
         "HOME": str(home),
         "DATA": str(home / "models"),
@@ -217,15 +216,14 @@ def run_page(page, home):
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]),
         "NO_COLOR": "1",
     }
-    command = [sys.executable, "-m", "tests.docs.run_page", str(script)]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = run_script("-m", "tests.docs.run_page", path, cwd=folder, env=environment)
     assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(script.read_text(encoding="utf-8"))
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_blocks_of_a_page_run_and_print_what_it_shows(page, tmp_path):
-    steps = run_page(page, tmp_path.resolve())
+def test_the_blocks_of_a_page_run_and_print_what_it_shows(page, run_script, tmp_path):
+    steps = run_page(page, tmp_path.resolve(), run_script)
     complaints = [
         f"{step['place']}: {text}"
         for step, after in zip(steps, [*steps[1:], {"source": ""}], strict=False)
