@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -207,10 +208,14 @@ def test_a_bad_argument_is_not_diagnosed(tiny_bert):
         safeload.diagnose_bert(None)
 
 
-def test_the_doctor_diagnoses(tiny_bert, bert):
-    assert safeload_cli("doctor", "bert", tiny_bert).stdout.startswith("nothing is at fault: ")
+def test_the_doctor_diagnoses(tiny_bert, bert, run_script):
+    doctor = partial(run_script, "-m", "safeload", "doctor", "bert")
+    sound = doctor(tiny_bert)
+    assert (sound.returncode, sound.stdout.startswith("nothing is at fault: ")) == (0, True), sound
     narrow_the_config(bert)
-    shown = safeload_cli("doctor", "bert", bert, code=1).stdout
-    assert shown.startswith("the files are at fault: ")
-    found = json.loads(safeload_cli("doctor", "bert", bert, "--json", code=1).stdout)
-    assert (found["schema"], found["at_fault"]) == ("safeload-diagnosis/1", "files")
+    spoiled = doctor(bert)
+    assert (spoiled.returncode, spoiled.stdout.startswith("the files are at fault: ")) == (1, True), spoiled
+    as_json = doctor(bert, "--json")
+    found = json.loads(as_json.stdout)
+    assert (as_json.returncode, found["schema"], found["at_fault"]) == (1, "safeload-diagnosis/1", "files")
+    assert all("Traceback" not in done.stderr for done in (sound, spoiled, as_json))

@@ -21,7 +21,7 @@ from tests.command_line import safeload_cli
         (lambda tensors: {f"x{k}".replace("/", "."): v for k, v in tensors.items()}, "nothing in common", 1),
         (
             lambda tensors: dict(list(tensors.items())[:-1]),
-            "the same weights: 45 tensors equal; 1 tensor on one side",
+            "the same weights: 45 tensors equal; 1 tensor in one file",
             1,
         ),
         (

@@ -59,7 +59,7 @@ def test_a_library_that_hangs_is_told(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("body", "seconds", "told"),
-    [("import os; os.abort()", 300, "SIGABRT"), ("import time; time.sleep(60)", 3, "did not end")],
+    [("import os; os.abort()", 300, "SIGABRT"), ("import time; time.sleep(60)", 3, "did not finish")],
 )
 def test_a_library_that_breaks_leaves_no_folder_behind(body, seconds, told, tmp_path, monkeypatch):
     scratch = tmp_path / "scratch"
