@@ -6,7 +6,7 @@ from safeload._reports import report_of
 from safeload._version import __version__  # noqa: F401  (public, though no name to import with *)
 from safeload.bert import FULL_LENGTH, Diagnosis, check_bert, diagnose_bert, load_bert, load_vocabulary
 from safeload.elmo import character_ids, check_elmo, load_elmo
-from safeload.errors import SafeLoadError
+from safeload.errors import SafeLoadError, SafeLoadWarning
 from safeload.report import LoadReport
 from safeload.settings import read_settings
 
@@ -15,6 +15,7 @@ __all__ = [
     "Diagnosis",
     "LoadReport",
     "SafeLoadError",
+    "SafeLoadWarning",
     "character_ids",
     "check_bert",
     "check_elmo",

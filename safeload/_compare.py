@@ -1,102 +1,19 @@
-"""Match stored tensors with a model's parameters, and compare expected and stored specs."""
+"""Compare expected and stored tensor specs."""
 
 from __future__ import annotations
 
 import fnmatch
-from abc import ABC, abstractmethod
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING
 
 from safeload._text.words import tally
 from safeload.report import Problem, TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-Change = Literal["same", "transposed"]
-"""How stored values are changed to become a parameter."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Match:
-    """The mapping of a model's parameters to the names in a weight file.
-
-    Attributes:
-        scope: The prefix of every name in the file; may be "".
-        stored: Parameter -> stored name.
-        changes: Parameter -> the change of its stored values.
-        unused: Class -> names, without the scope, of known tensors that this load does not need.
-        unexpected: Names, without the scope, of unknown tensors.
-        ignored: Names in `unexpected` that the caller chose to ignore.
-    """
-
-    scope: str
-    stored: Mapping[str, str]
-    changes: Mapping[str, Change]
-    unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unexpected: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-
-    def values(self, stored: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Return parameter -> values from stored name -> values."""
-        return {
-            name: stored[self.stored[name]].T if change == "transposed" else stored[self.stored[name]]
-            for name, change in self.changes.items()
-        }
-
-
-class Naming(ABC):
-    """A convention for naming a model's parameters in weight files.
-
-    Attributes:
-        id: The name of the convention in tables and reports.
-    """
-
-    id: ClassVar[str]
-
-    @abstractmethod
-    def scopes(self, names: Collection[str]) -> list[str]:
-        """Return the scopes, sorted, under which these names contain the model."""
-
-    @abstractmethod
-    def sort_unused(self, names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
-        """Split names that a load does not read into known ones, by class, and unexpected ones."""
-
-    def stored_as(self, parameter: str) -> tuple[str, Change]:
-        """Return the name of a parameter in the file, without the scope, and the change of its values."""
-        return parameter, "same"
-
-    def match(
-        self, expected: Mapping[str, TensorSpec], stored: Mapping[str, TensorSpec], scope: str
-    ) -> tuple[Match, dict[str, TensorSpec]]:
-        """Match stored tensors with parameters.
-
-        Returns:
-            The match, and parameter or name without scope -> stored spec.
-        """
-        rows = {parameter: self.stored_as(parameter) for parameter in expected}
-        parameters = {name: parameter for parameter, (name, _) in rows.items()}
-        found = {}
-        for full_name, spec in sorted(stored.items(), key=lambda item: item[0].startswith(scope)):
-            name = full_name.removeprefix(scope)
-            parameter = parameters.get(name)
-            if parameter is None:
-                found[name] = spec
-            elif full_name.startswith(scope):
-                is_turned = rows[parameter][1] == "transposed"
-                found[parameter] = replace(spec, shape=spec.shape[::-1]) if is_turned else spec
-        unused, unexpected = self.sort_unused(name for name in found if name not in expected)
-        match = Match(
-            scope=scope,
-            stored={parameter: scope + name for parameter, (name, _) in rows.items()},
-            changes={parameter: change for parameter, (_, change) in rows.items()},
-            unused={what: tuple(names) for what, names in unused.items()},
-            unexpected=tuple(unexpected),
-        )
-        return match, found
+WIDENED = ("float16", "bfloat16", "float64")
+"""Stored types that become float32 without loss; float64 only where every value is a float32."""
 
 
 def compare(
@@ -104,6 +21,7 @@ def compare(
 ) -> list[Problem]:
     """Compare specs: list missing tensors, then wrong shapes, wrong dtypes and unexpected tensors.
 
+    Where float32 is expected, the types in `WIDENED` are no problem; whether float64 values are exact is known once they are read.
     A tensor with a wrong shape and a wrong dtype is listed once, under shape.
     """
     missing = [
@@ -116,7 +34,7 @@ def compare(
         other = found.get(name, spec)
         if other.shape != spec.shape:
             shape.append(Problem(kind="shape", name=name, expected=spec, found=other))
-        elif other.dtype != spec.dtype:
+        elif other.dtype != spec.dtype and not (spec.dtype == "float32" and other.dtype in WIDENED):
             dtype.append(Problem(kind="dtype", name=name, expected=spec, found=other))
     return [*missing, *shape, *dtype, *extra]
 

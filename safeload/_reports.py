@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from safeload.errors import ArgumentError
+from safeload.errors import ArgumentError, SafeLoadWarning
 
 if TYPE_CHECKING:
     from safeload.report import LoadReport
@@ -16,6 +18,17 @@ _REPORTS: weakref.WeakKeyDictionary[Any, LoadReport] = weakref.WeakKeyDictionary
 def remember(model: object, report: LoadReport) -> None:
     """Keep a model's report for as long as the model exists."""
     _REPORTS[model] = report
+
+
+def warn_of(report: LoadReport) -> None:
+    """Warn once of all that is suspicious, at the line outside safeload that asked for the load or check."""
+    if report.warnings:
+        frame, level = sys._getframe(), 1  # noqa: SLF001  (there is no other way before Python 3.12)
+        while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "safeload":
+            frame, level = frame.f_back, level + 1
+        path = next((file.path for file in report.files if file.role in ("index", "weight", "config")), report.given)
+        text = "".join(f"\n  {warning}" for warning in report.warnings)
+        warnings.warn(f"suspicious {report.model} {path}:{text}", SafeLoadWarning, stacklevel=level)
 
 
 def report_of(model: object) -> LoadReport:

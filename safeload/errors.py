@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from safeload.report import KeyProblem, LoadReport
 
 
+class SafeLoadWarning(UserWarning):
+    """A load or check succeeded, but something in the files is suspicious; not an error, even if a filter raises it."""
+
+
 class SafeLoadError(Exception):
     """Base class of all safeload errors.
 

@@ -127,7 +127,7 @@ class LoadReport:
         files: Every file that was read.
         given: The weights argument, as the caller passed it.
         form: The recognised form of that argument, such as "checkpoint prefix" or "index file".
-        scope: The prefix of every variable's name in the file, such as "module/"; may be "".
+        scope: What stands before `embeddings/` in the names of a BERT's file: "bert/" as published; "" for an ELMo.
         read: The tensors that were read, checked and, by `load_*`, filled.
         unused: Tensors in the file that this load does not need, by class.
         ignored: Unexpected variables that `ignore_unused` covers.
@@ -136,6 +136,7 @@ class LoadReport:
         problems: Every variable that does not fit; empty after a successful load.
         taken_from_config: Settings that no weight file can confirm, taken from the config unverified.
         notes: Non-fatal observations.
+        warnings: Suspicious facts, of which the call also warned.
         seconds: Step -> duration in seconds.
         versions: Package -> version.
     """
@@ -155,6 +156,7 @@ class LoadReport:
     problems: tuple[Problem, ...] = ()
     taken_from_config: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -188,6 +190,7 @@ class LoadReport:
                 ("initialised", folded(f"{len(self.initialised)} variables", self.initialised)),
                 ("problems", folded(f"{len(self.problems)} problems", self.problems)),
                 ("taken from the config", _pairs(self.taken_from_config, "=")),
+                *[("warning", warning) for warning in self.warnings],
                 *[("note", note) for note in self.notes],
                 ("seconds", self._seconds_text()),
                 ("versions", _pairs(self.versions, " ")),
@@ -207,6 +210,7 @@ class LoadReport:
         rows += [("initialised", name) for name in self.initialised]
         rows += [("checksums", self.checksums)]
         rows += [("from config", _pairs(self.taken_from_config, "="))]
+        rows += [("warning", warning) for warning in self.warnings]
         rows += [("note", note) for note in self.notes]
         rows += [("seconds", self._seconds_text())]
         rows += [("versions", _pairs(self.versions, " "))]

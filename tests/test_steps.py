@@ -13,7 +13,8 @@ from safeload._bytes import system
 from safeload._bytes.files import DISK
 from safeload._forms.hdf5.file import Hdf5File
 from safeload._forms.tensorflow.bundle import TensorBundle
-from safeload._steps import Clock, Request, check, opened_source
+from safeload._model_kind import Clock, Request
+from safeload._steps import check, opened_source
 from safeload.bert._arguments import build_options
 from safeload.bert._model import bert as bert_kind
 from safeload.elmo._model import elmo as elmo_kind
@@ -98,7 +99,7 @@ def test_what_takes_place_in_two_pieces_is_added_up():
 
 def test_a_step_takes_what_the_clock_says(monkeypatch):
     times = iter([10.0, 10.5, 20.0, 22.0])
-    monkeypatch.setattr("safeload._steps.time.perf_counter", lambda: next(times))
+    monkeypatch.setattr("safeload._model_kind.time.perf_counter", lambda: next(times))
     clock = Clock()
     for _ in range(2):
         with clock.step("read"):

@@ -30,7 +30,7 @@ N_ALIGN_BYTES = 64
 """TensorFlow can share memory that is aligned to this; other memory makes it abort the process."""
 
 MIN_MAPPED_BYTES = 1 << 20
-FLOATS = ("float16", "float32", "float64")
+FLOATS = ("float16", "float32", "float64", "bfloat16")
 
 FaultKind = Literal["CHECKSUM", "NOT FINITE", "TRUNCATED", "UNREADABLE", "UNWRITTEN", "PARTITION", "TYPE"]
 
@@ -92,11 +92,11 @@ def read_run(run: Run, memory: Bytes | None = None) -> None:
         if run.crc is not None:
             crc = crc32c.crc32c(block.data, crc)
         if run.dtype:
-            n_bad += count_non_finite(block.view(run.dtype))
+            n_bad += count_non_finite(block.view(_bits(run.dtype)))
     if run.crc is not None:
         require_crc(run.crc, crc)
     if run.dtype:
-        require_finite(n_bad, run.n_bytes // np.dtype(run.dtype).itemsize)
+        require_finite(n_bad, run.n_bytes // _bits(run.dtype).itemsize)
 
 
 def fill(run: Run, start: int, block: Bytes) -> None:
@@ -134,13 +134,20 @@ def require_finite(n_bad: int, n_values: int) -> None:
         raise DamagedError("NOT FINITE", f"{n_bad:,} of {n_values:,} values are NaN or infinite")
 
 
+def _bits(dtype: str) -> np.dtype[Any]:
+    """Return the NumPy type of a float's bytes; NumPy has no bfloat16."""
+    return np.dtype("uint16" if dtype == "bfloat16" else dtype)
+
+
 def count_non_finite(values: NDArray[Any]) -> int:
-    """Count NaN and infinity in a block of values.
+    """Count NaN and infinity in a block of values, or of the bits of bfloat16.
 
     A finite sum of squares proves that all values are finite, which is faster than testing each. For float32 and float64
     it is BLAS's dot product (374 MB of float32, two threads: 0.022 s; a sum: 0.030 s).
     """
     flat = values.reshape(-1)
+    if flat.dtype == np.uint16:
+        return int(np.count_nonzero(flat & 0x7F80 == 0x7F80))  # noqa: PLR2004  (an exponent of ones)
     total = flat.sum(dtype=np.float32) if values.dtype == np.float16 else np.dot(flat, flat)
     if np.isfinite(total):
         return 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
-from safeload._reports import remember
+from safeload._reports import remember, warn_of
 from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._diagnosis import Diagnosis, Difference, Step
 
@@ -40,6 +40,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
+    scope: str | None = None,
     **get_model_options: Any,  # noqa: ANN401  (keras-bert's own, each checked)
 ) -> Any:  # noqa: ANN401  (a Keras model; Keras has no stable types)
     """Verify the files of a BERT model and load it.
@@ -61,6 +62,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         ignore_unused: Shell-style patterns of unexpected variables to allow, such as `["bert/encoder/layer_*"]`.
         lock_file: `safeload.lock`, or its folder. Defaults to the one beside the config, if present. Each file is copied
             to memory, checked against its locked size and SHA-256, and read from that copy.
+        scope: What stands before `embeddings/` in the names of the encoder to load, such as "bert_1/"; a final slash may be
+            left out. Defaults to the only encoder of the checkpoint; of several, to the one under "bert/", with a warning.
         **get_model_options: `dropout_rate`, `attention_activation`, `use_task_embed` and `task_num` of
             `keras_bert.get_model`.
 
@@ -71,7 +74,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         InvalidPathError: A path argument is invalid.
         MissingFileError: A file does not exist.
         CheckpointNotFoundError: The path does not point to a complete checkpoint.
-        AmbiguousCheckpointError: The folder contains several checkpoints.
+        AmbiguousCheckpointError: The folder contains several checkpoints, or the checkpoint several encoders.
         UnreadableFileError: A file exists but cannot be read.
         WrongFileKindError: A file is of another kind, or the checkpoint is of another model.
         CorruptFileError: A file is truncated, fails its checksum, has NaN or infinite values, or was replaced during
@@ -88,7 +91,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     Source:
         keras_bert/loader.py, load_trained_model_from_checkpoint, keras-bert 0.89.0.
     """
-    from safeload._steps import Request, check  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._model_kind import Request  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.bert._model import bert  # noqa: PLC0415
 
     options = build_options(
@@ -106,7 +110,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         ignore_unused=ignore_unused,
         lock_file=lock_file,
     )
-    checked = check(bert(options), request, keep_values=True)
+    checked = check(bert(options, scope), request, keep_values=True)
     from safeload._frameworks.tensorflow import require_keras_bert  # noqa: PLC0415  (only to build)
     from safeload.bert.builders import keras_bert  # noqa: PLC0415
 
@@ -121,6 +125,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         checked.report, initialised=initialised, versions={**checked.report.versions, **backend.versions}
     )
     remember(model, report)
+    warn_of(report)
     return model
 
 
@@ -134,6 +139,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
+    scope: str | None = None,
 ) -> LoadReport:
     """Run every check of `load_bert` without TensorFlow or Keras.
 
@@ -148,6 +154,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         base_dir: As in `load_bert`.
         ignore_unused: As in `load_bert`.
         lock_file: As in `load_bert`.
+        scope: As in `load_bert`.
 
     Returns:
         The report on what was read.
@@ -158,7 +165,8 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
     Source:
         keras_bert/loader.py, load_model_weights_from_checkpoint, keras-bert 0.89.0.
     """
-    from safeload._steps import Request, check  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._model_kind import Request  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.bert._model import bert  # noqa: PLC0415
 
     request = Request(
@@ -170,7 +178,9 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         lock_file=lock_file,
     )
     options = build_options(training=training, seq_len=seq_len)
-    return check(bert(options), request, keep_values=False).report
+    report = check(bert(options, scope), request, keep_values=False).report
+    warn_of(report)
+    return report
 
 
 def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
@@ -183,6 +193,7 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
+    scope: str | None = None,
 ) -> Diagnosis:
     """Find out whether the files, the versions, TensorFlow, keras-bert or safeload is at fault.
 
@@ -199,6 +210,7 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
         base_dir: As in `load_bert`.
         ignore_unused: As in `load_bert`.
         lock_file: As in `load_bert`.
+        scope: As in `load_bert`.
 
     Returns:
         What is at fault, the verdict in one sentence, and the evidence. `print` shows all of it.
@@ -210,7 +222,7 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
     Source:
         keras_bert/loader.py, load_trained_model_from_checkpoint, keras-bert 0.89.0; tf.train.load_checkpoint.
     """
-    from safeload._steps import Request  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._model_kind import Request  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.bert._trials import diagnose  # noqa: PLC0415
 
     shared: dict[str, Any] = {
@@ -219,6 +231,7 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
         "base_dir": base_dir,
         "ignore_unused": ignore_unused,
         "lock_file": lock_file,
+        "scope": scope,
     }
     paths = (config_file, checkpoint_file, vocab_file)
     return diagnose(

@@ -10,7 +10,7 @@ from safeload._compare import size_claims
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from safeload._steps import Mismatch
+    from safeload._model_kind import Mismatch
     from safeload.bert._config import BertConfig
     from safeload.report import TensorSpec
 
@@ -36,9 +36,7 @@ def hints(mismatch: Mismatch[BertConfig]) -> list[str]:
         hints.append(f"the checkpoint contains no BERT variables; its first ones are {few}, ...")
     stored = {problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found}
     if stored:
-        hints.append(
-            f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32; safeload does not convert dtypes"
-        )
+        hints.append(f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32, float16 or bfloat16")
     heads = [name for name in missing if name.startswith(("cls/", "bert/pooler/"))]
     if heads and len(heads) == len(missing):
         hints.append("the checkpoint was saved without the MLM and NSP heads; load it with training=False")

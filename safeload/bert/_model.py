@@ -7,37 +7,41 @@ from typing import TYPE_CHECKING
 from safeload import _recognise
 from safeload._arguments import bad_argument
 from safeload._bytes.kinds import FileKind, wrong_kind
-from safeload._steps import ModelKind
+from safeload._model_kind import ModelKind
 from safeload.bert import _mismatch, _places, _vocabulary
 from safeload.bert._arguments import FULL_LENGTH
 from safeload.bert._config import read_config
-from safeload.bert._parameters import list_parameters, with_positions_of
+from safeload.bert._parameters import FIRST_VARIABLE, list_parameters, with_positions_of
 from safeload.bert.namings import NAMINGS
-from safeload.bert.namings.google import lacks_positions
+from safeload.bert.namings.google import SCOPE, lacks_positions
+from safeload.errors import AmbiguousCheckpointError, ArgumentError
 
 if TYPE_CHECKING:
-    from safeload._compare import Naming
     from safeload._forms.weight_file import WeightFile
-    from safeload._steps import Places
+    from safeload._model_kind import Places
+    from safeload._naming import Naming
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
+    from safeload.errors import WrongFileKindError
 
 
-def bert(options: BuildOptions, *, may_be_clipped: bool = False) -> ModelKind[BertConfig]:
+def bert(options: BuildOptions, scope: object = None, *, may_be_clipped: bool = False) -> ModelKind[BertConfig]:
     """Return the `ModelKind` of a BERT.
 
     Args:
         options: How the model will be built.
+        scope: The scope of the encoder to load, as the caller passed it; None for the only one.
         may_be_clipped: Whether `max_position_embeddings` may be smaller than the position table in the checkpoint.
     """
 
-    def read(places: Places) -> tuple[BertConfig, list[str]]:
+    def read(places: Places) -> tuple[BertConfig, list[str], list[str]]:
         config = read_config(places.config)
-        notes = []
+        notes: list[str] = []
+        warnings: list[str] = []
         if places.vocab is not None:
-            notes = _vocabulary.require_fit(_vocabulary.read_vocabulary(places.vocab), config, places.vocab)
+            notes, warnings = _vocabulary.require_fit(_vocabulary.read_vocabulary(places.vocab), config, places.vocab)
         require_config_allows(options, config)
-        return config, notes
+        return config, notes, warnings
 
     def adapted(config: BertConfig, weights: WeightFile) -> BertConfig:
         return with_positions_of(config, weights.tensors) if may_be_clipped else config
@@ -45,12 +49,13 @@ def bert(options: BuildOptions, *, may_be_clipped: bool = False) -> ModelKind[Be
     return ModelKind(
         model=_recognise.BERT,
         config_word="config",
+        usual_scope=SCOPE,
         example_pattern="bert/encoder/layer_*",
         find_config=_places.resolve_config,
         find_others=_places.resolve_others,
         read=read,
         list_parameters=lambda config: list_parameters(config, training=options.training),
-        recognise=recognise,
+        recognise=lambda weights: recognise(weights, scope),
         hints=_mismatch.hints,
         unverified=lambda config: {
             "num_attention_heads": config.num_attention_heads,
@@ -60,28 +65,57 @@ def bert(options: BuildOptions, *, may_be_clipped: bool = False) -> ModelKind[Be
     )
 
 
-def recognise(weights: WeightFile) -> tuple[Naming, str]:
-    """Return the naming of the variables and the scope of the encoder.
+def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, list[str]]:
+    """Return the naming of the variables, the scope of the encoder to load, and warnings.
 
     Raises:
         WrongFileKindError: The weights are of another model, such as ALBERT, ELECTRA, RoBERTa, NEZHA or a TF2
-            object-based checkpoint, or of several BERTs.
+            object-based checkpoint.
+        AmbiguousCheckpointError: There are several encoders, and none of them is chosen or under exactly `bert/`.
+        ArgumentError: No encoder is under the scope that was passed.
     """
-    found = [(naming, scope) for naming in NAMINGS for scope in naming.scopes(weights.tensors)]
+    found = {scope: naming for naming in NAMINGS for scope in naming.scopes(weights.tensors)}
     other = _recognise.other_tensors(_recognise.BERT, weights.tensors)
-    kind = None
-    if len(found) == 1 and lacks_positions(weights.tensors, found[0][1]):
+    if other is not None and (not found or other.has_berts_names):
+        raise _wrong_weights(weights, FileKind("other", other.name, other.hint))
+    scope = _chosen(list(found), wanted, weights)
+    if scope not in found:
+        return NAMINGS[0], scope, []
+    other = _recognise.other_tensors(_recognise.BERT, [found[scope].stored_as(FIRST_VARIABLE, scope)[0]])
+    if other is not None:
+        raise _wrong_weights(weights, FileKind("other", other.name, other.hint))
+    if lacks_positions(weights.tensors, scope):
         name = "NEZHA, or another BERT without absolute positions"
-        kind = FileKind("nezha", name, "load it with a library for NEZHA")
-    elif other is not None and (len(found) != 1 or other.has_berts_names):
-        kind = FileKind("other", other.name, other.hint)
-    elif len(found) > 1:
-        name = f"{len(found)} BERT models under the scopes {', '.join(repr(scope) for _, scope in found)}"
-        kind = FileKind("several", name, "save the one you need to a separate checkpoint")
-    if kind is not None:
-        role, path = weights.files()[0]
-        raise wrong_kind(weights.ref.at(path, role), kind, wanted="a BERT checkpoint with Google's variable names")
-    return found[0] if found else (NAMINGS[0], "")
+        raise _wrong_weights(weights, FileKind("nezha", name, "load it with a library for NEZHA"))
+    others = [repr(each) for each in found if each != scope]
+    warnings = []
+    if others and wanted is None:
+        warnings.append(f"the checkpoint has other encoders, under {', '.join(others)}; pass scope to choose one")
+    return found[scope], scope, warnings
+
+
+def _chosen(scopes: list[str], wanted: object, weights: WeightFile) -> str:
+    """Return the scope to load; a final separator of `wanted` may be left out."""
+    listed = ", ".join(map(repr, scopes)) or "none"
+    if wanted is not None:
+        if not isinstance(wanted, str):
+            raise bad_argument("scope", wanted, "a str", ["pass what stands before embeddings/ in the names"])
+        fitting = [scope for scope in scopes if wanted in (scope, scope.rstrip("/"))]
+        if not fitting:
+            message = f"the checkpoint has no encoder under the scope {wanted!r}"
+            hints = [f"the scopes of its encoders are {listed}"]
+            raise ArgumentError(message, argument="scope", **weights.ref.facts | {"given": wanted}, hints=hints)
+        return fitting[0]
+    if len(scopes) > 1 and SCOPE not in scopes:
+        message = f"the checkpoint has {len(scopes)} encoders"
+        hints = [f"pass scope, one of: {listed}"]
+        raise AmbiguousCheckpointError(message, candidates=scopes, **weights.ref.facts, hints=hints)
+    return SCOPE if SCOPE in scopes or not scopes else scopes[0]
+
+
+def _wrong_weights(weights: WeightFile, kind: FileKind) -> WrongFileKindError:
+    role, path = weights.files()[0]
+    return wrong_kind(weights.ref.at(path, role), kind, wanted="a BERT checkpoint with Google's variable names")
 
 
 def require_config_allows(options: BuildOptions, config: BertConfig) -> None:

@@ -40,7 +40,11 @@ def list_parameters(config: BertConfig, *, training: bool) -> dict[str, TensorSp
 
 def with_positions_of(config: BertConfig, found: Mapping[str, StoredTensor]) -> BertConfig:
     """Return `config` with the number of positions in the file, if that is larger."""
-    sizes = [each.spec.shape[0] for name, each in found.items() if name.endswith(POSITIONS) and each.spec.shape]
+    sizes = [
+        each.spec.shape[0]
+        for name, each in found.items()
+        if name.endswith(POSITIONS.partition("/")[2]) and each.spec.shape
+    ]
     return dataclasses.replace(config, max_position_embeddings=max([config.max_position_embeddings, *sizes]))
 
 

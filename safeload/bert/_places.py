@@ -13,13 +13,13 @@ from safeload._bytes.small import require_file
 from safeload._forms.finding import find_weights
 from safeload._forms.tensorflow.prefixes import is_of_checkpoint
 from safeload._json import require_json
-from safeload._steps import Places
+from safeload._model_kind import Places
 from safeload.bert._config import find_config
 from safeload.bert._vocabulary import VOCAB_NAME
 from safeload.errors import InvalidPathError, WrongFileKindError
 
 if TYPE_CHECKING:
-    from safeload._steps import Request
+    from safeload._model_kind import Request
 
 
 def resolve_config(request: Request) -> FileRef:

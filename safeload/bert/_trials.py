@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._frameworks.tensorflow import KerasBert
-    from safeload._steps import Places, Request
+    from safeload._model_kind import Places, Request
     from safeload.bert._arguments import BuildOptions
 
 N_TOKENS = 16
@@ -147,14 +147,14 @@ def _through_tensorflow(backend: Any, places: Any, options: BuildOptions) -> Any
     )
     reader = backend.tf.train.load_checkpoint(places.weights.ref.path)
     names = reader.get_variable_to_shape_map()
-    scope = next((scope for naming in NAMINGS for scope in naming.scopes(names)), "")
+    naming, scope = next((naming, scope) for naming in NAMINGS for scope in naming.scopes(names))
     targets = {
         target_of(name).name: name for name in list_parameters(read_config(places.config), training=options.training)
     }
     for variable in model.weights:
         name = targets.get(graph_name(variable))
         if name is not None:
-            variable.assign(changed(reader.get_tensor(scope + name), target_of(name), variable))
+            variable.assign(changed(reader.get_tensor(naming.stored_as(name, scope)[0]), target_of(name), variable))
     return model
 
 

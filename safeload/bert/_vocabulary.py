@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 VOCAB_NAME = "vocab.txt"
 MAX_VOCAB_BYTES = 64 << 20
 MAX_TOKENS = 1 << 22
-MAX_PADDING_ROWS = 128
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+PADDED_TO = (8, 64, 128)
+"""Trainers round the rows of the embedding table up to a multiple of these."""
+
+SPECIAL_TOKENS = ("[UNK]", "[CLS]", "[SEP]")
 
 
 def read_vocabulary(ref: FileRef) -> dict[str, int]:
@@ -73,21 +75,22 @@ def _faults(tokens: list[str], ids: dict[str, int], text: str) -> tuple[list[str
             if number != first
         ]
         hints.append("each token may appear once: a repeated one would shift or hide an id")
-    lost = [token for token in SPECIAL_TOKENS if token not in ids and f"\ufeff{token}" not in ids]
+    padding = "" if tokens[0] == "" else "[PAD]"  # keras-bert's own vocabularies begin with ''
+    lost = [token for token in (padding, *SPECIAL_TOKENS) if token not in ids and f"\ufeff{token}" not in ids]
     if lost:
         problems.append(f"the special token{' is' if len(lost) == 1 else 's are'} missing: {' '.join(lost)}")
         hints.append(f"this may not be a BERT vocabulary; its first lines are {tokens[:3]!r}"[:200])
     return problems, hints
 
 
-def require_fit(vocabulary: dict[str, int], config: BertConfig, ref: FileRef) -> list[str]:
-    """Require a vocabulary that fits the embedding table, and return non-fatal observations.
+def require_fit(vocabulary: dict[str, int], config: BertConfig, ref: FileRef) -> tuple[list[str], list[str]]:
+    """Require a vocabulary that fits the embedding table, and return notes and warnings.
 
     Raises:
-        VocabularyError: It has more tokens than the table has rows, or so few that it belongs to another model.
+        VocabularyError: It has more tokens than the table has rows: ids would point nowhere.
     """
     n_tokens, vocab_size = len(vocabulary), config.vocab_size
-    if n_tokens > vocab_size or vocab_size - n_tokens >= MAX_PADDING_ROWS:
+    if n_tokens > vocab_size:
         problem = f"{n_tokens:,} tokens in the vocabulary, vocab_size is {vocab_size:,} in the config"
         hints = ["use the vocabulary and the config from the same release"]
         if "" in vocabulary:
@@ -95,14 +98,18 @@ def require_fit(vocabulary: dict[str, int], config: BertConfig, ref: FileRef) ->
                 f"line {vocabulary[''] + 1} of the vocabulary is empty; remove it if it is not meant as a token"
             )
         raise _error([problem], ref, hints, context=[("config", config.path)])
-    notes = []
+    notes: list[str] = []
+    warnings: list[str] = []
     if n_tokens < vocab_size:
-        notes.append(f"the embedding table has {vocab_size - n_tokens} more rows than the vocabulary has tokens")
-    if vocabulary["[PAD]"] != 0:
+        is_padding = any(-(-n_tokens // multiple) * multiple == vocab_size for multiple in PADDED_TO)
+        text = f"the embedding table has {vocab_size - n_tokens:,} more rows than the vocabulary has tokens"
+        why = "padding" if is_padding else "the vocabulary may be cut off, or of another model"
+        (notes if is_padding else warnings).append(f"{text} ({n_tokens:,}): {why}")
+    if vocabulary.get("[PAD]", 0) != 0:
         notes.append(f"[PAD] has the id {vocabulary['[PAD]']}; keras-bert masks the id 0")
     if "[MASK]" not in vocabulary:
         notes.append("the vocabulary has no [MASK]")
-    return notes
+    return notes, warnings
 
 
 def _error(

@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 from safeload import bert
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
+from safeload._fit import check_weights
 from safeload._forms.finding import find_weights
 from safeload._frameworks.tensorflow import require_keras_bert
+from safeload._model_kind import Clock
 from safeload._recognise import BERT
-from safeload._steps import Clock, check_weights, opened_source
+from safeload._reports import warn_of
+from safeload._steps import opened_source
 from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._config import find_config, read_config, validate_config
 from safeload.bert._model import bert as bert_kind
@@ -114,6 +117,7 @@ def load_model_weights_from_checkpoint(
         ref = FileRef(path=path, role="checkpoint", given=checkpoint_file, source=source)
         checked = check_weights(kind, valid, find_weights(ref, BERT), (), clock, keep_values=True)
     builder.fill(require_keras_bert(), model, checked.values, config=checked.config)
+    warn_of(checked.report)
 
 
 def _require_what_build_returned(model: object, config: object) -> None:

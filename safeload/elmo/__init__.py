@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from safeload._reports import remember
+from safeload._reports import remember, warn_of
 from safeload.elmo._arguments import elmo_arguments
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
+    scope: str | None = None,
 ) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's; a Keras layer)
     """Verify the files of an ELMo and load it, as a torch module or a Keras layer.
 
@@ -69,6 +70,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         ignore_unused: Shell-style patterns of unexpected datasets to allow, such as `["extra/*"]`.
         lock_file: `safeload.lock`, or its folder. Defaults to the one beside the options, if present. Both files are
             copied to memory, checked against their locked size and SHA-256, and read from those copies.
+        scope: For forms whose names have one; the datasets of an HDF5 file have none.
 
     Returns:
         The torch module, on the CPU, or the Keras layer. `safeload.report_of(module)` returns the report on what was read
@@ -104,13 +106,14 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         stateful=stateful,
         backend=backend,
     )
-    from safeload._steps import Request, check  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._model_kind import Request  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.elmo._model import elmo  # noqa: PLC0415
 
     request = Request(
         config=options_file, weights=weight_file, base_dir=base_dir, ignore_unused=ignore_unused, lock_file=lock_file
     )
-    checked = check(elmo(arguments), request, keep_values=True)
+    checked = check(elmo(arguments, scope), request, keep_values=True)
     from safeload._frameworks.elmo import choose_backend, versions_of  # noqa: PLC0415  (only to build)
     from safeload.elmo.builders import builder_of  # noqa: PLC0415
 
@@ -121,7 +124,9 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     with clock.step("build"):
         module = builder.build(checked.config, arguments, checked.values)
     versions = {**checked.report.versions, **versions_of(chosen)}
-    remember(module, dataclasses.replace(checked.report, backend=chosen, versions=versions))
+    report = dataclasses.replace(checked.report, backend=chosen, versions=versions)
+    remember(module, report)
+    warn_of(report)
     return module
 
 
@@ -132,6 +137,7 @@ def check_elmo(
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
+    scope: str | None = None,
 ) -> LoadReport:
     """Run every check of `load_elmo` without torch or AllenNLP.
 
@@ -144,6 +150,7 @@ def check_elmo(
         base_dir: As in `load_elmo`.
         ignore_unused: As in `load_elmo`.
         lock_file: As in `load_elmo`.
+        scope: As in `load_elmo`.
 
     Returns:
         The report on what was read.
@@ -154,13 +161,16 @@ def check_elmo(
     Source:
         allennlp/modules/elmo.py and elmo_lstm.py, AllenNLP 2.10.1.
     """
-    from safeload._steps import Request, check  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._model_kind import Request  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.elmo._model import elmo  # noqa: PLC0415
 
     request = Request(
         config=options_file, weights=weight_file, base_dir=base_dir, ignore_unused=ignore_unused, lock_file=lock_file
     )
-    return check(elmo(None), request, keep_values=False).report
+    report = check(elmo(None, scope), request, keep_values=False).report
+    warn_of(report)
+    return report
 
 
 def character_ids(sentences: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401  (a torch tensor)

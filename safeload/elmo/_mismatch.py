@@ -10,7 +10,7 @@ from safeload.elmo.namings import NAMINGS
 from safeload.elmo.namings.hdf5 import count_numbered
 
 if TYPE_CHECKING:
-    from safeload._steps import Mismatch
+    from safeload._model_kind import Mismatch
     from safeload.elmo._options import ElmoOptions
 
 
@@ -50,7 +50,7 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     hints += [f"{name} is a group in the file, not a dataset" for name in groups[:1]]
     stored = sorted({problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found})
     if stored:
-        hints.append(f"the file stores {', '.join(stored)}; save it in float32; safeload does not convert dtypes")
+        hints.append(f"the file stores {', '.join(stored)}; save it in float32 or float16")
     return hints
 
 

@@ -15,13 +15,13 @@ from safeload._bytes.small import require_file
 from safeload._forms.finding import files_of_forms
 from safeload._forms.weight_file import WeightPlace
 from safeload._json import require_json
-from safeload._steps import Places
+from safeload._model_kind import Places
 from safeload.elmo._download import download
 from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKindError
 
 if TYPE_CHECKING:
     from safeload._bytes.kinds import FileKind
-    from safeload._steps import Request
+    from safeload._model_kind import Request
 
 OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
 

@@ -114,6 +114,7 @@ ELMO_KEYS: Mapping[str, Key] = {
     "backend": _WORD,
     "ignore_unused": _WORDS,
     "lock_file": _PATH.or_none(),
+    "scope": _WORD.or_none(),
 }
 BERT_KEYS: Mapping[str, Key] = {
     "config_file": _PATH,
@@ -133,6 +134,7 @@ BERT_KEYS: Mapping[str, Key] = {
     "seq_len": _INTEGER.or_none(),
     "ignore_unused": _WORDS,
     "lock_file": _PATH.or_none(),
+    "scope": _WORD.or_none(),
     "dropout_rate": _NUMBER,
     "attention_activation": _WORD.or_none(),
     "use_task_embed": _FLAG,

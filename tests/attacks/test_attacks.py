@@ -20,7 +20,8 @@ from safeload import testing
 from safeload._bytes.files import DISK, Source
 from safeload._forms.tensorflow.bundle import TensorBundle
 from safeload._frameworks import tensorflow
-from safeload._steps import Request, check
+from safeload._model_kind import Request
+from safeload._steps import check
 from safeload.elmo._model import elmo as kind_of_elmo
 from safeload.errors import SafeLoadError
 from safeload.lock import hash_of

@@ -44,7 +44,7 @@ def mismatch(folder):
 def test_a_scope_is_left_out_of_every_name(scoped):
     report = safeload.check_bert(scoped, training=True)
 
-    assert report.scope == "module/"
+    assert report.scope == "module/bert/"
     assert all(spec.name.startswith(("bert/", "cls/")) for spec in report.read)
     assert not any(name.startswith("module/") for names in report.unused.values() for name in names)
 
@@ -53,17 +53,20 @@ def test_a_scope_is_left_out_of_every_name(scoped):
 def test_a_name_outside_the_scope_is_not_taken_for_one_inside(bert, first):
     stray = {"bert/embeddings/LayerNorm/beta": ONE, "bert/encoder/layer_0/output/dense/bias": ONE}
 
-    assert safeload.check_bert(rewritten(bert, lambda tensors: tensors.update(stray), scope=first)).scope == first
+    assert (
+        safeload.check_bert(rewritten(bert, lambda tensors: tensors.update(stray), scope=first)).scope
+        == f"{first}bert/"
+    )
 
 
 def test_a_mismatch_under_a_scope_says_so(bert):
     gone = "module/bert/embeddings/LayerNorm/beta"
     error = mismatch(rewritten(bert, lambda tensors: tensors.pop(gone), scope="module/"))
 
-    assert error.report.scope == "module/"
+    assert error.report.scope == "module/bert/"
     assert (error.report.model, error.report.given) == ("BERT", str(bert))
     assert [problem.name for problem in error.report.problems] == [gone.removeprefix("module/")]
-    assert error.context == (("config", str(bert / "bert_config.json")), ("scope", "module/"))
+    assert error.context == (("config", str(bert / "bert_config.json")), ("scope", "module/bert/"))
     assert (error.given, error.label, error.resolved) == (bert, "prefix", str(bert / PREFIX))
 
 
@@ -123,11 +126,9 @@ def test_heads_of_another_shape_are_not_nothing(bert):
 def test_stored_types_are_named(bert):
     def change(tensors):
         for name in list(tensors):
-            tensors[name] = tensors[name].astype("f2" if "gamma" in name else "f8" if "beta" in name else "f4")
+            tensors[name] = tensors[name].astype("i4" if "gamma" in name else "i8" if "beta" in name else "f2")
 
-    assert hints_of(bert, change) == [
-        "the checkpoint stores float16, float64; save it in float32; safeload does not convert dtypes"
-    ]
+    assert hints_of(bert, change) == ["the checkpoint stores int32, int64; save it in float32, float16 or bfloat16"]
 
 
 def test_segments_are_keras_bert_s(bert):

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 import safeload
-from safeload._compare import Naming
-from safeload._steps import Request, check
+from safeload._model_kind import Request
+from safeload._naming import Naming
+from safeload._steps import check
 from safeload.bert import _model
 from safeload.bert._arguments import build_options
 from safeload.bert._model import bert as bert_kind
 from safeload.bert._model import recognise, require_config_allows
-from safeload.errors import ArgumentError, VariableMismatchError, WrongFileKindError
+from safeload.errors import AmbiguousCheckpointError, ArgumentError, VariableMismatchError, WrongFileKindError
 from safeload.testing import drop_variable, edit_config, write_bert_checkpoint, write_checkpoint
 from tests.bert.test_arguments import CONFIG, options
 from tests.bert.test_mismatch import ONE, rewritten
@@ -25,7 +26,7 @@ from tests.opened import opened_checkpoint
 def test_a_check_says_all_that_it_found(tiny_bert):
     report = safeload.check_bert(tiny_bert)
 
-    assert (report.model, report.noun, report.scope, report.backend) == ("BERT", "variables", "", "")
+    assert (report.model, report.noun, report.scope, report.backend) == ("BERT", "variables", "bert/", "")
     assert [file.role for file in report.files] == ["config", "vocab", "index", "shard"]
     assert report.checksums == "CRC32C of 37 variables and of the index file"
     assert set(report.taken_from_config) == {"num_attention_heads", "hidden_act"}
@@ -51,7 +52,7 @@ def test_the_values_that_are_filled_are_those_of_the_file(scope, training, tmp_p
 
     assert list(checked.values) == [spec.name for spec in checked.report.read]
     assert len(checked.values) == (46 if training else 37)
-    assert checked.report.scope == scope
+    assert checked.report.scope == f"{scope}bert/"
     with opened_checkpoint(tmp_path / "model" / PREFIX) as file:
         for spec, (name, value) in zip(checked.report.read, checked.values.items(), strict=True):
             assert value.shape == spec.shape
@@ -75,9 +76,9 @@ def test_a_config_with_fewer_positions_fits_where_it_may_be_clipped(bert):
 def test_a_bert_is_recognised_with_its_scope(scope, tmp_path):
     write_bert_checkpoint(tmp_path, scope=scope)
     with opened_checkpoint(tmp_path / PREFIX) as weights:
-        naming, found = recognise(weights)
+        naming, found, warnings = recognise(weights)
 
-    assert (naming.id, found) == ("google", scope)
+    assert (naming.id, found, warnings) == ("google", f"{scope}bert/", [])
 
 
 def test_weights_that_nothing_is_known_of_are_left_to_the_comparison(bert):
@@ -87,7 +88,7 @@ def test_weights_that_nothing_is_known_of_are_left_to_the_comparison(bert):
 
     rewritten(bert, change)
     with opened_checkpoint(bert / PREFIX) as weights:
-        assert (recognise(weights)[0].id, recognise(weights)[1]) == ("google", "")
+        assert (recognise(weights)[0].id, recognise(weights)[1]) == ("google", "bert/")
 
 
 def test_a_bert_without_positions_is_told(bert):
@@ -121,13 +122,71 @@ def test_a_model_that_has_bert_s_embeddings_is_told_from_what_else_lies_beside_a
         assert (caught.value.given, caught.value.label) == (bert, "index")
 
 
-def test_two_berts_are_told_with_their_scopes(bert):
-    word = "bert/embeddings/word_embeddings"
-    with pytest.raises(WrongFileKindError) as caught:
-        safeload.check_bert(rewritten(bert, lambda tensors: tensors.update({f"other/{word}": tensors[word]})))
+def with_second(folder, first, second):
+    """Write a checkpoint with an encoder under each of two scopes; the values of the second are other ones."""
+    tensors = bert_tensors()
+    found = {}
+    for scope, shift in ((first, 0), (second, 1)):
+        encoder = {name.removeprefix("bert/"): value for name, value in tensors.items() if name.startswith("bert/")}
+        found |= {scope + name: value + np.float32(shift) for name, value in encoder.items()}
+    write_checkpoint(
+        str(folder / PREFIX), found | {name: value for name, value in tensors.items() if name[:4] == "cls/"}
+    )
+    return folder
 
-    assert caught.value.found == "2 BERT models under the scopes '', 'other/'"
-    assert caught.value.hints == ("save the one you need to a separate checkpoint",)
+
+@pytest.mark.parametrize(("scope", "shift"), [("bert/", 0), ("bert", 0), ("bert_1/", 1), ("bert_1", 1)])
+def test_a_scope_chooses_an_encoder(bert, scope, shift):
+    kind = bert_kind(build_options(training=True, seq_len=None), scope)
+    checked = check(kind, Request(config=with_second(bert, "bert/", "bert_1/")), keep_values=True)
+    word = "bert/embeddings/word_embeddings"
+
+    assert checked.report.scope == f"{scope.rstrip('/')}/"
+    assert checked.report.warnings == ()
+    assert len(checked.report.unused["other encoders"]) == 39
+    np.testing.assert_array_equal(checked.values[word], bert_tensors()[word] + np.float32(shift))
+    np.testing.assert_array_equal(
+        checked.values["cls/predictions/output_bias"], bert_tensors()["cls/predictions/output_bias"]
+    )
+
+
+def test_of_several_encoders_google_s_is_chosen_with_a_warning(bert):
+    with pytest.warns(safeload.SafeLoadWarning, match=r"other encoders, under 'bert_1/'; pass scope") as caught:
+        report = safeload.check_bert(with_second(bert, "bert/", "bert_1/"))
+
+    assert (report.scope, len(report.warnings), len(caught)) == ("bert/", 1, 1)
+    assert caught[0].filename == __file__
+
+
+def test_several_encoders_without_google_s_are_ambiguous(bert):
+    with pytest.raises(AmbiguousCheckpointError) as caught:
+        safeload.check_bert(with_second(bert, "a/", "b/bert/"))
+
+    assert caught.value.candidates == ("a/", "b/bert/")
+    assert caught.value.hints == ("pass scope, one of: 'a/', 'b/bert/'",)
+    assert safeload.check_bert(bert, scope="b/bert").scope == "b/bert/"
+
+
+@pytest.mark.parametrize("scope", ["", "bert_2/", "ber", "/bert/", "module/bert"])
+def test_a_scope_that_is_not_there_is_a_bad_argument(bert, scope):
+    with pytest.raises(ArgumentError) as caught:
+        safeload.check_bert(bert, scope=scope)
+
+    assert caught.value.hints == ("the scopes of its encoders are 'bert/'",)
+
+
+@pytest.mark.parametrize("scope", [1, b"bert/"])
+def test_a_scope_is_a_str(bert, scope):
+    with pytest.raises(ArgumentError, match="scope must be a str"):
+        safeload.check_bert(bert, scope=scope)
+
+
+def test_an_encoder_without_a_scope_is_read(bert):
+    tensors = {name.removeprefix("bert/"): value for name, value in bert_tensors().items()}
+    write_checkpoint(str(bert / PREFIX), tensors | {"global_step": np.int64(1)})
+    report = safeload.check_bert(bert, training=True)
+
+    assert (report.scope, len(report.read), report.unused) == ("", 46, {"training": ("global_step",)})
 
 
 @pytest.mark.parametrize(
@@ -152,12 +211,12 @@ class Dotted(Naming):
     id = "dotted"
 
     def scopes(self, names):
-        return [""] if any(name.startswith("bert.") for name in names) else []
+        return ["bert."] if any(name.startswith("bert.") for name in names) else []
 
-    def sort_unused(self, names):
-        return {"heads": [name for name in names if name.startswith("cls.")]}, []
+    def class_of(self, name, _spec, _scope):
+        return "heads" if name.startswith(("cls.", "bert.pooler.")) else ""
 
-    def stored_as(self, parameter):
+    def stored_as(self, parameter, _scope):
         return parameter.replace("/", "."), "transposed" if parameter.endswith("kernel") else "same"
 
 

@@ -16,23 +16,92 @@ def check(folder, extra, **options):
     return safeload.check_bert(folder, **options)
 
 
+STATE = ("beta1_power", "global_step", "loss_scale", "x/global_step", "learning_rate", "a/b")
+SLOTS = (
+    "adam_m",
+    "adam_v",
+    "Adam",
+    "Adam_2",
+    "LAMB",
+    "Momentum_1",
+    "AdamWeightDecayOptimizer",
+    "ExponentialMovingAverage",
+    "vr",
+)
+KERNEL = "bert/encoder/layer_0/intermediate/dense/kernel"
+
+
+@pytest.mark.parametrize("name", STATE)
+def test_a_scalar_of_training_is_unused(bert, name):
+    assert check(bert, {name: np.float32(1)}).unused["training"] == (name,)
+
+
+@pytest.mark.parametrize("name", ["output_weights", "output_bias", "loss/dense/kernel"])
+def test_the_layers_of_a_task_are_unused(bert, name):
+    assert check(bert, {name: ZEROS}).unused["task heads"] == (name,)
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+@pytest.mark.parametrize("base", [KERNEL, FIRST, "cls/predictions/output_bias", "output_weights"])
+def test_a_slot_of_any_optimizer_is_unused(bert, base, slot):
+    tensors = {**bert_tensors(), "output_weights": np.ones((2, 3), np.float32)}
+    name = f"{base}/{slot}"
+    report = check(bert, {"output_weights": tensors["output_weights"], name: tensors[base]})
+
+    assert report.unused["training"] == (name,)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_slot_without_one_axis_is_unused(bert, axis):
+    report = check(bert, {f"{KERNEL}/vc": bert_tensors()[KERNEL].sum(axis)})
+
+    assert report.unused["training"] == (f"{KERNEL}/vc",)
+
+
+@pytest.mark.parametrize("slot", ["adam_m", "Adam", "anything"])
+@pytest.mark.parametrize("base", [KERNEL, "cls/predictions/output_bias"])
+def test_a_slot_of_another_shape_is_unexpected(bert, base, slot):
+    with pytest.raises(VariableMismatchError) as caught:
+        check(bert, {f"{base}/{slot}": ZEROS})
+
+    assert [(problem.kind, problem.name) for problem in caught.value.report.problems] == [
+        ("unexpected", f"{base}/{slot}")
+    ]
+
+
+def test_a_slot_of_a_slot_is_unused(bert):
+    kernel = bert_tensors()[KERNEL]
+    names = (f"{KERNEL}/Adam", f"{KERNEL}/Adam/ExponentialMovingAverage")
+
+    assert check(bert, dict.fromkeys(names, kernel)).unused["training"] == names
+
+
+POSITIONS, TYPES = "bert/embeddings/position_ids", "bert/embeddings/token_type_ids"
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float32])
+def test_buffers_that_hold_what_they_must_are_unused(bert, dtype):
+    buffers = {POSITIONS: np.arange(20, dtype=dtype)[None], TYPES: np.zeros((1, 20), dtype)}
+
+    assert check(bert, buffers).unused["buffers"] == (POSITIONS, TYPES)
+
+
 @pytest.mark.parametrize(
-    ("name", "what"),
+    ("name", "value"),
     [
-        (f"{FIRST}/adam_m", "optimizer slots"),
-        ("bert/encoder/layer_0/output/dense/kernel/adam_v", "optimizer slots"),
-        ("bert/encoder/layer_9/output/dense/kernel/adam_v", "optimizer slots"),
-        ("bert/pooler/dense/kernel/Adam_1", "optimizer slots"),
-        ("cls/predictions/output_bias/LAMB", "optimizer slots"),
-        ("beta1_power", "optimizer state"),
-        ("global_step", "steps"),
-        ("output_weights", "task heads"),
-        ("output_bias", "task heads"),
-        ("loss/dense/kernel", "task heads"),
+        (POSITIONS, np.arange(1, 21)[None]),
+        (POSITIONS, np.arange(20)[:, None]),
+        (POSITIONS, np.zeros((1, 20), np.int64)),
+        (TYPES, np.ones((1, 20), np.int64)),
+        (TYPES, np.zeros((2, 20), np.int64)),
     ],
 )
-def test_what_training_leaves_behind_is_unused(bert, name, what):
-    assert name in check(bert, {name: ZEROS}).unused[what]
+def test_buffers_that_hold_anything_else_are_unexpected(bert, name, value):
+    with pytest.raises(VariableMismatchError) as caught:
+        check(bert, {name: value})
+    assert [(problem.kind, problem.name) for problem in caught.value.report.problems] == [("unexpected", name)]
+
+    assert check(bert, {name: value}, ignore_unused=[name]).ignored == (name,)
 
 
 def test_the_heads_are_unused_without_training_and_read_with_it(tiny_bert):
@@ -71,14 +140,14 @@ def test_a_unique_scope_is_loaded_through_and_said(bert, scope):
     model = safeload.load_bert(bert)
 
     report = safeload.report_of(model)
-    assert report.scope == scope
+    assert report.scope == f"{scope}bert/"
     assert scope in str(report)
-    assert report.unused["steps"] == ("global_step",)
+    assert report.unused["training"] == ("global_step",)
     np.testing.assert_array_equal(model.get_layer("Embedding-Token").get_weights()[0], tensors[scope + FIRST])
 
 
 def test_every_problem_is_in_the_report_and_ten_are_printed(bert):
-    write_checkpoint(bert / PREFIX, {name: value.astype(np.float16) for name, value in bert_tensors().items()})
+    write_checkpoint(bert / PREFIX, {name: value.astype(np.int32) for name, value in bert_tensors().items()})
 
     with pytest.raises(VariableMismatchError) as caught:
         safeload.check_bert(bert)

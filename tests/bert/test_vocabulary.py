@@ -49,7 +49,6 @@ def notes(folder, lines):
 
 def test_what_is_odd_and_not_wrong_is_noted(bert):
     assert notes(bert, TOKENS) == ""
-    assert "5 more rows than" in notes(bert, TOKENS[:-5])
     assert "no [MASK]" in notes(bert, ["other" if token == "[MASK]" else token for token in TOKENS])
     assert "[PAD] has the id 1" in notes(bert, [TOKENS[1], TOKENS[0], *TOKENS[2:]])
 
@@ -138,23 +137,56 @@ def test_another_kind_of_file_is_told(content, tmp_path):
     assert (caught.value.given, caught.value.label) == ("vocab.txt", "vocab")
 
 
+def test_a_vocabulary_of_keras_bert_begins_with_an_empty_token(tmp_path):
+    vocabulary = safeload.load_vocabulary(write(tmp_path / "vocab.txt", ["", *TOKENS[1:]]))
+
+    assert vocabulary[""] == 0
+
+
+def test_an_empty_token_elsewhere_is_no_padding(tmp_path):
+    assert fault(write(tmp_path / "vocab.txt", [*TOKENS[1:4], "", *TOKENS[4:]])).problems == (
+        "the special token is missing: [PAD]",
+    )
+
+
+def test_rows_without_tokens_are_a_warning(bert):
+    write(bert / "vocab.txt", TOKENS[:-5])
+    with pytest.warns(safeload.SafeLoadWarning, match="5 more rows than the vocabulary has tokens") as caught:
+        report = safeload.check_bert(bert, vocab_file=bert / "vocab.txt")
+
+    assert len(report.warnings) == len(caught) == 1
+    assert caught[0].filename == __file__
+
+
 def fit(n_tokens, vocab_size, **changes):
-    tokens = {token: number for number, token in enumerate([*SPECIAL_TOKENS, "[MASK]", *map(str, range(n_tokens - 5))])}
+    tokens = {
+        token: number
+        for number, token in enumerate(["[PAD]", *SPECIAL_TOKENS, "[MASK]", *map(str, range(n_tokens))][:n_tokens])
+    }
     config = validate_config({**BERT_CONFIG, "vocab_size": vocab_size}, ref("/c"))
     return require_fit({**tokens, **changes}, config, ref("/v", "vocab", "v"))
 
 
-@pytest.mark.parametrize(("n_rows", "note"), [(0, []), (1, ["1 more rows than"]), (127, ["127 more rows than"])])
-def test_a_table_may_have_some_rows_more_than_tokens(n_rows, note):
-    assert [text.removeprefix("the embedding table has ")[: len(note[0])] for text in fit(200, 200 + n_rows)] == note
+@pytest.mark.parametrize(("n_tokens", "vocab_size"), [(200, 200), (197, 200), (200, 256), (129, 256), (30_522, 30_528)])
+def test_a_table_that_is_padded_is_noted(n_tokens, vocab_size):
+    notes, warnings = fit(n_tokens, vocab_size)
+
+    assert warnings == []
+    assert len(notes) == (n_tokens != vocab_size)
+    assert not notes or notes[0].endswith(": padding")
 
 
-@pytest.mark.parametrize(("n_tokens", "vocab_size"), [(201, 200), (200, 328)])
-def test_a_vocabulary_of_another_size_is_told(n_tokens, vocab_size):
+@pytest.mark.parametrize(("n_tokens", "vocab_size"), [(199, 201), (128, 256), (31_102, 32_102)])
+def test_rows_that_no_padding_explains_are_a_warning(n_tokens, vocab_size):
+    (warning,) = fit(n_tokens, vocab_size)[1]
+
+    assert warning.startswith(f"the embedding table has {vocab_size - n_tokens:,} more rows than")
+
+
+def test_more_tokens_than_rows_are_an_error():
     with pytest.raises(VocabularyError) as caught:
-        fit(n_tokens, vocab_size)
-    problem = f"{n_tokens} tokens in the vocabulary, vocab_size is {vocab_size} in the config"
-    assert caught.value.problems == (problem,)
+        fit(201, 200)
+    assert caught.value.problems == ("201 tokens in the vocabulary, vocab_size is 200 in the config",)
     assert caught.value.hints == ("use the vocabulary and the config from the same release",)
     assert (caught.value.resolved, caught.value.given, caught.value.context) == ("/v", "v", (("config", "/c"),))
 
@@ -163,4 +195,4 @@ def test_an_empty_line_is_told_where_the_size_is_wrong():
     with pytest.raises(VocabularyError) as caught:
         fit(200, 200, **{"": 7})
     assert caught.value.hints[1:] == ("line 8 of the vocabulary is empty; remove it if it is not meant as a token",)
-    assert fit(199, 200, **{"": 7}) == []
+    assert fit(199, 200, **{"": 7}) == ([], [])

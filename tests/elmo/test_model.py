@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import safeload
-from safeload._steps import Request, check
+from safeload._model_kind import Request
+from safeload._steps import check
 from safeload.elmo._arguments import elmo_arguments
 from safeload.elmo._model import elmo as elmo_kind
 from safeload.elmo._model import recognise
@@ -132,8 +133,8 @@ def test_another_kind_of_weights_is_known_by_its_names(datasets, groups, what, t
 
     with opened_hdf5(tmp_path / "w.hdf5") as weights:
         if what is None:
-            naming, scope = recognise(weights)
-            assert (naming.id, scope) == ("hdf5", "")
+            naming, scope, warnings = recognise(weights)
+            assert (naming.id, scope, warnings) == ("hdf5", "", [])
         else:
             with pytest.raises(WrongFileKindError) as caught:
                 recognise(weights)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-_BY_NAME = (*FLOATS, "bool", "complex64", "complex128")
+_BY_NAME = ("float16", "float32", "float64", "bool", "complex64", "complex128")
 
 
 class Values(NamedTuple):

@@ -7,6 +7,6 @@ from typing import TYPE_CHECKING
 from safeload.bert.namings.google import Google
 
 if TYPE_CHECKING:
-    from safeload._compare import Naming
+    from safeload._naming import Naming
 
 NAMINGS: tuple[Naming, ...] = (Google(),)

@@ -1,6 +1,6 @@
 """Match the names in Google's checkpoints, such as `bert/encoder/layer_0/attention/self/query/kernel`.
 
-These are also the canonical names of the parameters; in a file, a scope may precede them.
+These are also the canonical names of the parameters. In a file another scope may stand in place of `bert/`.
 """
 
 from __future__ import annotations
@@ -8,19 +8,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from safeload._compare import Naming
+from safeload._naming import BUFFERS, OTHER, TRAINING, Buffer, Change, Naming
 from safeload.bert._parameters import FIRST_VARIABLE, POSITIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
-_UNUSED = (
-    ("optimizer slots", re.compile(r".*/(adam_[mv]|Adam(_1)?|LAMB(_1)?|lamb_[mv]|Momentum|Adagrad|Ftrl(_1)?)$")),
-    ("optimizer state", re.compile(r"(beta[12]_power|.*/loss_scale|loss_scale|current_loss_scale|good_steps)(:0)?$")),
-    ("steps", re.compile(r"(.*/)?global_step$")),
-    ("pooler", re.compile(r"bert/pooler/dense/(kernel|bias)$")),
-    ("heads", re.compile(r"cls/(predictions|seq_relationship)/.*")),
-)
+    from safeload.report import TensorSpec
+
+SCOPE = "bert/"
+_FIRST, _POSITIONS = FIRST_VARIABLE.removeprefix(SCOPE), POSITIONS.removeprefix(SCOPE)
+_STATE = re.compile(r"(.*/)?(global_step|beta[12]_power|(current_)?loss_scale|good_steps)(:0)?")
+_POOLER = re.compile(r"bert/pooler/dense/(kernel|bias)")
+_HEADS = re.compile(r"cls/(predictions|seq_relationship)/")
+_BUFFERS = {
+    buffer.name: buffer
+    for buffer in (
+        Buffer("bert/embeddings/position_ids", "positions"),
+        Buffer("bert/embeddings/token_type_ids", "zeros"),
+    )
+}
+_IN_ENCODER = re.compile(r"(.*/)?(embeddings|encoder|pooler)/")
 
 
 class Google(Naming):
@@ -29,31 +37,53 @@ class Google(Naming):
     id = "google"
 
     def scopes(self, names: Collection[str]) -> list[str]:
-        """Return the scopes before `bert/`: `[""]` as published, `["module/"]` in a TF-Hub export."""
-        return sorted({name.removesuffix(FIRST_VARIABLE) for name in names if name.endswith(FIRST_VARIABLE)})
+        """Return what stands before `embeddings/`: `["bert/"]` as published, `["module/bert/"]` in a TF-Hub export."""
+        return sorted({name.removesuffix(_FIRST) for name in names if name == _FIRST or name.endswith(f"/{_FIRST}")})
 
-    def sort_unused(self, names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
-        """Sort the variables that a load will not read.
+    def stored_as(self, parameter: str, scope: str) -> tuple[str, Change]:
+        """Return the name of a parameter in the file; the heads stand beside the encoder's scope."""
+        if parameter.startswith(SCOPE):
+            return scope + parameter.removeprefix(SCOPE), "same"
+        return _beside(scope) + parameter, "same"
 
-        Returns:
-            Class -> names of the variables that belong to BERT, its training or a task on top of it; and the unexpected
-            names: encoder layers beyond the config, and unknown names under `bert/`.
+    def canonical(self, name: str, scope: str) -> str:
+        """Return a stored name with `bert/` in place of the scope; names of another encoder keep theirs."""
+        if _is_inside(name, scope):
+            return SCOPE + name.removeprefix(scope)
+        return name if _IN_ENCODER.match(name) else name.removeprefix(_beside(scope))
+
+    def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
+        """Return the class of a variable that a load does not read.
+
+        Unexpected are encoder layers beyond the config, and unknown names in the encoder.
         """
-        unused: dict[str, list[str]] = {}
-        unexpected = []
-        for name in names:
-            known = next((what for what, pattern in _UNUSED if pattern.match(name)), None)
-            if known is None and name.startswith("bert/"):
-                unexpected.append(name)
-            else:
-                unused.setdefault(known or "task heads", []).append(name)
-        return unused, unexpected
+        inner = self.canonical(name, scope)
+        if _STATE.fullmatch(inner) and len(spec.shape) <= 1:
+            return TRAINING
+        if _is_inside(name, scope):
+            return BUFFERS if inner in _BUFFERS else "pooler" if _POOLER.fullmatch(inner) else ""
+        if _IN_ENCODER.match(name):
+            return OTHER
+        return "heads" if _HEADS.match(inner) else TRAINING if spec.shape == () else "task heads"
+
+    def buffer_of(self, name: str) -> Buffer | None:
+        """Return the buffer with a name: those of the embeddings, which some converters store as integers."""
+        return _BUFFERS.get(name)
+
+
+def _is_inside(name: str, scope: str) -> bool:
+    return name.startswith(scope or ("embeddings/", "encoder/", "pooler/"))
+
+
+def _beside(scope: str) -> str:
+    """Return the scope in which the encoder's stands."""
+    return scope[: scope.rstrip("/").rfind("/") + 1]
 
 
 def lacks_positions(names: Collection[str], scope: str) -> bool:
     """Return whether only the table of absolute positions is missing, as in NEZHA."""
     return (
-        scope + FIRST_VARIABLE in names
-        and scope + POSITIONS not in names
-        and any(name.startswith(scope + "bert/encoder/layer_0/") for name in names)
+        scope + _FIRST in names
+        and scope + _POSITIONS not in names
+        and any(name.startswith(f"{scope}encoder/layer_0/") for name in names)
     )

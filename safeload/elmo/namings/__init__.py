@@ -7,6 +7,6 @@ from typing import TYPE_CHECKING
 from safeload.elmo.namings.hdf5 import Hdf5
 
 if TYPE_CHECKING:
-    from safeload._compare import Naming
+    from safeload._naming import Naming
 
 NAMINGS: tuple[Naming, ...] = (Hdf5(),)

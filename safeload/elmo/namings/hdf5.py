@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from safeload._compare import Naming
+from safeload._naming import TRAINING, Naming
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+    from safeload.report import TensorSpec
 
 _TRAINING = ("softmax", "global_step")
 _TOP = {"CNN", "CNN_proj", "RNN_0", "RNN_1", "char_embed"}
@@ -26,13 +28,10 @@ class Hdf5(Naming):
         """Return `[""]` if a dataset belongs to a biLM; these files have no scopes."""
         return [""] if any(name.split("/", 1)[0] in _TOP for name in names) else []
 
-    def sort_unused(self, names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
-        """Sort the datasets that a load will not read: class -> names that only training needs, and the unexpected names."""
-        training: list[str] = []
-        unexpected: list[str] = []
-        for name in names:
-            (training if name.split("/", 1)[0] in _TRAINING else unexpected).append(name)
-        return ({"training": training} if training else {}), unexpected
+    def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
+        """Return the class of a dataset that a load does not read; those of training's softmax and steps are known."""
+        del spec, scope
+        return TRAINING if name.split("/", 1)[0] in _TRAINING else ""
 
 
 def count_numbered(names: Iterable[str], pattern: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from safeload.elmo.namings import NAMINGS
 from safeload.elmo.namings.hdf5 import Hdf5, count_numbered
+from safeload.report import TensorSpec
 
 
 def test_the_names_of_allennlp_s_files_are_the_ones_that_are_known():
@@ -18,13 +19,10 @@ def test_a_file_with_any_part_of_a_bilm_has_it_under_no_scope():
 
 
 def test_only_what_training_needs_is_unused():
-    names = ["softmax/W", "global_step", "softmaxes", "CNN/softmax", "adapter"]
-
-    assert Hdf5().sort_unused(names) == (
-        {"training": ["softmax/W", "global_step"]},
-        ["softmaxes", "CNN/softmax", "adapter"],
-    )
-    assert Hdf5().sort_unused(["adapter"]) == ({}, ["adapter"])
+    classes = {"training": ["softmax/W", "global_step"], "": ["softmaxes", "CNN/softmax", "adapter"]}
+    for what, names in classes.items():
+        for name in names:
+            assert Hdf5().class_of(name, TensorSpec(name=name, shape=(1,), dtype="float32"), "") == what
 
 
 def test_numbered_things_are_counted_by_the_largest_number():

@@ -1,0 +1,121 @@
+"""Compare a weight file with a model's parameters, and read those that fit."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import sys
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from safeload._compare import WIDENED, compare, matched, split_ignored
+from safeload._forms import open_weights
+from safeload._model_kind import Checked, Mismatch
+from safeload._text.words import first_few, some_of, with_article
+from safeload._values import fits_buffer, read_parameters
+from safeload._version import __version__
+from safeload.errors import VariableMismatchError
+from safeload.report import LoadReport, Problem
+
+if TYPE_CHECKING:
+    from safeload._forms.weight_file import WeightFile, WeightPlace
+    from safeload._model_kind import Clock, Config, ModelKind
+    from safeload._naming import Match
+
+logger = logging.getLogger(__name__)
+
+
+def check_weights(
+    kind: ModelKind[Config],
+    config: Config,
+    place: WeightPlace,
+    patterns: tuple[str, ...],
+    clock: Clock,
+    *,
+    keep_values: bool,
+) -> Checked[Config]:
+    """Run the third and fourth step for a config that is already read, and close the weight file.
+
+    Raises:
+        WrongFileKindError: The weights belong to another model.
+        VariableMismatchError: Tensors are missing or unexpected, or have a wrong shape or dtype.
+        CorruptFileError: A checksum does not match, a value is NaN or infinite, or bytes are missing.
+        SafeLoadError: As the form's own `open_weights`.
+    """
+    with open_weights(place) as weights:
+        with clock.step("list"):
+            config = kind.adapted(config, weights)
+            parameters = kind.list_parameters(config)
+        with clock.step("compare"):
+            naming, scope, warnings = kind.recognise(weights)
+            match, found = naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
+            ignored, unexpected = split_ignored([*match.unexpected, *_strange_buffers(weights, match)], patterns)
+            comparison = Mismatch(
+                problems=compare(parameters, found, unexpected=unexpected),
+                expected=parameters,
+                found=found,
+                weights=weights,
+                config=config,
+            )
+            if comparison.problems:
+                raise _mismatch_error(kind, comparison, scope)
+            values, inexact = read_parameters(weights, match, keep=keep_values)
+            weights.require_unchanged()
+            if inexact:
+                problems = [
+                    Problem(kind="dtype", name=name, expected=parameters[name], found=found[name]) for name in inexact
+                ]
+                raise _mismatch_error(kind, replace(comparison, problems=problems, inexact=inexact), scope)
+        files, packages = weights.files(), weights.packages
+        checksums = weights.checksums(len(parameters))
+    logger.info("checked %s, %s", place.ref.path, with_article(place.place))
+    report = LoadReport(
+        model=kind.model,
+        noun=f"{weights.noun}s",
+        given=str(place.ref.given),
+        form=place.place,
+        scope=scope,
+        read=tuple(parameters.values()),
+        unused=match.unused,
+        ignored=tuple(ignored),
+        checksums=checksums,
+        taken_from_config=kind.unverified(config),
+        notes=tuple(_notes_of_dtypes(weights, match)),
+        warnings=tuple(warnings),
+        seconds=clock.seconds,
+        versions={"python": platform.python_version(), "safeload": __version__, **_versions(packages)},
+    )
+    return Checked(config=config, values=values, files=files, clock=clock, report=report)
+
+
+def _strange_buffers(weights: WeightFile, match: Match) -> list[str]:
+    """Return the names, without the scope, of buffers that hold anything else than what a model computes."""
+    stored = weights.read(match.buffers) if match.buffers else {}
+    return [buffer.name for name, buffer in match.buffers.items() if not fits_buffer(stored[name], buffer.holds)]
+
+
+def _notes_of_dtypes(weights: WeightFile, match: Match) -> list[str]:
+    counts = Counter(weights.tensors[name].spec.dtype for name in match.stored.values())
+    return [
+        f"{some_of(counts[dtype], len(match.stored), weights.noun)} stored as {dtype}; read as float32, without loss"
+        for dtype in WIDENED
+        if counts[dtype]
+    ]
+
+
+def _mismatch_error(kind: ModelKind[Config], mismatch: Mismatch[Config], scope: str) -> VariableMismatchError:
+    weights, word, problems = mismatch.weights, kind.config_word, mismatch.problems
+    noun, given = f"{weights.noun}s", str(weights.ref.given)
+    return VariableMismatchError(
+        f"the {kind.model} {weights.title} does not fit its {word}: {matched(problems, mismatch.expected, noun)}",
+        report=LoadReport(model=kind.model, noun=noun, given=given, scope=scope, problems=tuple(problems)),
+        **weights.ref.facts,
+        context=[(word, mismatch.config.path), *([("scope", scope)] if scope != kind.usual_scope else [])],
+        details=first_few([str(problem) for problem in problems], "error.report.problems"),
+        hints=[*(f"{name}: {fault}" for name, fault in list(mismatch.inexact.items())[:1]), *kind.hints(mismatch)],
+    )
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    return {name: sys.modules[name].__version__ for name in packages}

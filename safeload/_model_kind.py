@@ -1,0 +1,148 @@
+"""What a load is asked for, what differs between models, and what the first four steps return."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from safeload._bytes.files import FileRef
+    from safeload._forms.weight_file import WeightFile, WeightPlace
+    from safeload._naming import Naming
+    from safeload._values import Inexact
+    from safeload.report import LoadReport, Problem, TensorSpec
+
+
+class HasPath(Protocol):
+    """A validated config with the path of its file."""
+
+    @property
+    def path(self) -> str:
+        """The absolute path."""
+
+
+Config = TypeVar("Config", bound=HasPath)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The arguments of a load or check that select files and tensors, as the caller passed them.
+
+    Attributes:
+        config: The config or options file, or a folder.
+        weights: The weights; None for those beside the config.
+        vocab: The vocabulary; None for the one beside the config.
+        base_dir: The base of relative paths.
+        ignore_unused: Patterns of unexpected tensors to ignore.
+        lock_file: The lock file; None for the one beside the config.
+    """
+
+    config: object
+    weights: object = None
+    vocab: object = None
+    base_dir: object = None
+    ignore_unused: object = ()
+    lock_file: object = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """The result of the first step: the files to read."""
+
+    config: FileRef
+    weights: WeightPlace
+    vocab: FileRef | None = None
+
+
+@dataclass(kw_only=True)
+class Clock:
+    """The duration of each step in seconds."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure a step; repeated measurements of the same step are added up."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch(Generic[Config]):
+    """A comparison that found problems; input for hints.
+
+    Attributes:
+        problems: Everything that does not fit.
+        expected: Parameter -> spec according to the config.
+        found: Parameter, or stored name without scope -> stored spec.
+        weights: The weight file.
+        config: The config.
+        inexact: Parameter -> values that float32 cannot hold, of tensors in float64.
+    """
+
+    problems: list[Problem]
+    expected: Mapping[str, TensorSpec]
+    found: Mapping[str, TensorSpec]
+    weights: WeightFile
+    config: Config
+    inexact: Mapping[str, Inexact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelKind(Generic[Config]):
+    """What differs between models in the first four steps.
+
+    Attributes:
+        model: "BERT" or "ELMo".
+        config_word: The name of the config in messages.
+        usual_scope: The scope of published files.
+        example_pattern: An example of an `ignore_unused` pattern, for messages.
+        find_config: Finds the config; raises if it is missing or another kind of file.
+        find_others: Finds the other files; those not given are expected beside the config.
+        read: Reads config and vocabulary and compares them with the arguments; returns the config, notes
+            and warnings.
+        list_parameters: Lists the model's parameters: canonical name -> shape, dtype and the config key of each size.
+        recognise: Returns the naming and scope of a weight file, and warnings; raises if it belongs to another model.
+        hints: Returns hints about weights that do not fit.
+        unverified: Returns the settings that no weight file can confirm.
+        adapted: Returns the config with the settings that are taken from the weights instead.
+    """
+
+    model: str
+    config_word: str
+    usual_scope: str
+    example_pattern: str
+    find_config: Callable[[Request], FileRef]
+    find_others: Callable[[Request, FileRef], Places]
+    read: Callable[[Places], tuple[Config, list[str], list[str]]]
+    list_parameters: Callable[[Config], Mapping[str, TensorSpec]]
+    recognise: Callable[[WeightFile], tuple[Naming, str, list[str]]]
+    hints: Callable[[Mismatch[Config]], list[str]]
+    unverified: Callable[[Config], dict[str, object]]
+    adapted: Callable[[Config, WeightFile], Config] = lambda config, _: config
+
+
+@dataclass(kw_only=True)
+class Checked(Generic[Config]):
+    """The result of the first four steps: weights that fit the config.
+
+    Attributes:
+        config: The validated config.
+        files: (role, path) of each file of the weights.
+        values: Canonical name -> verified values; empty unless they were kept.
+        clock: The durations so far.
+        report: The report so far.
+    """
+
+    config: Config
+    files: list[tuple[str, str]]
+    values: dict[str, NDArray[Any]]
+    clock: Clock
+    report: LoadReport

@@ -1,0 +1,138 @@
+"""Match the tensors of a weight file with a model's parameters, and explain the others."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from safeload.report import TensorSpec
+
+Change = Literal["same", "transposed"]
+"""How stored values are changed to become a parameter."""
+
+
+class Buffer(NamedTuple):
+    """A tensor that a model computes itself, which some converters store.
+
+    Attributes:
+        name: Its name without the scope.
+        holds: What it must hold: the numbers of the positions, 0, 1, 2, ..., or zeros.
+    """
+
+    name: str
+    holds: Literal["positions", "zeros"]
+
+
+TRAINING, BUFFERS, OTHER = "training", "buffers", "other encoders"
+"""Classes of unused tensors: for training alone, computed by a model itself, of another model in the same file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """The mapping of a model's parameters to the names in a weight file.
+
+    Attributes:
+        scope: What stands before the model's names in the file; may be "".
+        stored: Parameter -> stored name.
+        changes: Parameter -> the change of its stored values.
+        unused: Class -> names, without the scope, of known tensors that this load does not need.
+        buffers: Stored name -> buffer, of the unused tensors that are none if they hold anything else than they must.
+        unexpected: Names, without the scope, of unknown tensors.
+        ignored: Names in `unexpected` that the caller chose to ignore.
+    """
+
+    scope: str
+    stored: Mapping[str, str]
+    changes: Mapping[str, Change]
+    unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    buffers: Mapping[str, Buffer] = field(default_factory=dict)
+    unexpected: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+class Naming(ABC):
+    """A convention for naming a model's parameters in weight files.
+
+    Attributes:
+        id: The name of the convention in tables and reports.
+    """
+
+    id: ClassVar[str]
+
+    @abstractmethod
+    def scopes(self, names: Collection[str]) -> list[str]:
+        """Return the scopes, sorted, under which these names contain the model."""
+
+    @abstractmethod
+    def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
+        """Return the class of a tensor that a load does not read, by its stored name; "" if it is unexpected."""
+
+    def stored_as(self, parameter: str, scope: str) -> tuple[str, Change]:
+        """Return the name of a parameter in the file, and the change of its values."""
+        return scope + parameter, "same"
+
+    def canonical(self, name: str, scope: str) -> str:
+        """Return a stored name without the scope."""
+        return name.removeprefix(scope)
+
+    def buffer_of(self, name: str) -> Buffer | None:
+        """Return the buffer with a name, without the scope; None if there is none."""
+        del name
+        return None
+
+    def match(
+        self, expected: Mapping[str, TensorSpec], stored: Mapping[str, TensorSpec], scope: str
+    ) -> tuple[Match, dict[str, TensorSpec]]:
+        """Match stored tensors with parameters.
+
+        Returns:
+            The match, and parameter or name without scope -> stored spec.
+        """
+        rows = {parameter: self.stored_as(parameter, scope) for parameter in expected}
+        found = {}
+        for parameter, (name, change) in rows.items():
+            if name in stored:
+                spec = stored[name]
+                found[parameter] = replace(spec, shape=spec.shape[::-1]) if change == "transposed" else spec
+        classes: dict[str, list[str]] = {}
+        buffers: dict[str, Buffer] = {}
+        parameters = {name for name, _ in rows.values()}
+        for full_name, spec in stored.items():
+            if full_name in parameters:
+                continue
+            name = self.canonical(full_name, scope)
+            what = _class_of_slot(full_name, stored)
+            if what is None:
+                what = OTHER if name in expected else self.class_of(full_name, spec, scope)
+            buffer = self.buffer_of(name) if what == BUFFERS else None
+            if buffer is not None:
+                buffers[full_name] = buffer
+            classes.setdefault(what, []).append(name)
+            if name not in expected:
+                found.setdefault(name, spec)
+        match = Match(
+            scope=scope,
+            stored={parameter: name for parameter, (name, _) in rows.items()},
+            changes={parameter: change for parameter, (_, change) in rows.items()},
+            unused={what: tuple(names) for what, names in classes.items() if what},
+            buffers=buffers,
+            unexpected=tuple(classes.get("", ())),
+        )
+        return match, found
+
+
+def _class_of_slot(name: str, stored: Mapping[str, TensorSpec]) -> str | None:
+    """Return the class of a tensor whose name is that of another tensor of the file and one more part.
+
+    Such a tensor is an optimizer's slot if it has the other's shape, or that shape without one axis, as Adafactor's; with
+    another shape it is unexpected.
+    """
+    base = stored.get(name.rpartition("/")[0])
+    if base is None:
+        return None
+    shapes = {base.shape, *(base.shape[:at] + base.shape[at + 1 :] for at in range(len(base.shape)))}
+    return TRAINING if stored[name].shape in shapes else ""

@@ -1,0 +1,94 @@
+"""Read a model's parameters from a weight file: transpose, widen and prove what the file stores in another way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from safeload._forms.weight_file import WeightFile
+    from safeload._naming import Match
+
+    Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inexact:
+    """A float64 tensor with values that float32 cannot hold.
+
+    Attributes:
+        count: How many values.
+        size: Of how many.
+        first: The first of them.
+        place: Its index.
+    """
+
+    count: int
+    size: int
+    first: float
+    place: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Return count, size, value and index on one line."""
+        return f"{self.count:,} of {self.size:,} values are not exactly float32; the first is {self.first!r} at {list(self.place)}"
+
+
+def read_parameters(weights: WeightFile, match: Match, *, keep: bool) -> tuple[dict[str, Array], dict[str, Inexact]]:
+    """Verify the parameters and, with `keep`, return their values in float32.
+
+    Returns:
+        Parameter -> values, empty without `keep`; and parameter -> fault, of float64 that is not exactly float32.
+
+    Raises:
+        CorruptFileError: As `WeightFile.read`.
+    """
+    found = weights.read(match.stored.values()) if keep else {}
+    if not keep:
+        weights.verify(match.stored.values())
+    values, faults = {}, {}
+    for parameter, name in match.stored.items():
+        dtype = weights.tensors[name].spec.dtype
+        if not keep and dtype != "float64":
+            continue
+        stored = found.pop(name) if keep else weights.read([name])[name]
+        turned = stored.T if match.changes[parameter] == "transposed" else stored
+        changed = widened(turned, dtype)
+        if dtype == "float64" and (fault := _inexact(turned, changed)):
+            faults[parameter] = fault
+        if keep:
+            values[parameter] = changed
+    return values, faults
+
+
+def widened(values: Array, dtype: str) -> Array:
+    """Return values as float32; the bits of bfloat16 are its upper half."""
+    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+    if dtype == "bfloat16":
+        return (values.astype(np.uint32) << 16).view(np.float32)
+    if dtype in ("float16", "float64"):
+        with np.errstate(over="ignore", under="ignore"):
+            return values.astype(np.float32)
+    return values
+
+
+def _inexact(doubles: Array, floats: Array) -> Inexact | None:
+    import numpy as np  # noqa: PLC0415
+
+    unequal = doubles != floats
+    count = int(np.count_nonzero(unequal))
+    if not count:
+        return None
+    place = tuple(map(int, np.unravel_index(int(np.argmax(unequal)), doubles.shape)))
+    return Inexact(count=count, size=doubles.size, first=float(doubles[place]), place=place)
+
+
+def fits_buffer(values: Array, holds: str) -> bool:
+    """Return whether an unused tensor holds what a model computes: the numbers of positions, or zeros."""
+    import numpy as np  # noqa: PLC0415
+
+    flat = values.reshape(-1)
+    is_row = values.shape in ((flat.size,), (1, flat.size))
+    return is_row and bool(np.array_equal(flat, np.arange(flat.size) if holds == "positions" else np.zeros(flat.size)))
