@@ -26,16 +26,28 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return (isinstance(value, float) and value - value == 0) or is_int(value)
 
 
+def listed(values: object) -> tuple[object, ...] | None:
+    """Return the items of an iterable; None for a string, and for what cannot be iterated, such as `np.array(5)`."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        return None
+    try:
+        return tuple(values)
+    except TypeError:
+        return None
+
+
 def require_patterns(ignore_unused: object, *, example: str) -> tuple[str, ...]:
     """Return the shell-style patterns of `ignore_unused` as a tuple.
 
     Raises:
         ArgumentError: It is a single string or not a list of strings.
     """
-    if isinstance(ignore_unused, (str, bytes)) or not isinstance(ignore_unused, Iterable):
+    patterns = listed(ignore_unused)
+    if patterns is None:
         raise bad_argument("ignore_unused", ignore_unused, "a list of patterns", [f"write a list: [{example!r}]"])
-    patterns = tuple(ignore_unused)
+    found = []
     for pattern in patterns:
         if not isinstance(pattern, str):
             raise bad_argument("ignore_unused", pattern, "a list of patterns", ["each pattern is a str"])
-    return patterns
+        found.append(pattern)
+    return tuple(found)

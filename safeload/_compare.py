@@ -64,6 +64,11 @@ def matched(problems: Sequence[Problem], expected: Mapping[str, TensorSpec], nou
     return f"{len(expected) - n_wrong} of {len(expected)} {noun} match, {counts}"
 
 
+MAX_DIGITS = 5
+NUMBER = rf"([0-9]{{1,{MAX_DIGITS}}})"
+"""Matches the number of a layer in a name; a name may hold any number of digits."""
+
+
 def size_claims(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec]) -> dict[str, tuple[int, int]]:
     """Find config keys whose size differs in every tensor: key -> (size in the config, size in the file).
 

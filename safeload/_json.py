@@ -157,10 +157,10 @@ class Keys:
         value = self.data.get(key, _ABSENT)
         if value is _ABSENT:
             self.add_missing(key, f"one of {', '.join(allowed)}")
-        elif value not in allowed:
+        elif not isinstance(value, str) or value not in allowed:
             self.add_problem(key, f"expected one of {', '.join(allowed)}, found {shown(value)}")
         else:
-            return str(value)
+            return value
         return allowed[0]
 
     def number_or_null(self, key: str) -> float | None:
@@ -212,11 +212,13 @@ class Keys:
 def shown(value: object) -> str:
     """Format a JSON value for a message."""
     try:
-        text = json.dumps(value)
+        text = json.dumps(value, default=repr)
     except RecursionError:  # json.dumps needs more stack than the json.loads that read it
         return "a deeply nested value"
+    except (ValueError, TypeError):  # a dict that was passed may hold what no JSON file does
+        return f"a value of type {type(value).__name__}"
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004  (the width of a row)
 
 
 def _quoted_number(value: object) -> str:
-    return "; remove the quotes" if isinstance(value, str) and value.strip().isdigit() else ""
+    return "; remove the quotes" if isinstance(value, str) and value.strip().isdecimal() else ""

@@ -40,7 +40,7 @@ class Request:
         vocab: The vocabulary; None for the one beside the config.
         base_dir: The base of relative paths.
         ignore_unused: Patterns of unexpected tensors to ignore.
-        lock_file: The lock file; None for the one beside the config.
+        lock_file: The lock file; None for those beside the config and beside the weights.
     """
 
     config: object
@@ -105,6 +105,7 @@ class ModelKind(Generic[Config]):
         usual_scope: The scope of published files.
         example_pattern: An example of an `ignore_unused` pattern, for messages.
         find_config: Finds the config; raises if it is missing or another kind of file.
+        weights_folder: Returns the folder of weights that were passed; None if none were, or at an address.
         find_others: Finds the other files; those not given are expected beside the config.
         read: Reads config and vocabulary and compares them with the arguments; returns the config, notes
             and warnings.
@@ -120,6 +121,7 @@ class ModelKind(Generic[Config]):
     usual_scope: str
     example_pattern: str
     find_config: Callable[[Request], FileRef]
+    weights_folder: Callable[[Request], str | None]
     find_others: Callable[[Request, FileRef], Places]
     read: Callable[[Places], tuple[Config, list[str], list[str]]]
     list_parameters: Callable[[Config], Mapping[str, TensorSpec]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from safeload._arguments import is_int
 from safeload._bytes.kinds import kinds_of
 from safeload._json import shown
 
@@ -40,7 +41,7 @@ def _any(pattern: str) -> Callable[[Collection[str], set[str]], bool]:
 
 
 def _embeddings(_: Collection[str], top: set[str]) -> bool:
-    return "sentence_to_index" in top or (bool(top) and all(name.isdigit() for name in top))
+    return "sentence_to_index" in top or (bool(top) and all(name.isdecimal() for name in top))
 
 
 def _words(_: Collection[str], top: set[str]) -> bool:
@@ -121,12 +122,17 @@ def _variant_of_bert(data: Mapping[str, Any]) -> Other | None:
         return Other(f"another model (model_type {shown(model_type)})", "load it with a library for that model")
     if model_type.lower() != "bert":
         return _variant(model_type.lower(), "model_type")
-    same_width = data.get("embedding_size") == data.get("hidden_size")
+    width, hidden = data.get("embedding_size"), data.get("hidden_size")
+    same_width = is_int(width) and is_int(hidden) and width == hidden
     for model, keys in _KEYS_OF_VARIANTS.items():
         for key in keys:
-            if data.get(key) not in (None, False) and not (key == "embedding_size" and same_width):
+            if _is_set(data.get(key)) and not (key == "embedding_size" and same_width):
                 return _variant(model, key)
     return None
+
+
+def _is_set(value: object) -> bool:
+    return value is not None and not (isinstance(value, (bool, int, float)) and value == 0)
 
 
 def _variant(model: str, sign: str) -> Other:

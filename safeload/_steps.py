@@ -12,10 +12,10 @@ from safeload._bytes.files import DISK
 from safeload._fit import check_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._model_kind import Clock
-from safeload.lock._copies import LockedSource, find_lock, open_locked
+from safeload.lock._copies import LockedSource, find_locks, open_locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from safeload._bytes.files import Source
     from safeload._model_kind import Checked, Config, ModelKind, Request
@@ -32,9 +32,10 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
     patterns = require_patterns(request.ignore_unused, example=kind.example_pattern)
     with clock.step("resolve"):
         config_ref = kind.find_config(request)
+        folders = [os.path.dirname(config_ref.path), kind.weights_folder(request)]
     with opened_source(
         kind.model,
-        os.path.dirname(config_ref.path),
+        [folder for folder in folders if folder is not None],
         clock,
         lock_file=request.lock_file,
         base_dir=request.base_dir,
@@ -50,7 +51,7 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
         rows += checked.files
         files = [source.file_read(role, path) for role, path in rows]
         if isinstance(source, LockedSource):
-            files.append(DISK.file_read("lock", source.lock.path))
+            files += [DISK.file_read("lock", lock.path) for lock in source.locks]
     checked.report = replace(
         checked.report,
         files=tuple(files),
@@ -62,25 +63,25 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
 
 @contextmanager
 def opened_source(
-    model: str, folder: str, clock: Clock, *, lock_file: object = None, base_dir: object = None
+    model: str, folders: Sequence[str], clock: Clock, *, lock_file: object = None, base_dir: object = None
 ) -> Iterator[Source]:
     """Yield the source of a model's files: verified copies if a lock file applies, otherwise the disk.
 
     Args:
         model: "BERT" or "ELMo".
-        folder: The folder whose lock file applies, unless `lock_file` is passed.
+        folders: The folders whose lock files apply, unless `lock_file` is passed.
         clock: Measures the hashing and copying.
         lock_file: The lock file, as the caller passed it.
         base_dir: The base of a relative `lock_file`.
 
     Raises:
-        SafeLoadError: As `find_lock` and `open_locked`.
+        SafeLoadError: As `find_locks` and `open_locked`.
     """
-    path = find_lock(lock_file, folder=folder, base_dir=base_dir)
-    if path is None:
+    paths = find_locks(lock_file, folders=folders, base_dir=base_dir)
+    if not paths:
         yield DISK
         return
     with clock.step("lock"):
-        source = open_locked(path, given=lock_file, model=model)
+        source = open_locked(paths, given=lock_file, model=model)
     with closing(source):
         yield source

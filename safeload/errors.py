@@ -6,6 +6,7 @@ SafeLoadError(Exception)
 +- MissingFileError(FileNotFoundError)      no such file; lists the folder and similar names
 |  +- CheckpointNotFoundError               no complete checkpoint; names the missing file
 +- UnreadableFileError(PermissionError)     the file exists, but this process may not read it
++- FileSystemError(OSError)                 the disk, the network or a limit of the system stopped a read or write
 +- WrongFileKindError(ValueError)           the file exists, but is of another kind
 +- AmbiguousCheckpointError(ValueError)     more than one checkpoint fits the path
 +- CorruptFileError(ValueError)             truncated, bad checksum, NaN, changed while being read
@@ -96,7 +97,7 @@ class SafeLoadError(Exception):
         if self.resolved is not None:
             rows.append((self.label, self.resolved))
         given = str(self.given) if isinstance(self.given, PurePath) else self.given
-        if given is not None and given != self.resolved:
+        if given is not None and not (isinstance(given, str) and given == self.resolved):
             rows.append(("given", repr(given)))
         rows.extend(self.context)
         hints = [("hint", hint) for hint in self.hints]
@@ -162,6 +163,18 @@ class CheckpointNotFoundError(MissingFileError):
 
 class UnreadableFileError(SafeLoadError, PermissionError):
     """The file exists, but this process may not read it."""
+
+
+class FileSystemError(SafeLoadError, OSError):
+    """The system could not read or write: a disk or network failed, is full, or a limit of the process was reached.
+
+    The file is neither missing nor damaged, as far as is known.
+
+    Attributes:
+        errno: The system's error number, such as `errno.EIO`; None if it gave none.
+    """
+
+    errno: int | None = None
 
 
 class WrongFileKindError(SafeLoadError, ValueError):

@@ -29,7 +29,7 @@ HEAVY_AT_THE_TOP = {
 FLOORS = (
     ("_version.py", "_text"),
     ("report.py", "errors.py"),
-    ("_arguments.py", "_bytes", "_compare.py", "_naming.py"),
+    ("_arguments.py", "_bytes", "_boundary.py", "_compare.py", "_naming.py"),
     ("_json.py", "_forms", "_values.py", "lock"),
     ("_recognise.py", "_frameworks", "_tensors.py", "_reports.py", "_model_kind.py", "_fit.py", "_steps.py"),
     ("bert", "elmo"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib
 import inspect
 import os
 import re
@@ -62,7 +63,7 @@ EXAMPLES = {
     "InvalidPathError": ["bert/path_with_unset_variable", "bert/path_with_tab_from_a_backslash"],
     "MissingFileError": ["bert/config_misspelt", "elmo/folder_one_level_too_high"],
     "CheckpointNotFoundError": ["bert/index_renamed_by_a_browser", "bert/shard_missing"],
-    "UnreadableFileError": ["elmo/weights_that_the_system_cannot_read"],
+    "FileSystemError": ["elmo/weights_that_the_system_cannot_read"],
     "WrongFileKindError": ["bert/shard_is_an_lfs_pointer", "elmo/exchanged_arguments"],
     "AmbiguousCheckpointError": ["bert/folder_with_two_checkpoints", "elmo/folder_with_two_weights"],
     "CorruptFileError": ["bert/shard_with_a_flipped_bit", "elmo/the_weights_are_cut"],
@@ -73,6 +74,53 @@ EXAMPLES = {
     "LockError": ["bert/locked_vocab_changed", "elmo/locked_options_changed"],
 }
 """The messages that the page of errors shows, of each class that a check of a folder can raise."""
+
+
+LIMITS = {
+    "_json": {"MAX_JSON_BYTES": "bytes of a config or options file", "MAX_DIGITS": "digits of an integer in JSON"},
+    "bert._config": {"MAX_LAYERS": "layers of a BERT", "MAX_SIZE": "any other size of a BERT's config"},
+    "bert._vocabulary": {"MAX_VOCAB_BYTES": "bytes of a vocabulary", "MAX_TOKENS": "lines of a vocabulary"},
+    "elmo._options": {
+        "MAX_LAYERS": "LSTM layers, and highway layers, of an ELMo",
+        "MAX_FILTERS": "convolutions of an ELMo",
+        "MAX_SIZE": "any other size of an ELMo's options",
+    },
+    "_compare": {"MAX_DIGITS": "digits of a layer's number in a name; a longer one is no layer's"},
+    "_forms.tensorflow.prefixes": {"MAX_STATE_BYTES": "bytes of a checkpoint state file"},
+    "_forms.tensorflow.sstable": {"MAX_TABLE_BYTES": "bytes of an index file, before and after its keys are unpacked"},
+    "_forms.tensorflow.index_file": {
+        "MAX_VARIABLES": "variables of a checkpoint, and parts of variables",
+        "MAX_KEY_BYTES": "bytes of a variable's name",
+    },
+    "_forms.tensorflow.protobuf": {"MAX_RANK": "dimensions of a variable"},
+    "_forms.hdf5.listing": {
+        "MAX_OBJECTS": "groups and datasets of an HDF5 file",
+        "MAX_DEPTH": "levels of groups",
+        "MAX_NAME_BYTES": "bytes of a group's or dataset's name",
+        "MAX_EXPANSION": "ratio of a chunked dataset's declared bytes to the file's",
+        "MAX_COMPACT_BYTES": "bytes of a compact dataset",
+    },
+    "_forms.hdf5.chunks": {
+        "MAX_CHUNKS": "chunks of a dataset",
+        "MIN_CHUNK_BYTES": "bytes of an unpacked chunk, unless the dataset itself has more",
+    },
+    "_forms.hdf5.trees": {
+        "MAX_TREE_DEPTH": "levels of a B-tree",
+        "MAX_HEADER_BYTES": "bytes of an object's header",
+        "MAX_HEADER_BLOCKS": "blocks of an object's header",
+    },
+    "lock": {"MAX_LOCK_BYTES": "bytes of a lock file", "MAX_BITS": "bits of a number in a lock file"},
+    "settings._sections": {
+        "MAX_SETTINGS_BYTES": "bytes of a settings file",
+        "MAX_KEYS": "keys of a section",
+        "MAX_SPACES": "spaces in a row in INI",
+        "MAX_YAML_PAIRS": "keys of a YAML mapping after `<<` has merged others into it",
+    },
+    "settings._keys": {"MAX_BITS": "bits of a number in a settings file"},
+    "_text.toml": {"MAX_KEY_STEPS": "steps to nested tables in TOML, which dotted keys and headers take"},
+    "_text.words": {"MAX_LINE": "characters of a line of a message; the rest is cut off"},
+}
+"""Module -> limit -> what it bounds."""
 
 
 @functools.cache
@@ -156,6 +204,16 @@ def checkpoint_forms() -> str:
                 raise ValueError(message)
             rows.append((what, f"`{os.path.join('models/uncased', last)}`", report.form))
     return long_names(table(("what", "written", "`form` in the report"), rows))
+
+
+def limits() -> str:
+    """Return the table of limits."""
+    rows = [
+        (what, f"{getattr(importlib.import_module(f'safeload.{module}'), name):,}", f"`{module}.{name}`")
+        for module, listed in LIMITS.items()
+        for name, what in listed.items()
+    ]
+    return long_names(table(("at most", "", "constant"), rows))
 
 
 def faults(model: str) -> str:

@@ -1,17 +1,64 @@
-"""Describe missing and unreadable files: the nearest existing folder, its contents and similar names."""
+"""Describe missing and unreadable files: the nearest existing folder, its contents and similar names.
+
+`failed` selects the error for what the system reports.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import paths
-from safeload.errors import MissingFileError, UnreadableFileError
+from safeload._bytes.files import NotRegularError
+from safeload.errors import FileSystemError, MissingFileError, UnreadableFileError, UnsafeFileError, WrongFileKindError
 
 if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
+    from safeload.errors import SafeLoadError
 
 MAX_NAMES_PRINTED = 8
+_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
+_NO_SPACE = "free some space on the disk, or in the user's quota"
+_HINTS = {
+    errno.EMFILE: "allow this process more open files: ulimit -n",
+    errno.ENFILE: "too many files are open on this machine; close some programs",
+    errno.ENOMEM: "free some memory, or allow this process more: ulimit -v",
+    errno.ELOOP: "a symbolic link leads back to itself; remove it, and link to the file itself",
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: _NO_SPACE,
+    errno.EFBIG: "allow this process larger files: ulimit -f",
+    errno.EROFS: "the file system is mounted read-only; write to another folder",
+    errno.ESTALE: "the network file system lost the file; mount it again, then try again",
+    errno.EIO: "the disk or the network failed; look into the system's log, and try a copy on another disk",
+}
+
+
+def failed(ref: FileRef, exc: OSError, verb: str = "read") -> SafeLoadError:
+    """Return the error for a file or folder that the system could not open, read or write.
+
+    `MissingFileError`, `UnreadableFileError`, `WrongFileKindError` for a directory, `UnsafeFileError` if it is no longer a
+    regular file, else `FileSystemError`.
+    """
+    if isinstance(exc, NotRegularError):
+        message = f"the {ref.role} path is no longer a regular file; FIFOs, sockets and devices are never read"
+        return UnsafeFileError(message, **ref.facts)
+    is_write = verb == "write"
+    if exc.errno in _MISSING and not is_write:
+        return missing(ref)
+    if exc.errno in _FORBIDDEN and not is_write:
+        return unreadable(ref)
+    what = ref.role if ref.role == "folder" else f"{ref.role} file"
+    message = f"the system cannot {verb} the {what}: {exc.strerror or exc}"
+    if exc.errno in _MISSING:
+        return MissingFileError(message, **missing_facts(ref, (os.path.basename(ref.path),)))
+    if exc.errno == errno.EISDIR:
+        return WrongFileKindError(message, wanted=f"a {what}", found="directory", **ref.facts)
+    if exc.errno in _FORBIDDEN:
+        return UnreadableFileError(message, **ref.facts)
+    hints = [_HINTS[exc.errno]] if exc.errno in _HINTS else []
+    return FileSystemError(message, errno=exc.errno, **ref.facts, hints=hints)
 
 
 def unreadable(ref: FileRef) -> UnreadableFileError:
@@ -22,7 +69,11 @@ def unreadable(ref: FileRef) -> UnreadableFileError:
 
 
 def missing(ref: FileRef, looked_for: tuple[str, ...] = ()) -> MissingFileError:
-    """Return the error for a path that does not exist."""
+    """Return the error for a path that does not exist.
+
+    Raises:
+        UnreadableFileError, FileSystemError: As `missing_facts`.
+    """
     message = (
         f"the {ref.role} file is a broken symbolic link"
         if os.path.islink(ref.path)
@@ -32,8 +83,17 @@ def missing(ref: FileRef, looked_for: tuple[str, ...] = ()) -> MissingFileError:
 
 
 def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
-    """Return error arguments for a missing path: the nearest existing folder, its contents and similar names."""
+    """Return error arguments for a missing path: the nearest existing folder, its contents and similar names.
+
+    Raises:
+        UnreadableFileError, FileSystemError: The system cannot tell whether the path exists.
+    """
     path = ref.path
+    try:
+        os.stat(path)
+    except OSError as exc:
+        if exc.errno not in _MISSING:
+            raise failed(ref, exc) from exc
     parent = nearest_folder(path)
     beside = names_in(parent)
     near = paths.near_paths(path, parent, beside)
@@ -62,8 +122,20 @@ def nearest_folder(path: str) -> str:
     return parent
 
 
+def list_names(ref: FileRef) -> list[str]:
+    """List the names in a folder, sorted, without hidden files.
+
+    Raises:
+        MissingFileError, UnreadableFileError, FileSystemError: The system cannot list the folder.
+    """
+    try:
+        return sorted(name for name in os.listdir(ref.path) if not name.startswith("."))
+    except OSError as exc:
+        raise failed(ref.at(ref.path, "folder"), exc) from exc
+
+
 def names_in(folder: str) -> list[str]:
-    """List the names in a folder, sorted, without hidden files; empty if the folder cannot be read."""
+    """List the names in a folder as `list_names` does, for a hint; empty if the folder cannot be read."""
     try:
         return sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except OSError:

@@ -7,15 +7,17 @@ import io
 import os
 import stat
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import system
-from safeload.errors import UnreadableFileError
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
     from io import FileIO
+
+
+class NotRegularError(OSError):
+    """A path is no longer a regular file; internal to `_bytes`."""
 
 
 class OpenFile:
@@ -24,13 +26,15 @@ class OpenFile:
     Attributes:
         path: The path under which it was opened.
         n_bytes: Its size in bytes when it was opened.
+        failure: The last error of the system while it was read, which a library that reads it may hide; None if none.
     """
 
-    def __init__(self, file: FileIO, path: str, *, is_private: bool = False) -> None:
-        """Take ownership of an open file; no other process can change a private one."""
+    failure: OSError | None = None
+
+    def __init__(self, file: FileIO, path: str) -> None:
+        """Take ownership of an open file."""
         self.path = path
         self._file = file
-        self._is_private = is_private
         self._opened = os.fstat(file.fileno())
         self.n_bytes = self._opened.st_size
 
@@ -50,7 +54,11 @@ class OpenFile:
         """
         n_read = 0
         while n_read < len(block):
-            got = system.read_at(self._file, block[n_read:], offset + n_read)
+            try:
+                got = system.read_at(self._file, block[n_read:], offset + n_read)
+            except OSError as exc:
+                self.failure = exc
+                raise
             if not got:
                 break
             n_read += got
@@ -79,8 +87,6 @@ class OpenFile:
 
     def is_replaced(self) -> bool:
         """Return whether the path now refers to another file, or the file was written to."""
-        if self._is_private:
-            return False
         try:
             now = os.stat(self.path)
         except OSError:
@@ -90,6 +96,31 @@ class OpenFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+class CopiedFile(OpenFile):
+    """A copy of a file, in a part of an open file that no other process can change."""
+
+    def __init__(self, file: FileIO, path: str, start: int, n_bytes: int) -> None:
+        """Use a part of an open file, which stays open."""
+        super().__init__(file, path)
+        self._start = start
+        self.n_bytes = n_bytes
+
+    def read_into(self, block: memoryview, offset: int) -> int:
+        """Fill the block as `OpenFile` does, to the end of the copy."""
+        return super().read_into(block[: max(0, self.n_bytes - offset)], self._start + offset)
+
+    def is_written_to(self) -> bool:
+        """Return False."""
+        return False
+
+    def is_replaced(self) -> bool:
+        """Return False."""
+        return False
+
+    def close(self) -> None:
+        """Leave the file open: it has other copies."""
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
@@ -128,18 +159,27 @@ class Source:
         """Open a regular file for reading.
 
         Raises:
-            OSError: The system cannot open it, or the path is now a FIFO or device.
+            NotRegularError: The path is now a FIFO or device.
+            OSError: The system cannot open it.
         """
         file = open(path, "rb", buffering=0, opener=system.open_without_waiting)  # noqa: SIM115  (OpenFile closes it)
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             file.close()
-            raise OSError(errno.EINVAL, "no longer a regular file", path)
+            raise NotRegularError(errno.EINVAL, "no longer a regular file", path)
         return OpenFile(file, path)
 
+    def holds(self, path: str) -> bool:  # noqa: ARG002  (a source of copies looks)
+        """Return whether a verified copy of the file is read, whatever is at the path now."""
+        return False
+
     def file_read(self, role: str, path: str) -> FileRead:
-        """Return the report entry for a file."""
+        """Return the report entry for a file.
+
+        Raises:
+            OSError: The file is not there any more.
+        """
         real = os.path.realpath(path)
-        n_bytes = Path(path).stat().st_size
+        n_bytes = os.stat(path).st_size
         return FileRead(role=role, path=path, n_bytes=n_bytes, real_path=real if real != path else None)
 
 
@@ -170,16 +210,3 @@ class FileRef:
     def at(self, path: str, role: str | None = None) -> FileRef:
         """Return a reference to another file that belongs to the same argument."""
         return replace(self, path=path, role=role or self.role)
-
-    def open(self) -> OpenFile:
-        """Open the file.
-
-        Raises:
-            UnreadableFileError: The system cannot open it.
-        """
-        try:
-            return self.source.open(self.path)
-        except OSError as exc:
-            message = f"the system cannot open the {self.role} file: {exc.strerror}"
-            hints = ["allow this process more open files: ulimit -n"] if exc.errno == errno.EMFILE else []
-            raise UnreadableFileError(message, **self.facts, hints=hints) from exc

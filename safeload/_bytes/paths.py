@@ -98,11 +98,18 @@ def _expanded(text: str, given: object, argument: str) -> str:
         import urllib.parse  # noqa: PLC0415  (rarely needed, and slow to import)
         import urllib.request  # noqa: PLC0415
 
-        parts = urllib.parse.urlsplit(text)
+        try:
+            parts = urllib.parse.urlsplit(text)
+        except ValueError as exc:
+            message = f"{argument} is not a valid file URL: {exc}"
+            raise InvalidPathError(message, given=given, hints=["write the absolute path"]) from exc
         if parts.netloc not in ("", "localhost"):
             message = f"{argument} is a file URL on another host, {parts.netloc!r}"
             raise InvalidPathError(message, given=given, hints=["use three slashes: file:///absolute/path"])
         text = urllib.request.url2pathname(parts.path)
+        if not text.strip():
+            message = f"{argument} is a file URL without a path"
+            raise InvalidPathError(message, given=given, hints=["use three slashes: file:///absolute/path"])
         _require_no_control_characters(text, given, argument)
     elif scheme:
         message = f"{argument} is an address ({scheme[1]}://); only local files are read"

@@ -1,4 +1,4 @@
-"""Read small files completely, after checking that they are regular files of an acceptable size."""
+"""Open files, and read small ones completely, after checking that they are regular files of an acceptable size."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from typing import TYPE_CHECKING
 
 from safeload._bytes import absent
 from safeload._bytes.kinds import sniff
-from safeload.errors import CorruptFileError, UnreadableFileError, UnsafeFileError, WrongFileKindError
+from safeload.errors import CorruptFileError, UnsafeFileError, WrongFileKindError
 
 if TYPE_CHECKING:
-    from safeload._bytes.files import FileRef
+    from safeload._bytes.files import FileRef, OpenFile
 
 
-def require_file(ref: FileRef) -> os.stat_result:
-    """Require a regular, readable file, and return its status.
+def require_file(ref: FileRef) -> None:
+    """Require a regular, readable file, or a copy of one.
 
     Raises:
         MissingFileError: The path does not exist.
         WrongFileKindError: It is a directory.
         UnsafeFileError: It is a FIFO, a socket or a device.
         UnreadableFileError: This process may not read it.
+        FileSystemError: The system cannot look at it.
     """
+    if ref.source.holds(ref.path):
+        return
     try:
         status = os.stat(ref.path)
-    except PermissionError as exc:
-        raise absent.unreadable(ref) from exc
     except OSError as exc:
-        raise absent.missing(ref) from exc
+        raise absent.failed(ref, exc) from exc
     if stat.S_ISDIR(status.st_mode):
         message = f"the {ref.role} path is a directory, not a file"
         inside = ("inside", absent.names_text(absent.names_in(ref.path)))
@@ -39,7 +40,20 @@ def require_file(ref: FileRef) -> os.stat_result:
         raise UnsafeFileError(message, **ref.facts)
     if not os.access(ref.path, os.R_OK):
         raise absent.unreadable(ref)
-    return status
+
+
+def open_file(ref: FileRef) -> OpenFile:
+    """Open a regular file.
+
+    Raises:
+        MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError, FileSystemError: As `require_file`.
+        LockError: The file is not in the lock that applies.
+    """
+    require_file(ref)
+    try:
+        return ref.source.open(ref.path)
+    except OSError as exc:
+        raise absent.failed(ref, exc, "open") from exc
 
 
 def read_small(ref: FileRef, *, max_bytes: int) -> bytes:
@@ -48,20 +62,20 @@ def read_small(ref: FileRef, *, max_bytes: int) -> bytes:
     Raises:
         UnsafeFileError: The file is larger.
         CorruptFileError: It changed while it was being read.
-        MissingFileError, WrongFileKindError, UnreadableFileError: As `require_file`.
+        MissingFileError, WrongFileKindError, UnreadableFileError, FileSystemError: As `open_file`.
     """
-    status = require_file(ref)
-    if status.st_size > max_bytes:
-        kind = sniff(ref.path)
-        message = f"the {ref.role} file has {status.st_size:,} bytes; no {ref.role} file needs more than {max_bytes:,}"
-        raise UnsafeFileError(message, **ref.facts, hints=[f"this looks like: {kind.name}"] if kind else [])
-    try:
-        with ref.source.open(ref.path) as file:
+    with open_file(ref) as file:
+        if file.n_bytes > max_bytes:
+            kind = sniff(ref.path)
+            message = (
+                f"the {ref.role} file has {file.n_bytes:,} bytes; no {ref.role} file needs more than {max_bytes:,}"
+            )
+            raise UnsafeFileError(message, **ref.facts, hints=[f"this looks like: {kind.name}"] if kind else [])
+        try:
             data = file.read(max_bytes + 1)
-    except OSError as exc:
-        message = f"the system cannot read the {ref.role} file: {exc.strerror}"
-        raise UnreadableFileError(message, **ref.facts) from exc
-    if len(data) != status.st_size:
-        message = f"the {ref.role} file changed while it was being read"
-        raise CorruptFileError(message, **ref.facts)
+        except OSError as exc:
+            raise absent.failed(ref, exc) from exc
+        if len(data) != file.n_bytes or file.is_written_to():
+            message = f"the {ref.role} file changed while it was being read"
+            raise CorruptFileError(message, **ref.facts)
     return data

@@ -17,6 +17,18 @@ def open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | _NON_BLOCKING)
 
 
+def create_file(path: str) -> FileIO:
+    """Create a file that only this user may read or write, where nothing is: not even a link.
+
+    Raises:
+        OSError: The system cannot create it.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    return FileIO(os.open(path, flags, 0o600), "r+b")
+
+
 def read_at(file: FileIO, block: memoryview, offset: int) -> int:
     """Read into the block from an offset and return the number of bytes read.
 
@@ -45,10 +57,10 @@ def anonymous_memory(n_bytes: int) -> mmap.mmap:
         raise MemoryError(n_bytes) from exc
 
 
-def private_file(name: str) -> FileIO:
+def private_file() -> FileIO:
     """Return an empty file without a path: in memory if the system supports that, else a temporary file."""
     if hasattr(os, "memfd_create"):
-        return FileIO(os.memfd_create(os.path.basename(name)[:80]), "r+b")
+        return FileIO(os.memfd_create("safeload"), "r+b")
     import tempfile  # noqa: PLC0415  (slow to import)
 
     file: Any = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (the caller closes it)

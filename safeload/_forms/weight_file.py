@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from safeload._bytes.absent import failed
 from safeload._text.words import first_few, some_of, two_lines
 from safeload.errors import CorruptFileError
 
@@ -93,6 +94,7 @@ class WeightFile(ABC):
         Raises:
             CorruptFileError: A checksum does not match, a value is NaN or infinite, or bytes are missing; names all
                 damaged tensors.
+            FileSystemError: The system cannot read.
         """
         self._each(names, self._check)
 
@@ -103,7 +105,7 @@ class WeightFile(ABC):
         are returned as integers with the same bits, strings as object arrays of bytes.
 
         Raises:
-            CorruptFileError: As `verify`.
+            CorruptFileError, FileSystemError: As `verify`.
         """
         return self._each(names, self._read)
 
@@ -147,6 +149,10 @@ class WeightFile(ABC):
     def _faults_facts(self, faults: list[tuple[str, DamagedError]], n_read: int) -> dict[str, Any]:
         """Return error arguments for these faults: file, offset and hints."""
 
+    def _ref_of(self, name: str) -> FileRef:  # noqa: ARG002  (a form of several files looks)
+        """Return the file that has the tensor."""
+        return self.ref
+
     @abstractmethod
     def _position(self, name: str) -> tuple[int, int]:
         """Return the file number and offset of a tensor: the order in which tensors are read and faults are printed."""
@@ -171,6 +177,10 @@ class WeightFile(ABC):
         results = in_shares(listed, lambda name: self.tensors[name].n_bytes, attempt)
         found = dict(zip(listed, results, strict=True))
         faults = [(name, result) for name, result in found.items() if isinstance(result, DamagedError)]
+        failure = next(((name, cause) for name, fault in faults if isinstance(cause := fault.__cause__, OSError)), None)
+        if failure is not None:
+            name, cause = failure
+            raise failed(self._ref_of(name), cause) from cause
         if faults:
             raise self._damaged(faults, len(found))
         return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 from typing import TYPE_CHECKING, Any
 
+from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
 from safeload._reports import remember, warn_of
@@ -28,6 +31,7 @@ __all__ = [
 ]
 
 
+@typed_errors
 def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     config_file: StrPath,
     checkpoint_file: StrPath | None = None,
@@ -60,8 +64,9 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         seq_len: Number of tokens per input; None for any length. Defaults to `max_position_embeddings`.
         base_dir: The folder that relative paths start from. Defaults to the working directory.
         ignore_unused: Shell-style patterns of unexpected variables to allow, such as `["bert/encoder/layer_*"]`.
-        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the config, if present. Each file is copied
-            to memory, checked against its locked size and SHA-256, and read from that copy.
+        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the config and the one beside the checkpoint,
+            where present; each file of the model is then in one of them. Each file is copied to memory, checked
+            against its locked size and SHA-256, and read from that copy.
         scope: What stands before `embeddings/` in the names of the encoder to load, such as "bert_1/"; a final slash may be
             left out. Defaults to the only encoder of the checkpoint; of several, to the one under "bert/", with a warning.
         **get_model_options: `dropout_rate`, `attention_activation`, `use_task_embed` and `task_num` of
@@ -75,7 +80,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         MissingFileError: A file does not exist.
         CheckpointNotFoundError: The path does not point to a complete checkpoint.
         AmbiguousCheckpointError: The folder contains several checkpoints, or the checkpoint several encoders.
-        UnreadableFileError: A file exists but cannot be read.
+        UnreadableFileError: This process may not read a file.
+        FileSystemError: The system failed to read: a disk or network error, too many open files, not enough memory.
         WrongFileKindError: A file is of another kind, or the checkpoint is of another model.
         CorruptFileError: A file is truncated, fails its checksum, has NaN or infinite values, or was replaced during
             the load.
@@ -129,6 +135,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     return model
 
 
+@typed_errors
 def check_bert(  # noqa: PLR0913  (load_bert's arguments)
     config_file: StrPath,
     checkpoint_file: StrPath | None = None,
@@ -183,6 +190,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
     return report
 
 
+@typed_errors
 def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
     config_file: StrPath,
     checkpoint_file: StrPath | None = None,
@@ -242,10 +250,11 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
     )
 
 
+@typed_errors
 def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> dict[str, int]:
     """Verify a vocabulary and return its token ids.
 
-    Lines are split as Google's BERT splits them.
+    Lines are split as Google's BERT splits them. If a lock file is beside the vocabulary, the vocabulary must match it.
 
     Args:
         vocab_file: `vocab.txt`, in UTF-8 with one token per line.
@@ -257,9 +266,11 @@ def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> 
     Raises:
         InvalidPathError: `vocab_file` is invalid.
         MissingFileError: The file does not exist.
-        UnreadableFileError: The file exists but cannot be read.
+        UnreadableFileError: This process may not read the file.
+        FileSystemError: The system failed to read it.
         WrongFileKindError: The file is of another kind.
         UnsafeFileError: The file is larger than any vocabulary, or not a regular file.
+        LockError: The file does not match the lock, or the lock is invalid.
         VocabularyError: A token is repeated, a special token is missing, or the file is not UTF-8 or has a byte order
             mark.
 
@@ -267,6 +278,12 @@ def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> 
         google-research/bert, tokenization.py, load_vocab; keras_bert/loader.py, load_vocabulary, keras-bert 0.89.0.
     """
     from safeload.bert._vocabulary import read_vocabulary  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.lock._copies import find_locks, open_locked  # noqa: PLC0415
 
     path = resolve_path(vocab_file, argument="vocab_file", base_dir=base_dir)
-    return read_vocabulary(FileRef(path=path, role="vocab", given=vocab_file))
+    ref = FileRef(path=path, role="vocab", given=vocab_file)
+    locks = find_locks(None, folders=[os.path.dirname(path)], base_dir=None)
+    if not locks:
+        return read_vocabulary(ref)
+    with contextlib.closing(open_locked(locks, given=None, model="BERT", only=path)) as source:
+        return read_vocabulary(dataclasses.replace(ref, source=source))

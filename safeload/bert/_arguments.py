@@ -119,7 +119,7 @@ def _require_model_options(options: Mapping[str, Any]) -> None:
             "dropout_rate", rate, "a number of at least 0 and less than 1", ["BERT was trained with 0.1"]
         )
     activation = options.get("attention_activation")
-    if not (activation is None or callable(activation) or activation in ACTIVATIONS):
+    if not (activation is None or callable(activation) or (isinstance(activation, str) and activation in ACTIVATIONS)):
         hints = ["keras-bert's default is None: no activation"]
         raise bad_argument(
             "attention_activation", activation, f"None, a callable or one of {', '.join(ACTIVATIONS)}", hints

@@ -52,6 +52,7 @@ def find_config(ref: FileRef) -> FileRef:
     Raises:
         MissingFileError: The path does not exist, or the folder has no config.
         ConfigError: The folder has several files that could be the config.
+        UnreadableFileError, FileSystemError: The system cannot list the folder.
     """
     path, given = ref.path, ref.given
     if not os.path.isdir(path):
@@ -64,8 +65,9 @@ def find_config(ref: FileRef) -> FileRef:
     for name in CONFIG_NAMES:
         if os.path.isfile(os.path.join(path, name)):
             return replace(ref, path=os.path.join(path, name))
-    others = sorted(name for name in os.listdir(path) if name.endswith("config.json") or name.startswith("bert_config"))
-    others = [name for name in others if name.endswith(".json") and not name.startswith(".")]
+    names = absent.list_names(ref)
+    others = [name for name in names if name.endswith("config.json") or name.startswith("bert_config")]
+    others = [name for name in others if name.endswith(".json")]
     if len(others) == 1:
         return replace(ref, path=os.path.join(path, others[0]))
     if others:
@@ -73,13 +75,12 @@ def find_config(ref: FileRef) -> FileRef:
         hints = [f"pass config_file, one of: {', '.join(others)}"]
         raise ConfigError(message, **ref.at(path, "folder").facts, hints=hints)
     error = absent.missing(replace(ref, path=os.path.join(path, CONFIG_NAMES[0])), CONFIG_NAMES)
-    error.hints = (*_hints_of_folder(path), *error.hints)
+    error.hints = (*_hints_of_folder(path, names), *error.hints)
     raise error
 
 
-def _hints_of_folder(path: str) -> list[str]:
+def _hints_of_folder(path: str, names: list[str]) -> list[str]:
     """Return hints for a folder without a config: it holds an ELMo, or the config is one folder up or down."""
-    names = sorted(os.listdir(path))
     if any(name.endswith((".hdf5", ".h5")) for name in names) and any("options" in name for name in names):
         return ["the folder contains an ELMo: load it with safeload.load_elmo"]
     near = [os.path.dirname(path), *(os.path.join(path, name) for name in names)]

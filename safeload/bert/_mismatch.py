@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from safeload._compare import size_claims
+from safeload._compare import NUMBER, size_claims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from safeload.bert._config import BertConfig
     from safeload.report import TensorSpec
 
-_NUMBER = re.compile(r"(?<!layer)_\d+(?=/|$)")
+_LAYER = re.compile(rf"bert/encoder/layer_{NUMBER}/")
+_NUMBER = re.compile(r"(?<!layer)_[0-9]+(?=/|$)")
 
 
 def hints(mismatch: Mismatch[BertConfig]) -> list[str]:
@@ -22,7 +23,7 @@ def hints(mismatch: Mismatch[BertConfig]) -> list[str]:
     problems, found, config = mismatch.problems, mismatch.found, mismatch.config
     hints = _size_hints(mismatch.expected, found)
     missing = [problem.name for problem in problems if problem.kind == "missing"]
-    layers = {int(m[1]) for name in found if (m := re.match(r"bert/encoder/layer_(\d+)/", name))}
+    layers = {int(m[1]) for name in found if (m := _LAYER.match(name))}
     n_layers = max(layers) + 1 if layers else 0
     if n_layers and n_layers != config.num_hidden_layers:
         hints.append(

@@ -52,6 +52,7 @@ def bert(options: BuildOptions, scope: object = None, *, may_be_clipped: bool = 
         usual_scope=SCOPE,
         example_pattern="bert/encoder/layer_*",
         find_config=_places.resolve_config,
+        weights_folder=_places.weights_folder,
         find_others=_places.resolve_others,
         read=read,
         list_parameters=lambda config: list_parameters(config, training=options.training),

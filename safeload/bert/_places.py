@@ -62,6 +62,18 @@ def _checkpoint_as_config(ref: FileRef, request: Request) -> WrongFileKindError:
     return wrong_kind(ref, kind, wanted=JSON_TEXT)
 
 
+def weights_folder(request: Request) -> str | None:
+    """Return the folder of a checkpoint that was passed, whose lock applies too; None if none was.
+
+    Raises:
+        InvalidPathError: As `resolve_path`.
+    """
+    if request.weights is None:
+        return None
+    path = resolve_path(request.weights, argument="checkpoint_file", base_dir=request.base_dir)
+    return path if os.path.isdir(path) else os.path.dirname(path)
+
+
 def resolve_others(request: Request, config: FileRef) -> Places:
     """Find the weights and the vocabulary, by default in the config's folder.
 

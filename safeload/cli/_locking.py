@@ -55,7 +55,7 @@ def run(given: str, *, update: bool, as_json: bool) -> int:
 def _check_of(folder: str, given: str) -> Callable[..., LoadReport]:
     if not os.path.isdir(folder):
         raise absent.missing(FileRef(path=folder, role="model", given=given))
-    models = models_of_folder(os.listdir(folder))
+    models = models_of_folder(absent.list_names(FileRef(path=folder, role="folder", given=given)))
     if len(models) != 1:
         message = f"the folder contains {'both a BERT and an ELMo' if models else 'no BERT or ELMo'}"
         raise WrongFileKindError(
@@ -74,6 +74,6 @@ def _write(path: str, check: Callable[..., LoadReport], folder: str) -> Lock:
     """Write the lock, after checking the model against it; this detects a file that changed meanwhile."""
     lock = make_lock(check(folder, lock_file=UNLOCKED), path)
     with atomic_write(path, role="lock") as unfinished:
-        unfinished.write_text(lock_text(lock), encoding="utf-8")
-        check(folder, lock_file=unfinished)
+        unfinished.write(lock_text(lock).encode("utf-8"))
+        check(folder, lock_file=unfinished.path)
     return lock

@@ -66,10 +66,10 @@ def write_page(path: str, weights: Weights, found: Mapping[str, Statistics]) -> 
     """Write the page atomically.
 
     Raises:
-        UnreadableFileError: The file cannot be written.
+        SafeLoadError: As `atomic_write`.
     """
     with atomic_write(path, role="page") as unfinished:
-        unfinished.write_text(_UNSAFE.sub(_escaped, page(weights, found)), encoding="utf-8")
+        unfinished.write(_UNSAFE.sub(_escaped, page(weights, found)).encode("utf-8"))
 
 
 def _escaped(match: re.Match[str]) -> str:

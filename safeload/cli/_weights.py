@@ -97,4 +97,5 @@ def layer_of(name: str) -> str:
 
 def _natural(name: str) -> list[tuple[int, str]]:
     """Return a sort key that puts `layer_2` before `layer_10`."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    parts = re.split(r"([0-9]+)", name)
+    return [(len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (-1, part) for part in parts]

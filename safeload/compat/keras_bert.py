@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from safeload import bert
+from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
 from safeload._fit import check_weights
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 
+@typed_errors
 def build_model_from_config(
     config_file: StrPath,
     training: bool = False,  # noqa: FBT001, FBT002  (keras-bert's signature)
@@ -75,7 +77,7 @@ def build_model_from_config(
     )
     path = resolve_path(config_file, argument="config_file")
     ref = find_config(FileRef(path=path, role="config", given=config_file))
-    with opened_source(BERT, os.path.dirname(ref.path), Clock()) as source:
+    with opened_source(BERT, [os.path.dirname(ref.path)], Clock()) as source:
         config = read_config(replace(ref, source=source))
     require_config_allows(options, config)
     backend = require_keras_bert()
@@ -87,6 +89,7 @@ def build_model_from_config(
     return model, {**config.raw, "max_position_embeddings": positions}
 
 
+@typed_errors
 def load_model_weights_from_checkpoint(
     model: Any,  # noqa: ANN401  (a Keras model)
     config: Mapping[str, Any],
@@ -113,7 +116,7 @@ def load_model_weights_from_checkpoint(
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     valid = validate_config(config, FileRef(path="the dict that was passed as config", role="config"))
     clock = Clock()
-    with opened_source(BERT, folder, clock) as source:
+    with opened_source(BERT, [folder], clock) as source:
         ref = FileRef(path=path, role="checkpoint", given=checkpoint_file, source=source)
         checked = check_weights(kind, valid, find_weights(ref, BERT), (), clock, keep_values=True)
     builder.fill(require_keras_bert(), model, checked.values, config=checked.config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from safeload._boundary import typed_errors
 from safeload._reports import remember, warn_of
 from safeload.elmo._arguments import elmo_arguments
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["character_ids", "check_elmo", "load_elmo"]
 
 
+@typed_errors
 def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     options_file: StrPath,
     weight_file: StrPath | None = None,
@@ -68,8 +70,9 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
             otherwise. "keras" builds a layer for the Keras that the process uses, on TensorFlow.
         base_dir: The folder that relative paths start from. Defaults to the working directory.
         ignore_unused: Shell-style patterns of unexpected datasets to allow, such as `["extra/*"]`.
-        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the options, if present. Both files are
-            copied to memory, checked against their locked size and SHA-256, and read from those copies.
+        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the options and the one beside the weights,
+            where present; each file of the model is then in one of them. Both files are copied to memory, checked
+            against their locked size and SHA-256, and read from those copies.
         scope: For forms whose names have one; the datasets of an HDF5 file have none.
 
     Returns:
@@ -80,7 +83,8 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         InvalidPathError: A path argument is invalid, or is a URL and cached-path is not installed.
         MissingFileError: A file does not exist, or could not be downloaded.
         AmbiguousCheckpointError: The folder contains several HDF5 files.
-        UnreadableFileError: A file exists but cannot be read.
+        UnreadableFileError: This process may not read a file.
+        FileSystemError: The system failed to read: a disk or network error, too many open files, not enough memory.
         WrongFileKindError: A file is of another kind, the weights are of another model, or the two files are swapped.
         CorruptFileError: A file is truncated, has unwritten datasets or NaN or infinite values, or changed during the
             load.
@@ -130,6 +134,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     return module
 
 
+@typed_errors
 def check_elmo(
     options_file: StrPath,
     weight_file: StrPath | None = None,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload._arguments import bad_argument, is_int, is_number
+from safeload._arguments import bad_argument, is_int, is_number, listed
 
 if TYPE_CHECKING:
     from safeload.elmo._options import ElmoOptions
@@ -41,7 +40,7 @@ def elmo_arguments(**given: Any) -> ElmoArguments:  # noqa: ANN401  (validated h
         raise bad_argument("num_output_representations", count, f"an int from 1 to {MAX_REPRESENTATIONS}", hints)
     if not is_number(dropout) or not 0 <= dropout <= 1:
         raise bad_argument("dropout", dropout, "a number from 0 to 1", ["AllenNLP's default is 0.5"])
-    if backend not in BACKENDS:
+    if not isinstance(backend, str) or backend not in BACKENDS:
         raise bad_argument("backend", backend, f"one of {', '.join(BACKENDS)}", ["leave it out for 'auto'"])
     if backend == "keras" and arguments.vocab_to_cache is not None:
         hints = ["leave it out: the layer computes every word from its characters", "or pass backend='torch'"]
@@ -101,26 +100,25 @@ def _vocabulary(words: object) -> tuple[str, ...] | None:
     if words is None:
         return None
     hints = ["pass a list of str whose first entry is for padding, such as ['@@PADDING@@', 'the', ...]"]
-    if isinstance(words, (str, bytes)) or not isinstance(words, Iterable):
+    found = listed(words)
+    if found is None:
         raise bad_argument("vocab_to_cache", words, "a list of words", hints)
-    listed = tuple(words)
-    if not listed:
-        raise bad_argument(
-            "vocab_to_cache", list(listed), "a list of words that is not empty", ["leave it out, or pass words"]
-        )
-    for word in listed:
-        if not isinstance(word, str):
-            raise bad_argument("vocab_to_cache", word, "a list of words", hints)
-    return listed
+    if not found:
+        raise bad_argument("vocab_to_cache", [], "a list of words that is not empty", ["leave it out, or pass words"])
+    bad = [word for word in found if not isinstance(word, str)]
+    if bad:
+        raise bad_argument("vocab_to_cache", bad[0], "a list of words", hints)
+    return tuple(word for word in found if isinstance(word, str))
 
 
 def _scalars(numbers: object) -> tuple[float, ...] | None:
     if numbers is None:
         return None
     hints = ["pass one number for each layer, before the softmax, such as [0, 0, 1]"]
-    if isinstance(numbers, (str, bytes)) or not isinstance(numbers, Iterable):
+    found = listed(numbers)
+    if found is None:
         raise bad_argument("scalar_mix_parameters", numbers, "a list of numbers", hints)
-    listed = tuple(numbers)
-    if not all(map(is_number, listed)):
-        raise bad_argument("scalar_mix_parameters", list(listed), "a list of finite numbers", hints)
-    return listed
+    good = tuple(number for number in found if is_number(number))
+    if len(good) < len(found):
+        raise bad_argument("scalar_mix_parameters", list(found), "a list of finite numbers", hints)
+    return good

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from safeload._compare import size_claims
+from safeload._compare import NUMBER, size_claims
 from safeload.elmo._parameters import CHARACTER_ROWS
 from safeload.elmo.namings import NAMINGS
 from safeload.elmo.namings.hdf5 import count_numbered
@@ -26,9 +26,9 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     for key, (wanted, size) in size_claims(mismatch.expected, found).items():
         hints.append(_size_hint(key, wanted, size))
     for key, wanted, pattern, least in (
-        ("lstm.n_layers", options.n_layers, r"RNN_\d+/RNN/MultiRNNCell/Cell(\d+)/", 0),
-        ("char_cnn.n_highway", options.n_highway, r"CNN_high_(\d+)/", 0),
-        ("the number of char_cnn.filters", len(options.filters), r"CNN/W_cnn_(\d+)$", 1),
+        ("lstm.n_layers", options.n_layers, rf"RNN_[01]/RNN/MultiRNNCell/Cell{NUMBER}/", 0),
+        ("char_cnn.n_highway", options.n_highway, rf"CNN_high_{NUMBER}/", 0),
+        ("the number of char_cnn.filters", len(options.filters), rf"CNN/W_cnn_{NUMBER}$", 1),
     ):
         n_found = count_numbered(names, pattern)
         if n_found != wanted and n_found >= least:

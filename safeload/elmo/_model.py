@@ -38,6 +38,7 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
         usual_scope="",
         example_pattern="RNN_*",
         find_config=_places.resolve_config,
+        weights_folder=_places.weights_folder,
         find_others=_places.resolve_others,
         read=read,
         list_parameters=list_parameters,

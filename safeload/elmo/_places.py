@@ -47,6 +47,18 @@ def resolve_config(request: Request) -> FileRef:
     return ref
 
 
+def weights_folder(request: Request) -> str | None:
+    """Return the folder of weights that were passed, whose lock applies too; None if none were, or at an address.
+
+    Raises:
+        InvalidPathError: As `resolve_path`.
+    """
+    if request.weights is None or is_remote(request.weights):
+        return None
+    path = resolve_path(request.weights, argument="weight_file", base_dir=request.base_dir)
+    return path if os.path.isdir(path) else os.path.dirname(path)
+
+
 def resolve_others(request: Request, options: FileRef) -> Places:
     """Find the weights, by default in the options' folder.
 
@@ -100,7 +112,7 @@ def _weights_as_options(ref: FileRef, kind: FileKind, request: Request) -> Wrong
 
 
 def _options_in(ref: FileRef) -> FileRef:
-    folder, names = ref.path, _names(ref.path)
+    folder, names = ref.path, absent.list_names(ref)
     _require_elmo_folder(ref, names)
     candidates = _preferred([name for name in names if name.endswith(".json")], "options")
     if len(candidates) == 1:
@@ -123,7 +135,7 @@ def find_weights(ref: FileRef) -> WeightPlace:
         MissingFileError: The folder has no weights.
         AmbiguousCheckpointError: Several files could be the weights.
     """
-    folder, names = ref.path, _names(ref.path)
+    folder, names = ref.path, absent.list_names(ref)
     _require_elmo_folder(ref, names)
     forms = dict(files_of_forms(names, _recognise.ELMO))
     candidates = _preferred(list(forms), "weights")
@@ -138,13 +150,6 @@ def find_weights(ref: FileRef) -> WeightPlace:
         raise AmbiguousCheckpointError(message, candidates=paths, **folder_ref.facts, hints=hints)
     wanted = ref.at(os.path.join(folder, WEIGHTS_NAME), "weight")
     raise absent.missing(wanted, ("*weights*.hdf5", "*.hdf5"))
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    except OSError as exc:
-        raise absent.unreadable(FileRef(path=folder, role="folder")) from exc
 
 
 def _preferred(names: list[str], word: str) -> list[str]:
@@ -164,5 +169,5 @@ def _require_elmo_folder(ref: FileRef, names: list[str]) -> None:
 
 def _hints_of_subfolders(folder: str, names: list[str]) -> list[str]:
     inner = [os.path.join(folder, name) for name in names if os.path.isdir(os.path.join(folder, name))]
-    fitting = [path for path in inner if files_of_forms(_names(path), _recognise.ELMO)]
+    fitting = [path for path in inner if files_of_forms(absent.names_in(path), _recognise.ELMO)]
     return [f"did you mean {fitting[0]}?"] if len(fitting) == 1 else []

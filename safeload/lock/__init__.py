@@ -11,6 +11,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from safeload._bytes.absent import failed
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import kind_of_data, wrong_kind
 from safeload._bytes.small import read_small
@@ -113,12 +114,18 @@ def _validated_file(entry: object, ref: FileRef) -> LockedFile:
     _require_keys(entry, _FILE_KEYS, "a file", ref)
     file = LockedFile(**entry)
     name = file.name
-    if name != os.path.normpath(name) or name.startswith(("/", "..")) or re.search(r"[\x00-\x1f\\]", name):
+    if not _is_canonical(name):
         message = "the lock file names a file outside its folder, or in a form that is not canonical"
         raise UnsafeFileError(message, **ref.facts, context=[("name", name)], hints=[write_again(ref.path)])
     if file.n_bytes < 0 or not _SHA256.fullmatch(file.sha256):
         raise _malformed(ref, f"the size or SHA-256 of {name} is invalid")
     return file
+
+
+def _is_canonical(name: str) -> bool:
+    """Return whether a lock may have this name: a path down, as it is written on every system, in characters of UTF-8."""
+    leads_out = name != os.path.normpath(name) or name.startswith("/") or name.split("/", 1)[0] == ".."
+    return not (leads_out or re.search(r"[\x00-\x1f\\\ud800-\udfff]", name))
 
 
 def _require_keys(table: dict[str, Any], wanted: dict[str, type], what: str, ref: FileRef) -> None:
@@ -149,7 +156,8 @@ def make_lock(report: LoadReport, path: str) -> Lock:
     """Hash the files that a check read; `path` is the future lock file, in or above their folders.
 
     Raises:
-        LockError: A file is outside the lock file's folder, or cannot be read.
+        LockError: A file is outside the lock file's folder, or has a name that a lock cannot have.
+        MissingFileError, UnreadableFileError, FileSystemError: The system cannot read a file.
     """
     folder = os.path.dirname(path)
     files = []
@@ -157,16 +165,19 @@ def make_lock(report: LoadReport, path: str) -> Lock:
         if file.role == "lock":
             continue
         name = os.path.relpath(file.path, folder)
-        if name.startswith(".."):
+        if name.split(os.sep, 1)[0] == "..":
             message = f"the {file.role} is outside the lock file's folder"
             hints = ["a lock names files relative to itself: put it into a folder above all of them"]
+            raise LockError(message, resolved=file.path, label=file.role, context=[("lock", path)], hints=hints)
+        if not _is_canonical(name):
+            message = f"the name of the {file.role} file cannot be written into a lock"
+            hints = ["rename it: without control characters and backslashes, in UTF-8"]
             raise LockError(message, resolved=file.path, label=file.role, context=[("lock", path)], hints=hints)
         try:
             with DISK.open(file.path) as opened:
                 sha256, n_bytes = hash_of(opened)
         except OSError as exc:
-            message = f"the system cannot read the {file.role} file: {exc.strerror}"
-            raise LockError(message, resolved=file.path, label=file.role) from exc
+            raise failed(FileRef(path=file.path, role=file.role), exc) from exc
         files.append(LockedFile(name=name, role=file.role, n_bytes=n_bytes, sha256=sha256))
     return Lock(path=path, model=report.model, files=tuple(sorted(files)))
 

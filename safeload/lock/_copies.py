@@ -7,78 +7,93 @@ file between check and load has no effect.
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import ExitStack
-from dataclasses import replace
-from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import system
-from safeload._bytes.absent import MAX_NAMES_PRINTED
-from safeload._bytes.files import DISK, OpenFile, Source
+from safeload._bytes.absent import MAX_NAMES_PRINTED, failed
+from safeload._bytes.files import DISK, CopiedFile, FileRef, OpenFile, Source
 from safeload._bytes.kinds import sniff
 from safeload._bytes.paths import resolve_path
 from safeload._text.words import first_few, some_of, two_lines
 from safeload.errors import LockError
 from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock, write_again
+from safeload.report import FileRead
 
 if TYPE_CHECKING:
-    from safeload.report import FileRead
+    from collections.abc import Sequence
+    from io import FileIO
 
 UNLOCKED: Any = object()
 """Passed as `lock_file`, ignores an existing lock. Only for the command that writes locks."""
 
 
 class LockedSource(Source):
-    """The verified copies of a model's locked files."""
+    """The verified copies of a model's locked files, in one private file."""
 
-    def __init__(self, lock: Lock) -> None:
-        """Copy and hash every file of the lock.
+    def __init__(self, locks: Sequence[Lock], only: str | None = None) -> None:
+        """Copy and hash every file of the locks, or only the one at a path.
 
         Raises:
             LockError: Files are missing or have another size or SHA-256; names all of them.
+            UnreadableFileError, FileSystemError: The system cannot read a file.
         """
-        self.lock = lock
-        self._copies: dict[tuple[str, str], tuple[LockedFile, FileIO]] = {}
-        rows = {}
+        self.locks = tuple(locks)
+        self._copies: dict[tuple[str, str], tuple[LockedFile, int]] = {}
         with ExitStack() as opened:
-            for file in lock.files:
-                path = lock.path_of(file.name)
-                copy = opened.enter_context(system.private_file(file.name))
-                self._copies[_key(path)] = (file, copy)
-                if difference := _difference(path, file, copy):
-                    rows[file.name] = difference
-            if rows:
-                raise _lock_error(lock, rows)
+            self._file = opened.enter_context(system.private_file())
+            for lock in self.locks:
+                self._copy_all(lock, only)
             self._opened = opened.pop_all()
+
+    def _copy_all(self, lock: Lock, only: str | None) -> None:
+        rows = {}
+        for file in lock.files:
+            path = lock.path_of(file.name)
+            if only is None or _key(path) == _key(only):
+                self._copies[_key(path)] = (file, self._file.seek(0, os.SEEK_END))
+                if difference := _difference(path, file, self._file):
+                    rows[file.name] = difference
+        if rows:
+            raise _lock_error(lock, rows)
 
     def open(self, path: str) -> OpenFile:
         """Open the copy of a locked file.
 
         Raises:
-            LockError: The file is not in the lock.
+            LockError: The file is not in a lock.
         """
-        _, copy = self._copy_of(path)
-        return OpenFile(FileIO(os.dup(copy.fileno()), "rb"), path, is_private=True)
+        file, start = self._copy_of(path)
+        return CopiedFile(self._file, path, start, file.n_bytes)
+
+    def holds(self, path: str) -> bool:
+        """Return whether the file is in a lock."""
+        return _key(path) in self._copies
 
     def file_read(self, role: str, path: str) -> FileRead:
         """Return the report entry for a locked file, with its SHA-256."""
         file, _ = self._copy_of(path)
-        return replace(super().file_read(role, path), n_bytes=file.n_bytes, sha256=file.sha256)
+        real = os.path.realpath(path)
+        real_path = real if real != path else None
+        return FileRead(role=role, path=path, n_bytes=file.n_bytes, real_path=real_path, sha256=file.sha256)
 
     def close(self) -> None:
         """Release the copies."""
         self._opened.close()
 
-    def _copy_of(self, path: str) -> tuple[LockedFile, FileIO]:
+    def _copy_of(self, path: str) -> tuple[LockedFile, int]:
         found = self._copies.get(_key(path))
         if found is None:
             message = "a file that belongs to this model is not in its lock file"
-            names = ", ".join(file.name for file in self.lock.files[:MAX_NAMES_PRINTED])
             hints = [
-                f"if the file belongs there, {write_again(self.lock.path)}",
+                f"if the file belongs there, {write_again(self.locks[0].path)}",
                 "if not, load the files that are locked",
             ]
-            context = [("lock", self.lock.path), ("locked", names)]
+            context = []
+            for lock in self.locks:
+                names = ", ".join(file.name for file in lock.files[:MAX_NAMES_PRINTED])
+                context += [("lock", lock.path), ("locked", names)]
             raise LockError(
                 message, files=[os.path.basename(path)], resolved=path, label="file", context=context, hints=hints
             )
@@ -92,9 +107,15 @@ def _key(path: str) -> tuple[str, str]:
 
 
 def _difference(path: str, file: LockedFile, copy: FileIO) -> tuple[str, str] | None:
-    """Fill the copy, and return the kind of difference from the lock and a description; None if there is none."""
-    if not os.path.isfile(path):
-        return "NOT A FILE" if os.path.lexists(path) else "MISSING", f"in {os.path.dirname(path)}"
+    """Append the file to the copies, and return how it differs from the lock: a kind and a description."""
+    try:
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return "MISSING", f"in {os.path.dirname(path)}"
+    except OSError as exc:
+        raise failed(FileRef(path=path, role=file.role), exc) from exc
+    if not is_file:
+        return "NOT A FILE", f"in {os.path.dirname(path)}"
     changed = _change(path, file, copy)
     return ("CHANGED", changed) if changed else None
 
@@ -108,7 +129,7 @@ def _change(path: str, file: LockedFile, copy: FileIO) -> str:
                 return f"locked with {file.n_bytes:,} bytes, found {original.n_bytes:,}{looks}"
             sha256, n_bytes = hash_of(original, copy)
     except OSError as exc:
-        return f"the system cannot read it: {exc.strerror}"
+        raise failed(FileRef(path=path, role=file.role), exc) from exc
     if (sha256, n_bytes) != (file.sha256, file.n_bytes):
         return f"locked with SHA-256 {file.sha256[:16]}..., found {sha256[:16]}..."
     return ""
@@ -128,35 +149,48 @@ def _lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
     )
 
 
-def find_lock(lock_file: object, *, folder: str, base_dir: object) -> str | None:
-    """Return the path of the lock file that applies, or None.
+def find_locks(lock_file: object, *, folders: Sequence[str], base_dir: object) -> list[str]:
+    """Return the paths of the lock files that apply.
 
     Args:
-        lock_file: The caller's argument: a lock file or its folder; None for the one in `folder`, if present.
-        folder: The config's folder.
+        lock_file: The caller's argument: a lock file or its folder; None for those in `folders`, if present.
+        folders: The folders of the config and of the weights.
         base_dir: The base of a relative `lock_file`.
 
     Raises:
         InvalidPathError: `lock_file` is not a path.
+        UnreadableFileError, FileSystemError: The system cannot tell whether a folder has a lock.
     """
     if lock_file is UNLOCKED:
-        return None
+        return []
     if lock_file is None:
-        path = os.path.join(folder, LOCK_NAME)
-        return path if os.path.lexists(path) else None
+        found = {os.path.realpath(folder): os.path.join(folder, LOCK_NAME) for folder in reversed(folders)}
+        return [path for path in reversed(found.values()) if _is_there(path)]
     path = resolve_path(lock_file, argument="lock_file", base_dir=base_dir)
-    return os.path.join(path, LOCK_NAME) if os.path.isdir(path) else path
+    return [os.path.join(path, LOCK_NAME) if os.path.isdir(path) else path]
 
 
-def open_locked(path: str, *, given: object, model: str) -> LockedSource:
-    """Copy and verify the files of a lock.
+def _is_there(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as exc:
+        raise failed(FileRef(path=path, role="lock"), exc) from exc
+    return True
+
+
+def open_locked(paths: Sequence[str], *, given: object, model: str, only: str | None = None) -> LockedSource:
+    """Copy and verify the files of the locks, or only the one at the path `only`.
 
     Raises:
-        LockError: A file does not match the lock, or the lock file is malformed or of another model.
+        LockError: A file does not match its lock, or a lock file is malformed or of another model.
         MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError: As `read_lock`.
     """
-    lock = read_lock(path, given=given)
-    if lock.model != model:
-        message = f"the lock is for {lock.model}, but this model is {model}"
-        raise LockError(message, resolved=path, given=given, label="lock", hints=["pass the lock of this model"])
-    return LockedSource(lock)
+    locks = [read_lock(path, given=given) for path in paths]
+    for lock in locks:
+        if lock.model != model:
+            message = f"the lock is for {lock.model}, but this model is {model}"
+            hints = ["pass the lock of this model"]
+            raise LockError(message, resolved=lock.path, given=given, label="lock", hints=hints)
+    return LockedSource(locks, only)

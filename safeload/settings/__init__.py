@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import bad_argument
+from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
 from safeload._text.words import counted, first_few
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from safeload.settings._sections import Section
 
 
+@typed_errors
 def read_settings(file: StrPath, section: str) -> dict[str, Any]:
     """Read the keyword arguments for `load_bert` or `load_elmo` from a section of a settings file.
 
@@ -38,6 +40,7 @@ def read_settings(file: StrPath, section: str) -> dict[str, Any]:
         MissingDependencyError: PyYAML is needed and missing.
         MissingFileError: The file does not exist.
         UnreadableFileError: This process may not read the file.
+        FileSystemError: The system failed to read it.
         UnsafeFileError: The file is larger than 1 MiB, or not a regular file.
         WrongFileKindError: The format is unknown.
 

@@ -188,7 +188,7 @@ def _parsed(text: str, kind: Key) -> object:
         return None
     try:
         return kind.parse(text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         note = "; in INI, a comment goes on its own line" if re.search(r"\s[#;]", text) else ""
         message = f"expected {kind.wanted}, found {_shown(text)}{note}"
         raise ValueError(message) from exc

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 MAX_SETTINGS_BYTES = 1 << 20
 MAX_SPACES = 200
+MAX_KEYS = 1_000
+"""Keys of a section, and sections that a hint compares with a name."""
+
+MAX_YAML_PAIRS = 100_000
+"""Keys of all YAML mappings after `<<` has merged others into them."""
+
+_MERGE = "tag:yaml.org,2002:merge"
+_SEXAGESIMAL = re.compile(r"[0-9](?::[0-9]+){20}")  # PyYAML takes quadratic time for these numbers
 _INI_HEADER = re.compile(r"\[(.+)\]")
 _INI_KEY = re.compile(r"([^\s#;=:][^=:]*?)\s*[=:]")
 
@@ -89,9 +97,21 @@ class _Place(NamedTuple):
     def no_section(self, names: Sequence[str]) -> ConfigError:
         """Return the error for a missing section."""
         message = f"the settings file has no section {self.name!r}"
-        hints = [f"did you mean {other!r}?" for other in close_names(self.name, names)]
+        hints = [f"did you mean {other!r}?" for other in close_names(self.name, names[:MAX_KEYS])]
         context = [("sections", ", ".join(names[:MAX_NAMES_PRINTED]) or "none")]
         return ConfigError(message, **self.ref.facts, context=context, hints=hints)
+
+    def require_few(self, count: int) -> None:
+        """Require a section with few keys: each one's line is looked up.
+
+        Raises:
+            ConfigError: It has more than `MAX_KEYS`.
+        """
+        if count > MAX_KEYS:
+            message = (
+                f"the section {self.name!r} of the settings file has {count:,} keys; at most {MAX_KEYS:,} are read"
+            )
+            raise ConfigError(message, **self.ref.facts)
 
     def not_a_table(self, value: object) -> ConfigError:
         """Return the error for a name that is a value, not a section."""
@@ -112,6 +132,7 @@ def _ini(text: str, place: _Place) -> Section:
     if place.name != parser.default_section and not parser.has_section(place.name):
         raise place.no_section(parser.sections())
     values = dict(parser[place.name])
+    place.require_few(len(values))
     lines: dict[str, dict[str, int]] = {}
     header = ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -162,13 +183,16 @@ def _yaml(text: str, place: _Place) -> Section:
             wanted=">=6",
             hints=["pip install 'safeload[yaml]'", "or write the settings as .toml, .json or .ini"],
         ) from exc
+    if _SEXAGESIMAL.search(text):
+        raise place.unparsable("YAML", "a number with more than 20 colons")
     try:
         root: Any = yaml.compose(text, yaml.SafeLoader)
+        _require_few_merges(root)
         table = yaml.safe_load(text)
         _require_unique_keys(root)
     except (LookupError, AttributeError, TypeError) as exc:  # PyYAML raises these for `!!bool maybe` or `!!int ''`
         raise place.unparsable("YAML", "a tag does not fit its value") from exc
-    except (yaml.YAMLError, ValueError) as exc:
+    except (yaml.YAMLError, ValueError, OverflowError) as exc:
         raise place.unparsable("YAML", exc) from exc
     except RecursionError as exc:
         raise place.unparsable("YAML", "nested too deep") from exc
@@ -179,6 +203,27 @@ def _yaml(text: str, place: _Place) -> Section:
     if root is not None:  # None if a merge key added the section
         lines = {key.value: key.start_mark.line + 1 for key, _ in root.value}
     return Section(place.ref.path, place.name, values, lines)
+
+
+def _require_few_merges(root: Any) -> None:  # noqa: ANN401  (a node of PyYAML)
+    """Require that `<<`, which copies the keys of other mappings, does not multiply them."""
+    sizes: dict[int, int] = {}
+
+    def size_of(node: Any) -> int:  # noqa: ANN401  (a node of PyYAML)
+        if id(node) not in sizes:
+            sizes[id(node)] = 0  # for a mapping that merges itself
+            parts = node.value if isinstance(node.value, list) else []
+            pairs = [part for part in parts if isinstance(part, tuple)]
+            inner = [size_of(value) for _, value in pairs] if pairs else [size_of(part) for part in parts]
+            merged = [n for (key, _), n in zip(pairs, inner, strict=False) if key.tag == _MERGE]
+            sizes[id(node)] = sum(merged) + len(pairs) if pairs else sum(inner)
+            if merged and sizes[id(node)] > MAX_YAML_PAIRS:
+                message = "`<<` merges too many keys"
+                raise ValueError(message)
+        return sizes[id(node)]
+
+    if root is not None:
+        size_of(root)
 
 
 def _require_unique_keys(node: Any) -> None:  # noqa: ANN401  (a node of PyYAML)
@@ -208,6 +253,7 @@ def _descend(table: dict[str, Any], place: _Place) -> dict[str, Any]:
         found = found[name]
     if not isinstance(found, dict):
         raise place.not_a_table(found)
+    place.require_few(len(found))
     return {str(key): value for key, value in found.items()}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 import safeload
 from safeload.bert._arguments import ACTIVATIONS
 from safeload.bert._config import MAX_LAYERS, MAX_SIZE, validate_config
-from safeload.errors import ConfigError, MissingFileError
+from safeload.errors import ConfigError, FileSystemError, MissingFileError, UnreadableFileError
 from tests.checkpoints import BERT_CONFIG
 from tests.opened import ref
 
@@ -144,3 +146,26 @@ def test_the_folders_near_that_hold_a_config_are_named(tmp_path):
 def test_a_model_type_that_is_no_text_is_another_model():
     with pytest.raises(ConfigError, match=r"another model \(model_type 3\)"):
         validate_config({"model_type": 3}, ref("c.json"))
+
+
+@pytest.mark.parametrize(("code", "kind"), [(13, UnreadableFileError), (5, FileSystemError)])
+def test_a_folder_that_cannot_be_listed_is_told(code, kind, tmp_path, monkeypatch):
+    def fail(path):
+        raise OSError(code, os.strerror(code), path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    with pytest.raises(kind, match="the folder") as caught:
+        safeload.check_bert(tmp_path)
+    assert (caught.value.resolved, caught.value.label) == (str(tmp_path), "folder")
+
+
+@pytest.mark.parametrize(
+    "lost", ["bert_config.json", "vocab.txt", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001"]
+)
+def test_a_loop_of_links_is_not_called_missing(lost, bert):
+    (bert / lost).unlink()
+    (bert / lost).symlink_to(lost)
+
+    with pytest.raises(FileSystemError, match="Too many levels of symbolic links") as caught:
+        safeload.check_bert(bert / "bert_config.json", bert / "bert_model.ckpt")
+    assert caught.value.resolved == str(bert / lost)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import threading
 
 import pytest
 
-from safeload._bytes.files import DISK, FileRef, OpenFile, Source
-from safeload.errors import UnreadableFileError
+from safeload._bytes.files import DISK, CopiedFile, FileRef, Source
 
 DATA = bytes(range(256)) * 40
 
@@ -105,11 +103,18 @@ def test_a_change_is_noticed(change, is_written_to, is_replaced, file, path):
     assert (file.is_written_to(), file.is_replaced()) == (is_written_to, is_replaced)
 
 
-def test_a_private_file_is_never_replaced(path):
-    with OpenFile(path.open("rb", buffering=0), str(path), is_private=True) as file:
-        path.unlink()
+def test_a_copy_is_a_part_of_a_file_that_stays_open(path):
+    with path.open("rb", buffering=0) as copies:
+        with CopiedFile(copies, "/a/b", 3, 10) as file:
+            path.unlink()
 
-        assert not file.is_replaced()
+            assert (file.path, file.n_bytes) == ("/a/b", 10)
+            assert not file.is_replaced()
+            assert not file.is_written_to()
+            assert (file.read(5), file.read(100), file.read(100, 8)) == (DATA[3:8], DATA[3:13], DATA[11:13])
+            assert (file.read(5, 10), file.read(5, 11)) == (b"", b"")
+            assert file.cursor().read() == DATA[3:13]
+        assert not copies.closed
 
 
 def test_a_closed_file_is_not_read(path):
@@ -160,50 +165,6 @@ def test_a_reference_to_another_file_is_of_the_same_argument():
     assert ref.at("/a/c") == FileRef(path="/a/c", role="config", given="b", source=source)
     assert ref.at("/a/c", "shard") == FileRef(path="/a/c", role="shard", given="b", source=source)
     assert ref.path == "/a/b"
-
-
-def test_a_reference_is_opened_by_its_source(path):
-    class Second(Source):
-        def open(self, path):
-            return super().open(path + "2")
-
-    path.with_name("f2").write_bytes(b"two")
-
-    with FileRef(path=str(path), role="config", source=Second()).open() as file:
-        assert file.read(9) == b"two"
-
-
-def test_a_file_that_cannot_be_opened_is_told_with_the_argument(tmp_path):
-    ref = FileRef(path=str(tmp_path / "none"), role="config", given="none")
-
-    with pytest.raises(UnreadableFileError) as caught:
-        ref.open()
-
-    assert caught.value.message == "the system cannot open the config file: No such file or directory"
-    assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(tmp_path / "none"), "none", "config")
-    assert caught.value.hints == ()
-
-
-def test_too_many_open_files_have_a_hint(path):
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
-    try:
-        with pytest.raises(UnreadableFileError, match="Too many open files") as caught:
-            FileRef(path=str(path), role="config").open()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-
-    assert caught.value.hints == ("allow this process more open files: ulimit -n",)
-
-
-def test_a_fifo_is_not_opened_and_nothing_stays_open(tmp_path):
-    os.mkfifo(tmp_path / "f")
-    before = os.listdir("/proc/self/fd")
-
-    with pytest.raises(UnreadableFileError, match="no longer a regular file"):
-        FileRef(path=str(tmp_path / "f"), role="config").open()
-
-    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_report_names_where_a_link_leads(path):

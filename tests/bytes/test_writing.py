@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
+import stat
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from safeload._bytes import system
 from safeload._bytes.writing import atomic_write
-from safeload.errors import LockError, UnreadableFileError
+from safeload.errors import (
+    FileSystemError,
+    LockError,
+    MissingFileError,
+    UnreadableFileError,
+    WrongFileKindError,
+)
 
 
 @pytest.fixture
@@ -16,11 +28,23 @@ def path(tmp_path):
     return tmp_path / "f"
 
 
+def write(path, data=b"new", role="lock"):
+    with atomic_write(str(path), role=role) as new:
+        new.write(data)
+
+
+def mode_of(path):
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
 def test_the_old_file_is_there_until_the_new_one_is_whole(path):
-    with atomic_write(str(path), role="lock") as unfinished:
-        unfinished.write_text("new")
+    with atomic_write(str(path), role="lock") as new:
+        new.write(b"ne")
+        new.write(b"w")
         assert path.read_text() == "old"
-        assert unfinished.parent == path.parent
+        assert os.path.dirname(new.path) == str(path.parent)
+        assert mode_of(new.path) == 0o600
+        assert Path(new.path).read_text() == "new"
 
     assert path.read_text() == "new"
     assert os.listdir(path.parent) == ["f"]
@@ -28,8 +52,8 @@ def test_the_old_file_is_there_until_the_new_one_is_whole(path):
 
 @pytest.mark.parametrize("raised", [LockError("x"), ValueError("x"), KeyboardInterrupt()], ids=repr)
 def test_what_stops_the_writing_leaves_the_old_file(raised, path):
-    with pytest.raises(type(raised)) as caught, atomic_write(str(path), role="lock") as unfinished:  # noqa: PT012
-        unfinished.write_text("half")
+    with pytest.raises(type(raised)) as caught, atomic_write(str(path), role="lock") as new:  # noqa: PT012
+        new.write(b"half")
         raise raised
 
     assert caught.value is raised
@@ -37,29 +61,123 @@ def test_what_stops_the_writing_leaves_the_old_file(raised, path):
     assert os.listdir(path.parent) == ["f"]
 
 
-def test_a_full_disk_is_told_and_leaves_the_old_file(path):
-    with (  # noqa: PT012
-        pytest.raises(UnreadableFileError, match=r"^the lock file cannot be written: No space left") as caught,
-        atomic_write(str(path), role="lock") as unfinished,
-    ):
-        unfinished.write_text("half")
-        with open("/dev/full", "w", buffering=1) as full:
-            full.write("line\n")
+def test_each_writing_has_another_name(path):
+    with atomic_write(str(path), role="lock") as first, atomic_write(str(path), role="lock") as second:
+        assert first.path != second.path
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_new_file_has_the_permissions_of_the_user_and_an_old_one_keeps_its_own(umask, path):
+    usual = os.umask(umask)
+    try:
+        write(path.with_name("new"))
+        path.chmod(0o640)
+        write(path)
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(usual)
+
+    assert mode_of(path.with_name("new")) == 0o666 & ~umask
+    assert mode_of(path) == 0o640
+
+
+def test_a_link_is_replaced_and_never_followed(path, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    write(link)
+
+    assert path.read_text() == "old"
+    assert not link.is_symlink()
+    assert link.read_text() == "new"
+
+
+@pytest.mark.parametrize("make", [lambda at: at.symlink_to("f"), lambda at: at.write_text("x")])
+def test_nothing_that_is_there_is_written_into(make, path, monkeypatch):
+    """Somebody who guesses the name puts a link or a file there first."""
+    monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
+    make(path.with_name(".safeload-guessed.part"))
+    with pytest.raises(FileSystemError, match="File exists"):
+        write(path)
+    with pytest.raises(FileExistsError):
+        system.create_file(str(path))
+
+    assert path.read_text() == "old"
+    assert path.with_name(".safeload-guessed.part").exists()
+
+
+def test_a_file_may_have_the_longest_name(tmp_path):
+    write(tmp_path / ("n" * 255))
+
+    assert os.listdir(tmp_path) == ["n" * 255]
+
+
+def test_a_limit_of_the_process_is_told_and_leaves_the_old_file(path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(FileSystemError, match=r"^the system cannot write the lock file: File too large") as caught:
+            write(path, b"x" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert caught.value.errno == errno.EFBIG
+    assert (caught.value.resolved, caught.value.label) == (str(path), "lock")
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["f"]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a folder on a disk of 64 kB; only root may make one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_file(small_disk):
+    (small_disk / "f").write_text("old")
+    with pytest.raises(FileSystemError, match="No space left on device") as caught:
+        write(small_disk / "f", b"x" * 100_000)
+
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.hints == ("free some space on the disk, or in the user's quota",)
+    assert (small_disk / "f").read_text() == "old"
+    assert os.listdir(small_disk) == ["f"]
+
+
+CANNOT = {
+    "none/f": MissingFileError,
+    "file/f": MissingFileError,
+    "folder": WrongFileKindError,
+}
+
+
+@pytest.mark.parametrize(("name", "kind"), CANNOT.items(), ids=CANNOT)
+def test_a_folder_that_is_not_there_or_in_the_file_s_place_is_told(name, kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(kind, match="the system cannot write the page file") as caught:
+        write(name, role="page")
+
+    assert type(caught.value) is kind
+    assert (caught.value.resolved, caught.value.given) == (str(tmp_path / name), name)
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("name", ["open", "replace"])
+def test_a_folder_that_may_not_be_written_to_is_told(name, path, monkeypatch):
+    def fail(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, name, fail)
+    with pytest.raises(UnreadableFileError, match="cannot write the lock file: Permission denied"):
+        write(path)
+    monkeypatch.undo()
 
     assert path.read_text() == "old"
     assert os.listdir(path.parent) == ["f"]
-    assert (caught.value.resolved, caught.value.label) == (str(path), "lock")
-
-
-def test_a_folder_that_is_not_there_or_in_the_file_s_place_is_told(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder").mkdir()
-    for name in ("none/f", "folder"):
-        with (
-            pytest.raises(UnreadableFileError, match="the page file cannot be written") as caught,
-            atomic_write(name, role="page") as unfinished,
-        ):
-            unfinished.write_text("new")
-        assert (caught.value.resolved, caught.value.given) == (str(tmp_path / name), name)
-
-    assert os.listdir(tmp_path) == ["folder"]

@@ -42,5 +42,5 @@ def test_a_folder_without_a_model_is_not_locked(tmp_path):
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_told(bert):
     bert.chmod(0o555)
-    assert "cannot be written" in safeload_cli("lock", bert, code=1).stderr
+    assert "cannot write the lock file" in safeload_cli("lock", bert, code=1).stderr
     bert.chmod(0o755)

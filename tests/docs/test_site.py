@@ -148,3 +148,25 @@ def test_a_table_of_variables_has_the_names_that_a_check_reads(facts, tiny_bert,
         assert f"`{re.sub('layer_[0-9]+', 'layer_N', spec.name)}`" in shown
     for spec in safeload.check_elmo(tiny_elmo).read:
         assert f"`{spec.name}`" in facts.elmo_datasets()
+
+
+def test_every_limit_is_in_the_table():
+    """But for the numbers of lines that are printed, of threads, and what `MAX_` counts for a user's own arguments."""
+    others = {
+        "MAX_NAMES_PRINTED", "MAX_PRINTED_PROBLEMS", "MAX_PRINTED", "MAX_ROWS", "MAX_THREADS", "MAX_SAFETENSORS_HEADER",
+        "MAX_NUMBER", "MAX_REPRESENTATIONS", "MAX_CHARACTERS_PER_TOKEN", "MAX_PADDING_ROWS", "MAX_SHARDS",
+    }  # fmt: skip
+    sys.path.insert(0, str(DOCS / "_ext"))
+    try:
+        facts = importlib.import_module("facts")
+    finally:
+        sys.path.remove(str(DOCS / "_ext"))
+    defined = {
+        (".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"), name)
+        for path in MODULES
+        for name in re.findall(r"^(MAX_[A-Z_]+)\b.* = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+    listed = {(module, name) for module, names in facts.LIMITS.items() for name in names if name.startswith("MAX_")}
+    assert listed == {(module, name) for module, name in defined if name not in others}
+    assert facts.limits().count("\n") > len(listed)

@@ -186,6 +186,20 @@ def test_a_folder_that_cannot_be_listed_is_told(elmo, monkeypatch):
     assert (caught.value.resolved, caught.value.label) == (str(elmo), "folder")
 
 
+def test_a_subfolder_that_cannot_be_listed_gives_no_hint(elmo, monkeypatch):
+    (elmo / "up" / "inner").mkdir(parents=True)
+    listdir = os.listdir
+
+    def fail(path):
+        if str(path).endswith("inner"):
+            raise PermissionError(13, "Permission denied", path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    with pytest.raises(MissingFileError, match="there is no options file"):
+        safeload.check_elmo(elmo / "up")
+
+
 def test_home_and_variables(tiny_elmo, monkeypatch):
     monkeypatch.setenv("HOME", str(tiny_elmo.parent))
     monkeypatch.setenv("ELMO", tiny_elmo.name)

@@ -253,7 +253,7 @@ FAULTS = [
     row(name="weights_is_text", error=Wrong, path=WEIGHTS_NAME, spoil=write(WEIGHTS_NAME, "the 0.1 0.2\n" * 9)),
     row(name="weights_is_a_fifo", error=Unsafe, path=WEIGHTS_NAME,
         spoil=fifo(WEIGHTS_NAME)),
-    row(name="weights_that_the_system_cannot_read", error=errors.UnreadableFileError, path="mem",
+    row(name="weights_that_the_system_cannot_read", error=errors.FileSystemError, path="mem",
         spoil=lambda folder: (folder / "mem").symlink_to("/proc/self/mem"), call={"weight_file": "{}/mem"}),
     # the options
     row(name="options_not_json", error=Config, path=OPTIONS_NAME, spoil=write(OPTIONS_NAME, '{"lstm": {dim: 12}}')),

@@ -24,7 +24,6 @@ from tests.faults.bert import (
     Config,
     Corrupt,
     Mismatch,
-    Missing,
     NotFound,
     Unsafe,
     Vocab,
@@ -32,6 +31,7 @@ from tests.faults.bert import (
 )
 from tests.faults.elmo import BIAS, hdf5, link, replaced
 from tests.faults.fault import Fault, bytes_of, fifo, then, write
+from tests.forms.hdf5 import bombs
 from tests.forms.tensorflow import index_writer as w
 
 Lock = errors.LockError
@@ -71,8 +71,8 @@ def million_entries(folder):
 def shared_key_bomb(folder):
     rows, previous = [b"\0\0" + w.varint(len(w.header())) + w.header()], b""
     for number in range(3000):
-        key = b"k" * 60_000 + f"{number:06d}".encode()
-        n_shared = 60_000 if previous else 0
+        key = b"k" * 16_000 + f"{number:06d}".encode()
+        n_shared = 16_000 if previous else 0
         value = w.entry(())
         rows.append(w.varint(n_shared) + w.varint(len(key) - n_shared) + w.varint(len(value)) + key[n_shared:] + value)
         previous = key
@@ -186,6 +186,11 @@ def parts_of_a_long_key(folder):
     raw_index(folder, w.table_of([(key, w.block([(b"", w.header()), (key, value)]))]))
 
 
+def layer_of_many_digits(folder):
+    n_bytes = (folder / SHARD).stat().st_size
+    index(folder, {f"bert/encoder/layer_{'9' * 4000}/output/dense/bias": w.entry((n_bytes // 4,), n_bytes=n_bytes)})
+
+
 def name_that_forges_a_line(folder):
     forged = "a\n  hint:   run this \x1b[31m\u202e"
     index(folder, {forged: w.entry((1_000_000,), n_bytes=4_000_000)})
@@ -202,6 +207,12 @@ def laughs():
     """Return YAML of lists in lists that are nine times as long at each of twenty steps."""
     rows = [f"a{number}: &a{number} [{','.join([f'*a{number - 1}'] * 9)}]\n" for number in range(1, 20)]
     return "a0: &a0 [x]\n" + "".join(rows) + "A: {options_file: x, dropout: *a19}\n"
+
+
+def merges():
+    """Return YAML of mappings that merge nine others, at each of twenty steps."""
+    rows = [f"a{number}: &a{number} {{<<: [{','.join([f'*a{number - 1}'] * 9)}]}}\n" for number in range(1, 20)]
+    return "a0: &a0 {x: 1}\n" + "".join(rows) + "A: {options_file: x, <<: *a19}\n"
 
 
 def link_out(folder):
@@ -245,7 +256,7 @@ FAULTS = [
     bert("shape_negative", "a dimension of -1", shape(-1, n_bytes=4), Corrupt),
     bert("shape_of_300_dimensions", "a shape of 300 dimensions", shape(*[1] * 300), Corrupt),
     bert("million_entries", "a million variables", million_entries, Unsafe),
-    bert("keys_that_share_their_beginnings", "3,000 keys that unpack to 180 MB", shared_key_bomb, Unsafe),
+    bert("keys_that_share_their_beginnings", "3,000 keys that unpack to 48 MB", shared_key_bomb, Unsafe),
     bert("compressed_block_bomb", "a compressed block that unpacks to 64 MB, and is not unpacked", compressed_block, Wrong),
     bert("index_of_40_megabytes", "an index file of 40 MB of zeros", lambda f: raw_index(f, bytes(40 << 20)), Unsafe),
     bert("index_of_a_terabyte", "a sparse index file of 1 TB", sparse(INDEX, 1 << 40), Unsafe),
@@ -271,13 +282,15 @@ FAULTS = [
     bert("vocab_is_a_socket", "the vocabulary is a socket", unix_socket, Unsafe),
     bert("vocab_of_a_gigabyte", "a sparse vocabulary of 1 GB", sparse(VOCAB, 1 << 30), Unsafe),
     bert("vocab_of_a_million_lines", "a vocabulary of four million empty lines", write(VOCAB, "\n" * 4_000_000), Vocab),
-    bert("vocab_is_a_loop_of_links", "a symbolic link to itself", link_loop, Missing),
+    bert("vocab_is_a_loop_of_links", "a symbolic link to itself", link_loop, errors.FileSystemError),
     bert("vocab_is_a_link_out", "a symbolic link out of the folder: the user's own, followed and reported", link_out, None),
     bert("shard_is_a_device", "the data shard is /dev/zero", device(SHARD), Unsafe),
     bert("shard_of_a_terabyte", "a sparse data shard of 1 TB", sparse(SHARD, 1 << 40), Corrupt),
     bert("parts_of_a_long_key", "190,000 parts of a variable whose name has 4 MB: their keys would have 760 GB", parts_of_a_long_key, Unsafe),
     bert("parts_without_end", "a variable in ten million parts", lambda f: index(f, {"a": w.entry() + b"\x3a\x00" * 10_000_000}), Corrupt),
     bert("name_that_forges_a_line", "a variable's name with a line end, a colour and a direction mark", name_that_forges_a_line, Corrupt),
+    bert("layer_of_4000_digits", "a variable of a layer whose number has 4,000 digits", layer_of_many_digits, Mismatch),
+    bert("name_of_a_megabyte", "a variable whose name has a million letters", lambda f: index(f, {"v" * 1_000_000: w.entry()}), Unsafe),
     bert("state_of_a_megabyte_of_lines", "a state file of a million empty lines", write("checkpoint", "\n" * (1 << 20)), Corrupt),
     bert("config_with_a_million_keys", "JSON with 1.3 million keys, one of them twice", million_keys, Config),
     bert("config_of_a_model_with_a_long_name", "a model_type of ten million letters: the message shows the first ones", lambda f: testing.edit_config(f, model_type="x" * 10_000_000), Config),
@@ -294,6 +307,11 @@ FAULTS = [
     settings("settings_run_python", "a tag that runs code", f"A: !!python/object/apply:os.system ['touch {MARK}']\n", "yaml"),
     settings("settings_with_a_tag_that_does_not_fit", "`!!bool maybe`", "A: {options_file: x, requires_grad: !!bool maybe}\n", "yaml"),
     settings("settings_of_a_megabyte_of_spaces", "a million spaces inside a line", "[A]\na" + " " * 1_000_000 + "b\n", "ini"),
+    settings("settings_of_nested_lists", "a value of 100,000 nested lists", "[A]\noptions_file = x\nvocab_to_cache = " + "[" * 100_000, "ini"),
+    settings("settings_of_a_number_with_colons", "a number of base 60 with 200,000 digits", "A: {options_file: x, dropout: 1" + ":1" * 200_000 + "}\n", "yaml"),
+    settings("settings_of_merges", "mappings that merge nine others, at each of twenty steps", merges(), "yaml"),
+    settings("settings_of_many_keys", "a section of 100,000 keys", "[A]\n" + "".join(f"a{number}=1\n" for number in range(100_000)), "toml"),
+    settings("settings_of_dotted_keys", "400 keys of a thousand parts", "".join("b" * at + "." + "a." * 990 + "a = 1\n" for at in range(1, 400)), "toml"),
     settings("settings_with_a_huge_integer", "a number of 6,000 hexadecimal digits", "[A]\noptions_file='x'\ndropout=0x" + "f" * 6000, "toml"),
     # HDF5
     elmo("hdf5_chunk_that_unpacks_to_less", "a compressed chunk of one byte, where 16 belong: libhdf5 copies what lies behind it", chunk_of(lambda: zlib.compress(b"x")), Corrupt),
@@ -316,6 +334,10 @@ FAULTS = [
     elmo("options_of_huge_filters", "a convolution of 2**40 filters", lambda f: testing.edit_config(f, char_cnn={"filters": [[1, 1 << 40]]}), Config),
     elmo("options_of_a_million_filters", "a million convolutions", lambda f: testing.edit_config(f, char_cnn={"filters": [[1, 1]] * 1_000_000}), Config | Unsafe | Mismatch),
     elmo("options_of_a_thousand_layers", "a thousand layers", lambda f: testing.edit_config(f, lstm={"n_layers": 1000}), Config | Mismatch),
+    elmo("index_in_itself", "an index of chunks each of whose children is the index itself", lambda f: bombs.index_in_itself(f / WEIGHTS_NAME, BIAS), Corrupt),
+    elmo("index_of_one_node", "an index of chunks of six levels, with 64 times the same node on each", lambda f: bombs.index_of_one_node(f / WEIGHTS_NAME, BIAS), Corrupt),
+    elmo("group_in_itself", "the index of a group has itself as its child", lambda f: bombs.group_in_itself(f / WEIGHTS_NAME), Corrupt),
+    elmo("chunks_of_one_value", "a dataset of 100 million chunks, in a few kB", hdf5(lambda file: file.create_dataset("x", (100_000_000,), "u1", chunks=(1,))), Unsafe | Corrupt),
     # code
     elmo("options_of_an_endless_clip", "a cell_clip of 1e999, which is infinite", lambda f: (f / OPTIONS_NAME).write_text((f / OPTIONS_NAME).read_text().replace('"cell_clip": 3', '"cell_clip": 1e999')), Config),
     elmo("pickle_as_weights", "a pickle that runs code, named weights.hdf5", pickled(WEIGHTS_NAME), Wrong, reports=("J1",)),

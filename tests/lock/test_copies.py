@@ -10,14 +10,17 @@ import pytest
 
 import safeload
 from safeload import _steps
-from safeload.errors import LockError
+from safeload.errors import FileSystemError, LockError
 from safeload.lock import _copies
 from tests.lock.test_lock import CHECKS, write_lock
 
+COPIED = ("bert_config.json", "vocab.txt", "bert_model.ckpt.data-00000-of-00001", "options.json")
 
+
+@pytest.mark.parametrize("is_resized", [False, True])
 @pytest.mark.parametrize("given", ["config", "both"])
 @pytest.mark.parametrize("model", CHECKS)
-def test_what_is_loaded_is_what_was_hashed(model, given, request, monkeypatch):
+def test_what_is_loaded_is_what_was_hashed(model, given, is_resized, request, monkeypatch):
     """Every file is replaced after the hashes were compared; the load goes on with the bytes that were."""
     folder = request.getfixturevalue(model)
 
@@ -36,6 +39,10 @@ def test_what_is_loaded_is_what_was_hashed(model, given, request, monkeypatch):
         with opened_source(*arguments, **options) as source:
             for path in folder.iterdir():
                 path.write_bytes(b"\0" * path.stat().st_size)
+            if is_resized:
+                for path in folder.iterdir():
+                    if path.name in COPIED:
+                        path.write_bytes(b"longer than it was" * 99)
             yield source
 
     monkeypatch.setattr(_steps, "opened_source", replacing)
@@ -67,5 +74,5 @@ def test_a_file_that_cannot_be_read_is_told(bert, monkeypatch):
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(_copies, "hash_of", fail)
-    with pytest.raises(LockError, match="Input/output error"):
+    with pytest.raises(FileSystemError, match="cannot read the config file: Input/output error"):
         safeload.check_bert(bert)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import resource
 import shutil
 
 import numpy as np
@@ -10,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import safeload
-from safeload.errors import LockError, MissingFileError, UnsafeFileError, WrongFileKindError
-from safeload.lock import LOCK_NAME, lock_text, make_lock, read_lock
+from safeload._bytes.files import DISK
+from safeload.errors import FileSystemError, LockError, MissingFileError, UnsafeFileError, WrongFileKindError
+from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, lock_text, make_lock, read_lock
+from tests.checkpoints import PREFIX
 
 CHECKS = {"bert": safeload.check_bert, "elmo": safeload.check_elmo}
 
@@ -111,6 +116,7 @@ def test_a_file_that_came_later_is_told(bert):
 def test_weights_from_another_folder_are_not_the_locked_ones(bert, tmp_path):
     write_lock(bert)
     other = shutil.copytree(bert, tmp_path / "other")
+    (other / LOCK_NAME).unlink()
     with pytest.raises(LockError, match="not in its lock file"):
         safeload.check_bert(bert / "bert_config.json", other / "bert_model.ckpt")
 
@@ -247,3 +253,131 @@ def test_the_drop_ins_obey_a_lock(bert):
     ):
         with pytest.raises(LockError):
             call()
+
+
+NAMES = {
+    "emoji": "\U0001f600" * 60,
+    "two_dots": "..model",
+    "three_dots": "...",
+    "spaces": " a b ",
+    "quotes": "'\"",
+    "line separator": "a\u2028b",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_a_name_round_trips(name, bert):
+    (bert / "vocab.txt").rename(bert / name)
+
+    def check(folder):
+        return safeload.check_bert(folder, vocab_file=folder / name)
+
+    path = write_lock(bert, check)
+    assert name in {file.name for file in read_lock(str(path)).files}
+    assert check(bert).files[1].sha256
+
+
+@pytest.mark.parametrize("name", [b"a\\b", b"a\xff", b"\xed\xa0\x80"])
+def test_a_name_that_a_lock_cannot_have_is_refused(name, bert):
+    path = os.path.join(os.fsencode(bert), name)
+    (bert / "vocab.txt").rename(os.fsdecode(path))
+    with pytest.raises(LockError, match="the name of the vocab file cannot be written into a lock") as caught:
+        write_lock(bert, lambda folder: safeload.check_bert(folder, vocab_file=path))
+    assert caught.value.resolved == os.fsdecode(path)
+
+
+def test_a_thousand_files_take_few_descriptors(bert):
+    index = bert / f"{PREFIX}.index"
+    files = [
+        LockedFile(path.name, "shard", *reversed(hashed(path)))
+        for path in (bert / "bert_config.json", bert / "vocab.txt", index)
+    ]
+    for number in range(1000):
+        path = bert / f"extra-{number}"
+        path.write_bytes(bytes([number % 256]) * number)
+        files.append(LockedFile(path.name, "shard", *reversed(hashed(path))))
+    shard = bert / f"{PREFIX}.data-00000-of-00001"
+    files.append(LockedFile(shard.name, "shard", *reversed(hashed(shard))))
+    lock = Lock(path=str(bert / LOCK_NAME), model="BERT", files=tuple(files))
+    (bert / LOCK_NAME).write_text(lock_text(lock))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 12, limits[1]))
+    try:
+        report = safeload.check_bert(bert)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert report.files[-1].role == "lock"
+
+
+def hashed(path):
+    with DISK.open(str(path)) as file:
+        return hash_of(file)
+
+
+@pytest.mark.parametrize("model", CHECKS)
+def test_locks_beside_the_config_and_beside_the_weights_both_apply(model, request, tmp_path):
+    folder = request.getfixturevalue(model)
+    config, weights = ("bert_config.json", PREFIX) if model == "bert" else ("options.json", "weights.hdf5")
+    other = shutil.copytree(folder, tmp_path / "other")
+    check = CHECKS[model]
+    write_lock(folder, check)
+    assert [file.role for file in check(folder / config, folder / weights).files].count("lock") == 1
+    with pytest.raises(LockError, match="not in its lock file"):
+        check(other / config, folder / weights)
+    write_lock(other, check)
+
+    report = check(other / config, folder / weights)
+    assert [file.path for file in report.files if file.role == "lock"] == [
+        str(other / LOCK_NAME),
+        str(folder / LOCK_NAME),
+    ]
+    assert all(file.sha256 for file in report.files if file.role != "lock")
+    for each in (folder, other):
+        (each / config).write_text((each / config).read_text() + " ")
+        with pytest.raises(LockError) as caught:
+            check(other / config, folder / weights)
+        assert caught.value.resolved == str(each / LOCK_NAME)
+        (each / config).write_text((each / config).read_text()[:-1])
+
+
+def test_a_lock_beside_a_vocabulary_applies_to_it_alone(bert):
+    usual = safeload.load_vocabulary(bert / "vocab.txt")
+    write_lock(bert)
+    (bert / "bert_config.json").write_text("x")
+    assert safeload.load_vocabulary(bert / "vocab.txt") == usual
+    shutil.copy(bert / "vocab.txt", bert / "other.txt")
+    with pytest.raises(LockError, match="not in its lock file"):
+        safeload.load_vocabulary(bert / "other.txt")
+    (bert / "vocab.txt").write_text((bert / "vocab.txt").read_text() + "new\n")
+    with pytest.raises(LockError, match=r"vocab\.txt"):
+        safeload.load_vocabulary(bert / "vocab.txt")
+    (bert / LOCK_NAME).write_text("version = 1\n")
+    with pytest.raises(LockError, match="cannot be used"):
+        safeload.load_vocabulary(bert / "vocab.txt")
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_a_lock_that_the_system_cannot_look_at_is_an_error(code, bert, monkeypatch):
+    write_lock(bert)
+    lstat = os.lstat
+
+    def fail(path, **options):
+        if str(path).endswith(LOCK_NAME):
+            raise OSError(code, os.strerror(code), path)
+        return lstat(path, **options)
+
+    monkeypatch.setattr(os, "lstat", fail)
+    for call in (lambda: safeload.check_bert(bert), lambda: safeload.load_vocabulary(bert / "vocab.txt")):
+        with pytest.raises(FileSystemError, match="cannot read the lock file") as caught:
+            call()
+        assert caught.value.errno == code
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.symlink_to("none"), lambda path: path.mkdir(), lambda path: path.symlink_to(path)]
+)
+def test_a_lock_that_cannot_be_read_is_an_error(make, bert):
+    make(bert / LOCK_NAME)
+    with pytest.raises((FileSystemError, MissingFileError, WrongFileKindError)) as caught:
+        safeload.check_bert(bert)
+    assert caught.value.resolved == str(bert / LOCK_NAME)

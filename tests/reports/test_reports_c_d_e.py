@@ -103,7 +103,9 @@ def test_D12_padded_table(tmp_path, said):
     assert safeload.check_bert(tmp_path / "m").notes == (
         "the embedding table has 2 more rows than the vocabulary has tokens (30): padding",
     )
-    said.handled("rows that pad the table to a multiple of 8, 64 or 128 are a note in the report, others a warning; neither is an error")
+    said.handled(
+        "rows that pad the table to a multiple of 8, 64 or 128 are a note in the report, others a warning; neither is an error"
+    )
 
 
 def test_E1_locale(bert, monkeypatch, said):

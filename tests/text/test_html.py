@@ -131,7 +131,7 @@ def test_an_elmo_has_a_page_too(tiny_elmo, tmp_path):
 def test_a_page_that_cannot_be_written_is_told(tiny_bert, tmp_path):
     (tmp_path / "file").write_text("")
     done = safeload_cli("inspect", tiny_bert, "--html", tmp_path / "file" / "page.html", code=1)
-    assert done.stderr.startswith("UnreadableFileError: the page file cannot be written")
+    assert done.stderr.startswith("MissingFileError: the system cannot write the page file: Not a directory")
 
 
 def test_a_report_is_html_for_a_notebook(tiny_bert, tmp_path):

@@ -28,6 +28,9 @@ FILTERS = (GZIP, SHUFFLE, FLETCHER32, LZF)
 MIN_CHUNK_BYTES = 64 << 20
 """The size that every chunk may have; a larger dataset may have chunks of up to its own size."""
 
+MAX_CHUNKS = 1 << 20
+"""Chunks of a dataset; h5py makes chunks of 8 kB or more unless it is told otherwise."""
+
 _N_CHECKSUM_BYTES = 4
 _MODULUS = 0xFFFF
 
@@ -72,7 +75,7 @@ class Chunks(NamedTuple):
 
     def lacks(self) -> str:
         """Describe missing chunks; "" if all are present."""
-        n_chunks = math.prod(-(-size // step) for size, step in zip(self.shape, self.step, strict=True))
+        n_chunks = count_chunks(self.shape, self.step)
         n_written = len({row.origin for row in self.rows if self._is_place(row.origin)})
         if n_written < len(self.rows):
             return "its chunk index is inconsistent"
@@ -87,11 +90,16 @@ class Chunks(NamedTuple):
         return all(at % step == 0 and at < size for at, step, size in each)
 
 
+def count_chunks(shape: tuple[int, ...], step: tuple[int, ...]) -> int:
+    """Return how many chunks of the shape `step` make up a dataset."""
+    return math.prod(-(-size // each) for size, each in zip(shape, step, strict=True))
+
+
 def list_chunks(dataset: Any) -> Chunks:  # noqa: ANN401  (h5py's low-level ids)
-    """List the chunks of a dataset.
+    """List the chunks of a dataset, at most one more than its shape has places for.
 
     Raises:
-        ValueError: The shuffle filter is for values of another size.
+        ValueError: The shuffle filter is for values of another size, or the dataset has more than `MAX_CHUNKS`.
         OSError, RuntimeError: As h5py, for a damaged file.
     """
     plan = dataset.get_create_plist()
@@ -103,9 +111,17 @@ def list_chunks(dataset: Any) -> Chunks:  # noqa: ANN401  (h5py's low-level ids)
             message = f"it shuffles values of {options} bytes that have {n_value_bytes}"
             raise ValueError(message)
         filters.append(code)
+    n_chunks = count_chunks(dataset.shape, plan.get_chunk())
+    if n_chunks > MAX_CHUNKS:
+        message = f"it has {n_chunks:,} chunks; no weight file needs more than {MAX_CHUNKS:,}"
+        raise ValueError(message)
     rows: list[Chunk] = []
-    if dataset.get_num_chunks():
-        dataset.chunk_iter(lambda info: rows.append(Chunk(info.chunk_offset, *info[1:])))
+
+    def add(info: Any) -> bool | None:  # noqa: ANN401  (h5py's StoreInfo)
+        rows.append(Chunk(info.chunk_offset, *info[1:]))
+        return True if len(rows) > n_chunks else None  # ends the iteration
+
+    dataset.chunk_iter(add)
     return Chunks(dataset.shape, plan.get_chunk(), n_value_bytes, tuple(filters), tuple(rows))
 
 

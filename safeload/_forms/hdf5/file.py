@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from safeload._bytes import absent
 from safeload._bytes.kinds import N_HEAD_BYTES, UNKNOWN, kind_of, wrong_kind
-from safeload._bytes.small import require_file
+from safeload._bytes.small import open_file
 from safeload._forms.arrays import DamagedError, Run, count_non_finite, fill, memory_for, read_run, require_finite
 from safeload._forms.hdf5.chunks import read_chunks
 from safeload._forms.hdf5.listing import Listing, MisplacedError, RefusedError
 from safeload._forms.hdf5.superblock import find_superblock
+from safeload._forms.hdf5.trees import place_of
 from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
 from safeload._text.words import first_few, reason_of, two_lines
-from safeload.errors import CorruptFileError, UnreadableFileError, UnsafeFileError
+from safeload.errors import CorruptFileError, UnsafeFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,18 +58,17 @@ class Hdf5File(WeightFile):
             CorruptFileError: Truncated, not closed by its writer, or an unreadable structure.
             UnsafeFileError: Links, external storage, virtual datasets, unknown filters, excessive sizes, or too many
                 objects.
-            MissingFileError, UnreadableFileError: As `require_file`.
+            MissingFileError, UnreadableFileError, FileSystemError: As `open_file`.
         """
-        require_file(ref)
         self.ref = ref
-        self._file = ref.open()
+        self._file = open_file(ref)
         self.n_bytes = self._file.n_bytes
         self._h5: Any = None
         try:
             self._require_superblock()
             with self._translated("its structure cannot be read"):
                 self._h5 = h5py.File(self._file.cursor(), "r")
-                listing = Listing(self._h5.id, self.n_bytes)
+                listing = Listing(self._h5.id, place_of(self._file))
         except BaseException:
             self.close()
             raise
@@ -182,8 +183,7 @@ class Hdf5File(WeightFile):
             superblock = find_superblock(self._file)
             head = self._file.read(N_HEAD_BYTES) if superblock is None else b""
         except OSError as exc:
-            message = f"the system cannot read the weight file: {exc.strerror}"
-            raise UnreadableFileError(message, **self.ref.facts) from exc
+            raise absent.failed(self.ref, exc) from exc
         if superblock is None:
             kind = kind_of(head) or UNKNOWN
             hint = kind.hint or "weights are published as a file that ends in .hdf5 or .h5"
@@ -214,5 +214,7 @@ class Hdf5File(WeightFile):
             message = f"the weight file is damaged: {exc}"
             raise self._corrupt(message, [COPY_AGAIN], variables=exc.names, offset=exc.offset) from exc
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as exc:
+            if self._file.failure is not None:  # h5py reports it as damage
+                raise absent.failed(self.ref, self._file.failure) from exc
             context = [("hdf5", reason_of(exc))]
             raise self._corrupt(f"the weight file is damaged: {what}", [COPY_AGAIN], context=context) from exc

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import h5py
 
 from safeload._forms.hdf5.chunks import FILTERS, MIN_CHUNK_BYTES, Chunks, list_chunks
+from safeload._forms.hdf5.trees import require_trees
 from safeload.report import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from safeload._forms.hdf5.trees import Place
+
 MAX_OBJECTS = 10_000
 MAX_DEPTH = 16
+MAX_NAME_BYTES = 4_096
 MAX_EXPANSION = 1_100
 """The largest accepted ratio of declared bytes to file size; deflate reaches 1,032."""
 
@@ -38,9 +42,9 @@ class RefusedError(Exception):
 
 
 class MisplacedError(Exception):
-    """Datasets overlap or end beyond the file; internal to `_forms/hdf5`."""
+    """Datasets overlap, end beyond the file or have the same name; internal to `_forms/hdf5`."""
 
-    def __init__(self, text: str, names: list[str], offset: int) -> None:
+    def __init__(self, text: str, names: list[str], offset: int | None = None) -> None:
         """Store the names of the datasets and the offset of the fault."""
         super().__init__(text)
         self.names = names
@@ -65,8 +69,8 @@ class Dataset(NamedTuple):
     lacks: str = ""
 
     def places(self) -> Iterator[tuple[int, int]]:
-        """Yield (offset, size in bytes) of contiguous float32 values and of each chunk."""
-        if self.offset is not None and self.spec.dtype == "float32":
+        """Yield (offset, size in bytes) of contiguous values and of each chunk."""
+        if self.offset is not None and self.n_bytes:
             yield self.offset, self.n_bytes
         for chunk in self.chunks.rows if self.chunks else ():
             yield chunk.offset, chunk.n_bytes
@@ -80,28 +84,39 @@ class Listing:
         groups: The paths of its groups.
     """
 
-    def __init__(self, root: Any, n_bytes: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
+    def __init__(self, root: Any, place: Place) -> None:  # noqa: ANN401  (h5py's low-level ids)
         """List all datasets and groups.
 
         Raises:
             RefusedError: Links, external storage, virtual datasets, unknown filters, excessive sizes, or too many
                 objects.
-            MisplacedError: A dataset ends beyond the file, or two overlap.
+            MisplacedError: A dataset ends beyond the file, or two overlap or have the same name.
+            ValueError: An index contains itself, or is too deep.
             Exception: As h5py, for a damaged file.
         """
         self.datasets: dict[str, Dataset] = {}
         self.groups: list[str] = []
-        self._n_bytes = n_bytes
+        self._names: set[str] = set()
+        self._place = place
+        self._n_bytes = place.file.n_bytes
+        require_trees(place, h5py.h5o.get_info(root).addr)
         self._list(root, "", 0)
         self._require_no_overlap()
 
     def _list(self, group: Any, path: str, depth: int) -> None:  # noqa: ANN401  (h5py's low-level ids)
-        for raw in sorted(group):
+        for raw in self._names_in(group):
             name = path + raw.decode("utf-8", "backslashreplace")
+            if len(raw) > MAX_NAME_BYTES:
+                raise RefusedError(f"{name[:80]}...", f"a name of {len(raw):,} bytes")
+            if name in self._names:
+                raise MisplacedError(f"two objects are named {name}, but for bytes that are not UTF-8", [name])
             if b"/" in raw:
                 raise RefusedError(name, "a name that contains a slash, which would point elsewhere")
-            if group.links.get_info(raw).type != h5py.h5l.TYPE_HARD:
+            self._names.add(name)
+            link = group.links.get_info(raw)
+            if link.type != h5py.h5l.TYPE_HARD:
                 raise RefusedError(name, "a link, which may point to another file")
+            require_trees(self._place, link.u)
             opened = h5py.h5o.open(group, raw)
             if len(self.groups) + len(self.datasets) >= MAX_OBJECTS or depth > MAX_DEPTH:
                 raise RefusedError(name, f"more than {MAX_OBJECTS:,} objects, or groups nested deeper than {MAX_DEPTH}")
@@ -112,6 +127,17 @@ class Listing:
                 self.datasets[name] = self._describe(opened, name)
             else:
                 raise RefusedError(name, "neither a group nor a dataset")
+
+    def _names_in(self, group: Any) -> list[bytes]:  # noqa: ANN401  (h5py's low-level ids)
+        """List the names in a group, sorted, at most one more than may be read."""
+        names: list[bytes] = []
+
+        def add(name: bytes) -> bool | None:
+            names.append(name)
+            return True if len(names) > MAX_OBJECTS else None  # ends the iteration
+
+        group.links.iterate(add, order=h5py.h5.ITER_NATIVE)
+        return sorted(names)
 
     def _describe(self, dataset: Any, name: str) -> Dataset:  # noqa: ANN401  (h5py's low-level ids)
         plan = dataset.get_create_plist()

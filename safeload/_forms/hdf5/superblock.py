@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from safeload._forms.intact import require_intact
+
 if TYPE_CHECKING:
     from safeload._bytes.files import OpenFile
 
@@ -19,10 +21,28 @@ _OPEN_FOR_WRITING = 1
 
 def find_superblock(file: OpenFile) -> tuple[int | None, bool] | None:
     """Find and read the superblock of an open file; None if no permitted offset has one."""
+    found = _find_block(file)
+    return read_superblock(found[1]) if found else None
+
+
+def find_widths(file: OpenFile) -> tuple[int, int, int]:
+    """Return where the superblock of an open file is, and the bytes of an address and of a length.
+
+    Raises:
+        ValueError: The file has none.
+    """
+    found = _find_block(file)
+    require_intact(found is not None and len(found[1]) == N_SUPERBLOCK_BYTES)
+    at, block = found or (0, b"")
+    first = 13 if block[8] <= 1 else 9  # by the version
+    return at, block[first], block[first + 1]
+
+
+def _find_block(file: OpenFile) -> tuple[int, bytes] | None:
     for at in _PLACES:
         block = file.read(N_SUPERBLOCK_BYTES, at)
         if block.startswith(SIGNATURE):
-            return read_superblock(block)
+            return at, block
     return None
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from safeload._bytes import absent
 from safeload._bytes.kinds import NOT_THE_FILE, kind_of_open, wrong_kind
-from safeload._bytes.small import require_file
+from safeload._bytes.small import open_file
 from safeload._forms.arrays import DamagedError
 from safeload._forms.tensorflow.index_file import N_BYTES_OF, Entry, IndexFile
 from safeload._forms.tensorflow.values import Values
@@ -48,7 +48,7 @@ class TensorBundle(WeightFile):
             CheckpointNotFoundError: A shard is missing.
             CorruptFileError: The index file is damaged, or a shard has too few or too many bytes.
             WrongFileKindError: Big-endian, of another format version, or a Git LFS pointer.
-            UnreadableFileError: The system cannot open a shard.
+            UnreadableFileError, FileSystemError: The system cannot open a shard.
             UnsafeFileError: The index file exceeds a size limit.
         """
         self.ref = ref
@@ -116,6 +116,9 @@ class TensorBundle(WeightFile):
     def _read(self, name: str) -> Array:
         return self._values.read(self.variables[name])
 
+    def _ref_of(self, name: str) -> FileRef:
+        return self.ref.at(self.shard_path(self.variables[name].shard), "shard")
+
     def _position(self, name: str) -> tuple[int, int]:
         return self.variables[name].shard, self.variables[name].offset
 
@@ -136,7 +139,7 @@ class TensorBundle(WeightFile):
 
     def _open_shards(self) -> None:
         paths = [self.shard_path(number) for number in range(self.n_shards)]
-        missing = [path for path in paths if not os.path.exists(path)]
+        missing = [path for path in paths if not (self.ref.source.holds(path) or os.path.exists(path))]
         if missing:
             are = "is" if len(missing) == 1 else "are"
             message = f"{len(missing)} of the checkpoint's {counted(self.n_shards, 'data shard')} {are} missing"
@@ -145,9 +148,7 @@ class TensorBundle(WeightFile):
             facts["hints"] = ["copy every file that starts with the prefix; the shards hold the weights"]
             raise CheckpointNotFoundError(message, **facts)
         for path in paths:
-            ref = self.ref.at(path, "shard")
-            require_file(ref)
-            self._shards.append(ref.open())
+            self._shards.append(open_file(self.ref.at(path, "shard")))
 
     def _require_extents(self) -> None:
         extents: dict[int, list[tuple[int, int, str]]] = {number: [] for number in range(self.n_shards)}

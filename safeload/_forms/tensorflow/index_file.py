@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
 
 MAX_VARIABLES = 200_000
+MAX_KEY_BYTES = 16_384
+"""Bytes of a variable's name, or of the key of a part, which is at most twice as long."""
+
 VERSION = 1
 _BIG_ENDIAN = 1
 
@@ -125,6 +128,8 @@ class IndexFile:
             for key, value in sstable.read_table(data):
                 if n_shards < 0:
                     n_shards = self._read_header(key, value)
+                elif len(key) > MAX_KEY_BYTES:
+                    self._unsafe(f"the index file has a name of {len(key):,} bytes; at most {MAX_KEY_BYTES:,} are read")
                 elif len(entries) >= MAX_VARIABLES:
                     self._unsafe(f"the index file lists more than {MAX_VARIABLES:,} variables")
                 else:

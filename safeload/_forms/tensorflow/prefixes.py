@@ -40,7 +40,7 @@ def find_checkpoint(ref: FileRef) -> WeightPlace:
         WrongFileKindError: The file is not a V2 checkpoint but V1, HDF5, a zip, ...
         CorruptFileError: The checkpoint state file names no checkpoint.
         UnsafeFileError: The checkpoint state file names a path outside its folder.
-        UnreadableFileError: This process may not list the folder.
+        UnreadableFileError, FileSystemError: The system cannot list the folder.
     """
     path = ref.path
     if os.path.isdir(path):
@@ -89,10 +89,7 @@ def _in_folder(ref: FileRef) -> WeightPlace:
         names = ", ".join(map(os.path.basename, prefixes[: absent.MAX_NAMES_PRINTED]))
         hints = [f"pass one of the prefixes as checkpoint_file: {names}"]
         raise AmbiguousCheckpointError(message, candidates=prefixes, **ref.at(folder, "folder").facts, hints=hints)
-    try:
-        inside = sorted(os.listdir(folder))
-    except OSError as exc:
-        raise absent.unreadable(ref.at(folder, "folder")) from exc
+    inside = absent.list_names(ref)
     message = "the folder contains no TensorFlow checkpoint: no file in it ends in .index"
     facts = absent.missing_facts(ref.at(os.path.join(folder, "*.index"), "folder"), ("checkpoint", "*.index"))
     deeper = [

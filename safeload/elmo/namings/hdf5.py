@@ -35,5 +35,5 @@ class Hdf5(Naming):
 
 
 def count_numbered(names: Iterable[str], pattern: str) -> int:
-    """Return 1 more than the largest number that `pattern` captures, 0 without a match."""
+    """Return 1 more than the largest number that `pattern` captures with `NUMBER`, 0 without a match."""
     return max((int(match[1]) + 1 for name in names if (match := re.match(pattern, name))), default=0)

@@ -9,7 +9,7 @@ import h5py
 import pytest
 
 import safeload
-from safeload.errors import SafeLoadError, UnreadableFileError
+from safeload.errors import FileSystemError, SafeLoadError
 from tests.elmos import OPTIONS_NAME, WEIGHTS_NAME
 from tests.opened import opened_hdf5
 
@@ -18,7 +18,7 @@ def test_a_file_that_the_system_does_not_open_is_told(elmo):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
     try:
-        with pytest.raises(UnreadableFileError, match="cannot open the weight file: Too many open files") as caught:
+        with pytest.raises(FileSystemError, match="cannot open the weight file: Too many open files") as caught:
             opened_hdf5(str(elmo / WEIGHTS_NAME), given="w")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -10,7 +10,7 @@ import crc32c
 import pytest
 
 from safeload._forms.tensorflow import index_file, sstable
-from safeload._forms.tensorflow.index_file import MAX_VARIABLES, Entry, IndexFile
+from safeload._forms.tensorflow.index_file import MAX_KEY_BYTES, MAX_VARIABLES, Entry, IndexFile
 from safeload._forms.tensorflow.sstable import MAX_TABLE_BYTES, part_key, read_table, unmask
 from safeload._forms.weight_file import WeightFile
 from safeload.errors import CheckpointNotFoundError, CorruptFileError, UnsafeFileError, WrongFileKindError
@@ -276,8 +276,18 @@ def test_more_variables_than_any_model_has_are_refused(tmp_path):
     assert f"more than {MAX_VARIABLES:,} variables" in str(caught)
 
 
+@pytest.mark.parametrize("n_bytes", [MAX_KEY_BYTES, MAX_KEY_BYTES + 1])
+def test_a_name_has_at_most_so_many_bytes(n_bytes, tmp_path):
+    rows = [(b"", header()), (b"x" * n_bytes, SOUND)]
+    (tmp_path / "m.index").write_bytes(table_of([(rows[-1][0], block(rows))]))
+
+    caught = failure(tmp_path / "m")
+
+    assert ("a name of 16,385 bytes" in str(caught)) == (n_bytes > MAX_KEY_BYTES)
+
+
 def test_names_that_share_a_huge_beginning_are_refused(tmp_path):
-    rows = [(b"", header()), *((b"x" * 1_000_000 + b"%06d" % number, SOUND) for number in range(200))]
+    rows = [(b"", header()), *((b"x" * 16_000 + b"%06d" % number, SOUND) for number in range(3_000))]
     (tmp_path / "m.index").write_bytes(table_of([(rows[-1][0], block(rows))]))
 
     caught = failure(tmp_path / "m")

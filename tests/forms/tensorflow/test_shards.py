@@ -9,7 +9,7 @@ import pytest
 from safeload.errors import (
     CheckpointNotFoundError,
     CorruptFileError,
-    UnreadableFileError,
+    FileSystemError,
     UnsafeFileError,
     WrongFileKindError,
 )
@@ -219,7 +219,7 @@ def test_more_shards_than_the_system_opens_is_a_typed_error(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, limits[1]))
     try:
-        with pytest.raises(UnreadableFileError, match="Too many open files") as caught:
+        with pytest.raises(FileSystemError, match="Too many open files") as caught:
             opened_checkpoint(str(tmp_path / "m"), given=GIVEN)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -10,7 +10,7 @@ from safeload._forms import arrays
 from safeload._forms.arrays import N_BLOCK_BYTES
 from safeload._forms.tensorflow.sstable import part_key
 from safeload._forms.weight_file import WeightFile
-from safeload.errors import CorruptFileError
+from safeload.errors import CorruptFileError, FileSystemError
 from tests.checkpoints import write_checkpoint
 from tests.forms.tensorflow.both_readers import assert_same
 from tests.forms.tensorflow.index_writer import entry, slice_of, write_index
@@ -248,8 +248,9 @@ def test_a_block_that_is_lost_or_cannot_be_read_is_told_with_its_place(use, in_b
             raise OSError(5, "Input/output error")
 
         monkeypatch.setattr(os, "preadv", fail)
-        with pytest.raises(CorruptFileError, match="the system reports: Input/output error") as caught:
-            use(bundle, ["b"])
+        with pytest.raises(FileSystemError, match="cannot read the shard file: Input/output error") as caught:
+            use(bundle, ["a", "b"])
+        assert (caught.value.errno, caught.value.resolved) == (5, path)
 
 
 def test_one_wrong_checksum_of_one_does_not_tell_of_another_index(use, tmp_path):
