@@ -89,3 +89,11 @@ def size_claims(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSp
         for key, sizes in claims.items()
         if not any(wanted == size for wanted, size in sizes)
     }
+
+
+def size_hint(key: str, wanted: int, size: int, *, config: str, weights: str, path: str) -> str:
+    """Return the hint for a size that differs: the key, the value to set and the file to set it in."""
+    return (
+        f"{key} is {wanted} in the {config} but {size} in the {weights}; "
+        f'to load this {weights}, set "{key}": {size} in {path}'
+    )

@@ -6,22 +6,25 @@ import logging
 import platform
 import sys
 from collections import Counter
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic
 
 from safeload._compare import WIDENED, compare, matched, split_ignored
 from safeload._forms import open_weights
-from safeload._model_kind import Checked, Mismatch
-from safeload._text.words import first_few, some_of, with_article
+from safeload._model_kind import Checked, Config, Mismatch
+from safeload._text.words import some_of, with_article
 from safeload._values import fits_buffer, read_parameters
 from safeload._version import __version__
 from safeload.errors import VariableMismatchError
 from safeload.report import LoadReport, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from safeload._forms.weight_file import WeightFile, WeightPlace
-    from safeload._model_kind import Clock, Config, ModelKind
+    from safeload._model_kind import Clock, ModelKind
     from safeload._naming import Match
+    from safeload.report import TensorSpec
 
 logger = logging.getLogger(__name__)
 
@@ -45,28 +48,18 @@ def check_weights(
     """
     with open_weights(place) as weights:
         with clock.step("list"):
-            config = kind.adapted(config, weights)
+            config, notes = kind.adapted(config, weights)
             parameters = kind.list_parameters(config)
         with clock.step("compare"):
-            naming, scope, warnings = kind.recognise(weights)
-            match, found = naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
-            ignored, unexpected = split_ignored([*match.unexpected, *_strange_buffers(weights, match)], patterns)
-            comparison = Mismatch(
-                problems=compare(parameters, found, unexpected=unexpected),
-                expected=parameters,
-                found=found,
-                weights=weights,
-                config=config,
-            )
-            if comparison.problems:
-                raise _mismatch_error(kind, comparison, scope)
-            values, inexact = read_parameters(weights, match, keep=keep_values)
+            fit = _require_match(kind, config, parameters, weights, patterns)
+            values, inexact = read_parameters(weights, fit.match, keep=keep_values)
             weights.require_unchanged()
             if inexact:
+                found = fit.mismatch.found
                 problems = [
                     Problem(kind="dtype", name=name, expected=parameters[name], found=found[name]) for name in inexact
                 ]
-                raise _mismatch_error(kind, replace(comparison, problems=problems, inexact=inexact), scope)
+                raise _error(kind, replace(fit.mismatch, problems=problems, inexact=inexact), fit.match.scope)
         files, packages = weights.files(), weights.packages
         checksums = weights.checksums(len(parameters))
     logger.info("checked %s, %s", place.ref.path, with_article(place.place))
@@ -75,18 +68,57 @@ def check_weights(
         noun=f"{weights.noun}s",
         given=str(place.ref.given),
         form=place.place,
-        scope=scope,
+        scope=fit.match.scope,
         read=tuple(parameters.values()),
-        unused=match.unused,
-        ignored=tuple(ignored),
+        unused=fit.match.unused,
+        ignored=fit.ignored,
         checksums=checksums,
         taken_from_config=kind.unverified(config),
-        notes=tuple(_notes_of_dtypes(weights, match)),
-        warnings=tuple(warnings),
+        notes=(*notes, *_notes_of_dtypes(weights, fit.match)),
+        unused_keys=tuple(kind.unused_keys(config)),
+        warnings=fit.warnings,
         seconds=clock.seconds,
         versions={"python": platform.python_version(), "safeload": __version__, **_versions(packages)},
     )
     return Checked(config=config, values=values, files=files, clock=clock, report=report)
+
+
+def require_match(kind: ModelKind[Config], config: Config, place: WeightPlace) -> None:
+    """Require weights whose names, shapes and dtypes fit the config; no value of a parameter is read.
+
+    Raises:
+        SafeLoadError: As `check_weights`, except the errors about damaged values.
+    """
+    with open_weights(place) as weights:
+        config, _ = kind.adapted(config, weights)
+        _require_match(kind, config, kind.list_parameters(config), weights, ("*",))
+
+
+@dataclass(frozen=True)
+class _Fit(Generic[Config]):
+    """Weights whose names, shapes and dtypes fit."""
+
+    match: Match
+    mismatch: Mismatch[Config]
+    ignored: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def _require_match(
+    kind: ModelKind[Config],
+    config: Config,
+    parameters: Mapping[str, TensorSpec],
+    weights: WeightFile,
+    patterns: tuple[str, ...],
+) -> _Fit[Config]:
+    naming, scope, warnings = kind.recognise(weights)
+    match, found = naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
+    ignored, unexpected = split_ignored([*match.unexpected, *_strange_buffers(weights, match)], patterns)
+    problems = compare(parameters, found, unexpected=unexpected)
+    mismatch = Mismatch(problems=problems, expected=parameters, found=found, weights=weights, config=config)
+    if problems:
+        raise _error(kind, mismatch, scope)
+    return _Fit(match, mismatch, tuple(ignored), tuple(warnings))
 
 
 def _strange_buffers(weights: WeightFile, match: Match) -> list[str]:
@@ -104,7 +136,7 @@ def _notes_of_dtypes(weights: WeightFile, match: Match) -> list[str]:
     ]
 
 
-def _mismatch_error(kind: ModelKind[Config], mismatch: Mismatch[Config], scope: str) -> VariableMismatchError:
+def _error(kind: ModelKind[Config], mismatch: Mismatch[Config], scope: str) -> VariableMismatchError:
     weights, word, problems = mismatch.weights, kind.config_word, mismatch.problems
     noun, given = f"{weights.noun}s", str(weights.ref.given)
     return VariableMismatchError(
@@ -112,7 +144,7 @@ def _mismatch_error(kind: ModelKind[Config], mismatch: Mismatch[Config], scope: 
         report=LoadReport(model=kind.model, noun=noun, given=given, scope=scope, problems=tuple(problems)),
         **weights.ref.facts,
         context=[(word, mismatch.config.path), *([("scope", scope)] if scope != kind.usual_scope else [])],
-        details=first_few([str(problem) for problem in problems], "error.report.problems"),
+        details=[str(problem) for problem in problems],
         hints=[*(f"{name}: {fault}" for name, fault in list(mismatch.inexact.items())[:1]), *kind.hints(mismatch)],
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from safeload._bytes.kinds import JSON_TEXT, N_HEAD_BYTES, kind_of, wrong_kind
 from safeload._bytes.small import read_small
-from safeload._text.words import counted, first_few
+from safeload._text.words import counted
 from safeload.errors import ConfigError
 from safeload.report import KeyProblem
 
@@ -205,7 +205,7 @@ class Keys:
         if not self.problems:
             return
         message = f"{what}: {counted(len(self.problems), 'bad key')}"
-        details = first_few([str(problem) for problem in self.problems], "error.problems")
+        details = [str(problem) for problem in self.problems]
         raise ConfigError(message, problems=self.problems, **ref.facts, details=details, hints=hints)
 
 

@@ -113,7 +113,8 @@ class ModelKind(Generic[Config]):
         recognise: Returns the naming and scope of a weight file, and warnings; raises if it belongs to another model.
         hints: Returns hints about weights that do not fit.
         unverified: Returns the settings that no weight file can confirm.
-        adapted: Returns the config with the settings that are taken from the weights instead.
+        unused_keys: Returns the keys of the config that have no effect on the model.
+        adapted: Returns the config with the settings that are taken from the weights instead, and notes.
     """
 
     model: str
@@ -128,7 +129,8 @@ class ModelKind(Generic[Config]):
     recognise: Callable[[WeightFile], tuple[Naming, str, list[str]]]
     hints: Callable[[Mismatch[Config]], list[str]]
     unverified: Callable[[Config], dict[str, object]]
-    adapted: Callable[[Config, WeightFile], Config] = lambda config, _: config
+    unused_keys: Callable[[Config], list[str]] = lambda config: []  # noqa: ARG005
+    adapted: Callable[[Config, WeightFile], tuple[Config, list[str]]] = lambda config, _: (config, [])
 
 
 @dataclass(kw_only=True)

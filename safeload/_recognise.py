@@ -10,13 +10,16 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import is_int
-from safeload._bytes.kinds import kinds_of
+from safeload._bytes.kinds import KERAS_LOADS, kinds_of
 from safeload._json import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-BERT, ELMO = "BERT", "ELMo"
+BERT, ELMO, BILM_TF = "BERT", "ELMo", "bilm-tf"
+DUMP_WEIGHTS = (
+    "export it to HDF5 with bilm-tf's bin/dump_weights.py, and pass the result with options.json to safeload.load_elmo"
+)
 _CONFIGS = {BERT: "bert_config", ELMO: "options"}
 _PUBLISHED_TOO = "an ELMo is published as options.json and weights.hdf5 too"
 
@@ -48,24 +51,24 @@ def _words(_: Collection[str], top: set[str]) -> bool:
     return "embedding" in top and "char_embed" not in top and any(name.startswith("RNN_") for name in top)
 
 
-def _keras_top(_: Collection[str], top: set[str]) -> bool:
-    return bool(
-        top
-        & {
-            "model_weights", "layer_names", "optimizer_weights", "top_level_model_weights",
-            "_layer_checkpoint_dependencies", "layers",
-        }
-    )  # fmt: skip
+def _keras_model(_: Collection[str], top: set[str]) -> bool:
+    return "model_weights" in top
+
+
+def _keras_weights(_: Collection[str], top: set[str]) -> bool:
+    names = {"layer_names", "optimizer_weights", "top_level_model_weights", "_layer_checkpoint_dependencies", "layers"}
+    return bool(top & names)
 
 
 _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]], ...] = (
     (BERT, Other("a TensorFlow 2 object-based checkpoint",
-                 "export it by variable names with tf.compat.v1.train.Saver, or load it with tf.train.Checkpoint"),
+                 "export it by variable names with tf.compat.v1.train.Saver, or load it with tf.train.Checkpoint or, if Keras saved it, load_weights"),
      _any(r"_CHECKPOINTABLE_OBJECT_GRAPH$|.*/\.ATTRIBUTES/VARIABLE_VALUE$")),
     (BERT, Other("ALBERT", "load it with a library for ALBERT", has_berts_names=True),
      _any(r".*(encoder/transformer/group_0|embedding_hidden_mapping_in)/")),
     (BERT, Other("ELECTRA", "load it with a library for ELECTRA", has_berts_names=True),
-     _any(r"(electra|discriminator|generator|discriminator_predictions)/")),
+     _any(r"(electra|discriminator_predictions|generator_predictions|generator/(embeddings|encoder))/")),
+    (BERT, Other("a training checkpoint of bilm-tf", DUMP_WEIGHTS), _any(r"lm/(char_embed$|CNN/|RNN_\d/)")),
     (BERT, Other("RoBERTa", "load it with a library for RoBERTa"), _any(r"(.*/)?roberta/")),
     (BERT, Other("a checkpoint saved by Keras, with layer names",
                  "load it with model.load_weights, or save it again with keras_bert's variable names"),
@@ -75,8 +78,15 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
                  "these are vectors that a biLM computed; pass the weights of the biLM itself, published as ..._weights.hdf5"),
      _embeddings),
     (ELMO, Other("the weights of a word-level biLM", "ELMo needs a character-level biLM; pass the weights of one"), _words),
-    (ELMO, Other("a model saved by Keras", "load it with Keras"), _keras_top),
+    (ELMO, Other("a model saved by Keras", KERAS_LOADS), _keras_model),
+    (ELMO, Other("weights saved by Keras", "load them with load_weights, into the Keras model that saved them"), _keras_weights),
 )  # fmt: skip
+
+_BY_VARIABLES = (
+    (BERT, re.compile(r"(?:.*/)?bert/embeddings/word_embeddings$")),
+    (BILM_TF, re.compile(r"lm/(?:char_embed$|CNN/|RNN_\d/)")),
+    (ELMO, re.compile(r"(?:char_embed$|CNN/|RNN_[01]/)")),
+)
 
 _BY_KEYS: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("ELMoForManyLangs, another architecture", "load it with ELMoForManyLangs"), ("encoder", "token_embedder")),
@@ -94,7 +104,7 @@ _BY_FILES: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("a TensorFlow model or TF-Hub module", _PUBLISHED_TOO), ("saved_model.pb",)),
     (ELMO, Other("a TF-Hub module", _PUBLISHED_TOO), ("tfhub_module.pb",)),
     (ELMO, Other("an AllenNLP archive", "load it with allennlp.models.load_archive"), ("weights.th", "config.json")),
-    (ELMO, Other("a BERT model", "load it with safeload.load_bert"), ("bert_config.json",)),
+    (ELMO, Other("a BERT model", "load it with safeload.load_bert, or check it with: safeload check bert"), ("bert_config.json",)),
 )  # fmt: skip
 
 
@@ -143,6 +153,11 @@ def other_folder(model: str, names: Iterable[str]) -> Other | None:
     """Recognise the folder of another model by the names in it; None if no row matches."""
     present = set(names)
     return next((other for owner, other, files in _BY_FILES if owner == model and set(files) <= present), None)
+
+
+def models_of_variables(names: Collection[str]) -> list[str]:
+    """Return the models that have a variable or dataset of one of these names: BERT, ELMo, or bilm-tf's own."""
+    return [model for model, pattern in _BY_VARIABLES if any(map(pattern.match, names))]
 
 
 def models_of_folder(names: Iterable[str]) -> list[str]:

@@ -32,7 +32,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from safeload._text.words import one_line, plain, shortened
+from safeload._text.words import first_few, one_line, plain, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,9 +53,11 @@ class SafeLoadError(Exception):
         given: The argument as the caller passed it.
         label: The kind of `resolved`: "prefix", "config", "vocab", "shard", ...
         context: Further `(label, value)` lines.
-        details: The printed problems, one string each.
+        details: The problems, one string each; the text has the first ten.
         hints: Suggested actions, one each.
     """
+
+    _where = "error.details"
 
     def __init__(  # noqa: PLR0913  (the parts of every message)
         self,
@@ -92,7 +94,11 @@ class SafeLoadError(Exception):
         return [name for each in classes[1:] for name in each.__annotations__]
 
     def __str__(self) -> str:
-        """Render the whole message."""
+        """Render the message."""
+        return self.text(f"in {self._where}")
+
+    def text(self, where: str) -> str:
+        """Render the message; `where` ends the line that counts the problems left out, such as "in error.problems"."""
         rows: list[tuple[str, str]] = []
         if self.resolved is not None:
             rows.append((self.label, self.resolved))
@@ -104,7 +110,7 @@ class SafeLoadError(Exception):
         width = max((len(label) for label, _ in rows + hints), default=0) + 1
         lines = [one_line(self.message)]
         lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in rows]
-        lines += [f"  {detail}" for detail in self.details]
+        lines += [f"  {detail}" for detail in first_few(self.details, where)]
         lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in hints]
         return "\n".join(plain(shortened(line)) for row in lines for line in row.split("\n"))
 
@@ -124,7 +130,7 @@ class SafeLoadError(Exception):
         }
 
     def _all_problems(self) -> Sequence[object]:
-        """Return every problem; the text shows the first few."""
+        """Return every problem."""
         return self.details
 
     def __reduce__(self) -> tuple[Callable[..., SafeLoadError], tuple[type[SafeLoadError], dict[str, Any]]]:
@@ -209,6 +215,7 @@ class CorruptFileError(SafeLoadError, ValueError):
 
     variables: tuple[str, ...] = ()
     offset: int | None = None
+    _where = "error.variables"
 
 
 class UnsafeFileError(SafeLoadError, ValueError):
@@ -223,6 +230,7 @@ class ConfigError(SafeLoadError, ValueError):
     """
 
     problems: tuple[KeyProblem, ...] = ()
+    _where = "error.problems"
 
     def _all_problems(self) -> Sequence[object]:
         return self.problems
@@ -236,6 +244,7 @@ class VocabularyError(SafeLoadError, ValueError):
     """
 
     problems: tuple[str, ...] = ()
+    _where = "error.problems"
 
     def _all_problems(self) -> Sequence[object]:
         return self.problems
@@ -249,6 +258,7 @@ class VariableMismatchError(SafeLoadError, ValueError):
     """
 
     report: LoadReport
+    _where = "error.report.problems"
 
     def _all_problems(self) -> Sequence[object]:
         return self.report.problems
@@ -272,6 +282,7 @@ class LockError(SafeLoadError, ValueError):
     """
 
     files: tuple[str, ...] = ()
+    _where = "error.files"
 
 
 class MissingDependencyError(SafeLoadError, ImportError):

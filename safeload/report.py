@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from safeload._text.words import two_lines, with_article
+from safeload._text.words import one_line, two_lines, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -135,6 +135,7 @@ class LoadReport:
         checksums: Which bytes were compared with a checksum, and which could not be.
         problems: Every variable that does not fit; empty after a successful load.
         taken_from_config: Settings that no weight file can confirm, taken from the config unverified.
+        unused_keys: Keys of the config or options that have no effect on the model, such as "hidden_dropout_prob".
         notes: Non-fatal observations.
         warnings: Suspicious facts, of which the call also warned.
         seconds: Step -> duration in seconds.
@@ -155,6 +156,7 @@ class LoadReport:
     checksums: str = ""
     problems: tuple[Problem, ...] = ()
     taken_from_config: Mapping[str, object] = field(default_factory=dict)
+    unused_keys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -190,6 +192,7 @@ class LoadReport:
                 ("initialised", folded(f"{len(self.initialised)} variables", self.initialised)),
                 ("problems", folded(f"{len(self.problems)} problems", self.problems)),
                 ("taken from the config", _pairs(self.taken_from_config, "=")),
+                ("keys not used", ", ".join(self.unused_keys)),
                 *[("warning", warning) for warning in self.warnings],
                 *[("note", note) for note in self.notes],
                 ("seconds", self._seconds_text()),
@@ -210,6 +213,7 @@ class LoadReport:
         rows += [("initialised", name) for name in self.initialised]
         rows += [("checksums", self.checksums)]
         rows += [("from config", _pairs(self.taken_from_config, "="))]
+        rows += [("not used", one_line(", ".join(self.unused_keys)))]
         rows += [("warning", warning) for warning in self.warnings]
         rows += [("note", note) for note in self.notes]
         rows += [("seconds", self._seconds_text())]

@@ -31,7 +31,7 @@ FLOORS = (
     ("report.py", "errors.py"),
     ("_arguments.py", "_bytes", "_boundary.py", "_compare.py", "_naming.py"),
     ("_json.py", "_forms", "_values.py", "lock"),
-    ("_recognise.py", "_frameworks", "_tensors.py", "_reports.py", "_model_kind.py", "_fit.py", "_steps.py"),
+    ("_recognise.py", "_advice.py", "_published.py", "_frameworks", "_tensors.py", "_reports.py", "_model_kind.py", "_fit.py", "_steps.py"),
     ("bert", "elmo"),
     ("keras.py", "settings", "compat", "testing"),
     ("pytest_plugin.py", "demo", "cli"),

@@ -19,12 +19,14 @@ TENSORS = {
     "a TensorFlow 2 object-based checkpoint": (BERT, ["_CHECKPOINTABLE_OBJECT_GRAPH"]),
     "ALBERT": (BERT, ["bert/encoder/transformer/group_0/inner_group_0/x"]),
     "ELECTRA": (BERT, ["electra/embeddings/word_embeddings"]),
+    "a training checkpoint of bilm-tf": (BERT, ["lm/char_embed"]),
     "RoBERTa": (BERT, ["module/roberta/x"]),
     "a checkpoint saved by Keras, with layer names": (BERT, ["Encoder-1-MultiHeadSelfAttention/x"]),
     "a model with PyTorch's names": (BERT, ["embeddings.LayerNorm.weight"]),
     "a file of computed embeddings": (ELMO, ["0", "1", "sentence_to_index"]),
     "the weights of a word-level biLM": (ELMO, ["embedding", "RNN_0/RNN/x"]),
     "a model saved by Keras": (ELMO, ["model_weights/dense/kernel:0"]),
+    "weights saved by Keras": (ELMO, ["dense/kernel:0", "top_level_model_weights"]),
 }
 CONFIGS = {
     "ELMoForManyLangs, another architecture": {"encoder": {}, "token_embedder": {}},
@@ -57,10 +59,28 @@ def test_tensors_are_recognised_for_one_model_alone(name):
     assert other_tensors(other, names) is None
 
 
+@pytest.mark.parametrize("name", ["discriminator/dense/kernel", "generator/conv1/kernel", "my_electra/x"])
+def test_names_of_other_networks_are_not_electra_s(name):
+    assert other_tensors(BERT, [name]) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "electra/x",
+        "discriminator_predictions/dense/kernel",
+        "generator_predictions/output_bias",
+        "generator/encoder/layer_0/x",
+    ],
+)
+def test_names_of_electra_s_own_parts_are(name):
+    assert other_tensors(BERT, ["bert/x", name]).name == "ELECTRA"
+
+
 SIGNS = {
     "a TensorFlow 2 object-based checkpoint": ["_CHECKPOINTABLE_OBJECT_GRAPH", "a/.ATTRIBUTES/VARIABLE_VALUE"],
     "ALBERT": ["bert/encoder/transformer/group_0/x", "bert/encoder/embedding_hidden_mapping_in/x"],
-    "ELECTRA": ["electra/x", "discriminator/x", "generator/x", "discriminator_predictions/x"],
+    "ELECTRA": ["electra/x", "discriminator_predictions/x"],
     "RoBERTa": ["roberta/x", "a/roberta/x"],
     "a checkpoint saved by Keras, with layer names": ["Embedding-Token/x", "Embedding-Position/x", "Encoder-12-Norm/x"],
     "a model with PyTorch's names": ["a.weight", "a.b.bias"],
@@ -83,7 +103,7 @@ def test_other_names_are_of_no_model_that_is_known(name):
 
 
 def test_groups_are_signs_too():
-    assert other_tensors(ELMO, [], ["layers"]).name == "a model saved by Keras"
+    assert other_tensors(ELMO, [], ["layers"]).name == "weights saved by Keras"
     assert other_tensors(ELMO, [], []) is None
 
 

@@ -69,7 +69,7 @@ EXAMPLES = {
     "CorruptFileError": ["bert/shard_with_a_flipped_bit", "elmo/the_weights_are_cut"],
     "UnsafeFileError": ["bert/state_file_leads_out", "elmo/external_link"],
     "ConfigError": ["bert/config_with_three_bad_keys", "elmo/the_options_are_those_for_training"],
-    "VocabularyError": ["bert/vocab_with_a_token_twice", "bert/vocab_of_another_model"],
+    "VocabularyError": ["bert/vocab_with_a_token_twice", "bert/the_vocabulary_has_a_token_more"],
     "VariableMismatchError": ["bert/config_has_another_vocab_size", "elmo/the_options_have_a_layer_less"],
     "LockError": ["bert/locked_vocab_changed", "elmo/locked_options_changed"],
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import paths
 from safeload._bytes.files import NotRegularError
+from safeload._bytes.hub import hub_hints
 from safeload.errors import FileSystemError, MissingFileError, UnreadableFileError, UnsafeFileError, WrongFileKindError
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
         context.append(("exists", parent))
     context.append(("inside", names_text(beside)))
     hints = paths.invisible_hints(path) + [f"did you mean {other}?" for other in near]
+    hints = hints or foreign_hints(ref.given)
     if os.path.islink(path):
         context.append(("link to", os.path.realpath(path)))
     return {
@@ -112,6 +114,11 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
         "beside": tuple(beside),
         "close_names": tuple(map(os.path.basename, near)) if parent == os.path.dirname(path) else (),
     }
+
+
+def foreign_hints(given: object) -> list[str]:
+    """Return hints for a missing path that is one of Windows, or a name on a model hub."""
+    return paths.windows_hints(given) or hub_hints(given)
 
 
 def nearest_folder(path: str) -> str:

@@ -25,6 +25,12 @@ MAX_SAFETENSORS_HEADER = 1 << 27
 _UNPACK = "unpack the archive and pass the folder or file inside it"
 _DOWNLOAD_AGAIN = "download the file again; something else was saved in its place"
 _PICKLE = "safeload never unpickles a file; convert the weights with the library that saved them"
+_TORCH = "do not unpack it, since its values are described by a pickle; load it with the library that saved it"
+_TORCH_BEFORE_1_6 = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+KERAS_LOADS = (
+    "load it with tf.keras.models.load_model; a BERT of keras-bert needs custom_objects=keras_bert.get_custom_objects()"
+)
+_KERAS = f"{KERAS_LOADS}, and tf-keras 2.16 or later"
 _SAVE_AS_UTF8 = "save it as UTF-8"
 
 
@@ -60,6 +66,25 @@ def _is_safetensors(head: bytes, _: bytes) -> bool:
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < MAX_SAFETENSORS_HEADER
 
 
+def _zip_with_first(name: bytes) -> Callable[[bytes, bytes], bool]:
+    """Return a test for a zip archive whose first member's name ends with `name`."""
+
+    def fits(head: bytes, _: bytes) -> bool:
+        n_name = int.from_bytes(head[26:28], "little")
+        return head.startswith(b"PK\x03\x04") and (b"/" + head[30 : 30 + n_name]).endswith(b"/" + name)
+
+    return fits
+
+
+def _is_torch(head: bytes, tail: bytes) -> bool:
+    names = (
+        b"data.pkl",
+        b".format_version",
+        b"version",
+    )  # the first is the oldest; TorchScript may begin with the last
+    return head.startswith(_TORCH_BEFORE_1_6) or any(_zip_with_first(name)(head, tail) for name in names)
+
+
 KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
     (FileKind("empty", "empty file", "copy or download the file again; the disk may have been full"),
      lambda head, _: not head),
@@ -67,6 +92,8 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
      _begins(b"version https://git-lfs.github.com/spec/v1")),
     (FileKind("hdf5", "HDF5 file", form="hdf5", models=("ELMo",), endings=(".hdf5", ".h5", ".hdf")),
      _begins(b"\x89HDF\r\n\x1a\n")),
+    (FileKind("torch", "PyTorch file", _TORCH), _is_torch),
+    (FileKind("keras", "model saved by Keras", _KERAS), _zip_with_first(b"metadata.json")),
     (FileKind("zip", "zip archive (PyTorch saves such files too)", _UNPACK), _begins(b"PK\x03\x04")),
     (FileKind("gzip", "gzip archive", _UNPACK), _begins(b"\x1f\x8b")),
     (FileKind("7z", "7z archive", _UNPACK), _begins(b"7z\xbc\xaf\x27\x1c")),

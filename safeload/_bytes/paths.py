@@ -16,6 +16,7 @@ StrPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 _REMOTE = ("http://", "https://", "s3://", "gs://", "hf://")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_TFHUB = re.compile(r"https?://(www\.)?(tfhub\.dev|kaggle\.com/models)/", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 
 
@@ -43,13 +44,15 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None) -> st
     base = working_directory() if base_dir is None else resolve_path(base_dir, argument="base_dir")
     if base is None:
         message = f"{argument} is relative, and the working directory no longer exists"
-        raise InvalidPathError(message, given=given, hints=["write the absolute path, or pass base_dir"])
+        raise InvalidPathError(
+            message, given=given, hints=["write the absolute path, or pass base_dir to safeload's own call"]
+        )
     return _absolute(expanded, base)
 
 
 def is_remote(given: object) -> TypeGuard[str]:
     """Return whether `given` is a URL that cached-path downloads."""
-    return isinstance(given, str) and given.lower().startswith(_REMOTE)
+    return isinstance(given, str) and given.lower().startswith(_REMOTE) and not _TFHUB.match(given)
 
 
 def working_directory() -> str | None:
@@ -112,6 +115,7 @@ def _expanded(text: str, given: object, argument: str) -> str:
             raise InvalidPathError(message, given=given, hints=["use three slashes: file:///absolute/path"])
         _require_no_control_characters(text, given, argument)
     elif scheme:
+        _require_no_tfhub(text, given, argument)
         message = f"{argument} is an address ({scheme[1]}://); only local files are read"
         raise InvalidPathError(message, given=given, hints=["download the files and pass the local folder"])
     home = os.path.expanduser(text)
@@ -119,6 +123,18 @@ def _expanded(text: str, given: object, argument: str) -> str:
         message = f"{argument}: no home directory is known for {text.split('/')[0]!r}"
         raise InvalidPathError(message, given=given, hints=["write the absolute path"])
     return _with_variables(home, given, argument)
+
+
+def _require_no_tfhub(text: str, given: object, argument: str) -> None:
+    """Refuse a TF-Hub handle: what it names is neither a config nor weights that are read here."""
+    if not _TFHUB.match(text):
+        return
+    message = f"{argument} is a TF-Hub handle, which names a SavedModel"
+    hints = [
+        "of BERT, pass the folder of the same model's bert_config.json and bert_model.ckpt: github.com/google-research/bert",
+        "of ELMo, pass the folder of its options.json and weights.hdf5: allenai.org/allennlp/software/elmo",
+    ]
+    raise InvalidPathError(message, given=given, hints=hints)
 
 
 def _with_variables(text: str, given: object, argument: str) -> str:
@@ -149,6 +165,26 @@ def invisible_hints(resolved: str) -> list[str]:
         codes = ", ".join(f"U+{ord(c):04X} {unicodedata.name(c, '')}".rstrip() for c in odd)
         hints.append(f"the path contains an invisible character ({codes}); retype it")
     return hints
+
+
+def windows_hints(given: object) -> list[str]:
+    """Return the hint for a missing path that is written as on Windows, where this system writes slashes."""
+    text = os.fspath(given) if isinstance(given, (str, os.PathLike)) else ""
+    if os.sep != "/" or not isinstance(text, str):
+        return []
+    drive = re.match(r"([A-Za-z]):[\\/]", text)
+    if drive is None and "\\" not in text:
+        return []
+    slashed = text.replace("\\", "/")
+    other = f"/mnt/{drive[1].lower()}/{slashed[3:]}" if drive else slashed  # where WSL mounts the drive
+    if os.path.lexists(other):
+        return [f"this is written as a path of Windows; here it is {other}"]
+    hint = (
+        "this is a path of Windows, and Python runs on a system without drives"
+        if drive
+        else "this path has backslashes"
+    )
+    return [f"{hint}; write the path as it is on this system, with slashes"]
 
 
 def near_paths(path: str, folder: str, names: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from safeload._bytes.absent import failed
-from safeload._text.words import first_few, some_of, two_lines
+from safeload._text.words import some_of, two_lines
 from safeload.errors import CorruptFileError
 
 if TYPE_CHECKING:
@@ -191,6 +191,6 @@ class WeightFile(ABC):
         return CorruptFileError(
             message,
             variables=[name for name, _ in faults],
-            details=first_few(rows, "error.variables"),
+            details=rows,
             **self._faults_facts(faults, n_read),
         )

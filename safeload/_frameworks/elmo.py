@@ -7,13 +7,13 @@ import logging
 import sys
 from typing import Any
 
-from safeload._frameworks.packages import import_installed, missing_dependency, version_of
+from safeload._frameworks.packages import import_installed, install, missing_dependency, version_of
 from safeload._frameworks.tensorflow import require_keras
 from safeload.errors import MissingDependencyError
 
 logger = logging.getLogger(__name__)
 
-INSTALL_ELMO = "pip install 'safeload[elmo]'"
+INSTALL_ELMO = install("elmo")
 OR_TORCH = "or pass backend='torch': the same parameters, forward and outputs, without AllenNLP"
 _ALLENNLP = ">=2.10.1,<2.11"
 _TORCH = ">=1.12"

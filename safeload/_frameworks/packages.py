@@ -4,10 +4,52 @@ from __future__ import annotations
 
 import importlib
 import platform
-from typing import Any
+import sys
+from typing import Any, NamedTuple
 
 from safeload._text.words import reason_of
 from safeload.errors import MissingDependencyError
+
+
+class Requirement(NamedTuple):
+    """A package of an extra, with its bounds, for a range of Python versions.
+
+    Attributes:
+        package: The distribution's name.
+        versions: The supported versions.
+        first_python: The first (major, minor) version of Python that it is for.
+        after_python: The first version that it is no longer for.
+    """
+
+    package: str
+    versions: str
+    first_python: tuple[int, int] = (3, 10)
+    after_python: tuple[int, int] = (3, 14)
+
+
+_UP_TO_3_10, _FROM_3_11 = (3, 11), (3, 11)
+REQUIREMENTS = {
+    "bert": (
+        Requirement("tensorflow", ">=2.15,<2.16", after_python=_UP_TO_3_10),
+        Requirement("tensorflow", ">=2.16.1,<2.22", _FROM_3_11),
+        Requirement("tf-keras", ">=2.16,<2.22", _FROM_3_11),
+        Requirement("keras-bert", ">=0.89,<0.90"),
+    ),
+    "elmo": (
+        Requirement("torch", ">=1.12,<1.13", after_python=_UP_TO_3_10),
+        Requirement("torch", ">=1.13,<2.14", _FROM_3_11),
+        Requirement("numpy", "<2", after_python=_UP_TO_3_10),
+        Requirement("allennlp", ">=2.10.1,<2.11", after_python=_UP_TO_3_10),
+    ),
+    "yaml": (Requirement("PyYAML", ">=6,<7"),),
+}
+"""The extras of setup.cfg. Hints name these packages: no index is known to have this project under its name."""
+
+
+def install(extra: str) -> str:
+    """Return the command that installs the packages of an extra for the running Python."""
+    wanted = [each for each in REQUIREMENTS[extra] if each.first_python <= sys.version_info[:2] < each.after_python]
+    return "pip install " + " ".join(f"'{each.package}{each.versions}'" for each in wanted)
 
 
 def version_of(distribution: str) -> str | None:

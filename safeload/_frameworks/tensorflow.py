@@ -10,14 +10,14 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from safeload._frameworks.packages import import_installed, missing_dependency, version_of
+from safeload._frameworks.packages import import_installed, install, missing_dependency, version_of
 from safeload.errors import BackendError, MissingDependencyError
 
 logger = logging.getLogger(__name__)
 
 LEGACY = "TF_USE_LEGACY_KERAS"
 FIRST_KERAS_3 = (2, 16)
-INSTALL_BERT = "pip install 'safeload[bert]'"
+INSTALL_BERT = install("bert")
 _TENSORFLOWS = ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "tensorflow-intel", "tf-nightly")
 _TENSORFLOW = ">=2.15,<2.22"
 _ON_TENSORFLOW = "set KERAS_BACKEND=tensorflow in the environment before Python starts"

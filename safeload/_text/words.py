@@ -57,8 +57,8 @@ def two_lines(kind: str, name: str, what: str) -> str:
 
 
 def first_few(rows: Sequence[str], where: str) -> tuple[str, ...]:
-    """Return the first rows and a count of the rest; `where` is the attribute that has all of them."""
+    """Return the first rows and a count of the rest; `where` says where all of them are."""
     if len(rows) <= MAX_PRINTED_PROBLEMS:
         return tuple(rows)
     left = len(rows) - MAX_PRINTED_PROBLEMS
-    return (*rows[:MAX_PRINTED_PROBLEMS], f"... and {left} more in {where}")
+    return (*rows[:MAX_PRINTED_PROBLEMS], f"... and {left} more {where}")

@@ -74,7 +74,9 @@ def _training(training: object) -> bool:
         return training
     hints = ["pass training=True or training=False"]
     if isinstance(training, (str, bytes, os.PathLike)):
-        hints = ["a vocabulary goes to vocab_file=...; keras-bert's loader has no argument for it"]
+        hints = [
+            "a vocabulary goes to vocab_file=... of safeload.load_bert; keras-bert's loader has no argument for it"
+        ]
     raise bad_argument("training", training, "a bool", hints)
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from safeload import _recognise
+from safeload._advice import advice, lacks_config
 from safeload._bytes import absent
-from safeload._json import Keys, read_json_object
+from safeload._json import Keys, read_json_object, shown
 from safeload.bert._arguments import ACTIVATIONS
-from safeload.errors import ConfigError
+from safeload.errors import ConfigError, SafeLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,28 @@ MAX_LAYERS = 1_000
 MAX_SIZE = 1 << 24
 SEGMENTS = 2
 
+_SIZES = {
+    "vocab_size": MAX_SIZE,
+    "hidden_size": MAX_SIZE,
+    "num_hidden_layers": MAX_LAYERS,
+    "num_attention_heads": MAX_SIZE,
+    "intermediate_size": MAX_SIZE,
+    "max_position_embeddings": MAX_SIZE,
+}
+_OTHER_MODELS: tuple[tuple[str, tuple[object, ...], str], ...] = (
+    ("is_decoder", (False,), "a decoder sees only the tokens before"),
+    ("add_cross_attention", (False,), "cross-attention has variables and an input of its own"),
+    ("is_encoder_decoder", (False,), "an encoder with a decoder is two models"),
+    ("position_embedding_type", ("absolute",), "other positions change the attention"),
+    ("relative_attention", (False,), "relative positions change the attention"),
+    ("position_biased_input", (True,), "without it no position is added to the input"),
+    ("pruned_heads", ({}, []), "pruned heads change the attention's sizes"),
+    ("norm_first", (False,), "BERT normalises after each part"),
+    ("pre_norm", (False,), "BERT normalises after each part"),
+)
+"""Keys that make another model than BERT's encoder: the values that do not, and what the others do; null does not either."""
+
+_READ = (*_SIZES, "hidden_act", "type_vocab_size", "model_type", *(key for key, _, _ in _OTHER_MODELS))
 _HUB_NAME = re.compile(r"(?=.*bert)\w+(?:-\w+)+", re.IGNORECASE)
 
 
@@ -68,6 +91,8 @@ def find_config(ref: FileRef) -> FileRef:
     names = absent.list_names(ref)
     others = [name for name in names if name.endswith("config.json") or name.startswith("bert_config")]
     others = [name for name in others if name.endswith(".json")]
+    rejected = [name for name in others if not _may_be_config(ref.at(os.path.join(path, name)))]
+    others = [name for name in others if name not in rejected]
     if len(others) == 1:
         return replace(ref, path=os.path.join(path, others[0]))
     if others:
@@ -75,16 +100,26 @@ def find_config(ref: FileRef) -> FileRef:
         hints = [f"pass config_file, one of: {', '.join(others)}"]
         raise ConfigError(message, **ref.at(path, "folder").facts, hints=hints)
     error = absent.missing(replace(ref, path=os.path.join(path, CONFIG_NAMES[0])), CONFIG_NAMES)
-    error.hints = (*_hints_of_folder(path, names), *error.hints)
+    error.close_names = tuple(name for name in error.close_names if name not in rejected)
+    near = [f"did you mean {os.path.join(path, name)}?" for name in error.close_names]
+    error.hints = (*_hints_of_folder(path, names), *near)
     raise error
 
 
 def _hints_of_folder(path: str, names: list[str]) -> list[str]:
     """Return hints for a folder without a config: it holds an ELMo, or the config is one folder up or down."""
-    if any(name.endswith((".hdf5", ".h5")) for name in names) and any("options" in name for name in names):
-        return ["the folder contains an ELMo: load it with safeload.load_elmo"]
     near = [os.path.dirname(path), *(os.path.join(path, name) for name in names)]
-    return [f"did you mean {each}?" for each in near if os.path.isfile(os.path.join(each, CONFIG_NAMES[0]))][:3]
+    found = [f"did you mean {each}?" for each in near if os.path.isfile(os.path.join(each, CONFIG_NAMES[0]))][:3]
+    return advice(path, _recognise.BERT) or [*found, *lacks_config(path)]
+
+
+def _may_be_config(ref: FileRef) -> bool:
+    """Return whether a JSON file may be a model's config, as a tokenizer's or an adapter's is not."""
+    try:
+        data = read_json_object(ref)
+    except SafeLoadError:
+        return True
+    return not data or any(key in data for key in ("model_type", *_SIZES))
 
 
 def read_config(ref: FileRef) -> BertConfig:
@@ -112,24 +147,32 @@ def validate_config(data: Mapping[str, Any], ref: FileRef) -> BertConfig:
         message = f"the config is of {other.name}, which keras-bert cannot build"
         raise ConfigError(message, **ref.facts, hints=[other.hint])
     keys = Keys(dict(data))
-    sizes = {
-        key: keys.integer(key, 1, high)
-        for key, high in (
-            ("vocab_size", MAX_SIZE),
-            ("hidden_size", MAX_SIZE),
-            ("num_hidden_layers", MAX_LAYERS),
-            ("num_attention_heads", MAX_SIZE),
-            ("intermediate_size", MAX_SIZE),
-            ("max_position_embeddings", MAX_SIZE),
-        )
-    }
+    sizes = {key: keys.integer(key, 1, high) for key, high in _SIZES.items()}
     hidden_act = keys.word("hidden_act", ACTIVATIONS)
     _require_combinations(keys, sizes)
+    _require_the_same_model(keys)
     hints = []
     if len(keys.problems) > 1 and all(problem.is_missing for problem in keys.problems):
         hints = ["this may be the config of another program; BERT's is published as bert_config.json"]
     keys.raise_problems("the BERT config cannot be used", ref, hints)
     return BertConfig(path=ref.path, hidden_act=hidden_act, raw=dict(data), **sizes)
+
+
+def unused_keys(data: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a config that have no effect on the model, sorted."""
+    return sorted(str(key) for key in data if key not in _READ)
+
+
+def _require_the_same_model(keys: Keys) -> None:
+    """Require that no key asks for another model, which keras-bert would ignore.
+
+    Source:
+        transformers/models/bert/configuration_bert.py and modeling_bert.py, transformers 4.49.
+    """
+    for key, neutral, why in _OTHER_MODELS:
+        value = keys.data.get(key)
+        if value is not None and value not in neutral:
+            keys.add_problem(key, f"{shown(value)} makes another model, which keras-bert cannot build: {why}")
 
 
 def _require_combinations(keys: Keys, sizes: dict[str, int]) -> None:

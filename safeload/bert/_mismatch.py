@@ -2,59 +2,169 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import re
 from typing import TYPE_CHECKING
 
-from safeload._compare import NUMBER, size_claims
+from safeload._compare import NUMBER, size_claims, size_hint
+from safeload._published import published_bert
+from safeload.bert._parameters import FIRST_VARIABLE, POSITIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from safeload._model_kind import Mismatch
     from safeload.bert._config import BertConfig
-    from safeload.report import TensorSpec
+    from safeload.report import Problem, TensorSpec
 
 _LAYER = re.compile(rf"bert/encoder/layer_{NUMBER}/")
+N_NAMES_SHOWN = 3
+UNITS_PER_HEAD = 64
 _NUMBER = re.compile(r"(?<!layer)_[0-9]+(?=/|$)")
+_KERAS_NORM = re.compile(r"(?:.*/)?layer_normalization(?:_\d+)?/(?:gamma|beta)$")
+_HEADS = (
+    ("pooler", "bert/pooler/"),
+    ("MLM head", "cls/predictions/"),
+    ("NSP head", "cls/seq_relationship/"),
+)
 
 
-def hints(mismatch: Mismatch[BertConfig]) -> list[str]:
-    """Return hints for a checkpoint that does not fit its config."""
-    problems, found, config = mismatch.problems, mismatch.found, mismatch.config
-    hints = _size_hints(mismatch.expected, found)
+def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:
+    """Return hints for a checkpoint that does not fit its config.
+
+    Args:
+        mismatch: The comparison.
+        n_tokens: The number of tokens in the vocabulary; None without one.
+    """
+    problems, found = mismatch.problems, mismatch.found
+    if not found:
+        return ["the checkpoint is empty: it contains no variables; save or copy it again"]
     missing = [problem.name for problem in problems if problem.kind == "missing"]
-    layers = {int(m[1]) for name in found if (m := _LAYER.match(name))}
-    n_layers = max(layers) + 1 if layers else 0
-    if n_layers and n_layers != config.num_hidden_layers:
-        hints.append(
-            f"num_hidden_layers is {config.num_hidden_layers} in the config but {n_layers} in the checkpoint; "
-            "use both files from the same release"
-        )
-    elif any(problem.kind == "unexpected" for problem in problems):
-        hints.append("to allow extra variables, pass ignore_unused=['bert/...']")
     if len(missing) == len(problems) and not any(name.startswith("bert/") for name in found):
-        few = ", ".join(sorted(found)[:3])
-        hints.append(f"the checkpoint contains no BERT variables; its first ones are {few}, ...")
-    stored = {problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found}
-    if stored:
-        hints.append(f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32, float16 or bfloat16")
-    heads = [name for name in missing if name.startswith(("cls/", "bert/pooler/"))]
-    if heads and len(heads) == len(missing):
-        hints.append("the checkpoint was saved without the MLM and NSP heads; load it with training=False")
-    unnumbered = {_NUMBER.sub("", name) for name in found} - set(found)
-    if any(name in unnumbered for name in missing):
-        hints.append("names in the checkpoint end in a number (_1, _2): the graph was built twice before it was saved")
-    return hints
+        return [f"the checkpoint contains no BERT variables; its first ones are {_first_names(found)}"]
+    layers = _layer_hints(mismatch)
+    return [
+        *_size_hints(mismatch, n_tokens),
+        *layers,
+        *_release_hints(mismatch),
+        *_type_hints(problems),
+        *_head_hints(missing, problems, mismatch.expected),
+        *_name_hints(missing, found),
+        *([] if layers else _unexpected_hints(problems)),
+    ]
 
 
-def _size_hints(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec]) -> list[str]:
+def _first_names(found: Collection[str]) -> str:
+    more = ", ..." if len(found) > N_NAMES_SHOWN else ""
+    return ", ".join(sorted(found)[:N_NAMES_SHOWN]) + more
+
+
+def _size_hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:
     """Return a hint for each config key whose size differs from the checkpoint wherever it occurs."""
+    config, claims = mismatch.config, size_claims(mismatch.expected, mismatch.found)
     hints = []
-    for key, (wanted, size) in size_claims(expected, found).items():
+    for key, (wanted, size) in claims.items():
         if key == "type_vocab_size":
             hints.append(f"the checkpoint has {size} segments; keras-bert always builds {wanted}")
         else:
-            hints.append(
-                f"{key} is {wanted} in the config but {size} in the checkpoint; use both files from the same release"
-            )
+            hints.append(size_hint(key, wanted, size, config="config", weights="checkpoint", path=config.path))
+    rows = claims.get("vocab_size", (0, 0))[1]
+    if rows and n_tokens == rows:
+        hints.append(f"the vocabulary agrees with the checkpoint: {rows:,} tokens; the config differs from both")
+    elif rows and n_tokens == config.vocab_size:
+        hints.append(f"the vocabulary agrees with the config: {n_tokens:,} tokens; the checkpoint differs from both")
+    elif rows and n_tokens is not None:
+        hints.append(f"the vocabulary has {n_tokens:,} tokens: no two of config, checkpoint and vocabulary agree")
+    hidden = claims.get("hidden_size", (0, 0))[1]
+    if hidden and hidden % UNITS_PER_HEAD == 0 and hidden // UNITS_PER_HEAD != config.num_attention_heads:
+        hints.append(
+            f'published BERTs have a head for every 64 units: set "num_attention_heads": {hidden // UNITS_PER_HEAD} too'
+        )
+    elif hidden and hidden % config.num_attention_heads:
+        hints.append(f"num_attention_heads, {config.num_attention_heads} in the config, must divide {hidden}")
+    positions, rows = claims.get("max_position_embeddings", (0, 0))
+    if rows < positions and len(mismatch.problems) == 1:
+        hints.append(f"or pass seq_len={rows} or less to safeload.load_bert, for inputs of that length")
     return hints
+
+
+def _release_hints(mismatch: Mismatch[BertConfig]) -> list[str]:
+    """Return hints that name the published model whose sizes the checkpoint or the config has."""
+    stored = sizes_of(mismatch.found)
+    config = {key: getattr(mismatch.config, key) for key in stored}
+    if stored == config:
+        return []
+    names = {"checkpoint": published_bert(stored), "config": published_bert(config)}
+    return [
+        f"the {what} has the sizes of {name}; take both files from that release" for what, name in names.items() if name
+    ]
+
+
+def sizes_of(found: Mapping[str, TensorSpec]) -> dict[str, int]:
+    """Return the sizes of a checkpoint by config key; 0 if the variable that has it is missing."""
+
+    def size(name: str, axis: int) -> int:
+        shape = found[name].shape if name in found else ()
+        return shape[axis] if len(shape) == 2 else 0  # noqa: PLR2004  (a table or a kernel)
+
+    return {
+        "vocab_size": size(FIRST_VARIABLE, 0),
+        "hidden_size": size(FIRST_VARIABLE, 1),
+        "num_hidden_layers": n_layers_of(found),
+        "intermediate_size": size("bert/encoder/layer_0/intermediate/dense/kernel", 1),
+        "max_position_embeddings": size(POSITIONS, 0),
+    }
+
+
+def n_layers_of(names: Iterable[str]) -> int:
+    """Return the number of encoder layers, from the largest number in a name."""
+    return max((int(m[1]) + 1 for name in names if (m := re.match(r"bert/encoder/layer_(\d{1,9})/", name))), default=0)
+
+
+def _layer_hints(mismatch: Mismatch[BertConfig]) -> list[str]:
+    config, size = mismatch.config, n_layers_of(mismatch.found)
+    if not size or size == config.num_hidden_layers:
+        return []
+    wanted = config.num_hidden_layers
+    return [size_hint("num_hidden_layers", wanted, size, config="config", weights="checkpoint", path=config.path)]
+
+
+def _type_hints(problems: Iterable[Problem]) -> list[str]:
+    stored = {problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found}
+    if not stored:
+        return []
+    return [f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32; safeload does not convert dtypes"]
+
+
+def _head_hints(missing: Collection[str], problems: Collection[Problem], expected: Iterable[str]) -> list[str]:
+    """Return the hint that training=False helps, if whole heads are missing and nothing else is wrong."""
+    heads = {head: [name for name in expected if name.startswith(start)] for head, start in _HEADS}
+    lost = [head for head, names in heads.items() if names and set(names) <= set(missing)]
+    if not lost or len(problems) != sum(len(heads[head]) for head in lost):
+        return []
+    stored = [head for head in heads if head not in lost]
+    lacks = " and ".join(f"no {head}" for head in lost)
+    has = f"the {' and '.join(stored)}, but {lacks}" if stored else lacks
+    return [f"the checkpoint has {has}; training=True needs all three: load it with training=False"]
+
+
+def _name_hints(missing: Collection[str], found: Collection[str]) -> list[str]:
+    norms = [name for name in found if _KERAS_NORM.match(name)]
+    lost = {name.rpartition("/")[0] for name in missing if "LayerNorm/" in name}
+    if norms and lost:
+        what = f"the checkpoint has {min(norms)} where BERT has LayerNorm"
+        return [f"{what}: it was saved with Keras's LayerNormalization; save it again with the names {min(lost)}, ..."]
+    unnumbered = {_NUMBER.sub("", name) for name in found} - set(found)
+    if any(name in unnumbered for name in missing):
+        return ["names in the checkpoint end in a number (_1, _2): the graph was built twice before it was saved"]
+    return []
+
+
+def _unexpected_hints(problems: Collection[Problem]) -> list[str]:
+    """Return the hint to allow extra variables, if nothing else is wrong."""
+    names = [problem.name for problem in problems if problem.kind == "unexpected"]
+    if not names or len(names) < len(problems):
+        return []
+    pattern = glob.escape(names[0]) if len(names) == 1 else f"{glob.escape(os.path.commonpath(names))}/*"
+    return [f"to allow extra variables, call safeload.load_bert with ignore_unused=[{pattern!r}]"]

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from safeload import _recognise
 from safeload._arguments import bad_argument
 from safeload._bytes.kinds import FileKind, wrong_kind
+from safeload._fit import require_match
 from safeload._model_kind import ModelKind
 from safeload.bert import _mismatch, _places, _vocabulary
 from safeload.bert._arguments import FULL_LENGTH
-from safeload.bert._config import read_config
+from safeload.bert._config import read_config, unused_keys
 from safeload.bert._parameters import FIRST_VARIABLE, list_parameters, with_positions_of
 from safeload.bert.namings import NAMINGS
 from safeload.bert.namings.google import SCOPE, lacks_positions
-from safeload.errors import AmbiguousCheckpointError, ArgumentError
+from safeload.errors import AmbiguousCheckpointError, ArgumentError, VocabularyError
 
 if TYPE_CHECKING:
     from safeload._forms.weight_file import WeightFile
@@ -33,20 +34,35 @@ def bert(options: BuildOptions, scope: object = None, *, may_be_clipped: bool = 
         scope: The scope of the encoder to load, as the caller passed it; None for the only one.
         may_be_clipped: Whether `max_position_embeddings` may be smaller than the position table in the checkpoint.
     """
+    n_tokens: list[int] = []
 
     def read(places: Places) -> tuple[BertConfig, list[str], list[str]]:
         config = read_config(places.config)
         notes: list[str] = []
         warnings: list[str] = []
         if places.vocab is not None:
-            notes, warnings = _vocabulary.require_fit(_vocabulary.read_vocabulary(places.vocab), config, places.vocab)
+            vocabulary = _vocabulary.read_vocabulary(places.vocab)
+            n_tokens[:] = [len(vocabulary)]
+            try:
+                notes, warnings = _vocabulary.require_fit(vocabulary, config, places.vocab)
+            except VocabularyError as error:
+                require_match(kind, config, places.weights)  # the config may be what differs, in this and other sizes
+                error.hints = ("the config and the checkpoint agree; the vocabulary differs from both", *error.hints)
+                raise
         require_config_allows(options, config)
         return config, notes, warnings
 
-    def adapted(config: BertConfig, weights: WeightFile) -> BertConfig:
-        return with_positions_of(config, weights.tensors) if may_be_clipped else config
+    def adapted(config: BertConfig, weights: WeightFile) -> tuple[BertConfig, list[str]]:
+        if may_be_clipped:
+            return with_positions_of(config, weights.tensors), []
+        if options.seq_len in (None, FULL_LENGTH):
+            return config, []
+        shorter = with_positions_of(config, weights.tensors, least=options.seq_len)
+        rows = shorter.max_position_embeddings
+        note = f"the checkpoint has {rows} positions, max_position_embeddings is {config.max_position_embeddings}"
+        return shorter, [note] if shorter != config else []
 
-    return ModelKind(
+    kind = ModelKind(
         model=_recognise.BERT,
         config_word="config",
         usual_scope=SCOPE,
@@ -57,13 +73,15 @@ def bert(options: BuildOptions, scope: object = None, *, may_be_clipped: bool = 
         read=read,
         list_parameters=lambda config: list_parameters(config, training=options.training),
         recognise=lambda weights: recognise(weights, scope),
-        hints=_mismatch.hints,
+        hints=lambda mismatch: _mismatch.hints(mismatch, n_tokens[0] if n_tokens else None),
         unverified=lambda config: {
             "num_attention_heads": config.num_attention_heads,
             "hidden_act": config.hidden_act,
         },
+        unused_keys=lambda config: unused_keys(config.raw),
         adapted=adapted,
     )
+    return kind
 
 
 def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, list[str]]:

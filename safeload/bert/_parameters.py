@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FIRST_VARIABLE = "bert/embeddings/word_embeddings"
 POSITIONS = "bert/embeddings/position_embeddings"
+_POSITIONS = POSITIONS.removeprefix("bert/")
 
 
 def list_parameters(config: BertConfig, *, training: bool) -> dict[str, TensorSpec]:
@@ -38,14 +39,16 @@ def list_parameters(config: BertConfig, *, training: bool) -> dict[str, TensorSp
     return {spec.name: spec for spec in specs}
 
 
-def with_positions_of(config: BertConfig, found: Mapping[str, StoredTensor]) -> BertConfig:
-    """Return `config` with the number of positions in the file, if that is larger."""
-    sizes = [
-        each.spec.shape[0]
-        for name, each in found.items()
-        if name.endswith(POSITIONS.partition("/")[2]) and each.spec.shape
-    ]
-    return dataclasses.replace(config, max_position_embeddings=max([config.max_position_embeddings, *sizes]))
+def with_positions_of(config: BertConfig, found: Mapping[str, StoredTensor], *, least: int | None = None) -> BertConfig:
+    """Return `config` with the number of positions in the file, if that is larger, or smaller but at least `least`."""
+    sizes = [each.spec.shape[0] for name, each in found.items() if name.endswith(_POSITIONS) and each.spec.shape]
+    fewest, most = min(sizes, default=0), max(sizes, default=0)
+    positions = config.max_position_embeddings
+    if least is not None and least <= fewest < positions:
+        positions = fewest
+    elif least is None:
+        positions = max(positions, most)
+    return dataclasses.replace(config, max_position_embeddings=positions)
 
 
 def _hidden(config: BertConfig) -> tuple[str, int]:

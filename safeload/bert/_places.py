@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
+from safeload._advice import advice
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, sniff, wrong_kind
 from safeload._bytes.paths import resolve_path
@@ -16,9 +17,10 @@ from safeload._json import require_json
 from safeload._model_kind import Places
 from safeload.bert._config import find_config
 from safeload.bert._vocabulary import VOCAB_NAME
-from safeload.errors import InvalidPathError, WrongFileKindError
+from safeload.errors import CheckpointNotFoundError, InvalidPathError, WrongFileKindError
 
 if TYPE_CHECKING:
+    from safeload._forms.weight_file import WeightPlace
     from safeload._model_kind import Request
 
 
@@ -85,9 +87,15 @@ def resolve_others(request: Request, config: FileRef) -> Places:
     if request.weights is not None:
         path = resolve_path(request.weights, argument="checkpoint_file", base_dir=request.base_dir)
         weights = FileRef(path=path, role="checkpoint", given=request.weights, source=config.source)
-    return Places(
-        config=config, weights=find_weights(weights, _recognise.BERT), vocab=_resolve_vocabulary(request, config)
-    )
+    return Places(config=config, weights=_find_weights(weights), vocab=_resolve_vocabulary(request, config))
+
+
+def _find_weights(ref: FileRef) -> WeightPlace:
+    try:
+        return find_weights(ref, _recognise.BERT)
+    except (CheckpointNotFoundError, WrongFileKindError) as error:
+        error.hints = tuple(advice(ref.path, _recognise.BERT)) or error.hints
+        raise
 
 
 def _resolve_vocabulary(request: Request, config: FileRef) -> FileRef | None:

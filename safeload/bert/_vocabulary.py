@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from safeload._bytes.kinds import kind_of_data, wrong_kind
 from safeload._bytes.small import read_small
-from safeload._text.words import first_few
 from safeload.errors import UnsafeFileError, VocabularyError
 
 if TYPE_CHECKING:
@@ -116,5 +115,6 @@ def _error(
     problems: list[str], ref: FileRef, hints: list[str], context: list[tuple[str, str]] | None = None
 ) -> VocabularyError:
     message = f"the vocabulary cannot be used: {len(problems)} fault{'s' * (len(problems) > 1)}"
-    details = first_few(problems, "error.problems")
-    return VocabularyError(message, problems=problems, **ref.facts, context=context or [], details=details, hints=hints)
+    return VocabularyError(
+        message, problems=problems, **ref.facts, context=context or [], details=problems, hints=hints
+    )

@@ -90,7 +90,7 @@ def _print(out: Console, outcome: Outcome, *, quiet: bool) -> None:
     if outcome.error is not None:
         name = type(outcome.error).__name__
         _console.line(out, ("BAD ", _console.BAD), f" {_console.visible(outcome.path)}  ", (name, _console.BAD))
-        _console.line(out, "\n".join(f"     {row}" for row in str(outcome.error).splitlines()))
+        _console.line(out, "\n".join(f"     {row}" for row in _console.error_text(outcome.error).splitlines()))
     elif outcome.report is not None and not quiet:
         report = outcome.report
         n_bytes = sum(file.n_bytes for file in report.files)

@@ -60,12 +60,22 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  (what JSON holds)
     return [_finite(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
+def error_text(error: SafeLoadError) -> str:
+    """Return an error's text for a shell, which has no `error` to look into."""
+    return error.text("with --json")
+
+
+def error_dict(error: SafeLoadError) -> dict[str, Any]:
+    """Return an error as a dict for `print_json`, with all its problems."""
+    return {**error.to_dict(), "text": error.text("in details")}
+
+
 def print_error(error: SafeLoadError, *, as_json: bool) -> None:
     """Print an error to stderr, or as JSON to stdout."""
     if as_json:
-        print_json({"error": error.to_dict()})
+        print_json({"error": error_dict(error)})
     else:
-        line(console(stderr=True), (type(error).__name__, BAD), f": {error}")
+        line(console(stderr=True), (type(error).__name__, BAD), f": {error_text(error)}")
 
 
 @contextmanager

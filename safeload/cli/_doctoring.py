@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import system
-from safeload._frameworks.packages import version_of
+from safeload._frameworks.packages import install, version_of
 from safeload.cli import _console
 from safeload.cli._probe import PROBES
 
@@ -121,8 +121,9 @@ def _last_line(text: str) -> str:
 
 
 def _remedy(call: str) -> str:
-    extra = f"[{_EXTRAS[call]}]" if call in _EXTRAS else ""
-    return f"in a fresh environment: pip install 'safeload{extra}'"
+    if call in _EXTRAS:
+        return f"in a fresh environment: {install(_EXTRAS[call])}"
+    return "install safeload again from its sources, in a fresh environment"
 
 
 def _print(versions: Mapping[str, str | None], findings: list[Finding]) -> None:

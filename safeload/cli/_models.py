@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._recognise import models_of_folder
 from safeload.bert import check_bert
+from safeload.cli import _console
 from safeload.elmo import check_elmo
 from safeload.errors import LockError, SafeLoadError
 from safeload.lock import LOCK_NAME
@@ -68,7 +69,7 @@ class Outcome:
             "ok": self.error is None,
             "seconds": round(self.seconds, 6),
             "report": self.report.to_dict() if self.report else None,
-            "error": self.error.to_dict() if self.error else None,
+            "error": _console.error_dict(self.error) if self.error else None,
         }
 
 

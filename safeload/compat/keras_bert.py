@@ -29,6 +29,7 @@ from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._config import find_config, read_config, validate_config
 from safeload.bert._model import bert as bert_kind
 from safeload.bert._model import require_config_allows
+from safeload.bert._vocabulary import read_vocabulary
 from safeload.bert.builders import keras_bert as builder
 from safeload.errors import ArgumentError
 
@@ -165,4 +166,5 @@ def load_vocabulary(vocab_path: StrPath) -> dict[str, int]:
     Raises:
         SafeLoadError: As `safeload.load_vocabulary`.
     """
-    return bert.load_vocabulary(vocab_path)
+    path = resolve_path(vocab_path, argument="vocab_path")
+    return read_vocabulary(FileRef(path=path, role="vocab", given=vocab_path))

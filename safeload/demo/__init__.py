@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safeload._frameworks.packages import install
 from safeload.demo import bert, elmo
 
 if TYPE_CHECKING:
@@ -25,5 +26,5 @@ def run(show: Callable[[str], None]) -> None:
             if importlib.util.find_spec(package):
                 part.run(Path(name), show)
             else:
-                show(f"{title} is skipped; to run it: pip install 'safeload[{title.lower()}]'")
+                show(f"{title} is skipped; to run it: {install(title.lower())}")
             show("")

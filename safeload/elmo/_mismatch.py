@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from safeload._compare import NUMBER, size_claims
-from safeload.elmo._parameters import CHARACTER_ROWS
+from safeload._compare import size_claims, size_hint
+from safeload._published import published_elmo
+from safeload.elmo._parameters import CHAR_EMBED, CHARACTER_ROWS, SUM_OF_FILTERS, cell_of
 from safeload.elmo.namings import NAMINGS
 from safeload.elmo.namings.hdf5 import count_numbered
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from safeload._model_kind import Mismatch
     from safeload.elmo._options import ElmoOptions
+    from safeload.report import TensorSpec
+
+KERNEL_AXES = 4
+MAX_FILTERS_SHOWN = 20
+_KERNEL = re.compile(r"CNN/W_cnn_(\d{1,9})$")
 
 
 def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
@@ -19,22 +28,12 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     problems, found, options = mismatch.problems, mismatch.found, mismatch.config
     names = mismatch.weights.tensors
     missing = [problem.name for problem in problems if problem.kind == "missing"]
-    hints = []
     if not any(naming.scopes(names) for naming in NAMINGS):
-        few = ", ".join(sorted(names)[:3]) or "none"
-        return [f"the file contains no biLM datasets; its first ones are {few}"]
-    for key, (wanted, size) in size_claims(mismatch.expected, found).items():
-        hints.append(_size_hint(key, wanted, size))
-    for key, wanted, pattern, least in (
-        ("lstm.n_layers", options.n_layers, rf"RNN_[01]/RNN/MultiRNNCell/Cell{NUMBER}/", 0),
-        ("char_cnn.n_highway", options.n_highway, rf"CNN_high_{NUMBER}/", 0),
-        ("the number of char_cnn.filters", len(options.filters), rf"CNN/W_cnn_{NUMBER}$", 1),
-    ):
-        n_found = count_numbered(names, pattern)
-        if n_found != wanted and n_found >= least:
-            hints.append(
-                f"{key} is {wanted} in the options but {n_found} in the file; use both files from the same release"
-            )
+        few = ", ".join(sorted(names)[:3])
+        return [
+            f"the file contains no biLM datasets; its first ones are {few}" if few else "the file contains no datasets"
+        ]
+    hints = [*_size_hints(mismatch), *_count_hints(options, found), *_release_hints(options, found)]
     if not any(name.endswith("/W_P_0") for name in found):
         same = options.dim == options.projection_dim
         hints.append(
@@ -54,10 +53,73 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     return hints
 
 
-def _size_hint(key: str, wanted: int, size: int) -> str:
-    if key == CHARACTER_ROWS:
-        return (
-            f"char_embed has {size} rows where a character-level biLM has {wanted}: it was not trained with n_characters {wanted}, "
+def _size_hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
+    claims = size_claims(mismatch.expected, mismatch.found)
+    rows, n_found = claims.pop(CHARACTER_ROWS, (0, 0))
+    wanted_sum, sum_found = claims.pop(SUM_OF_FILTERS, (0, 0))
+    hints = [_hint(key, wanted, size, mismatch.config) for key, (wanted, size) in claims.items()]
+    if sum_found != wanted_sum:  # not a key; the filters have theirs
+        hints.append(f"{SUM_OF_FILTERS} is {wanted_sum} in the options but {sum_found} in the weight file")
+    if n_found != rows:
+        hints.append(
+            f"char_embed has {n_found} rows where a character-level biLM has {rows}: it was not trained with n_characters {rows}, "
             "so its character ids are not those of AllenNLP and safeload.character_ids"
         )
-    return f"{key} is {wanted} in the options but {size} in the file; use both files from the same release"
+    return hints
+
+
+def _count_hints(options: ElmoOptions, found: Mapping[str, TensorSpec]) -> list[str]:
+    hints = [
+        _hint(key, wanted, n_found, options)
+        for key, wanted, pattern in (
+            ("lstm.n_layers", options.n_layers, r"RNN_\d+/RNN/MultiRNNCell/Cell(\d+)/"),
+            ("char_cnn.n_highway", options.n_highway, r"CNN_high_(\d+)/"),
+        )
+        if (n_found := count_numbered(found, pattern)) != wanted
+    ]
+    kernels = sorted((int(match[1]), spec.shape) for name, spec in found.items() if (match := _KERNEL.match(name)))
+    numbers, shapes = [number for number, _ in kernels], [shape for _, shape in kernels]
+    if shapes and len(shapes) != len(options.filters) and all(len(shape) == KERNEL_AXES for shape in shapes):
+        hint = (
+            f"char_cnn.filters has {len(options.filters)} entries in the options but {len(shapes)} in the weight file"
+        )
+        filters = [[shape[1], shape[3]] for shape in shapes]
+        is_whole = numbers == list(range(len(shapes))) and len(shapes) <= MAX_FILTERS_SHOWN
+        hints.append(f'{hint}; to load it, set "char_cnn.filters": {filters} in {options.path}' if is_whole else hint)
+    return hints
+
+
+def _release_hints(options: ElmoOptions, found: Mapping[str, TensorSpec]) -> list[str]:
+    """Return hints that name the published model whose sizes the file or the options have."""
+
+    def size(name: str, axis: int) -> int:
+        shape = found[name].shape if name in found else ()
+        return shape[axis] if len(shape) > axis else 0
+
+    cell = cell_of(0, 0)
+    stored = {
+        "lstm.dim": size(f"{cell}/W_P_0", 0),
+        "lstm.projection_dim": size(f"{cell}/W_P_0", 1),
+        "lstm.n_layers": count_numbered(found, r"RNN_\d+/RNN/MultiRNNCell/Cell(\d+)/"),
+        "char_cnn.n_highway": count_numbered(found, r"CNN_high_(\d+)/"),
+        SUM_OF_FILTERS: size("CNN_proj/W_proj", 0),
+        "char_cnn.embedding.dim": size(CHAR_EMBED, 1),
+    }
+    wanted = {
+        "lstm.dim": options.dim,
+        "lstm.projection_dim": options.projection_dim,
+        "lstm.n_layers": options.n_layers,
+        "char_cnn.n_highway": options.n_highway,
+        SUM_OF_FILTERS: options.n_filters,
+        "char_cnn.embedding.dim": options.char_dim,
+    }
+    if stored == wanted:
+        return []
+    names = {"file has": published_elmo(stored), "options have": published_elmo(wanted)}
+    return [
+        f"the {what} the sizes of {name}; take both files from that release" for what, name in names.items() if name
+    ]
+
+
+def _hint(key: str, wanted: int, size: int, options: ElmoOptions) -> str:
+    return size_hint(key, wanted, size, config="options", weights="weight file", path=options.path)

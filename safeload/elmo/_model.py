@@ -45,6 +45,7 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
         recognise=lambda weights: recognise(weights, scope),
         hints=_mismatch.hints,
         unverified=lambda options: options.unverified,
+        unused_keys=lambda options: options.unused_keys,
     )
 
 

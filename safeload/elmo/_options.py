@@ -19,6 +19,12 @@ MAX_SIZE = 1 << 20
 MAX_FILTERS = 1_000
 ACTIVATIONS = ("relu", "tanh")
 
+_READ = {
+    "lstm": ("dim", "projection_dim", "n_layers", "cell_clip", "proj_clip", "use_skip_connections"),
+    "char_cnn": ("activation", "embedding", "filters", "n_highway", "n_characters", "max_characters_per_token"),
+    "bidirectional": (),
+}
+
 
 class ElmoOptions(NamedTuple):
     """A validated `options.json`; sizes are counts of units, not bytes.
@@ -55,6 +61,15 @@ class ElmoOptions(NamedTuple):
     def n_filters(self) -> int:
         """Units of a token's vector before the projection."""
         return sum(number for _, number in self.filters)
+
+    @property
+    def unused_keys(self) -> list[str]:
+        """The options that have no effect on the model, by key path, sorted."""
+        paths = [key for key in self.raw if key not in _READ]
+        for part, read in _READ.items():
+            inner = self.raw.get(part)
+            paths += [f"{part}.{key}" for key in inner if key not in read] if isinstance(inner, dict) else []
+        return sorted(paths)
 
     @property
     def unverified(self) -> dict[str, object]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from safeload.elmo._options import ElmoOptions
 
 CHARACTER_ROWS = "char_cnn.n_characters - 1"
+SUM_OF_FILTERS = "sum of char_cnn.filters"
 CHAR_EMBED = "char_embed"
 DIRECTIONS = ("forward", "backward")
 
@@ -43,7 +44,7 @@ def cell_of(direction: int, layer: int) -> str:
 
 def _encoder(options: ElmoOptions) -> Iterator[TensorSpec]:
     char_dim = ("char_cnn.embedding.dim", options.char_dim)
-    n_filters = ("sum of char_cnn.filters", options.n_filters)
+    n_filters = (SUM_OF_FILTERS, options.n_filters)
     projection = ("lstm.projection_dim", options.projection_dim)
     yield TensorSpec.of_sizes(CHAR_EMBED, (CHARACTER_ROWS, N_CHARACTERS - 1), char_dim)
     for index, (width, number) in enumerate(options.filters):

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
+from safeload._advice import advice
 from safeload._bytes import absent
 from safeload._bytes.files import FileRef
-from safeload._bytes.kinds import JSON_TEXT, kinds_of, sniff, wrong_kind
+from safeload._bytes.kinds import JSON_TEXT, FileKind, kinds_of, sniff, wrong_kind
 from safeload._bytes.paths import is_remote, resolve_path
 from safeload._bytes.small import require_file
 from safeload._forms.finding import files_of_forms
+from safeload._forms.tensorflow.prefixes import is_of_checkpoint
 from safeload._forms.weight_file import WeightPlace
 from safeload._json import require_json
 from safeload._model_kind import Places
@@ -20,7 +22,6 @@ from safeload.elmo._download import download
 from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKindError
 
 if TYPE_CHECKING:
-    from safeload._bytes.kinds import FileKind
     from safeload._model_kind import Request
 
 OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
@@ -78,9 +79,18 @@ def resolve_others(request: Request, options: FileRef) -> Places:
 
 
 def _place_of(ref: FileRef) -> WeightPlace:
-    """Return the form of a weight file; a file of no form is opened as the first one, which raises."""
+    """Return the form of a weight file; a file of no form is opened as the first one, which raises.
+
+    Raises:
+        WrongFileKindError: The path is of a TensorFlow checkpoint, or a file of another library.
+    """
     kinds = kinds_of(_recognise.ELMO)
     found = sniff(ref.path)
+    hints = advice(ref.path, _recognise.ELMO) if found not in kinds else []
+    if hints:
+        kind = found or FileKind("checkpoint", "part of a TensorFlow checkpoint")
+        kind = kind if not is_of_checkpoint(ref.path) else FileKind("checkpoint", "part of a TensorFlow checkpoint")
+        raise wrong_kind(ref, kind._replace(hint=hints[0]), wanted="an HDF5 file")
     kind = found if found in kinds else kinds[0]
     return WeightPlace(ref=ref, form=kind.form, place=kind.name)
 
@@ -123,7 +133,7 @@ def _options_in(ref: FileRef) -> FileRef:
         raise ConfigError(message, **ref.at(folder, "folder").facts, hints=hints)
     wanted = replace(ref, path=os.path.join(folder, OPTIONS_NAME))
     error = absent.missing(wanted, ("*options*.json", "*.json"))
-    error.hints = (*_hints_of_subfolders(folder, names), *error.hints)
+    error.hints = (*(_hints_of_subfolders(folder, names) or advice(folder, _recognise.ELMO)), *error.hints)
     raise error
 
 
@@ -149,7 +159,9 @@ def find_weights(ref: FileRef) -> WeightPlace:
         folder_ref = ref.at(folder, "folder")
         raise AmbiguousCheckpointError(message, candidates=paths, **folder_ref.facts, hints=hints)
     wanted = ref.at(os.path.join(folder, WEIGHTS_NAME), "weight")
-    raise absent.missing(wanted, ("*weights*.hdf5", "*.hdf5"))
+    error = absent.missing(wanted, ("*weights*.hdf5", "*.hdf5"))
+    error.hints = (*advice(folder, _recognise.ELMO), *error.hints)
+    raise error
 
 
 def _preferred(names: list[str], word: str) -> list[str]:

@@ -16,7 +16,7 @@ from safeload._bytes.absent import MAX_NAMES_PRINTED, failed
 from safeload._bytes.files import DISK, CopiedFile, FileRef, OpenFile, Source
 from safeload._bytes.kinds import sniff
 from safeload._bytes.paths import resolve_path
-from safeload._text.words import first_few, some_of, two_lines
+from safeload._text.words import some_of, two_lines
 from safeload.errors import LockError
 from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock, write_again
 from safeload.report import FileRead
@@ -144,7 +144,7 @@ def _lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
         files=list(rows),
         resolved=lock.path,
         label="lock",
-        details=first_few(details, "error.files"),
+        details=details,
         hints=hints,
     )
 

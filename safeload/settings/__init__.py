@@ -8,7 +8,7 @@ from safeload._arguments import bad_argument
 from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
-from safeload._text.words import counted, first_few
+from safeload._text.words import counted
 from safeload.errors import ConfigError
 from safeload.report import KeyProblem
 
@@ -78,6 +78,6 @@ def _error(section: Section, problems: list[KeyProblem], ref: FileRef) -> Config
         problems=problems,
         **ref.facts,
         context=[("section", section.name)],
-        details=first_few([str(problem) for problem in problems], "error.problems"),
+        details=[str(problem) for problem in problems],
         hints=["the keys are the parameters of safeload.load_bert and safeload.load_elmo"],
     )

@@ -10,7 +10,7 @@ from safeload._bytes.absent import MAX_NAMES_PRINTED
 from safeload._bytes.kinds import N_HEAD_BYTES, FileKind, kind_of, wrong_kind
 from safeload._bytes.paths import close_names
 from safeload._bytes.small import read_small
-from safeload._frameworks.packages import missing_dependency
+from safeload._frameworks.packages import install, missing_dependency
 from safeload._json import json_object
 from safeload.errors import ConfigError
 
@@ -181,7 +181,7 @@ def _yaml(text: str, place: _Place) -> Section:
             "a settings file in YAML needs PyYAML",
             package="PyYAML",
             wanted=">=6",
-            hints=["pip install 'safeload[yaml]'", "or write the settings as .toml, .json or .ini"],
+            hints=[install("yaml"), "or write the settings as .toml, .json or .ini"],
         ) from exc
     if _SEXAGESIMAL.search(text):
         raise place.unparsable("YAML", "a number with more than 20 colons")

@@ -134,7 +134,9 @@ def test_a_bad_argument_has_a_hint(name, value, hint):
 def test_a_vocabulary_in_the_place_of_training_is_told_where_it_goes(path):
     with pytest.raises(ArgumentError) as caught:
         options(training=path)
-    assert caught.value.hints == ("a vocabulary goes to vocab_file=...; keras-bert's loader has no argument for it",)
+    assert caught.value.hints == (
+        "a vocabulary goes to vocab_file=... of safeload.load_bert; keras-bert's loader has no argument for it",
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -10,10 +11,14 @@ import safeload
 from safeload.bert._arguments import ACTIVATIONS
 from safeload.bert._config import MAX_LAYERS, MAX_SIZE, validate_config
 from safeload.errors import ConfigError, FileSystemError, MissingFileError, UnreadableFileError
+from safeload.testing import edit_config
 from tests.checkpoints import BERT_CONFIG
 from tests.opened import ref
 
 SIZES = ("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings")
+
+
+ELMO = "the folder contains an ELMo: load it with safeload.load_elmo, or check it with: safeload check elmo"
 
 
 def read(**changes):
@@ -130,7 +135,7 @@ def test_the_folder_of_an_elmo_is_known_by_both_of_its_files(names, is_elmo, tmp
     for name in names:
         (tmp_path / name).touch()
 
-    assert hints_of(tmp_path) == (("the folder contains an ELMo: load it with safeload.load_elmo",) if is_elmo else ())
+    assert hints_of(tmp_path) == ((f"{ELMO} {tmp_path}",) if is_elmo else ())
 
 
 def test_the_folders_near_that_hold_a_config_are_named(tmp_path):
@@ -169,3 +174,64 @@ def test_a_loop_of_links_is_not_called_missing(lost, bert):
     with pytest.raises(FileSystemError, match="Too many levels of symbolic links") as caught:
         safeload.check_bert(bert / "bert_config.json", bert / "bert_model.ckpt")
     assert caught.value.resolved == str(bert / lost)
+
+
+@pytest.mark.parametrize(
+    ("key", "bad", "good"),
+    [
+        ("is_decoder", [True, 1, "true"], [False, None]),
+        ("add_cross_attention", [True], [False, None]),
+        ("is_encoder_decoder", [True], [False, None]),
+        ("position_embedding_type", ["relative_key", "relative_key_query", "rotary", 3], ["absolute", None]),
+        ("relative_attention", [True], [False, None]),
+        ("position_biased_input", [False], [True, None]),
+        ("pruned_heads", [{"0": [1]}, {"a": []}], [{}, [], None]),
+        ("norm_first", [True], [False]),
+        ("pre_norm", [True], [False]),
+    ],
+)
+def test_a_key_that_makes_another_model_is_named(key, bad, good, bert):
+    for value in bad:
+        edit_config(bert, **{key: value})
+        with pytest.raises(ConfigError) as caught:
+            safeload.check_bert(bert)
+        (problem,) = caught.value.problems
+        assert problem.key == key
+        assert "makes another model, which keras-bert cannot build: " in problem.problem
+    for value in good:
+        write_bert_config(bert, **{key: value})
+        assert safeload.check_bert(bert).unused_keys == ()
+
+
+def write_bert_config(folder, **changes):
+    (folder / "bert_config.json").write_text(json.dumps({**BERT_CONFIG, **changes}))
+
+
+def test_all_keys_that_make_another_model_are_in_one_error(bert):
+    write_bert_config(bert, is_decoder=True, position_embedding_type="relative_key", hidden_act="gelu_new")
+    with pytest.raises(ConfigError) as caught:
+        safeload.check_bert(bert)
+
+    assert [problem.key for problem in caught.value.problems] == ["hidden_act", "is_decoder", "position_embedding_type"]
+
+
+PUBLISHED = {
+    "attention_probs_dropout_prob": 0.1, "directionality": "bidi", "hidden_dropout_prob": 0.1, "initializer_range": 0.02,
+    "pooler_fc_size": 768, "pooler_type": "first_token_transform", "transformers_version": "4.49.0", "use_cache": True,
+}  # fmt: skip
+
+
+def test_keys_without_an_effect_are_listed_as_not_used(bert):
+    write_bert_config(bert, **PUBLISHED, is_decoder=False, model_type="bert")
+    report = safeload.check_bert(bert)
+
+    assert report.unused_keys == tuple(PUBLISHED)
+    assert "  not used:    attention_probs_dropout_prob, directionality, " in str(report)
+    assert report.to_dict()["unused_keys"] == tuple(PUBLISHED)
+    assert "keys not used" in report._repr_html_()
+
+
+def test_a_key_cannot_forge_a_line_of_the_report(bert):
+    write_bert_config(bert, **{"a\n  note:  fine": 1})
+
+    assert "  not used:    a\\n  note:  fine\n" in str(safeload.check_bert(bert))

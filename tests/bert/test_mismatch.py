@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,8 +18,9 @@ from safeload.errors import (
     InvalidPathError,
     MissingFileError,
     VariableMismatchError,
+    VocabularyError,
 )
-from safeload.testing import write_bert_checkpoint
+from safeload.testing import edit_config, edit_vocabulary, write_bert_checkpoint
 from safeload.testing._bundle import write_checkpoint
 from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
 
@@ -87,24 +93,168 @@ def test_one_missing_variable_has_no_hint(bert):
 
 def test_layers_are_counted(bert):
     layers = BERT_CONFIG["num_hidden_layers"]
-    wrong = f"num_hidden_layers is {layers} in the config but {layers - 1} in the checkpoint; use both files from the same release"
+    (hint,) = hints_of(bert, drop(f"layer_{layers - 1}/"))
 
-    assert hints_of(bert, drop(f"layer_{layers - 1}/")) == [wrong]
-
-
-def test_what_is_unexpected_can_be_ignored(bert):
-    (hint,) = hints_of(bert, lambda tensors: tensors.update({"bert/adapter": ONE}))
-
-    assert hint == "to allow extra variables, pass ignore_unused=['bert/...']"
-    assert safeload.check_bert(bert, ignore_unused=["bert/adapter"]).ignored == ("bert/adapter",)
+    assert hint == (
+        f"num_hidden_layers is {layers} in the config but {layers - 1} in the checkpoint; "
+        f'to load this checkpoint, set "num_hidden_layers": {layers - 1} in {bert / "bert_config.json"}'
+    )
 
 
-def test_missing_heads_are_a_matter_of_training(bert):
-    hint = "the checkpoint was saved without the MLM and NSP heads; load it with training=False"
+@pytest.mark.parametrize(
+    "extra", [["bert/adapter"], ["bert/a/kernel", "bert/a/bias"], ["bert/b[0]/x"], ["bert/a", "bert/b[1]"]]
+)
+def test_what_is_unexpected_can_be_ignored_as_the_hint_says(extra, bert):
+    (hint,) = hints_of(bert, lambda tensors: tensors.update(dict.fromkeys(extra, ONE)))
+    before, _, pattern = hint.partition("ignore_unused=")
 
-    assert hints_of(bert, drop("cls/", "pooler"), training=True) == [hint]
-    assert hints_of(bert, drop("cls/", "layer_0/output/LayerNorm/beta"), training=True) == []
-    assert len(safeload.check_bert(rewritten(bert, drop("cls/", "pooler"))).read) == 37
+    assert before == "to allow extra variables, call safeload.load_bert with "
+    assert safeload.check_bert(bert, ignore_unused=ast.literal_eval(pattern)).ignored == tuple(sorted(extra))
+
+
+def test_extra_variables_are_no_cure_for_missing_ones(bert):
+    def change(tensors):
+        tensors["bert/adapter"] = tensors.pop("bert/embeddings/LayerNorm/beta")
+
+    assert hints_of(bert, change) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "has"),
+    [
+        (["cls/", "pooler"], "no pooler and no MLM head and no NSP head"),
+        (["cls/"], "the pooler, but no MLM head and no NSP head"),
+        (["cls/seq_relationship"], "the pooler and MLM head, but no NSP head"),
+        (["pooler"], "the MLM head and NSP head, but no pooler"),
+    ],
+)
+def test_the_missing_heads_are_named_and_training_can_be_left_out(parts, has, bert):
+    hints = hints_of(bert, drop(*parts), training=True)
+
+    assert hints == [f"the checkpoint has {has}; training=True needs all three: load it with training=False"]
+    assert len(safeload.check_bert(bert, training=False).read) == 37
+
+
+@pytest.mark.parametrize("parts", [["cls/", "layer_0/output/LayerNorm/beta"], ["cls/predictions/output_bias"]])
+def test_other_missing_variables_are_not_a_matter_of_training(parts, bert):
+    assert not any("training" in hint for hint in hints_of(bert, drop(*parts), training=True))
+
+
+@pytest.mark.parametrize(
+    "keras_name", ["{}/layer_normalization_{}", "layer_normalization_{1}", "{}/layer_normalization"], ids=str
+)
+def test_norms_with_keras_s_names_are_neither_extra_nor_of_a_graph_built_twice(keras_name, bert):
+    def change(tensors):
+        norms = sorted({name.rpartition("/")[0] for name in tensors if "/LayerNorm/" in name})
+        for number, norm in enumerate(norms):
+            for part in ("gamma", "beta"):
+                name = keras_name.format(norm.rpartition("/")[0], number + 1)
+                tensors[f"{name}/{part}"] = tensors.pop(f"{norm}/{part}")
+
+    (hint,) = hints_of(bert, change)
+
+    assert "layer_normalization" in hint
+    assert "Keras's LayerNormalization" in hint
+    assert "bert/embeddings/LayerNorm" in hint
+
+
+def test_an_empty_checkpoint_is_called_empty(bert):
+    hint = "the checkpoint is empty: it contains no variables; save or copy it again"
+
+    assert hints_of(bert, lambda tensors: tensors.clear()) == [hint]
+
+
+SET = re.compile(r'; to load this checkpoint, set "(.+)": (\d+) in (.+)')
+
+
+def set_as_the_hints_say(hints):
+    """Change the file that each hint names, and return the keys."""
+    changes = [match.groups() for hint in hints if (match := SET.search(hint))]
+    for key, value, path in changes:
+        config = json.loads(Path(path).read_text())
+        Path(path).write_text(json.dumps({**config, key: int(value)}))
+    return {key for key, _, _ in changes}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"vocab_size": 31},
+        {"vocab_size": 30_522, "hidden_size": 768, "num_hidden_layers": 12, "max_position_embeddings": 512, "intermediate_size": 3072},
+        {"max_position_embeddings": 19, "intermediate_size": 64},
+        {"hidden_size": 32},
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("has_vocabulary", [True, False])
+def test_a_config_that_is_changed_as_the_hints_say_is_good(wrong, has_vocabulary, bert):
+    if not has_vocabulary:
+        (bert / "vocab.txt").unlink()
+    edit_config(bert, **wrong)
+
+    assert set_as_the_hints_say(mismatch(bert).hints) == set(wrong)
+    assert len(safeload.check_bert(bert).read) == 37
+
+
+def test_a_shorter_position_table_loads_as_both_hints_say(tmp_path):
+    folder = write_bert_checkpoint(tmp_path / "m", positions=12)
+    edit_config(folder, max_position_embeddings=20)
+    first, second = mismatch(folder).hints
+
+    assert second == "or pass seq_len=12 or less to safeload.load_bert, for inputs of that length"
+    report = safeload.check_bert(folder, seq_len=12)
+    assert report.notes == ("the checkpoint has 12 positions, max_position_embeddings is 20",)
+    assert [spec.shape for spec in report.read if "position" in spec.name] == [(12, 16)]
+    with pytest.raises(VariableMismatchError):
+        safeload.check_bert(folder, seq_len=13)
+    assert set_as_the_hints_say([first])
+    assert safeload.check_bert(folder).notes == ()
+
+
+def test_a_longer_position_table_is_no_matter_of_seq_len(bert):
+    edit_config(bert, max_position_embeddings=12)
+
+    assert len(mismatch(bert).hints) == 1
+    with pytest.raises(VariableMismatchError):
+        safeload.check_bert(bert, seq_len=12)
+
+
+@pytest.mark.parametrize(
+    ("in_config", "n_tokens", "says"),
+    [
+        (3000, 30, "the vocabulary agrees with the checkpoint: 30 tokens; the config differs from both"),
+        (21, 30, "the vocabulary agrees with the checkpoint: 30 tokens; the config differs from both"),
+        (40, 40, "the vocabulary agrees with the config: 40 tokens; the checkpoint differs from both"),
+        (40, 35, "the vocabulary has 35 tokens: no two of config, checkpoint and vocabulary agree"),
+    ],
+)
+def test_it_is_said_which_two_of_three_agree(in_config, n_tokens, says, bert):
+    edit_config(bert, vocab_size=in_config)
+    edit_vocabulary(bert, change=lambda tokens: [*tokens, *(f"more{number}" for number in range(n_tokens - 30))])
+
+    assert says in mismatch(bert).hints
+
+
+def test_a_vocabulary_alone_against_config_and_checkpoint_is_what_is_wrong(bert):
+    edit_vocabulary(bert, change=lambda tokens: [*tokens, "more"])
+    with pytest.raises(VocabularyError) as caught:
+        safeload.check_bert(bert)
+
+    assert caught.value.hints[0] == "the config and the checkpoint agree; the vocabulary differs from both"
+
+
+def test_the_release_is_named_whose_sizes_a_file_has(tmp_path):
+    folder = write_bert_checkpoint(
+        tmp_path / "m", hidden=128, attention_heads=2, intermediate=512, positions=512, vocab=30_522
+    )
+    edit_config(folder, num_hidden_layers=12, hidden_size=768, intermediate_size=3072, num_attention_heads=12)
+    hints = mismatch(folder).hints
+
+    assert hints[-2:] == (
+        "the checkpoint has the sizes of uncased_L-2_H-128_A-2; take both files from that release",
+        "the config has the sizes of BERT-Base, uncased: uncased_L-12_H-768_A-12; take both files from that release",
+    )
+    assert 'published BERTs have a head for every 64 units: set "num_attention_heads": 2 too' in hints
 
 
 def test_a_checkpoint_without_any_of_bert_s_variables_shows_its_first_names(bert):

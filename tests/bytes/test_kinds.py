@@ -38,6 +38,16 @@ def zipped(file):
         archive.writestr("x", "text")
 
 
+def zipped_by_torch(file):
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({}))
+
+
+def zipped_by_keras(file):
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+
+
 def tarred(file):
     with tarfile.open(fileobj=file, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("x"))
@@ -48,6 +58,8 @@ EXAMPLES = {
     "empty": b"",
     "lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:12ab\nsize 77\n",
     "hdf5": made(hdf5),
+    "torch": made(zipped_by_torch),
+    "keras": made(zipped_by_keras),
     "zip": made(zipped),
     "gzip": gzip.compress(b"text"),
     "7z": b"7z\xbc\xaf\x27\x1c\0\4" + bytes(24),

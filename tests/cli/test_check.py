@@ -43,7 +43,7 @@ def test_a_tree_is_checked_in_order_and_the_bad_model_is_told_in_full(jobs, tree
     assert lines[3].startswith("2 good, 1 bad, ")
     with pytest.raises(safeload.SafeLoadError) as caught:
         safeload.check_bert(tree / "b/c")
-    for line in str(caught.value).splitlines():
+    for line in caught.value.text("with --json").splitlines():
         assert line.strip() in done.stdout
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
@@ -129,3 +129,13 @@ def test_a_process_that_a_file_ends_is_told(death, told, tiny_elmo, tmp_path):
     (tmp_path / "h5py.py").write_text(f"import os; {death}")
     done = safeload_cli("check", "elmo", tiny_elmo, "--isolated", code=1, env={"PYTHONPATH": str(tmp_path)})
     assert f"could not be checked: its process ended with {told}" in done.stdout
+
+
+def test_in_a_shell_a_long_message_ends_with_the_option_that_shows_all(bert):
+    testing.edit_config(bert, num_hidden_layers=9)
+    printed, as_json = (safeload_cli("check", "bert", bert, *options, code=1).stdout for options in ([], ["--json"]))
+    error = json.loads(as_json)["models"][0]["error"]
+
+    assert "... and 102 more with --json" in printed
+    assert "error." not in printed + as_json
+    assert len(error["problems"]) == len(error["details"]) == 112

@@ -9,8 +9,9 @@ import pytest
 import safeload
 from safeload._frameworks.tensorflow import require_keras_bert
 from safeload.compat import keras_bert as drop_in
-from safeload.errors import ArgumentError, VariableMismatchError
-from tests.checkpoints import PREFIX
+from safeload.errors import ArgumentError, InvalidPathError, VariableMismatchError
+from safeload.testing._bundle import write_checkpoint as write_bundle
+from tests.checkpoints import PREFIX, bert_tensors
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +103,23 @@ def test_a_vocabulary_as_third_argument_is_told(tiny_bert, vocabulary):
 
 def test_the_vocabulary_is_read_by_keras_berts_parameter_name(tiny_bert):
     assert drop_in.load_vocabulary(vocab_path=tiny_bert / "vocab.txt")["[SEP]"] == 3
+
+
+def test_an_error_names_the_parameters_that_the_drop_in_has():
+    with pytest.raises(InvalidPathError, match="vocab_path is None"):
+        drop_in.load_vocabulary(None)
+    with pytest.raises(ArgumentError) as caught:
+        drop_in.load_trained_model_from_checkpoint("config.json", "model.ckpt", "vocab.txt")
+
+    assert "vocab_file=... of safeload.load_bert" in caught.value.hints[0]
+
+
+def test_extra_variables_are_allowed_through_the_call_that_can(bert):
+    tensors = {**bert_tensors(), "bert/adapter": np.ones(3, np.float32)}
+    write_bundle(bert / PREFIX, tensors)
+    with pytest.raises(VariableMismatchError) as caught:
+        drop_in.load_trained_model_from_checkpoint(bert / "bert_config.json", bert / PREFIX)
+
+    assert caught.value.hints == (
+        "to allow extra variables, call safeload.load_bert with ignore_unused=['bert/adapter']",
+    )

@@ -11,6 +11,7 @@ from safeload._forms.weight_file import WeightPlace
 from safeload._model_kind import Clock
 from safeload.elmo._model import elmo
 from safeload.elmo._options import validate_options
+from safeload.elmo._parameters import list_parameters
 from safeload.errors import VariableMismatchError
 from tests.elmos import options, random_datasets
 from tests.opened import ref
@@ -66,9 +67,9 @@ def test_another_dataset_alone_is_no_reason_to_say_that_nothing_is_a_bilm_s(tmp_
 @pytest.mark.parametrize(
     ("parts", "hints"),
     [
-        (("Cell1",), ["lstm.n_layers is 2 in the options but 1 in the file; use both files from the same release"]),
-        (("CNN_high_",), ["char_cnn.n_highway is 2 in the options but 0 in the file; use both files from the same release"]),
-        (("cnn_2",), ["the number of char_cnn.filters is 3 in the options but 2 in the file; use both files from the same release"]),
+        (("Cell1",), ['lstm.n_layers is 2 in the options but 1 in the weight file; to load this weight file, set "lstm.n_layers": 1 in /options.json']),
+        (("CNN_high_",), ['char_cnn.n_highway is 2 in the options but 0 in the weight file; to load this weight file, set "char_cnn.n_highway": 0 in /options.json']),
+        (("cnn_2",), ['char_cnn.filters has 3 entries in the options but 2 in the weight file; to load it, set "char_cnn.filters": [[1, 4], [2, 6]] in /options.json']),
         (("_cnn_",), []),
         (("CNN_proj",), []),
         (("Cell1/LSTMCell/W_P_0",), []),
@@ -112,3 +113,23 @@ def test_the_types_that_are_stored_are_named(tmp_path):
     double = {name: value.astype("i8") if "carry" in name else value for name, value in half.items()}
 
     assert hints_of(tmp_path, double) == ["the file stores int32, int64; save it in float32 or float16"]
+
+
+def test_a_file_without_datasets_is_called_empty(tmp_path):
+    assert hints_of(tmp_path, {}) == ["the file contains no datasets"]
+
+
+def test_the_release_is_named_whose_sizes_the_file_has(tmp_path):
+    lstm = {"dim": 1024, "projection_dim": 128, "n_layers": 2}
+    filters = [[1, 32], [2, 32], [3, 64], [4, 128], [5, 256], [6, 512], [7, 1024]]
+    cnn = {"filters": filters, "n_highway": 1, "embedding": {"dim": 16}}
+    shapes = list_parameters(validate_options(options(lstm=lstm, char_cnn=cnn), ref("/options.json", "options")))
+    stored = {name: np.broadcast_to(np.float32(1), spec.shape) for name, spec in shapes.items()}
+    hints = hints_of(
+        tmp_path, stored, lstm={**lstm, "dim": 4096, "projection_dim": 512}, char_cnn={**cnn, "n_highway": 2}
+    )
+
+    assert hints[-2:] == [
+        "the file has the sizes of ELMo small: elmo_2x1024_128_2048cnn_1xhighway; take both files from that release",
+        "the options have the sizes of ELMo original and 5.5B: elmo_2x4096_512_2048cnn_2xhighway; take both files from that release",
+    ]

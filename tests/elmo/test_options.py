@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+import safeload
 from safeload.elmo._options import MAX_FILTERS, MAX_LAYERS, MAX_SIZE, validate_options
 from safeload.errors import ConfigError
 from tests.elmos import OPTIONS, options
@@ -142,3 +145,12 @@ def test_options_of_another_model_are_known_by_all_of_its_keys(keys, hint):
 
 def test_options_of_another_model_with_lstms_are_that_model_s():
     assert hints_of({"encoder": {}, "token_embedder": {}, "lstm": {}}) == ("load it with ELMoForManyLangs",)
+
+
+def test_options_without_an_effect_are_listed_as_not_used(elmo):
+    path = elmo / "options.json"
+    options = json.loads(path.read_text())
+    options["lstm"]["lr"], options["n_epochs"], options["bidirectional"] = 0.1, 10, True
+    path.write_text(json.dumps(options))
+
+    assert safeload.check_elmo(elmo).unused_keys == ("lstm.lr", "n_epochs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from safeload import check_bert, errors, testing
 from safeload.lock import LOCK_NAME
 from safeload.testing import BERT_FAULTS
+from safeload.testing._bundle import write_checkpoint as write_bundle
 from tests.checkpoints import BERT_CONFIG, PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
 from tests.checkpoints import TOKENS as BERT_TOKENS
 from tests.faults.fault import (
@@ -88,6 +90,24 @@ def two_shards(folder: Path) -> None:
     heads = {name: value for name, value in tensors.items() if name.startswith("cls/")}
     (folder / SHARD).unlink()
     write_sharded(folder / PREFIX, {name: v for name, v in tensors.items() if name not in heads}, heads)
+
+
+def cached(folder: Path) -> None:
+    """Move the model into a snapshot of a Hugging Face cache."""
+    snapshot = folder / "hub/models--me--mine/snapshots/0a1b"
+    snapshot.mkdir(parents=True)
+    for name in (INDEX, SHARD, VOCAB):
+        (folder / name).rename(snapshot / name)
+
+
+def zipped(name: str, member: str) -> Callable[[Path], object]:
+    """Write a zip with one member."""
+
+    def spoil(folder: Path) -> None:
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            archive.writestr(member, "{}")
+
+    return spoil
 
 
 def state(text: str) -> Callable[[Path], object]:
@@ -177,6 +197,19 @@ FAULTS = [
     row(name="folder_one_level_too_high", error=NotFound, path="", spoil=in_subfolder(INDEX, SHARD)),
     row(name="folder_with_pytorch_weights", error=NotFound, path="",
         spoil=then(remove(INDEX, SHARD), write("pytorch_model.bin", b"PK\x03\x04"))),
+    row(name="folder_of_training_without_a_config", error=Missing, path=CONFIG_NAME,
+        spoil=then(remove(CONFIG_NAME, VOCAB), write("graph.pbtxt", ""), state(f'model_checkpoint_path: "{PREFIX}"'))),
+    row(name="folder_of_a_hugging_face_cache", error=Missing, path=CONFIG_NAME, spoil=then(remove(CONFIG_NAME), cached)),
+    row(name="folder_with_a_tokenizer_s_config_alone", error=Missing, path=CONFIG_NAME,
+        spoil=then(remove(CONFIG_NAME, INDEX, SHARD), write("tokenizer_config.json", '{"do_lower_case": true}'))),
+    row(name="name_of_a_hub_with_its_owner", error=Missing, path="google-bert/bert-base-uncased",
+        call={"config_file": "google-bert/bert-base-uncased", "base_dir": "{}"}),
+    row(name="path_of_windows", error=NotFound, path="D:\\bert\\bert_model.ckpt.index",
+        call={"checkpoint_file": "D:\\bert\\bert_model.ckpt", "base_dir": "{}"}),
+    row(name="handle_of_tf_hub", error=Path_, path=None, call={"checkpoint_file": "https://tfhub.dev/google/bert_uncased_L-12_H-768_A-12/1"}),
+    row(name="folder_of_a_saved_model", error=NotFound, path="", spoil=then(remove(INDEX, SHARD), write("saved_model.pb", b"\x08\1"))),
+    row(name="folder_of_a_saved_model_without_a_config", error=Missing, path=CONFIG_NAME,
+        spoil=then(remove(CONFIG_NAME, INDEX, SHARD), write("saved_model.pb", b"\x08\1"))),
     row(name="folder_with_two_checkpoints", error=errors.AmbiguousCheckpointError, path="", spoil=second_checkpoint),
     row(name="folder_with_two_configs", error=Config, path="",
         spoil=then(rename(CONFIG_NAME, "bert_config_a.json"), write("bert_config_b.json", "{}"))),
@@ -209,6 +242,10 @@ FAULTS = [
         call={"checkpoint_file": "{}/model.h5"}, reports=("A14",)),
     row(name="checkpoint_is_a_zip", error=Wrong, path="uncased.zip", spoil=write("uncased.zip", b"PK\x03\x04" + bytes(99)),
         call={"checkpoint_file": "{}/uncased.zip"}, reports=("A13",)),
+    row(name="checkpoint_is_a_file_of_torch", error=Wrong, path="pytorch_model.bin",
+        spoil=zipped("pytorch_model.bin", "archive/data.pkl"), call={"checkpoint_file": "{}/pytorch_model.bin"}),
+    row(name="checkpoint_is_a_file_of_keras", error=Wrong, path="model.keras",
+        spoil=zipped("model.keras", "metadata.json"), call={"checkpoint_file": "{}/model.keras"}),
     row(name="checkpoint_is_a_pickle", error=Wrong, path="model.pkl", spoil=write("model.pkl", b"\x80\x04\x95" + bytes(99)),
         call={"checkpoint_file": "{}/model.pkl"}),
     row(name="checkpoint_is_v1", error=Wrong, path="v1.ckpt", spoil=lambda folder: (folder / INDEX).rename(folder / "v1.ckpt"),
@@ -247,11 +284,15 @@ FAULTS = [
         spoil=config(hidden_size=0, hidden_act="gelu_new", num_hidden_layers=True)),
     row(name="config_with_heads_that_do_not_divide", error=Config, path=CONFIG_NAME, spoil=config(num_attention_heads=5)),
     row(name="config_with_sixteen_segments", error=Config, path=CONFIG_NAME, spoil=config(type_vocab_size=16)),
+    row(name="config_of_a_decoder", error=Config, path=CONFIG_NAME,
+        spoil=config(is_decoder=True, add_cross_attention=True, position_embedding_type="relative_key_query")),
     row(name="config_of_albert", error=Config, path=CONFIG_NAME, spoil=config(embedding_size=8, num_hidden_groups=1)),
     row(name="config_with_an_absurd_number", error=Config, path=CONFIG_NAME, spoil=write(CONFIG_NAME, '{"vocab_size": 1' + "0" * 5000 + "}")),
     # the vocabulary
     row(name="vocab_with_a_blank_last_line", error=Vocab, path=VOCAB, spoil=tokens(lambda lines: [*lines, ""]), reports=("E4",)),
     row(name="vocab_of_another_model", error=Vocab, path=VOCAB, spoil=tokens(lambda lines: [*lines, *map(str, range(970))])),
+    row(name="config_far_off_and_the_vocabulary_right", error=Mismatch, path=PREFIX,
+        spoil=config(vocab_size=30_522, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072)),
     row(name="vocab_with_a_token_twice", error=Vocab, path=VOCAB, spoil=tokens(lambda lines: [*lines[:-1], lines[9]])),
     reported(name="vocab_with_a_word_twice", error=Vocab, path=VOCAB,
              spoil=partial(testing.edit_vocabulary, change=lambda lines: [*lines[:-1], "film"]), reports=("E3",)),
@@ -299,6 +340,8 @@ FAULTS = [
     row(name="checkpoint_of_albert", error=Wrong, path=INDEX,
         spoil=renamed(lambda name: name.replace("layer_0/", "transformer/group_0/inner_group_0/")), reports=("F5",)),
     row(name="checkpoint_of_electra", error=Wrong, path=INDEX, spoil=renamed(lambda name: name.replace("bert/", "electra/")), reports=("F6",)),
+    row(name="checkpoint_of_bilm_tf", error=Wrong, path=INDEX, spoil=lambda folder: write_checkpoint(
+        folder / PREFIX, {"lm/char_embed": np.zeros((261, 4), np.float32), "lm/CNN/b_cnn_0": np.zeros(4, np.float32)})),
     row(name="checkpoint_of_roberta", error=Wrong, path=INDEX, spoil=renamed(lambda name: name.replace("bert/", "roberta/"))),
     row(name="checkpoint_of_nezha", error=Wrong, path=INDEX, spoil=checkpoint(without("position_embeddings")), reports=("F7",)),
     row(name="checkpoint_saved_by_keras", error=Wrong, path=INDEX,
@@ -307,6 +350,12 @@ FAULTS = [
         spoil=renamed(lambda name: f"model/{name.replace('/', '_')}/.ATTRIBUTES/VARIABLE_VALUE"), reports=("F3",)),
     row(name="checkpoint_with_two_berts", error=errors.AmbiguousCheckpointError, path=PREFIX,
         spoil=checkpoint(lambda tensors: {f"{scope}/{name}": value for scope in ("a", "b") for name, value in tensors.items()})),
+    row(name="checkpoint_with_keras_s_names_of_the_norms", error=Mismatch, path=PREFIX,
+        spoil=renamed(lambda name: name.replace("/LayerNorm/", "/layer_normalization_1/"))),
+    row(name="checkpoint_with_mlm_and_without_nsp", error=Mismatch, path=PREFIX, spoil=checkpoint(without("seq_relationship")), call={"training": True}),
+    row(name="checkpoint_with_fewer_positions", error=Mismatch, path=PREFIX,
+        spoil=with_value("bert/embeddings/position_embeddings", lambda value: value[:12])),
+    row(name="checkpoint_that_is_empty", error=Mismatch, path=PREFIX, spoil=lambda folder: write_bundle(folder / PREFIX, {})),
     row(name="checkpoint_of_something_else", error=Mismatch, path=PREFIX,
         spoil=lambda folder: write_checkpoint(folder / PREFIX, {"conv1/weights": np.zeros(3, np.float32)})),
     # the lock

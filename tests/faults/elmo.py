@@ -13,6 +13,7 @@ import numpy as np
 from safeload import check_elmo, errors, testing
 from safeload.lock import LOCK_NAME
 from safeload.testing import ELMO_FAULTS
+from safeload.testing._bundle import write_checkpoint
 from tests.elmos import OPTIONS, OPTIONS_NAME, WEIGHTS_NAME, options, random_datasets, write_weights
 from tests.faults.fault import (
     LFS,
@@ -244,6 +245,13 @@ FAULTS = [
     row(name="weights_is_empty", error=Wrong, path=WEIGHTS_NAME, spoil=write(WEIGHTS_NAME, "")),
     row(name="weights_is_an_archive", error=Wrong, path="model.tar.gz", spoil=write("model.tar.gz", gzip.compress(b"weights", mtime=0)),
         call={"weight_file": "{}/model.tar.gz"}, reports=("I12",)),
+    row(name="weights_is_a_checkpoint_of_bilm_tf", error=Wrong, path="model.ckpt-9",
+        spoil=lambda folder: write_checkpoint(folder / "model.ckpt-9", {"lm/char_embed": np.zeros((261, 4), np.float32)}),
+        call={"weight_file": "{}/model.ckpt-9"}),
+    row(name="weights_is_a_checkpoint_of_a_bert", error=Wrong, path="model.ckpt-9.index",
+        spoil=lambda folder: write_checkpoint(folder / "model.ckpt-9", {"bert/embeddings/word_embeddings": np.zeros((9, 4), np.float32)}),
+        call={"weight_file": "{}/model.ckpt-9.index"}),
+    row(name="handle_of_tf_hub", error=errors.InvalidPathError, path=None, call={"options_file": "https://tfhub.dev/google/elmo/3"}),
     row(name="weights_is_a_pytorch_file", error=Wrong, path="weights.th", spoil=write("weights.th", b"PK\x03\x04" + bytes(99)),
         call={"weight_file": "{}/weights.th"}),
     row(name="weights_is_a_pickle", error=Wrong, path="encoder.pkl", spoil=write("encoder.pkl", b"\x80\x02" + bytes(99)),

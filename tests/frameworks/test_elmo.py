@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import safeload
-from safeload._frameworks import elmo, tensorflow
+from safeload._frameworks import elmo, packages, tensorflow
 from safeload.elmo.builders import builder_of
 from tests.elmos import options, write_elmo
 from tests.frameworks.packages import facts, installer, refused
 
 OR_TORCH = "or pass backend='torch': the same parameters, forward and outputs, without AllenNLP"
-INSTALL = "pip install 'safeload[elmo]'"
+INSTALL = packages.install("elmo")
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_tensorflow_that_is_not_installed_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
 
     assert facts(refused(elmo.choose_backend, "keras")) == (
-        "TensorFlow is not installed", "tensorflow", ">=2.15,<2.22", ["pip install 'safeload[bert]'"],
+        "TensorFlow is not installed", "tensorflow", ">=2.15,<2.22", [packages.install("bert")],
     )  # fmt: skip
 
 

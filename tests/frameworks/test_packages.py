@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import configparser
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
+from safeload._frameworks import packages
 from safeload._frameworks.packages import import_installed, missing_dependency, version_of
 from tests.frameworks.packages import facts, installer, refused
 
@@ -60,3 +64,48 @@ def test_a_package_that_cannot_be_imported_is_told_with_the_cause(install, code,
     hint = "the exception above is the cause; a fresh environment with pip install it usually fixes this"
     assert error.hints == (hint,)
     assert type(error.__cause__).__name__ == told.partition(":")[0]
+
+
+EXTRA_LINE = re.compile(r"([A-Za-z-]+)([<>=][^;]*?)(?:; python_version (<|>=) \"(\d+)\.(\d+)\")?$")
+
+
+@pytest.mark.parametrize("extra", packages.REQUIREMENTS)
+def test_the_table_of_requirements_is_that_of_setup_cfg(extra):
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    lines = [line for line in setup["options.extras_require"][extra].splitlines() if line and not line.startswith("#")]
+    listed = []
+    for line in lines:
+        package, versions, sign, major, minor = EXTRA_LINE.match(line).groups()
+        bound = (int(major), int(minor)) if sign else None
+        first, after = (bound if sign == ">=" else (3, 10)), (bound if sign == "<" else (3, 14))
+        listed.append(packages.Requirement(package, versions, first, after))
+
+    assert list(packages.REQUIREMENTS[extra]) == listed
+
+
+def test_every_extra_that_a_user_installs_is_in_the_table():
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+
+    assert set(setup["options.extras_require"]) - {"all", "test", "bench", "dev", "docs"} == set(packages.REQUIREMENTS)
+
+
+@pytest.mark.parametrize(
+    ("version", "command"),
+    [
+        ((3, 10, 4), "pip install 'tensorflow>=2.15,<2.16' 'keras-bert>=0.89,<0.90'"),
+        ((3, 12, 0), "pip install 'tensorflow>=2.16.1,<2.22' 'tf-keras>=2.16,<2.22' 'keras-bert>=0.89,<0.90'"),
+    ],
+)
+def test_a_hint_names_upstream_s_packages_for_the_running_python(version, command, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", version)
+
+    assert packages.install("bert") == command
+
+
+def test_no_hint_and_no_page_installs_this_project_by_a_name_on_an_index():
+    root = Path(__file__).parents[2]
+    texts = [*(root / "safeload").rglob("*.py"), *(root / "docs").rglob("*.md"), root / "README.md"]
+
+    assert [path.name for path in texts if "pip install 'safeload" in path.read_text(encoding="utf-8")] == []

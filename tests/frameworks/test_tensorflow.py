@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from safeload._frameworks import tensorflow
+from safeload._frameworks import packages, tensorflow
 from safeload.errors import BackendError, MissingDependencyError
 from tests.frameworks.packages import facts, installer, refused, write_distribution
 
@@ -151,7 +151,7 @@ def test_a_package_that_is_not_installed_is_told(install, monkeypatch, module, p
 
     error = caught.value
     assert (error.message, error.package, error.wanted, error.found) == (message, package, wanted, "none")
-    assert error.hints == ("pip install 'safeload[bert]'",)
+    assert error.hints == (packages.install("bert"),)
 
 
 @pytest.mark.usefixtures("backend")
@@ -169,7 +169,7 @@ def test_a_package_that_cannot_be_imported_is_told_as_that(install, monkeypatch,
     error = caught.value
     assert error.message == f"{package} is installed but cannot be imported: OSError: libfoo.so"
     assert (error.package, error.wanted) == (package, "importable")
-    assert error.hints[0].endswith("a fresh environment with pip install 'safeload[bert]' usually fixes this")
+    assert error.hints[0].endswith("a fresh environment with " + packages.install("bert") + " usually fixes this")
 
 
 def test_graph_mode_is_told_with_the_way_out(backend):
@@ -209,4 +209,4 @@ def test_a_tensorflow_that_cannot_be_imported_is_told(monkeypatch, tmp_path):
     message, package, wanted, hints = facts(refused(tensorflow.require_keras))
     assert message == "tensorflow is installed but cannot be imported: OSError: libfoo.so"
     assert (package, wanted) == ("tensorflow", ">=2.15,<2.22")
-    assert "pip install 'safeload[bert]'" in hints[0]
+    assert packages.install("bert") in hints[0]

@@ -13,6 +13,7 @@ import pytest
 
 import safeload
 from safeload import testing
+from safeload._frameworks.packages import install
 from safeload.compat import allennlp, keras_bert
 from safeload.errors import MissingDependencyError
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.skipif(
     any(map(importlib.util.find_spec, EXTRAS)), reason="extras are installed; `nox -s bare` runs it without"
 )
 
-BERT, ELMO, YAML = ("pip install 'safeload[bert]'", "pip install 'safeload[elmo]'", "pip install 'safeload[yaml]'")
+BERT, ELMO, YAML = map(install, ("bert", "elmo", "yaml"))
 
 
 def safeload_script(*arguments, code=0):

@@ -62,6 +62,6 @@ def test_the_first_ten_rows_are_printed_and_the_rest_counted():
     rows = [str(number) for number in range(12)]
 
     assert words.first_few(rows[:10], "error.rows") == tuple(rows[:10])
-    assert words.first_few(rows[:11], "error.rows") == (*rows[:10], "... and 1 more in error.rows")
-    assert words.first_few(rows, "error.rows")[-1] == "... and 2 more in error.rows"
+    assert words.first_few(rows[:11], "in error.rows") == (*rows[:10], "... and 1 more in error.rows")
+    assert words.first_few(rows, "in error.rows")[-1] == "... and 2 more in error.rows"
     assert words.first_few([], "error.rows") == ()

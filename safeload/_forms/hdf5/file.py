@@ -20,7 +20,7 @@ from safeload._forms.hdf5.listing import Listing, MisplacedError, RefusedError
 from safeload._forms.hdf5.superblock import find_superblock
 from safeload._forms.hdf5.trees import place_of
 from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
-from safeload._text.words import first_few, reason_of, two_lines
+from safeload._text.words import reason_of, two_lines
 from safeload.errors import CorruptFileError, UnsafeFileError
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class Hdf5File(WeightFile):
         except RefusedError as exc:
             message = "the weight file contains something that no weight file needs; reading stopped there"
             hints = ["get the file from where the model was published, or copy its datasets into a new file with h5py"]
-            details = first_few([two_lines("REFUSED", exc.name, exc.text)], "error.details")
+            details = [two_lines("REFUSED", exc.name, exc.text)]
             raise UnsafeFileError(message, **self.ref.facts, details=details, hints=hints) from exc
         except MisplacedError as exc:
             message = f"the weight file is damaged: {exc}"

@@ -18,7 +18,7 @@ from safeload._forms.arrays import DamagedError
 from safeload._forms.tensorflow.index_file import N_BYTES_OF, Entry, IndexFile
 from safeload._forms.tensorflow.values import Values
 from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
-from safeload._text.words import counted, first_few, one_line
+from safeload._text.words import counted, one_line
 from safeload.errors import CheckpointNotFoundError, CorruptFileError
 from safeload.report import TensorSpec
 
@@ -185,7 +185,7 @@ class TensorBundle(WeightFile):
         else:
             message = f"a data shard has {counted(found - wanted, 'byte')} more than its index file accounts for"
             hints = ["use the index file and the shards of the same checkpoint"]
-        details = first_few([f"LOST       {one_line(name)}" for name in lost], "error.variables")
+        details = [f"LOST       {one_line(name)}" for name in lost]
         raise CorruptFileError(
             message,
             variables=lost,

@@ -54,6 +54,11 @@ def find_checkpoint(ref: FileRef) -> WeightPlace:
     return _require_index(ref, path, "checkpoint prefix")
 
 
+def prefix_of(path: str) -> str:
+    """Return the prefix that a path names, if it is one of the files of a checkpoint; otherwise the path."""
+    return next((path[: match.start()] for suffix, _ in _SUFFIXES if (match := suffix.search(path))), path)
+
+
 def is_of_checkpoint(path: str) -> bool:
     """Return whether `path` is a checkpoint prefix, or one of the files of a checkpoint."""
     is_file = any(suffix.search(path) for suffix, _ in _SUFFIXES) and os.path.isfile(path)
@@ -120,10 +125,10 @@ def _require_index(ref: FileRef, prefix: str, place: str) -> WeightPlace:
         message = "there is no TensorFlow checkpoint with this prefix: its folder does not exist"
         near = paths.near_paths(index.path, absent.nearest_folder(index.path), facts["beside"])
         hints = [f"did you mean the prefix {other.removesuffix('.index')}?" for other in near]
-        facts["hints"] = [*invisible, *hints] or [FORMS_HINT]
+        facts["hints"] = [*invisible, *hints] or absent.foreign_hints(ref.given) or [FORMS_HINT]
         raise CheckpointNotFoundError(message, **facts)
     message, hints = _siblings(folder, name, facts["beside"])
-    facts["hints"] = [*hints, *invisible] or [FORMS_HINT]
+    facts["hints"] = [*hints, *invisible] or absent.foreign_hints(ref.given) or [FORMS_HINT]
     raise CheckpointNotFoundError(message, **facts)
 
 

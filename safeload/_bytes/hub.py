@@ -1,0 +1,77 @@
+"""Find models in the cache of huggingface_hub, and recognise names of models on a hub.
+
+Source:
+    huggingface_hub/constants.py and file_download.py, huggingface_hub 0.10 to 1.0: `models--OWNER--NAME/snapshots/REVISION`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+MAX_LISTED = 3
+_REPOSITORY = "models--"
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_FILE = re.compile(
+    r"\.(json|txt|ckpt|index|meta|hdf5|h5|hdf|bin|pt|pth|th|pb|zip|gz|tar|keras|safetensors|npz)$", re.IGNORECASE
+)
+
+
+def hub_hints(given: object) -> list[str]:
+    """Return the hint for a missing path that may be `owner/name` of a model on the Hugging Face hub."""
+    if not isinstance(given, str) or not _NAME.fullmatch(given) or _FILE.search(given):
+        return []
+    owner, name = given.split("/")
+    if os.path.isdir(owner):
+        return []
+    hint = f"if {given} is a model on the Hugging Face hub: safeload downloads nothing"
+    cached = _snapshots_of(os.path.join(_cache_folder(), f"{_REPOSITORY}{owner}--{name}"))
+    return [
+        f"{hint}; its files are in {cached[0]}" if cached else f"{hint}; download it and pass the folder with its files"
+    ]
+
+
+def snapshots_in(folder: str) -> list[str]:
+    """Return the snapshots of models in a folder that belongs to a cache: its root or a folder below; else none.
+
+    Of a model with several, the one of `refs/main` comes first.
+    """
+    if os.path.basename(folder) == "snapshots":
+        return _snapshots_of(os.path.dirname(folder))
+    if os.path.isdir(os.path.join(folder, "snapshots")):
+        return _snapshots_of(folder)
+    for root in (folder, os.path.join(folder, "hub")):
+        models = [name for name in _names(root) if name.startswith(_REPOSITORY)]
+        found = [snapshot for name in models for snapshot in _snapshots_of(os.path.join(root, name))[:1]]
+        if found:
+            return found
+    return []
+
+
+def _snapshots_of(repository: str) -> list[str]:
+    folder = os.path.join(repository, "snapshots")
+    revisions = [name for name in _names(folder) if os.path.isdir(os.path.join(folder, name))]
+    main = _first_line(os.path.join(repository, "refs", "main"))
+    return [os.path.join(folder, name) for name in sorted(revisions, key=lambda name: (name != main, name))]
+
+
+def _cache_folder() -> str:
+    home = os.environ.get("HF_HOME") or os.path.join(os.path.expanduser("~"), ".cache", "huggingface")
+    return os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _first_line(path: str) -> str:
+    if not os.path.isfile(path):
+        return ""
+    try:
+        with open(path, "rb") as file:
+            return file.read(100).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
