@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic
 from safeload._compare import WIDENED, compare, matched, split_ignored
 from safeload._forms import open_weights
 from safeload._model_kind import Checked, Config, Mismatch
-from safeload._text.words import some_of, with_article
+from safeload._text.words import escaped, some_of, with_article
 from safeload._values import fits_buffer, read_parameters
 from safeload._version import __version__
 from safeload.errors import VariableMismatchError
@@ -62,7 +62,7 @@ def check_weights(
                 raise _error(kind, replace(fit.mismatch, problems=problems, inexact=inexact), fit.match.scope)
         files, packages = weights.files(), weights.packages
         checksums = weights.checksums(len(parameters))
-    logger.info("checked %s, %s", place.ref.path, with_article(place.place))
+    logger.info("checked %s, %s", escaped(place.ref.path), with_article(place.place))
     report = LoadReport(
         model=kind.model,
         noun=f"{weights.noun}s",

@@ -107,6 +107,13 @@ _BY_FILES: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("a BERT model", "load it with safeload.load_bert, or check it with: safeload check bert"), ("bert_config.json",)),
 )  # fmt: skip
 
+_UNFINISHED = re.compile(r"\.(part|partial|filepart|crdownload|download|incomplete|tmp|aria2)$")
+_PIECES = {
+    BERT: re.compile(r"^vocab\.txt$|^checkpoint$|^bert_model\.ckpt|\.ckpt(-\d+)?\.meta$|\.data-\d{5}-of-\d{5}"),
+    ELMO: re.compile(r"\.hdf5\b"),
+}
+"""Files of a model beside those by which its folder is recognised."""
+
 
 def other_tensors(model: str, names: Iterable[str], groups: Iterable[str] = ()) -> Other | None:
     """Recognise tensors of another model; None if no row matches."""
@@ -169,6 +176,12 @@ def models_of_folder(names: Iterable[str]) -> list[str]:
 def _is_folder_of(model: str, names: list[str]) -> bool:
     endings = tuple(ending for kind in kinds_of(model) if kind.models == (model,) for ending in kind.endings)
     return any(name.endswith(endings) or (name.endswith(".json") and _CONFIGS[model] in name) for name in names)
+
+
+def has_piece_of(model: str, names: Iterable[str]) -> bool:
+    """Return whether a folder has a file of the model, even if it is one that a copy or download left without the others."""
+    whole = [_UNFINISHED.sub("", name) for name in names]
+    return _is_folder_of(model, whole) or any(_PIECES[model].search(name) for name in whole)
 
 
 def what_config(data: Mapping[str, Any]) -> str:

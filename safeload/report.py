@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from safeload._text.words import one_line, two_lines, with_article
+from safeload._text.words import escaped, two_lines, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,7 +89,7 @@ class KeyProblem:
     def __str__(self) -> str:
         """Return the line, if known, the key and the problem."""
         place = f"line {self.line}: " if self.line else ""
-        return f"{place}{self.key}: {self.problem}"
+        return escaped(f"{place}{self.key}: {self.problem}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,12 +213,14 @@ class LoadReport:
         rows += [("initialised", name) for name in self.initialised]
         rows += [("checksums", self.checksums)]
         rows += [("from config", _pairs(self.taken_from_config, "="))]
-        rows += [("not used", one_line(", ".join(self.unused_keys)))]
+        rows += [("not used", ", ".join(self.unused_keys))]
         rows += [("warning", warning) for warning in self.warnings]
         rows += [("note", note) for note in self.notes]
         rows += [("seconds", self._seconds_text())]
         rows += [("versions", _pairs(self.versions, " "))]
-        return "\n".join([self.headline(), *(f"  {label + ':':<13}{value}" for label, value in rows if value)])
+        return "\n".join(
+            [self.headline(), *(f"  {escaped(f'{label}:'):<13}{escaped(value)}" for label, value in rows if value)]
+        )
 
     def _seconds_text(self) -> str:
         return ", ".join(f"{step} {spent:.3f}" for step, spent in self.seconds.items())

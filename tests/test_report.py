@@ -8,7 +8,7 @@ import pytest
 
 import safeload
 from safeload.errors import ArgumentError
-from safeload.report import FileRead, LoadReport, Problem, TensorSpec
+from safeload.report import FileRead, KeyProblem, LoadReport, Problem, TensorSpec
 
 
 def test_a_report_is_text_and_json(tiny_bert):
@@ -83,3 +83,24 @@ def test_the_text_has_a_row_for_each_fact():
         "  versions:    python 3",
     ]
     assert file.facts_text() == f"1,234 bytes, leads to /b, SHA-256 {'c' * 64}"
+
+
+def test_nothing_of_a_file_is_printed_as_it_is():
+    odd = "a\x1b[31m\n  scope:       b\u202e"
+    report = LoadReport(
+        model="BERT",
+        files=(FileRead(role="config", path=odd, n_bytes=1, real_path=odd),),
+        scope=odd,
+        form="folder",
+        unused={"heads": (odd,)},
+        ignored=(odd,),
+        initialised=(odd,),
+        taken_from_config={"hidden_act": odd},
+        notes=(odd,),
+    )
+    for text in (str(report), str(KeyProblem(key=odd, problem=odd)), str(Problem(kind="missing", name=odd))):
+        assert text.isascii()
+        assert "\x1b" not in text
+        assert "\n  scope:       b" not in text
+    page = report._repr_html_()
+    assert not {"\x1b", "\u202e"} & set(page)

@@ -6,10 +6,18 @@ import mmap
 import os
 import threading
 from io import FileIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)
 _SEEKING = threading.Lock()
+_STARTING = threading.Lock()
+"""Held while a worker is started: until it is listed, nothing could end it."""
+
+_WRITERS: list[Any] = []
+"""Sockets that stay open for as long as signals may be written to them."""
 
 
 def open_without_waiting(path: str, flags: int) -> int:
@@ -84,6 +92,84 @@ def process_context() -> Any:  # noqa: ANN401  (typed by method, which differs b
 
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
+def start_workers() -> None:
+    """Start the fork server, so that Ctrl-C ends this process alone and `end_workers` its workers."""
+    import signal  # noqa: PLC0415  (slow to import)
+    from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415  (slow to import)
+
+    if process_context().get_start_method() != "forkserver":
+        return
+    resource_tracker.ensure_running()  # which would unblock the signal
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which every child inherits
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def obey_parent() -> None:
+    """Ignore Ctrl-C in a worker, which ends with its parent."""
+    import multiprocessing  # noqa: PLC0415  (slow to import)
+    import signal  # noqa: PLC0415  (slow to import)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def start_worker(process: Any) -> None:  # noqa: ANN401  (a process of `process_context`)
+    """Start a process that `end_workers` ends."""
+    with _STARTING:
+        process.start()
+
+
+def end_workers() -> None:
+    """End every process that `multiprocessing` started for this one."""
+    import multiprocessing  # noqa: PLC0415  (slow to import)
+
+    with _STARTING:
+        for process in multiprocessing.active_children():
+            process.kill()
+
+
+def on_stop(handle: Callable[[int], None], watch: Callable[[int], None]) -> None:
+    """On the first Ctrl-C or SIGTERM, call `handle` in the main thread and `watch` in another, each with the signal.
+
+    `watch` is called even while the main thread is in a call that does not return. Signals that this process was started to
+    ignore stay ignored. Outside the main thread, nothing is changed.
+    """
+    import signal  # noqa: PLC0415  (slow to import)
+    import socket  # noqa: PLC0415  (slow to import)
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+    listened = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) != signal.SIG_IGN]
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+
+    def stop(number: int, _frame: object) -> None:
+        for each in listened:
+            signal.signal(each, signal.SIG_IGN)
+        handle(number)
+
+    def listen() -> None:
+        while (number := reader.recv(1)[0]) not in listened:
+            pass
+        watch(number)
+
+    for each in listened:
+        signal.signal(each, stop)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=listen, daemon=True).start()
+    _WRITERS.append(writer)
 
 
 def exit_text(code: int) -> str:

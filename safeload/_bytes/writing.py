@@ -36,7 +36,7 @@ class NewFile:
         self._file: FileIO = system.create_file(self.path)
 
     def write(self, data: bytes) -> None:
-        """Append the data, to the disk.
+        """Append the data.
 
         Raises:
             OSError: The system cannot write it, or the disk is full.
@@ -44,7 +44,6 @@ class NewFile:
         left = memoryview(data)
         while left:
             left = left[self._file.write(left) :]
-        os.fsync(self._file.fileno())
 
     def replace(self) -> None:
         """Take the place, and the permissions, of the file that it replaces; a link there is replaced itself.
@@ -52,6 +51,7 @@ class NewFile:
         Raises:
             OSError: The system cannot.
         """
+        os.fsync(self._file.fileno())
         self._file.close()
         os.chmod(self.path, self._mode())
         os.replace(self.path, self._target)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
 from typing import TYPE_CHECKING, NamedTuple
+
+from safeload._text.words import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CELL = "text-align:left;vertical-align:top;padding:.15em .8em .15em 0;overflow-wrap:anywhere"
+
+
+def escape(text: str) -> str:
+    """Escape a text from a file for a page: markup, and what a reader could not see."""
+    return html.escape(visible(text))
 
 
 class Folded(NamedTuple):

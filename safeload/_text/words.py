@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,16 +10,27 @@ if TYPE_CHECKING:
 
 MAX_PRINTED_PROBLEMS = 10
 MAX_LINE = 5_000
+_NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
 def plain(text: str) -> str:
     """Escape everything but printable ASCII and line ends, so that invisible characters in a path become visible."""
-    return "".join(c if c == "\n" or " " <= c <= "~" else ascii(c)[1:-1] for c in text)
+    return _NOT_PLAIN.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def one_line(text: str) -> str:
     """Escape line ends, so that a name from a file cannot forge a line of a message."""
     return text.replace("\n", "\\n")
+
+
+def escaped(text: str) -> str:
+    """Return a text from a file as one line of printable ASCII."""
+    return plain(one_line(text))
+
+
+def visible(text: str) -> str:
+    """Escape the control characters of a text from a file, and keep letters of every language, for terminals and pages."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def shortened(line: str) -> str:
@@ -53,7 +65,7 @@ def with_article(noun: str) -> str:
 
 def two_lines(kind: str, name: str, what: str) -> str:
     """Format one problem: its kind and name on the first line, the description on the second."""
-    return f"{kind:<10} {one_line(name)}\n               {what}"
+    return f"{kind:<10} {escaped(name)}\n               {escaped(what)}"
 
 
 def first_few(rows: Sequence[str], where: str) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ class Diagnosis:
             printed.add(step.error)
         for each in self.differences[:MAX_PRINTED]:
             far = "in shape or NaN" if each.max_abs is None else f"by up to {each.max_abs:.3g}"
-            lines.append(f"  differs {each.variable}: {' and '.join(each.between)}, {far}")
+            lines.append(f"  differs {one_line(each.variable)}: {' and '.join(each.between)}, {far}")
         left = len(self.differences) - MAX_PRINTED
         if left > 0:
             lines.append(f"  ... and {left} more in diagnosis.differences")

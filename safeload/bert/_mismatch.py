@@ -134,7 +134,7 @@ def _type_hints(problems: Iterable[Problem]) -> list[str]:
     stored = {problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found}
     if not stored:
         return []
-    return [f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32; safeload does not convert dtypes"]
+    return [f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32, float16 or bfloat16"]
 
 
 def _head_hints(missing: Collection[str], problems: Collection[Problem], expected: Iterable[str]) -> list[str]:

@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
 import click
 
+from safeload._text.words import visible
 from safeload._version import __version__
+from safeload.cli._ending import ended_early
 from safeload.cli._options import examples
 from safeload.cli.check import check
 from safeload.cli.doctor import doctor
 from safeload.cli.inspect import diff, inspect
 from safeload.cli.lock import lock
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class _Commands(click.Group):
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401  (click's own)
+        """Run a command; a signal, or output that cannot be written, ends the process with its exit code."""
+        with ended_early():
+            return super().main(*args, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: ANN401  (click's own)
+        """Parse the arguments."""
+        with _escaped_usage():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  (click's own)
+        """Parse the arguments of the subcommand, and run it."""
+        with _escaped_usage():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _escaped_usage() -> Iterator[None]:
+    """Escape the arguments that a message repeats: a shell's wildcard makes them of the names of files."""
+    try:
+        yield
+    except getattr(click.exceptions, "NoArgsIsHelpError", ()):  # from click 8.2 on; its message is the help
+        raise
+    except click.UsageError as exc:
+        raise click.UsageError(visible(exc.format_message()), exc.ctx) from exc
+
 
 @click.group(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
         "safeload check bert models/uncased   is it whole, and does it fit its config?",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload.bert import diagnose_bert
-from safeload.bert._diagnosis import BACKEND, CHECK, DIRECT, KERAS_BERT, SAFELOAD, Diagnosis, Step
+from safeload.bert._diagnosis import BACKEND, CHECK, DIRECT, KERAS_BERT, MAX_PRINTED, SAFELOAD, Diagnosis, Step
 from safeload.cli import _console
 from safeload.cli._doctoring import tried
 from safeload.errors import SafeLoadError
@@ -39,7 +40,10 @@ def run(path: str, *, checkpoint: str | None, training: bool, as_json: bool) -> 
     if as_json:
         _print_json(found)
     else:
-        _console.line(out, str(found))
+        _console.lines(out, str(replace(found, differences=found.differences[:MAX_PRINTED])))
+        left = len(found.differences) - MAX_PRINTED
+        if left > 0:
+            _console.line(out, f"  ... and {left} more: --json has all")
     return 0 if found.at_fault == "nothing" else 1
 
 

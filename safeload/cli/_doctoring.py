@@ -27,6 +27,7 @@ _PACKAGES = (
     "safeload", "numpy", "h5py", "crc32c", "tensorflow", "keras", "tf-keras", "keras-bert", "torch", "allennlp",
     "cached-path", "PyYAML",
 )  # fmt: skip
+_RUNNING: set[subprocess.Popen[str]] = set()
 _EXTRAS = {"load_bert": "bert", "load_elmo torch": "elmo", "load_elmo allennlp": "elmo"}
 
 
@@ -61,9 +62,13 @@ def run(*, as_json: bool) -> int:
         _console.progress(_console.console(), len(PROBES), "trying each call") as advance,
         ThreadPoolExecutor(2) as pool,
     ):
-        for number, finding in enumerate(pool.map(tried, PROBES), 1):
-            findings.append(finding)
-            advance(number)
+        try:
+            for number, finding in enumerate(pool.map(tried, PROBES), 1):
+                findings.append(finding)
+                advance(number)
+        except BaseException:
+            _end_running()
+            raise
     for finding in findings:
         versions |= {name: found for name, found in finding.versions.items() if name == "HDF5"}
     works = {finding.call for finding in findings if finding.ok}
@@ -83,16 +88,14 @@ def tried(call: str) -> Finding:
     with tempfile.TemporaryDirectory(prefix="safeload-doctor-") as folder:
         command = [sys.executable, "-m", "safeload.cli._probe", call, folder]
         try:
-            done = subprocess.run(  # noqa: S603  (this interpreter, and arguments from this file)
-                command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS, env=environment
-            )
+            code, printed, complaints = _run(command, environment)
         except subprocess.TimeoutExpired:
             message = f"it did not finish within {TIMEOUT_SECONDS} s"
             return Finding(call=call, ok=False, message=message, remedy=_remedy(call), returned=False)
     seconds = time.perf_counter() - start
-    found = _last_object(done.stdout)
+    found = _last_object(printed)
     if found is None:
-        message = f"the process ended with {system.exit_text(done.returncode)}{_last_line(done.stderr)}"
+        message = f"the process ended with {system.exit_text(code)}{_last_line(complaints)}"
         return Finding(call=call, ok=False, message=message, remedy=_remedy(call), seconds=seconds, returned=False)
     hints = [str(hint) for hint in found["hints"]]
     remedies = [*(hint for hint in hints if hint.startswith("pip ")), *hints, _remedy(call)]
@@ -104,6 +107,32 @@ def tried(call: str) -> Finding:
         seconds=seconds,
         versions=found["versions"],
     )
+
+
+def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str, str]:
+    """Run a process and return its exit code, output and error output.
+
+    Raises:
+        subprocess.TimeoutExpired: It did not finish within `TIMEOUT_SECONDS`.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(  # noqa: S603  (this interpreter, and arguments from this file)
+        command, stdout=pipe, stderr=pipe, text=True, errors="backslashreplace", env=environment
+    ) as process:
+        _RUNNING.add(process)
+        try:
+            printed, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            _RUNNING.discard(process)
+    return process.returncode, printed, complaints
+
+
+def _end_running() -> None:
+    for process in list(_RUNNING):
+        process.kill()
 
 
 def _last_object(text: str) -> dict[str, Any] | None:

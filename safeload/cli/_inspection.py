@@ -7,9 +7,6 @@ from contextlib import closing
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
-
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import sniff
 from safeload._bytes.paths import resolve_path
@@ -22,12 +19,11 @@ from safeload.cli._weights import Tensor, Weights, open_given
 from safeload.errors import SafeLoadError, UnsafeFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from rich.console import Console
 
 SCHEMA = "safeload-inspect/1"
-MIN_NAME = 30
 _TEXTS = ("variable", "shape", "dtype", "remark", "odd")
 
 
@@ -87,7 +83,7 @@ def _print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
     _console.line(out, (facts["what"], "bold"))
     _console.line(out, f"  {facts['path']}")
     for key, value in facts["keys"].items():
-        _console.line(out, f"  {_console.visible(f'{key}: {value}')}")
+        _console.line(out, f"  {key}: {value}")
 
 
 def _statistics(weights: Weights) -> dict[str, Statistics]:
@@ -131,25 +127,22 @@ def _print_weights(out: Console, weights: Weights, found: Mapping[str, Statistic
     _console.line(out, (weights.what, "bold"))
     _console.line(out, f"  {weights.file.ref.path}")
     _console.line(out, f"  {len(weights.tensors):,} tensors, {_console.bytes_text(n_bytes)}")
-    columns = _columns(stats=stats, is_wide=out.width >= _console.WIDE)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_console.NOTE)
-    for title in columns:
-        is_text = title in ("variable", "remark")
-        table.add_column(
-            "" if title in ("remark", "odd") else title,
-            justify="left" if title in _TEXTS else "right",
-            no_wrap=not is_text,
-            overflow="fold",
-            min_width=MIN_NAME if title == "variable" else None,
-        )
-    for layer, members in groupby(weights.tensors.values(), key=lambda tensor: tensor.layer):
-        tensors = list(members)
-        sums = {"variable": layer, "size": _console.bytes_text(sum(each.n_bytes for each in tensors))}
-        table.add_row(*(Text(_console.visible(sums.get(title, "")), _console.TITLE) for title in columns))
-        for tensor in tensors:
-            cells = _cells(tensor, found.get(tensor.spec.name))
-            table.add_row(*(Text(_console.visible(cells.get(title, ""))) for title in columns))
-    out.print(table, soft_wrap=False)
+    titles = _columns(stats=stats, is_wide=out.width >= _console.WIDE)
+    columns = [
+        _console.Column("" if title in ("remark", "odd") else title, title in _TEXTS, title in ("variable", "remark"))
+        for title in titles
+    ]
+
+    def rows() -> Iterator[_console.Cells]:
+        for layer, members in groupby(weights.tensors.values(), key=lambda tensor: tensor.layer):
+            tensors = list(members)
+            sums = {"variable": layer, "size": _console.bytes_text(sum(each.n_bytes for each in tensors))}
+            yield _console.TITLE, tuple(sums.get(title, "") for title in titles)
+            for tensor in tensors:
+                cells = _cells(tensor, found.get(tensor.spec.name))
+                yield "", tuple(cells.get(title, "") for title in titles)
+
+    _console.table(out, columns, rows)
 
 
 def _columns(*, stats: bool, is_wide: bool) -> list[str]:

@@ -26,7 +26,7 @@ def check_isolated(checker: Checker, path: str) -> Outcome:
     start = time.perf_counter()
     receiver, sender = CONTEXT.Pipe(duplex=False)
     process = CONTEXT.Process(target=_check, args=(checker, path, sender), daemon=True)
-    process.start()
+    system.start_worker(process)
     sender.close()
     try:
         if receiver.poll(TIMEOUT_SECONDS):
@@ -43,6 +43,7 @@ def check_isolated(checker: Checker, path: str) -> Outcome:
 
 
 def _check(checker: Checker, path: str, sender: Connection) -> None:
+    system.obey_parent()
     system.limit_cpu_seconds(CPU_SECONDS)
     sender.send(checker(path))
 

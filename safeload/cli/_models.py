@@ -1,13 +1,14 @@
-"""Find the models in a tree of folders, and check them."""
+"""Check one model, in this process or another."""
 
 from __future__ import annotations
 
 import os
 import time
+import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from safeload._recognise import models_of_folder
+from safeload._text.words import escaped, reason_of
 from safeload.bert import check_bert
 from safeload.cli import _console
 from safeload.elmo import check_elmo
@@ -15,35 +16,12 @@ from safeload.errors import LockError, SafeLoadError
 from safeload.lock import LOCK_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from safeload.report import LoadReport
 
+N_TRACEBACK_ENTRIES = 3
 CHECKS: Mapping[str, Callable[..., LoadReport]] = {"bert": check_bert, "elmo": check_elmo}
-
-
-def find_models(kind: str, paths: Iterable[str]) -> list[str]:
-    """Return the models in each path: the path itself, or the folders below it that contain a model.
-
-    A folder without any model is returned itself, so that its check reports what is missing.
-    """
-    return [model for path in paths for model in _in_tree(kind, path) or [path]]
-
-
-def _in_tree(kind: str, path: str) -> list[str]:
-    found = []
-    seen: set[str] = set()
-    for folder, inner, names in os.walk(path, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            inner.clear()
-            continue
-        seen.add(real)
-        inner[:] = sorted(name for name in inner if not name.startswith((".", "__MACOSX")))
-        models = models_of_folder(name for name in names if not name.startswith("."))
-        if kind in [model.lower() for model in models]:
-            found.append(folder)
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +68,33 @@ class Checker:
     def __call__(self, path: str) -> Outcome:
         """Check one model."""
         start = time.perf_counter()
+        report, error = None, None
         try:
-            report = CHECKS[self.kind](path, **self.options)
-            if self.needs_lock and not any(file.role == "lock" for file in report.files):
-                folder = os.path.dirname(report.files[0].path)
-                message = "the model has no lock file"
-                hints = [f"when the files are known to be correct: safeload lock {folder}"]
-                raise LockError(message, resolved=os.path.join(folder, LOCK_NAME), label="lock", hints=hints)
+            report = self._report(path)
         except SafeLoadError as exc:
-            return Outcome(path=path, error=exc, seconds=time.perf_counter() - start)
-        return Outcome(path=path, report=report, seconds=time.perf_counter() - start)
+            error = exc
+        except (Exception, SystemExit) as exc:  # noqa: BLE001  (whatever one model causes, the others are checked)
+            error = unexpected(path, exc)
+        return Outcome(path=path, report=report, error=error, seconds=time.perf_counter() - start)
+
+    def _report(self, path: str) -> LoadReport:
+        report = CHECKS[self.kind](path, **self.options)
+        if self.needs_lock and not any(file.role == "lock" for file in report.files):
+            folder = os.path.dirname(report.files[0].path)
+            message = "the model has no lock file"
+            hints = [f"when the files are known to be correct: safeload lock {folder}"]
+            raise LockError(message, resolved=os.path.join(folder, LOCK_NAME), label="lock", hints=hints)
+        return report
+
+
+def unexpected(path: str, exc: BaseException) -> SafeLoadError:
+    """Return the error of a model whose check failed in a way that no check foresees, with the last lines of the traceback."""
+    lines = traceback.format_exception(exc)[-1 - N_TRACEBACK_ENTRIES :]
+    return SafeLoadError(
+        f"the check failed with {type(exc).__name__}: {reason_of(exc)}",
+        resolved=os.path.abspath(path),
+        given=path,
+        label="model",
+        details=[escaped(line) for entry in lines for line in entry.splitlines()],
+        hints=["this is a fault of safeload, whatever the files hold: please report it with these lines"],
+    )

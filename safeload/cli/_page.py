@@ -7,22 +7,22 @@ unfilled, all zeros, exploded or damaged have their own colours.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-import re
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from safeload._bytes.writing import atomic_write
+from safeload._text.html import escape
 from safeload.cli import _console
 from safeload.cli._statistics import number, remark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from safeload.cli._statistics import Statistics
     from safeload.cli._weights import Tensor, Weights
@@ -58,56 +58,64 @@ p { margin: .3rem 0; overflow-wrap: anywhere; } .note { color: #555; }
 """
 
 
-_UNSAFE = re.compile("[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
-"""Characters that are escaped in the page: control characters, text direction marks and surrogates."""
+MAX_TENSORS = 20_000
+"""The most tensors on a page; no browser shows more."""
+
+MAX_NAME = 300
+"""Characters of a name on a page."""
 
 
 def write_page(path: str, weights: Weights, found: Mapping[str, Statistics]) -> None:
-    """Write the page atomically.
+    """Write the page atomically, in parts.
 
     Raises:
         SafeLoadError: As `atomic_write`.
     """
     with atomic_write(path, role="page") as unfinished:
-        unfinished.write(_UNSAFE.sub(_escaped, page(weights, found)).encode("utf-8"))
+        for part in page(weights, found):
+            unfinished.write(part.encode("utf-8", "backslashreplace"))
 
 
-def _escaped(match: re.Match[str]) -> str:
-    return ascii(match[0])[1:-1]
+def _text(text: str) -> str:
+    """Escape a text from a file, and cut what is longer than any name."""
+    return escape(text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}...")
 
 
-def page(weights: Weights, found: Mapping[str, Statistics]) -> str:
-    """Return the page as HTML."""
+def page(weights: Weights, found: Mapping[str, Statistics]) -> Iterator[str]:
+    """Yield the parts of the page, as HTML."""
+    tensors = list(itertools.islice(weights.tensors.values(), MAX_TENSORS))
     n_bytes = sum(tensor.n_bytes for tensor in weights.tensors.values())
-    families = _families(weights)
-    shown = "\n".join(f"#show-{key}:checked ~ #{key} {{ display: block; }}" for key, _, _ in _PANELS)
-    buttons = "".join(
-        f'<input type="radio" name="panel" id="show-{key}"{" checked" if not at else ""}>'
-        f'<label for="show-{key}"> {title}</label>'
-        for at, (key, title, _) in enumerate(_PANELS)
-    )
-    panels = "".join(
-        f'<div class="panel" id="{key}">{"".join(_map(key, family, weights, found) for family in families)}</div>'
-        for key, _, _ in _PANELS
-    )
     odd = [name for name, each in found.items() if _flag(each, weights.tensors[name])]
-    summary = (
-        f"{len(odd)} of {len(weights.tensors):,} tensors look broken: {', '.join(odd[:5])}"
-        if odd
-        else "no tensor looks broken"
-    )
-    return f"""<!DOCTYPE html>
+    summary = "no tensor looks broken"
+    if odd:
+        names = ", ".join(map(_text, odd[:5]))
+        summary = f"{len(odd):,} of {len(weights.tensors):,} tensors look broken: {names}"
+    shown = "\n".join(f"#show-{key}:checked ~ #{key} {{ display: block; }}" for key, _, _ in _PANELS)
+    name = _text(os.path.basename(weights.file.ref.path))
+    yield f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(os.path.basename(weights.file.ref.path))} - safeload inspect</title><style>{_STYLE}{shown}</style></head><body>
-<h1>{escape(os.path.basename(weights.file.ref.path))}</h1>
+<title>{name} - safeload inspect</title><style>{_STYLE}{shown}</style></head><body>
+<h1>{name}</h1>
 <p>{escape(weights.what)}: {len(weights.tensors):,} tensors, {_console.bytes_text(n_bytes)}</p>
 <p class="note">{escape(weights.file.ref.path)}</p>
-<p id="summary"><strong>{escape(summary)}</strong></p>
-{_KEY}
-<form>{buttons}{panels}</form>
-<h2>Every tensor</h2><div class="scroll">{_list(weights, found)}</div>
-</body></html>
+<p id="summary"><strong>{summary}</strong></p>
 """
+    if len(tensors) < len(weights.tensors):
+        yield f'<p class="note">The first {len(tensors):,} tensors are shown; safeload inspect --json has all.</p>\n'
+    yield f"{_KEY}\n<form>"
+    for at, (key, title, _) in enumerate(_PANELS):
+        checked = "" if at else " checked"
+        yield f'<input type="radio" name="panel" id="show-{key}"{checked}><label for="show-{key}"> {title}</label>'
+    families = _families(tensors)
+    for key, _, value in _PANELS:
+        whole = _median(tensors, found, value) if key == "std" else None
+        yield f'<div class="panel" id="{key}">'
+        for family in families:
+            yield from _map(family, found, value, whole)
+        yield "</div>"
+    yield '</form>\n<h2>Every tensor</h2><div class="scroll">'
+    yield from _list(tensors, found)
+    yield "</div>\n</body></html>\n"
 
 
 _KEY = (
@@ -136,32 +144,31 @@ class _Family:
     layers: dict[str, dict[str, Tensor]]
 
 
-def _families(weights: Weights) -> list[_Family]:
+def _families(tensors: Sequence[Tensor]) -> list[_Family]:
     families: dict[tuple[str, ...], _Family] = {}
-    for layer, members in groupby(weights.tensors.values(), key=lambda tensor: tensor.layer):
+    for layer, members in groupby(tensors, key=lambda tensor: tensor.layer):
         row = {tensor.inner_name: tensor for tensor in members}
         families.setdefault(tuple(row), _Family(tuple(row), {})).layers[layer] = row
     return list(families.values())
 
 
-def _map(key: str, family: _Family, weights: Weights, found: Mapping[str, Statistics]) -> str:
-    value = next(value for name, _, value in _PANELS if name == key)
-    heads = "".join(f'<th scope="col"><div>{escape(name)}</div></th>' for name in family.variables)
-    medians = {name: _median([row[name] for row in family.layers.values()], found, value) for name in family.variables}
-    if len(family.layers) == 1:
-        whole = _median(list(weights.tensors.values()), found, value) if key == "std" else None
-        medians = dict.fromkeys(family.variables, whole)
-    rows = []
+def _map(family: _Family, found: Mapping[str, Statistics], value: Value, whole: float | None) -> Iterator[str]:
+    """Yield the parts of a family's map; `whole` is the median to which a single layer is compared."""
+    n_layers = len(family.layers)
+    title = _text(next(iter(family.layers))) if n_layers == 1 else f"{n_layers} layers with the same variables"
+    heads = "".join(f'<th scope="col"><div>{_text(name)}</div></th>' for name in family.variables)
+    medians = dict.fromkeys(family.variables, whole)
+    if n_layers > 1:
+        medians = {
+            name: _median([row[name] for row in family.layers.values()], found, value) for name in family.variables
+        }
+    yield f'<h2>{title}</h2><div class="scroll"><table class="map"><thead><tr><td></td>{heads}</tr></thead><tbody>'
     for layer, row in family.layers.items():
-        cells = "".join(
-            _cell(row[name], found.get(row[name].spec.name), value, medians[name]) for name in family.variables
-        )
-        rows.append(f'<tr><th scope="row">{escape(layer)}</th>{cells}</tr>')
-    title = (
-        next(iter(family.layers)) if len(family.layers) == 1 else f"{len(family.layers)} layers with the same variables"
-    )
-    body = f"<thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(rows)}</tbody>"
-    return f'<h2>{escape(title)}</h2><div class="scroll"><table class="map">{body}</table></div>'
+        yield f'<tr><th scope="row">{_text(layer)}</th>'
+        for name in family.variables:
+            yield _cell(row[name], found.get(row[name].spec.name), value, medians[name])
+        yield "</tr>"
+    yield "</tbody></table></div>"
 
 
 def _median(tensors: Sequence[Tensor], found: Mapping[str, Statistics], value: Value) -> float | None:
@@ -173,11 +180,14 @@ def _median(tensors: Sequence[Tensor], found: Mapping[str, Statistics], value: V
 
 def _cell(tensor: Tensor, each: Statistics | None, value: Value, median: float | None) -> str:
     if each is None:
-        return f'<td class="none" title="{escape(f"{tensor.spec.name}: {tensor.spec}")}"></td>'
+        return f'<td class="none" title="{_text(tensor.spec.name)}: {escape(str(tensor.spec))}"></td>'
     flag = _flag(each, tensor)
-    tip = f"{tensor.spec.name} {tensor.spec}\nmin {number(each.low)}, max {number(each.high)}, mean {number(each.mean)}"
+    name = _text(tensor.spec.name)
+    tip = (
+        f"{name} {escape(str(tensor.spec))}\nmin {number(each.low)}, max {number(each.high)}, mean {number(each.mean)}"
+    )
     tip += f", std {number(each.std)}, {each.n_zero:,} zeros, {each.n_nan + each.n_infinite:,} not finite"
-    attributes = f'title="{escape(tip)}" data-name="{escape(tensor.spec.name)}"'
+    attributes = f'title="{tip}" data-name="{name}"'
     if flag:
         return f'<td class="{flag[0]}" {attributes}>{flag[1]}</td>'
     shown = value(each)
@@ -203,21 +213,22 @@ def _flag(each: Statistics, tensor: Tensor) -> tuple[str, str] | None:
 
 
 def _colour(value: float | None, median: float | None) -> str:
-    if not value or not median:
+    if not value or not median or not (math.isfinite(value) and math.isfinite(median)):
         return "#fff"
-    away = max(-1.0, min(1.0, math.log2(value / median) / FULL_AT))
+    away = max(-1.0, min(1.0, (math.log2(value) - math.log2(median)) / FULL_AT))
     strength = abs(away) ** 0.8
     full = (214, 74, 74) if away > 0 else (74, 127, 214)
     return "#" + "".join(f"{round(250 + (part - 250) * strength):02x}" for part in full)
 
 
-def _list(weights: Weights, found: Mapping[str, Statistics]) -> str:
+def _list(tensors: Sequence[Tensor], found: Mapping[str, Statistics]) -> Iterator[str]:
     heads = "".join(f"<th>{title}</th>" for title in ("variable", "shape", "dtype", "size", *_TITLES))
-    rows = []
-    for layer, members in groupby(weights.tensors.values(), key=lambda tensor: tensor.layer):
-        rows.append(f'<tr class="layer"><th colspan="{4 + len(_TITLES)}">{escape(layer)}</th></tr>')
-        rows += [_list_row(tensor, found.get(tensor.spec.name)) for tensor in members]
-    return f'<table class="list"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    yield f'<table class="list"><thead><tr>{heads}</tr></thead><tbody>'
+    for layer, members in groupby(tensors, key=lambda tensor: tensor.layer):
+        yield f'<tr class="layer"><th colspan="{4 + len(_TITLES)}">{_text(layer)}</th></tr>'
+        for tensor in members:
+            yield _list_row(tensor, found.get(tensor.spec.name))
+    yield "</tbody></table>"
 
 
 _TITLES = ("min", "max", "mean", "std", "NaN", "zeros", "")
@@ -230,4 +241,4 @@ def _list_row(tensor: Tensor, each: Statistics | None) -> str:
         cells += [number(value) for value in (each.low, each.high, each.mean, each.std)]
         cells += [f"{each.n_nan + each.n_infinite:,}", f"{each.n_zero:,}", remark(each)]
     odd = ' class="odd"' if each is not None and _flag(each, tensor) else ""
-    return f"<tr{odd}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+    return f"<tr{odd}>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from safeload._forms.weight_file import WeightFile, WeightPlace
     from safeload.report import TensorSpec
 
-_NUMBERED = re.compile(r"\D.*?\d+$")
+_NUMERALS = tuple("0123456789")
+_DIGITS = re.compile(r"([0-9]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +90,18 @@ def _place_of(ref: FileRef) -> WeightPlace:
 def layer_of(name: str) -> str:
     """Return a tensor's layer: its path up to the last numbered part, or else the first two parts."""
     parts = name.split("/")
-    numbered = [at for at, part in enumerate(parts[:-1]) if _NUMBERED.fullmatch(part)]
-    if numbered:
-        return "/".join(parts[: numbered[-1] + 1])
+    last = next((at for at in range(len(parts) - 2, -1, -1) if _is_numbered(parts[at])), None)
+    if last is not None:
+        return "/".join(parts[: last + 1])
     return "/".join(parts[: min(2, max(1, len(parts) - 1))])
 
 
+def _is_numbered(part: str) -> bool:
+    return part[-1:] in _NUMERALS and part[:1] not in _NUMERALS
+
+
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a sort key that puts `layer_2` before `layer_10`."""
-    parts = re.split(r"([0-9]+)", name)
-    return [(len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (-1, part) for part in parts]
+    """Return a sort key that puts `layer_2` before `layer_10`, and takes digits of any number and script."""
+    parts = _DIGITS.split(name)
+    parts[1::2] = [digits.lstrip("0") for digits in parts[1::2]]
+    return [(len(part), part) if at % 2 else (-1, part) for at, part in enumerate(parts)]

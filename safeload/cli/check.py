@@ -24,7 +24,7 @@ class _KindGroup(click.Group):
 def check() -> None:
     """Check models as a load would, without TensorFlow or torch.
 
-    Exit code: 0 every model is good, 1 a model is bad, 2 wrong usage.
+    Exit code: 0 every model is good, 1 a model is bad or --expect fails, 2 wrong usage or a folder that cannot be read.
     """
 
 
@@ -44,6 +44,9 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
             is_flag=True,
             help="Check each model in its own process, so that a crash affects only that model.",
         ),
+        click.option(
+            "--expect", "expected", type=click.IntRange(1), metavar="N", help="Fail unless N models are found."
+        ),
         click.option("--lock", "needs_lock", is_flag=True, help="Fail models that have no safeload.lock."),
         ignore_unused,
         click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH..."),
@@ -57,6 +60,7 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
     epilog=examples(
         "safeload check bert models/uncased",
         "safeload check bert models/            every model in the tree",
+        "safeload check bert models/ --expect 12",
         "safeload check bert bert_config.json --checkpoint out/model.ckpt-1000",
         "safeload check bert models/ --lock --json > report.json",
     ),
@@ -93,20 +97,19 @@ def _check(
     **rest: Any,  # noqa: ANN401
 ) -> None:
     from safeload.cli import _checking  # noqa: PLC0415  (not for `safeload --help`)
-    from safeload.cli._models import Checker, find_models  # noqa: PLC0415
+    from safeload.cli._models import Checker  # noqa: PLC0415
+    from safeload.cli._tree import Found, find_models  # noqa: PLC0415
 
     given = [name for name, value in of_one.items() if value is not None]
     if given and len(paths) > 1:
         raise click.UsageError(f"{given[0]} belongs to one PATH, and {len(paths)} are given")
     options["ignore_unused"] = list(rest["ignore_unused"])
     checker = Checker(kind=kind, options=options, needs_lock=rest["needs_lock"])
-    sys.exit(
-        _checking.run(
-            checker,
-            list(paths) if given else find_models(kind, paths),
-            jobs=rest["jobs"] or os.cpu_count() or 1,
-            isolated=rest["isolated"],
-            as_json=rest["as_json"],
-            quiet=rest["quiet"],
-        )
+    wanted = _checking.Wanted(
+        jobs=rest["jobs"] or os.cpu_count() or 1,
+        isolated=rest["isolated"],
+        expected=rest["expected"],
+        as_json=rest["as_json"],
+        quiet=rest["quiet"],
     )
+    sys.exit(_checking.run(checker, Found(list(paths), []) if given else find_models(kind, paths), wanted))

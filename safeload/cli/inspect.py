@@ -47,8 +47,8 @@ def inspect(path: str, *, stats: bool, html: str | None, as_json: bool) -> None:
 def diff(first: str, second: str, *, as_json: bool) -> None:
     """Compare two weight files: names, shapes, dtypes and values.
 
-    A scope before every name, such as `module/`, is ignored. Exit code: 0 the same weights, 1 they differ, 2 wrong usage
-    or a file that cannot be read.
+    A scope before every name, such as `module/`, is ignored. Exit code: 0 the same weights, 1 they differ or one is
+    damaged, 2 wrong usage or a file that cannot be read.
     """
     from safeload.cli import _difference  # noqa: PLC0415  (not for `safeload --help`)
 

@@ -82,3 +82,13 @@ except SystemExit as exc:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("0 []\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("check", "bert", "-\x1b[31m"), ("\x1b[31mx",), ("inspect", "a", "b\x1b[31m\nError: c")]
+)
+def test_a_name_in_a_message_about_usage_is_escaped(arguments):
+    done = safeload_cli(*arguments, code=2)
+    assert "\x1b" not in done.stderr
+    assert r"\x1b" in done.stderr
+    assert "\nError: c" not in done.stderr

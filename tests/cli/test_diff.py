@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+import tracemalloc
 
 import h5py
+import numpy as np
 import pytest
 
+from safeload.cli._pairing import pair
+from safeload.cli._values import values_differ
 from tests.checkpoints import bert_tensors, write_checkpoint
 from tests.command_line import safeload_cli
 
@@ -21,12 +26,12 @@ from tests.command_line import safeload_cli
         (lambda tensors: {f"x{k}".replace("/", "."): v for k, v in tensors.items()}, "nothing in common", 1),
         (
             lambda tensors: dict(list(tensors.items())[:-1]),
-            "the same weights: 45 tensors equal; 1 tensor in one file",
+            "equal where both have it: 45 tensors equal; 1 tensor in one file only",
             1,
         ),
         (
             lambda tensors: {k: (v * 9 if k.endswith("query/kernel") else v) for k, v in tensors.items()},
-            "the same weights except for a few tensors",
+            "equal weights except for a few tensors",
             1,
         ),
     ],
@@ -42,27 +47,78 @@ def test_diff_says_what_it_means(change, verdict, code, tmp_path):
 
 
 def test_diff_measures_values(tmp_path):
-    import numpy as np
-
     a, b = bert_tensors(), bert_tensors()
     name = "bert/pooler/dense/kernel"
     b[name][2, 3] += np.float32(0.5)
     b["bert/pooler/dense/bias"] = b["bert/pooler/dense/bias"].astype(np.float64)
-    b["cls/predictions/output_bias"][0] = np.nan
-    write_checkpoint(tmp_path / "a", a)
-    write_checkpoint(tmp_path / "b", b)
-    found = json.loads(safeload_cli("diff", tmp_path / "a", tmp_path / "b", "--json", code=1).stdout)
+    found = compared(tmp_path, a, b)
 
     changed = {each["name"]: each for each in found["changed"]}
     assert (changed[name]["n_different"], changed[name]["count"]) == (1, 256)
     assert changed[name]["max_abs"] == pytest.approx(0.5, rel=1e-6)
     assert [(each["kind"], each["name"]) for each in found["problems"]] == [("dtype", "bert/pooler/dense/bias")]
+    assert found["faults"] == []
+
+
+def compared(folder, a, b, code=1):
+    write_checkpoint(folder / "a", a)
+    write_checkpoint(folder / "b", b)
+    return json.loads(safeload_cli("diff", folder / "a", folder / "b", "--json", code=code).stdout)
+
+
+def test_tensors_outside_the_scope_are_named(tmp_path):
+    a = bert_tensors()
+    b = {f"module/{name}": value for name, value in a.items()}
+    found = compared(tmp_path, a, b | {"head/kernel": np.ones(3, "f"), "bert/pooler/dense/bias": np.ones(16, "f")})
+
+    assert {(each["kind"], each["name"]) for each in found["problems"]} == {
+        ("unexpected", "head/kernel"),
+        ("unexpected", "bert/pooler/dense/bias"),
+    }
+    assert "same" not in found["verdict"]
+    assert (found["n_equal"], found["is_same"]) == (46, False)
+    found = compared(tmp_path, a | {"step": np.int64(1)}, b | {"step": np.int64(2)})
+    assert [each["name"] for each in found["changed"]] == ["step"]
+
+
+def test_damage_is_said_before_anything_else(tmp_path):
+    a = bert_tensors()
+    write_checkpoint(tmp_path / "a", a)
+    write_checkpoint(tmp_path / "b", a | {"other": np.ones(3, "f")})
+    shard = tmp_path / "b.data-00000-of-00001"
+    data = bytearray(shard.read_bytes())
+    data[3] ^= 64
+    shard.write_bytes(data)
+    done = safeload_cli("diff", tmp_path / "a", tmp_path / "b", code=1)
+    assert done.stdout.startswith(
+        "damaged: 1 tensor of the second file; 1 tensor differs, 45 equal; 1 tensor in one file"
+    )
+    assert "CHECKSUM" in done.stdout.splitlines()[3]
+    assert "fine-tuned" not in done.stdout
+
+
+def test_damage_is_found_in_tensors_that_one_file_has(tmp_path):
+    found = compared(tmp_path, bert_tensors(), bert_tensors() | {"other": np.array([np.nan, 1], "f")})
+    assert found["verdict"].startswith("damaged: 1 tensor of the second file")
     assert "NOT FINITE" in found["faults"][0]
 
 
-def test_a_damaged_file_is_the_same_as_itself(tmp_path):
-    import numpy as np
+def test_nan_has_no_relative_distance(tmp_path):
+    bad = bert_tensors()
+    bad["cls/predictions/output_bias"][0] = np.nan
+    found = compared(tmp_path, bert_tensors(), bad)
+    assert [(each["n_different"], each["distance"]) for each in found["changed"]] == [(1, None)]
+    assert "relative distance" not in found["verdict"]
 
+
+def test_nan_in_an_elmo_is_damage(tiny_elmo, elmo):
+    with h5py.File(elmo / "weights.hdf5", "r+") as file:
+        file["CNN_proj/b_proj"][0] = np.nan
+    done = safeload_cli("diff", tiny_elmo, elmo, code=1)
+    assert done.stdout.startswith("damaged: 1 tensor of the second file")
+
+
+def test_a_damaged_file_equals_itself_and_is_damaged(tmp_path):
     odd = {
         "nan": np.full(3, np.nan, np.float32),
         "big": np.array([1e38, -3e38], np.float32),
@@ -70,8 +126,10 @@ def test_a_damaged_file_is_the_same_as_itself(tmp_path):
     }
     odd |= {"scalar": np.float32(1), "flags": np.array([True, False]), "text": np.array([b"a", b"bc"], object)}
     write_checkpoint(tmp_path / "odd", odd)
-    done = safeload_cli("diff", tmp_path / "odd", tmp_path / "odd")
-    assert done.stdout.startswith("the same weights: 6 tensors equal\n")
+    done = safeload_cli("diff", tmp_path / "odd", tmp_path / "odd", code=1)
+    assert done.stdout.startswith(
+        "damaged: 1 tensor of the first file and 1 tensor of the second file; 6 tensors equal\n"
+    )
     assert done.stdout.count("NOT FINITE") == 2
     assert done.stderr == ""
     odd["text"][1] = b"other"
@@ -79,6 +137,35 @@ def test_a_damaged_file_is_the_same_as_itself(tmp_path):
     write_checkpoint(tmp_path / "other", odd)
     found = json.loads(safeload_cli("diff", tmp_path / "odd", tmp_path / "other", "--json", code=1).stdout)
     assert {each["name"]: each["n_different"] for each in found["changed"]} == {"text": 1, "flags": 1}
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200, 5e-324])
+def test_a_distance_neither_overflows_nor_vanishes(size):
+    a = np.array([3 * size, 4 * size])
+    assert values_differ("a", a, a * 2, "float64").distance == pytest.approx(1)
+
+
+def test_large_tensors_are_compared_in_blocks():
+    a = np.ones((3, 1 << 20), np.float32)
+    b = a.copy()
+    b[2, 5] = 2
+    tracemalloc.start()
+    found = values_differ("a", a, b, "float32")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found.n_different, found.max_abs) == (1, 1)
+    assert found.distance == pytest.approx(1 / np.sqrt(a.size))
+    assert peak < 64 << 20
+
+
+def test_scopes_of_long_names_take_linear_time():
+    slashes = "/" * 30_000
+    names = [f"{number}{slashes}" for number in range(300)]
+    start = time.perf_counter()
+    found = pair(names, [f"module/{name}" for name in names])
+    assert found.scopes == ("", "module/")
+    assert len(found.both) == 300
+    assert time.perf_counter() - start < 2
 
 
 def test_diff_of_what_cannot_be_read_is_exit_code_2(tiny_bert, tmp_path):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import h5py
+import numpy as np
 import pytest
 
+import safeload
 from safeload import testing
+from safeload.errors import VariableMismatchError
 from tests.checkpoints import bert_tensors, write_checkpoint
 from tests.command_line import safeload_cli
 
@@ -44,8 +49,6 @@ def test_inspect_tells_what_a_file_is(tiny_bert, tiny_elmo, tmp_path):
 
 
 def test_inspect_counts_what_is_odd(tmp_path):
-    import numpy as np
-
     tensors = bert_tensors()
     names = sorted(name for name in tensors if name.endswith("kernel"))
     tensors[names[0]][0, :3] = [np.nan, np.inf, 0]
@@ -76,8 +79,6 @@ def test_inspect_counts_what_is_odd(tmp_path):
 
 
 def test_a_name_cannot_forge_a_line(tmp_path):
-    import numpy as np
-
     write_checkpoint(
         tmp_path / "m", {"a\nok  /models/b/w": np.ones(3, np.float32), "[red]x/\x1b[31mw": np.ones(2, np.float32)}
     )
@@ -109,3 +110,54 @@ def test_a_shape_that_no_array_has_is_told(elmo):
         h5py.h5d.create(file.id, b"odd", h5py.h5t.IEEE_F64LE, space)
 
     assert "TOO LARGE" in safeload_cli("inspect", elmo, "--stats", "--json", code=1).stdout
+
+
+@pytest.mark.parametrize("arguments", [("--html", "{}"), ("--json",), ()])
+def test_many_tensors_take_bounded_memory_and_linear_time(arguments, tmp_path):
+    names = [f"{'x' * 300}/part{number:06d}/{'y' * 40}" for number in range(30_000)]
+    write_checkpoint(tmp_path / "m", dict.fromkeys(names, np.float32(1)))
+    code = (
+        "import resource, sys\n"
+        f"sys.argv = ['safeload', 'inspect', {str(tmp_path / 'm')!r}, *{[text.format(tmp_path / 'p') for text in arguments]!r}]\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\n"
+        "from safeload.cli import main\n"
+        "try:\n    main()\n"
+        'finally:\n    sys.stderr.write(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])\n'
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stderr) < 300_000
+    if arguments[:1] == ("--html",):
+        page = (tmp_path / "p").read_text(encoding="utf-8")
+        assert "The first 20,000 tensors are shown" in page
+        assert len(page) < 100_000_000
+
+
+def test_values_whose_quotient_overflows_have_a_page(tmp_path):
+    tensors = {
+        f"layer_{number}/w": np.array([size, 2 * size, size]) for number, size in enumerate((1e200, 1e-200, 1.0))
+    }
+    write_checkpoint(tmp_path / "m", tensors)
+    safeload_cli("inspect", tmp_path / "m", "--html", tmp_path / "page.html")
+    assert "layer_2" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_names_in_configs_and_paths_reach_no_terminal(tmp_path):
+    config = tmp_path / "x\x7f.json"
+    config.write_text('{"model_type": "\\u001b[31m\\u009b", "hidden_size": 1, "num_hidden_layers": 1}')
+    link = tmp_path / "a\u202eb.json"
+    link.symlink_to(config)
+    done = safeload_cli("inspect", link)
+    assert not {"\x1b", "\x9b", "\u202e"} & set(done.stdout)
+    assert r"\x1b[31m\x9b" in done.stdout
+    assert r"a\u202eb.json" in done.stdout
+
+
+def test_hints_of_a_shell_name_no_attribute(bert):
+    config = bert / "bert_config.json"
+    config.write_text(config.read_text().replace('"hidden_size": 16', '"hidden_size": 32'))
+    for command in (("check", "bert"), ("lock",)):
+        done = safeload_cli(*command, bert, code=1)
+        assert "error." not in done.stdout + done.stderr
+        assert "and 25 more: --json has all" in done.stdout + done.stderr
+    with pytest.raises(VariableMismatchError, match=r"and 25 more in error\.report\.problems"):
+        safeload.check_bert(bert)

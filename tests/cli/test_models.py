@@ -1,51 +1,15 @@
-"""Which folders of a tree hold models, and the outcome of a check of one."""
+"""The outcome of a check of one model."""
 
 from __future__ import annotations
 
 import json
 import pickle
-import shutil
 
 import pytest
 
-from safeload.cli._models import CHECKS, Checker, find_models
+from safeload.cli._models import CHECKS, Checker
 from safeload.errors import LockError, MissingFileError
 from safeload.lock import LOCK_NAME
-
-
-@pytest.fixture
-def tree(tiny_bert, tiny_elmo, tmp_path):
-    """Return a folder above two models, with others that do not count."""
-    links = {"b10": tiny_bert, "b/x": tiny_bert, "e": tiny_elmo, ".cache/b": tiny_bert, "__MACOSX": tiny_bert}
-    for name, model in links.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).symlink_to(model)
-    (tmp_path / "e2").mkdir()
-    (tmp_path / "e2/.w.hdf5").touch()
-    return tmp_path
-
-
-def test_the_models_of_a_tree_are_found_in_order(tree):
-    assert find_models("bert", [str(tree)]) == [str(tree / "b/x")]  # b10 leads to the same folder
-    assert find_models("elmo", [str(tree)]) == [str(tree / "e")]
-    assert find_models("bert", [str(tree / "b10"), str(tree / "b")]) == [str(tree / "b10"), str(tree / "b/x")]
-
-
-@pytest.mark.parametrize("kind", CHECKS)
-def test_a_path_without_a_model_is_checked_itself(kind, tree):
-    for name in ("e2", "nothing", "e2/.w.hdf5"):
-        assert find_models(kind, [str(tree / name)]) == [str(tree / name)]
-
-
-def test_a_linked_folder_is_entered_once(tiny_bert, tmp_path):
-    tree = tmp_path / "tree"
-    for name in ("a", "b/c", "b/d"):
-        shutil.copytree(tiny_bert, tree / name)
-    (tree / "a/loop").symlink_to(tree)
-    (tree.parent / "linked").mkdir()
-    (tree.parent / "linked/x").symlink_to(tree / "a")
-    assert find_models("bert", [str(tree)]) == [str(tree / name) for name in ("a", "b/c", "b/d")]
-    assert find_models("bert", [str(tree.parent / "linked")])[0] == str(tree.parent / "linked/x")
 
 
 @pytest.mark.parametrize("kind", CHECKS)
@@ -84,3 +48,19 @@ def test_a_model_may_need_a_lock(kind, request):
     assert (type(error), error.message) == (LockError, "the model has no lock file")
     assert (error.resolved, error.label) == (str(folder / LOCK_NAME), "lock")
     assert error.hints[0].endswith(f"safeload lock {folder}")
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError("a\x1b\nb"), MemoryError(), SystemExit(3), RecursionError()])
+def test_whatever_a_model_raises_is_its_outcome(fault, monkeypatch, tmp_path):
+    def check(path):  # noqa: ARG001  (as the check that it replaces)
+        raise fault
+
+    monkeypatch.setitem(CHECKS, "bert", check)
+    error = pickle.loads(pickle.dumps(Checker(kind="bert")(str(tmp_path)))).error
+
+    assert type(fault).__name__ in error.message
+    assert error.resolved == str(tmp_path)
+    assert "test_models.py" in str(error)
+    assert "report it" in error.hints[0]
+    assert str(error).isascii()
+    assert "\x1b" not in str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 
 import h5py
@@ -80,7 +81,32 @@ def test_a_folder_without_weights_is_told(tmp_path):
         ("CNN/W_cnn_3", "CNN"),
         ("CNN_high_0/W_carry", "CNN_high_0"),
         ("char_embed", "char_embed"),
+        ("layer_²/kernel/a", "layer_²/kernel"),
+        ("a1/²/b", "a1"),
+        (f"layer_{'9' * 5000}/x/y", f"layer_{'9' * 5000}"),
     ],
 )
 def test_a_tensor_belongs_to_the_layer_that_its_name_says(name, layer):
     assert layer_of(name) == layer
+
+
+def test_numbers_of_any_length_and_script_are_sorted(tmp_path):
+    names = ["a_²/w", f"a_{'9' * 5000}/w", "a_10/w", "a_9/w", "a_09/w", "²/w", "a_٣/w", f"a_{'9' * 4999}/w"]
+    write_checkpoint(tmp_path / "m", {name: np.ones(1, np.float32) for name in names})
+    with closing(open_given(str(tmp_path / "m"))) as weights:
+        order = list(weights.tensors)
+    numbered = [name for name in order if name[:3].isascii() and name.startswith("a_")]
+    assert [len(name) for name in numbered] == [6, 5, 6, 5003, 5004] or [len(name) for name in numbered] == [
+        5,
+        6,
+        6,
+        5003,
+        5004,
+    ]
+    assert sorted(order) == sorted(names)
+
+
+def test_a_layer_of_a_long_name_is_found_in_linear_time():
+    start = time.perf_counter()
+    layer_of(f"a{'1' * 200_000}x/b")
+    assert time.perf_counter() - start < 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from safeload._text import words
@@ -15,6 +17,7 @@ def test_what_cannot_be_seen_is_escaped_and_line_ends_stay():
 def test_a_name_cannot_forge_a_line():
     assert words.one_line("a\n  hint: b") == "a\\n  hint: b"
     assert words.two_lines("SHAPE", "a\nb", "found 3") == "SHAPE      a\\nb\n               found 3"
+    assert words.two_lines("X", "\x1b", "b\n\x9bc") == "X          \\x1b\n               b\\n\\x9bc"
 
 
 def test_a_line_is_cut_where_it_is_longer_than_any_path():
@@ -65,3 +68,14 @@ def test_the_first_ten_rows_are_printed_and_the_rest_counted():
     assert words.first_few(rows[:11], "in error.rows") == (*rows[:10], "... and 1 more in error.rows")
     assert words.first_few(rows, "in error.rows")[-1] == "... and 2 more in error.rows"
     assert words.first_few([], "error.rows") == ()
+
+
+def test_what_is_left_out_is_told_in_facts_too():
+    more = pickle.loads(pickle.dumps(words.first_few(["a"] * 12, "error.rows")))[-1]
+    assert (more.n_left, more.where) == (2, "error.rows")
+
+
+def test_letters_of_every_language_are_visible_and_controls_are_not():
+    assert words.visible("é語😀 a") == "é語😀 a"
+    assert words.visible("\x1b\u202e\u2028\ud800\u200b") == r"\x1b\u202e\u2028\ud800\u200b"
+    assert words.escaped("é\n\x1b") == r"\xe9\n\x1b"

@@ -1,0 +1,109 @@
+"""Find the models in a tree of folders; what cannot be read or is half copied is found too."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from safeload._bytes import absent
+from safeload._bytes.files import FileRef
+from safeload._recognise import BERT, ELMO, has_piece_of
+from safeload.cli._models import Outcome
+from safeload.errors import UnreadableFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MODELS = {"bert": BERT, "elmo": ELMO}
+_NO_MODELS = ("__MACOSX", "lost+found")
+"""Folders that systems make; no model is copied into them."""
+
+
+class Found(NamedTuple):
+    """What a tree holds.
+
+    Attributes:
+        models: The folders with a model or a piece of one, and the paths that are no trees.
+        unreadable: The folders and links that could not be looked into.
+    """
+
+    models: list[str]
+    unreadable: list[Outcome]
+
+
+def find_models(kind: str, paths: Iterable[str]) -> Found:
+    """Find the models in each path: the path itself, or the folders below it that contain a model or a piece of one.
+
+    An empty folder beside models counts as a model, because a copy may have ended there. A path without any model is
+    returned itself, so that its check reports what is missing.
+    """
+    found = Found([], [])
+    for path in paths:
+        models, unreadable = _in_tree(kind, path) if os.path.isdir(path) else ([], [])
+        found.models.extend(models if models or unreadable else [path])
+        found.unreadable.extend(unreadable)
+    return found
+
+
+def _in_tree(kind: str, root: str) -> Found:
+    models: list[str] = []
+    empty: set[str] = set()
+    unreadable: list[Outcome] = []
+    seen: set[str] = set()
+    left = [(root, False)]
+    while left:
+        folder, is_inside_model = left.pop()
+        real = os.path.realpath(folder)
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            names, inner, lost = _listed(folder)
+        except OSError as exc:
+            unreadable.append(_unreadable(folder, exc))
+            continue
+        is_model = has_piece_of(_MODELS[kind], names)
+        if is_model:
+            models.append(folder)
+        elif not (names or inner or lost or is_inside_model or folder == root):
+            models.append(folder)
+            empty.add(folder)
+        unreadable += [_unreadable(path, exc) for path, exc in lost if not (is_model and _is_broken(exc))]
+        left += [(path, is_model or is_inside_model) for path in reversed(inner)]
+    return Found(models if len(models) > len(empty) else [], unreadable)
+
+
+def _listed(folder: str) -> tuple[list[str], list[str], list[tuple[str, OSError]]]:
+    """Return the names of the files in a folder, the paths of its folders, and the paths of which neither is known.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    names: list[str] = []
+    inner: list[str] = []
+    lost: list[tuple[str, OSError]] = []
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.startswith(".") or entry.name in _NO_MODELS:
+                continue
+            try:
+                is_folder = stat.S_ISDIR(entry.stat().st_mode) if entry.is_symlink() else entry.is_dir()
+            except OSError as exc:
+                lost.append((entry.path, exc))
+                is_folder = False
+            (inner if is_folder else names).append(entry.path if is_folder else entry.name)
+    return names, inner, lost
+
+
+def _is_broken(exc: OSError) -> bool:
+    return isinstance(exc, (FileNotFoundError, NotADirectoryError))
+
+
+def _unreadable(path: str, exc: OSError) -> Outcome:
+    ref = FileRef(path=os.path.abspath(path), role="folder", given=path)
+    if _is_broken(exc):
+        return Outcome(path=path, error=absent.missing(ref))
+    message = f"the folder cannot be read, nor checked what is in it: {exc.strerror}"
+    hints = ["ask for read and execute permission on the folder"] if isinstance(exc, PermissionError) else []
+    return Outcome(path=path, error=UnreadableFileError(message, **ref.facts, hints=hints))

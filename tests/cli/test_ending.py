@@ -1,0 +1,143 @@
+"""How a command ends that is stopped, or cannot write its output."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SAFELOAD = [sys.executable, "-m", "safeload"]
+SLOW = "import time, sys\nsys.stderr.write('here'); sys.stderr.flush()\n"
+
+
+@pytest.fixture
+def tree(tiny_elmo, tmp_path):
+    """Return a folder with ten ELMos."""
+    for number in range(10):
+        (tmp_path / f"tree/{number}").mkdir(parents=True)
+        for file in tiny_elmo.iterdir():
+            (tmp_path / f"tree/{number}" / file.name).symlink_to(file)
+    return tmp_path / "tree"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Return a function that starts a command on a machine whose h5py is replaced by a body."""
+    started = []
+
+    def _start(*arguments, h5py=""):
+        if h5py:
+            (tmp_path / "h5py.py").write_text(h5py)
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            [*SAFELOAD, *map(str, arguments)], stdout=pipe, stderr=pipe, env=env, start_new_session=True
+        )
+        started.append(process)
+        return process
+
+    yield _start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def ended(process, number, to_group):
+    """Send a signal; return the exit code, the error output, and the seconds until each process had closed it."""
+    begun = time.perf_counter()
+    (os.killpg if to_group else os.kill)(process.pid, number)
+    _, complaints = process.communicate(timeout=20)
+    return process.returncode, complaints.decode(), time.perf_counter() - begun
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("to_group", [True, False], ids=["terminal", "one process"])
+@pytest.mark.parametrize("isolated", [("--isolated",), ()], ids=["isolated", "pool"])
+def test_a_stopped_check_ends_with_its_workers_in_one_line(number, code, to_group, isolated, start, tree):
+    process = start("check", "elmo", tree, "--jobs", "2", *isolated, h5py=f"{SLOW}time.sleep(60)")
+    assert process.stderr.read(8) == b"herehere"  # both workers
+
+    found, complaints, seconds = ended(process, number, to_group)
+    assert (found, complaints) == (code, "stopped after 0 of 10, 0 bad\n")
+    assert seconds < 1
+
+
+def test_a_main_thread_that_does_not_return_ends_too(start, tiny_elmo):
+    stubborn = f"{SLOW}while True:\n    try:\n        time.sleep(60)\n    except BaseException: pass"
+    process = start("check", "elmo", tiny_elmo, h5py=stubborn)
+    assert process.stderr.read(4) == b"here"
+
+    found, complaints, seconds = ended(process, signal.SIGINT, to_group=True)
+    assert (found, complaints) == (130, "stopped after 0 of 1, 0 bad\n")
+    assert seconds < 1
+
+
+@pytest.mark.parametrize("command", [("inspect", "{}"), ("diff", "{}", "{}"), ("lock", "{}"), ("doctor",)])
+def test_every_command_can_be_stopped(command, start, tiny_elmo):
+    process = start(*(text.format(tiny_elmo) for text in command), h5py=f"{SLOW}time.sleep(60)")
+    if command == ("doctor",):
+        time.sleep(2)
+    else:
+        assert process.stderr.read(4) == b"here"
+
+    found, complaints, seconds = ended(process, signal.SIGTERM, to_group=False)
+    assert (found, complaints) == (143, "stopped\n")
+    assert seconds < 1
+
+
+def test_workers_end_with_a_parent_that_is_killed(start, tree):
+    process = start("check", "elmo", tree, "--jobs", "2", h5py=f"{SLOW}time.sleep(60)")
+    assert process.stderr.read(8) == b"herehere"
+    assert ended(process, signal.SIGKILL, to_group=False)[2] < 5
+
+
+def test_a_reader_that_goes_away_is_exit_code_141(start, tree):
+    process = start("check", "elmo", tree, "--jobs", "2")
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=20) == 141
+    assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    "command", [("check", "elmo", "{}"), ("check", "elmo", "{}", "--json"), ("inspect", "{}"), ("--help",), ("-x",)]
+)
+def test_output_that_cannot_be_written_is_exit_code_74(command, tiny_elmo):
+    arguments = [text.format(tiny_elmo) for text in command]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*SAFELOAD, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    if command == ("-x",):
+        assert done.returncode == 2
+    else:
+        assert (done.returncode, done.stderr) == (74, "the output cannot be written: No space left on device\n")
+
+
+def test_a_closed_output_is_exit_code_74(tiny_elmo):
+    command = f"exec {sys.executable} -m safeload check elmo {tiny_elmo} >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (74, "the output cannot be written: standard output is closed\n")
+
+
+def test_a_worker_that_crashes_is_the_result_of_its_model_alone(tree, start):
+    body = """
+import os, sys
+sys.modules.pop("h5py"); path = sys.path.copy(); sys.path[:] = [p for p in path if p != os.path.dirname(__file__)]
+import h5py
+real = h5py.File
+def File(cursor, *rest):
+    if "/tree/4/" in cursor._open_file.path: os.abort()
+    return real(cursor, *rest)
+h5py.File = File
+"""
+    process = start("check", "elmo", tree, "--jobs", "2", h5py=body)
+    shown, _ = process.communicate(timeout=60)
+    lines = [line for line in shown.decode().splitlines() if line[:1].isalnum()]
+
+    assert process.returncode == 1
+    assert [line.split()[0] for line in lines[:10]] == ["ok"] * 4 + ["BAD"] + ["ok"] * 5
+    assert lines[-1].startswith("9 good, 1 bad")
+    assert "SIGABRT" in shown.decode()

@@ -1,0 +1,163 @@
+"""Which folders of a tree hold models, or what is left of one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from safeload.cli._models import CHECKS
+from safeload.cli._tree import find_models
+from safeload.errors import MissingFileError, UnreadableFileError
+from tests.checkpoints import PREFIX, SHARD
+from tests.command_line import safeload_cli
+
+
+def models_in(kind, *paths):
+    found = find_models(kind, map(str, paths))
+    assert found.unreadable == []
+    return found.models
+
+
+@pytest.fixture
+def tree(tiny_bert, tiny_elmo, tmp_path):
+    """Return a folder above two models, with others that do not count."""
+    links = {"b10": tiny_bert, "b/x": tiny_bert, "e": tiny_elmo, ".cache/b": tiny_bert, "__MACOSX": tiny_bert}
+    for name, model in links.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(model)
+    (tmp_path / "e2").mkdir()
+    (tmp_path / "e2/other").touch()
+    return tmp_path
+
+
+def test_the_models_of_a_tree_are_found_in_order(tree):
+    assert models_in("bert", tree) == [str(tree / "b/x")]  # b10 leads to the same folder
+    assert models_in("elmo", tree) == [str(tree / "e")]
+    assert models_in("bert", tree / "b10", tree / "b") == [str(tree / "b10"), str(tree / "b/x")]
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_a_path_without_a_model_is_checked_itself(kind, tree):
+    for name in ("e2", "nothing", "e2/other"):
+        assert models_in(kind, tree / name) == [str(tree / name)]
+
+
+def test_a_linked_folder_is_entered_once(tiny_bert, tmp_path):
+    tree = tmp_path / "tree"
+    for name in ("a", "b/c", "b/d"):
+        shutil.copytree(tiny_bert, tree / name)
+    (tree / "a/loop").symlink_to(tree)
+    (tree.parent / "linked").mkdir()
+    (tree.parent / "linked/x").symlink_to(tree / "a")
+    assert models_in("bert", tree) == [str(tree / name) for name in ("a", "b/c", "b/d")]
+    assert models_in("bert", tree.parent / "linked")[0] == str(tree.parent / "linked/x")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (SHARD, "vocab.txt"),
+        ("vocab.txt",),
+        (f"{PREFIX}.meta",),
+        ("checkpoint",),
+        (f"{PREFIX}.index.part",),
+        ("bert_config.json.crdownload",),
+        (".bert_model.ckpt.index.aB3xYz",),
+        (),
+    ],
+)
+def test_a_half_copied_bert_is_found(names, tiny_bert, tmp_path):
+    (tmp_path / "good").symlink_to(tiny_bert)
+    (tmp_path / "half/way").mkdir(parents=True)
+    for name in names:
+        (tmp_path / "half/way" / name).touch()
+
+    assert models_in("bert", tmp_path) == [str(tmp_path / "good"), str(tmp_path / "half/way")]
+    assert str(tmp_path / "half/way") in safeload_cli("check", "bert", tmp_path, code=1).stdout
+
+
+def test_a_half_downloaded_elmo_is_found(tiny_elmo, tmp_path):
+    (tmp_path / "good").symlink_to(tiny_elmo)
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half/weights.hdf5.part").touch()
+    assert models_in("elmo", tmp_path) == [str(tmp_path / "good"), str(tmp_path / "half")]
+
+
+def test_folders_that_belong_to_no_model_are_passed_over(bert, tmp_path):
+    (bert / "logs").mkdir()
+    for name in ("lost+found", ".cache"):
+        (bert.parent / name).mkdir(exist_ok=True)
+    (bert.parent / "scripts").mkdir(exist_ok=True)
+    (bert.parent / "scripts/run.sh").touch()
+    assert models_in("bert", bert.parent) == [str(bert)]
+    (tmp_path / "empty/inner").mkdir(parents=True)
+    assert models_in("bert", tmp_path / "empty") == [str(tmp_path / "empty")]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tiny_bert, tmp_path):
+    (tmp_path / "good").symlink_to(tiny_bert)
+    (tmp_path / "locked/inner").mkdir(parents=True)
+    (tmp_path / "locked").chmod(0)
+    try:
+        done = subprocess.run(
+            [*_without_root(), sys.executable, "-m", "safeload", "check", "bert", str(tmp_path)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        (tmp_path / "locked").chmod(0o755)
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"BAD  {tmp_path}/locked  UnreadableFileError" in done.stdout
+    assert "1 good, 1 bad" in done.stdout
+
+
+def _without_root():
+    """Return a command under which root may not read what only its power lets it read."""
+    if os.geteuid():
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("root may read anything")
+    return ["setpriv", "--inh-caps=-all", "--bounding-set=-all"]
+
+
+def test_a_link_that_leads_nowhere_or_in_a_circle_is_named(tiny_bert, tmp_path):
+    (tmp_path / "good").symlink_to(tiny_bert)
+    (tmp_path / "gone").symlink_to(tmp_path / "nothing")
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    found = find_models("bert", [str(tmp_path)])
+
+    assert found.models == [str(tmp_path / "good")]
+    assert {outcome.path: type(outcome.error) for outcome in found.unreadable} == {
+        str(tmp_path / "gone"): MissingFileError,
+        str(tmp_path / "self"): UnreadableFileError,
+    }
+    safeload_cli("check", "bert", tmp_path, code=2)
+
+
+def test_a_tree_deeper_than_any_path_is_named(tmp_path):
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(30):
+        os.mkdir("d" * 200, dir_fd=here)
+        inner = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    found = find_models("bert", [str(tmp_path)])
+
+    assert found.models == []
+    assert [type(outcome.error) for outcome in found.unreadable] == [UnreadableFileError]
+
+
+def test_another_number_of_models_than_expected_fails(tiny_bert, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for file in tiny_bert.iterdir():
+            (tmp_path / name / file.name).symlink_to(file)
+    safeload_cli("check", "bert", tmp_path, "--expect", "2")
+    done = safeload_cli("check", "bert", tmp_path, "--expect", "3", "--quiet", code=1)
+    assert done.stdout == "BAD  2 models found, 3 expected\n"
+    assert '"n_expected": 3' in safeload_cli("check", "bert", tmp_path, "--expect", "3", "--json", code=1).stdout
