@@ -7,6 +7,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from safeload._text.words import escaped
 from safeload.errors import ArgumentError, SafeLoadWarning
 
 if TYPE_CHECKING:
@@ -20,15 +21,23 @@ def remember(model: object, report: LoadReport) -> None:
     _REPORTS[model] = report
 
 
+_NOT_THE_CALLER = frozenset({"safeload", "torch", "allennlp", "keras", "tf_keras", "tensorflow"})
+
+
+def warn_caller(message: str) -> None:
+    """Warn at the line outside safeload and the frameworks that made the call."""
+    frame, level = sys._getframe(), 1  # noqa: SLF001  (there is no other way before Python 3.12)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_CALLER:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, SafeLoadWarning, stacklevel=level)
+
+
 def warn_of(report: LoadReport) -> None:
-    """Warn once of all that is suspicious, at the line outside safeload that asked for the load or check."""
+    """Warn once of all that is suspicious."""
     if report.warnings:
-        frame, level = sys._getframe(), 1  # noqa: SLF001  (there is no other way before Python 3.12)
-        while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "safeload":
-            frame, level = frame.f_back, level + 1
         path = next((file.path for file in report.files if file.role in ("index", "weight", "config")), report.given)
-        text = "".join(f"\n  {warning}" for warning in report.warnings)
-        warnings.warn(f"suspicious {report.model} {path}:{text}", SafeLoadWarning, stacklevel=level)
+        text = "".join(f"\n  {escaped(warning)}" for warning in report.warnings)
+        warn_caller(f"suspicious {report.model} {escaped(path)}:{text}")
 
 
 def report_of(model: object) -> LoadReport:

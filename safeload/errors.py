@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class SafeLoadWarning(UserWarning):
-    """A load or check succeeded, but something in the files is suspicious; not an error, even if a filter raises it."""
+    """A load or check succeeded, but something is suspicious; not an error, even if a filter raises it."""
 
 
 class SafeLoadError(Exception):
@@ -58,6 +58,7 @@ class SafeLoadError(Exception):
     """
 
     _where = "error.details"
+    ag_pass_through = True  # else AutoGraph replaces an error that leaves a tf.function by one of its own type
 
     def __init__(  # noqa: PLR0913  (the parts of every message)
         self,

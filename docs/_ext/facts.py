@@ -20,7 +20,7 @@ from safeload import errors, testing
 from safeload._bytes.files import FileRef
 from safeload.bert._config import validate_config
 from safeload.bert._parameters import list_parameters as bert_parameters
-from safeload.bert.builders.keras_bert import target_of
+from safeload.bert.builders.keras_targets import target_of
 from safeload.cli import main
 from safeload.elmo._options import validate_options
 from safeload.elmo._parameters import list_parameters as elmo_parameters

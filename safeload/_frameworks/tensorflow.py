@@ -8,10 +8,12 @@ import logging
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safeload._frameworks.packages import import_installed, install, missing_dependency, version_of
-from safeload.errors import BackendError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from safeload.errors import MissingDependencyError
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +48,6 @@ def require_keras_bert() -> KerasBert:
 
     Raises:
         MissingDependencyError: A package is missing or incompatible, or `tf.keras` is already Keras 3.
-        BackendError: TensorFlow is in graph mode.
     """
     tf_version = next((found for name in _TENSORFLOWS if (found := version_of(name))), None)
     if importlib.util.find_spec("tensorflow") is None:
@@ -57,10 +58,6 @@ def require_keras_bert() -> KerasBert:
     tf = _tensorflow()
     keras_package = _keras_package(tf, added=added)
     keras_bert = import_installed("keras_bert", package="keras-bert", wanted="importable", install=INSTALL_BERT)
-    if not tf.executing_eagerly():
-        message = "keras-bert models are loaded eagerly, but TensorFlow is in graph mode"
-        hints = ["call it outside tf.function and tf.Graph, and without tf.compat.v1.disable_eager_execution()"]
-        raise BackendError(message, hints=hints)
     versions = {
         "tensorflow": tf.__version__,
         keras_package: importlib.import_module(keras_package.replace("-", "_")).__version__,

@@ -17,6 +17,9 @@ from safeload.bert._diagnosis import Diagnosis, Difference, Step
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from safeload._model_kind import Request
+    from safeload.bert._arguments import BuildOptions
+    from safeload.bert._config import BertConfig
     from safeload.report import LoadReport
 
 __all__ = [
@@ -98,8 +101,6 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         keras_bert/loader.py, load_trained_model_from_checkpoint, keras-bert 0.89.0.
     """
     from safeload._model_kind import Request  # noqa: PLC0415  (`import safeload` stays light)
-    from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
-    from safeload.bert._model import bert  # noqa: PLC0415
 
     options = build_options(
         training=training,
@@ -116,6 +117,18 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         ignore_unused=ignore_unused,
         lock_file=lock_file,
     )
+    return load(options, request, scope)[0]
+
+
+def load(options: BuildOptions, request: Request, scope: object = None) -> tuple[Any, BertConfig]:
+    """Verify the files and load them into a model; return it with its config.
+
+    Raises:
+        SafeLoadError: As `load_bert`, except that the options are validated.
+    """
+    from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.bert._model import bert  # noqa: PLC0415
+
     checked = check(bert(options, scope), request, keep_values=True)
     from safeload._frameworks.tensorflow import require_keras_bert  # noqa: PLC0415  (only to build)
     from safeload.bert.builders import keras_bert  # noqa: PLC0415
@@ -132,7 +145,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     )
     remember(model, report)
     warn_of(report)
-    return model
+    return model, checked.config
 
 
 @typed_errors

@@ -42,6 +42,7 @@ class BuildOptions(NamedTuple):
     output_layer_num: int | tuple[int, ...]
     seq_len: int | None
     model_options: Mapping[str, Any]
+    clipped: bool = False
 
 
 def build_options(
@@ -51,8 +52,11 @@ def build_options(
     trainable: object = None,
     output_layer_num: object = 1,
     model_options: Mapping[str, Any] = MappingProxyType({}),
+    clipped: bool = False,
 ) -> BuildOptions:
     """Validate the options as far as possible without the config.
+
+    With `clipped`, a `seq_len` or `output_layer_num` above what the config allows is clipped, as keras-bert does.
 
     Raises:
         ArgumentError: An option has a wrong type or value, or is one that `keras_bert.get_model` does not have.
@@ -65,6 +69,7 @@ def build_options(
         output_layer_num=_output_layers(output_layer_num),
         seq_len=_seq_len(seq_len),
         model_options=dict(model_options),
+        clipped=clipped,
     )
 
 

@@ -145,12 +145,12 @@ def require_config_allows(options: BuildOptions, config: BertConfig) -> None:
     """
     limit, layers = config.max_position_embeddings, config.num_hidden_layers
     contradicted = {"label": "config", "resolved": config.path}
-    if options.seq_len is not None and limit < options.seq_len != FULL_LENGTH:
+    if options.seq_len is not None and limit < options.seq_len != FULL_LENGTH and not options.clipped:
         wanted = f"at most max_position_embeddings={limit}"
         hints = [f"pass seq_len={limit} or less, or leave it out for the full length"]
         raise bad_argument("seq_len", options.seq_len, wanted, hints, **contradicted)
     number = options.output_layer_num
-    if isinstance(number, int) and number > layers:
+    if isinstance(number, int) and number > layers and not options.clipped:
         wanted = f"at most num_hidden_layers={layers}"
         raise bad_argument("output_layer_num", number, wanted, [f"pass {layers} or less"], **contradicted)
     for index in number if isinstance(number, tuple) else ():

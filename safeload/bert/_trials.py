@@ -23,7 +23,8 @@ from safeload.bert._diagnosis import (
 )
 from safeload.bert._parameters import list_parameters
 from safeload.bert._places import resolve_config, resolve_others
-from safeload.bert.builders.keras_bert import changed, graph_name, target_of
+from safeload.bert.builders.keras_bert import graph_name
+from safeload.bert.builders.keras_targets import changed, target_of
 from safeload.bert.namings import NAMINGS
 from safeload.errors import ArgumentError, InvalidPathError, SafeLoadError
 

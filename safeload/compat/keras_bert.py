@@ -1,30 +1,32 @@
-"""Replace keras-bert's four loader functions: the same signatures, with safeload's checks.
+"""Replace keras-bert: what reads files has safeload's checks; every other name is keras-bert's own.
 
-`from keras_bert import load_trained_model_from_checkpoint` becomes
-`from safeload.compat.keras_bert import load_trained_model_from_checkpoint`.
+`from keras_bert import load_trained_model_from_checkpoint, Tokenizer` becomes
+`from safeload.compat.keras_bert import load_trained_model_from_checkpoint, Tokenizer`. The import of this module imports
+no framework; the first use of a name that is keras-bert's own does.
 
 Source:
-    keras_bert/loader.py, keras-bert 0.89.0.
+    keras_bert/loader.py, keras_bert/util.py, keras-bert 0.89.0.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from safeload import bert
 from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
 from safeload._fit import check_weights
 from safeload._forms.finding import find_weights
 from safeload._frameworks.tensorflow import require_keras_bert
-from safeload._model_kind import Clock
+from safeload._model_kind import Clock, Request
 from safeload._recognise import BERT
-from safeload._reports import warn_of
+from safeload._reports import warn_caller, warn_of
 from safeload._steps import opened_source
+from safeload.bert import load
 from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._config import find_config, read_config, validate_config
 from safeload.bert._model import bert as bert_kind
@@ -34,14 +36,41 @@ from safeload.bert.builders import keras_bert as builder
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
-__all__ = [
-    "build_model_from_config",
-    "load_model_weights_from_checkpoint",
-    "load_trained_model_from_checkpoint",
-    "load_vocabulary",
-]
+    from safeload.bert._arguments import BuildOptions
+    from safeload.bert._config import BertConfig
+
+_MODULES_OF_LOADERS = ("loader", "util")
+_NAMES_IN_FOLDER = ("bert_config.json", "bert_model.ckpt", "vocab.txt")
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (whatever keras-bert has)
+    """Return what keras-bert has under a name that is not defined here.
+
+    Raises:
+        AttributeError: keras-bert does not have it either.
+        MissingDependencyError: keras-bert cannot be imported.
+    """
+    if name == "__all__":
+        return _public_names()
+    if name in _MODULES_OF_LOADERS:  # whose functions are replaced here
+        return sys.modules[__name__]
+    if not name.startswith("_") or name == "__version__":
+        try:
+            return getattr(require_keras_bert().keras_bert, name)
+        except AttributeError:
+            pass  # say which module was asked
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message, name=name, obj=sys.modules[__name__])
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_public_names()})
+
+
+def _public_names() -> list[str]:
+    return sorted(name for name in vars(require_keras_bert().keras_bert) if not name.startswith("_"))
 
 
 @typed_errors
@@ -59,8 +88,8 @@ def build_model_from_config(
         config_file: As in `safeload.load_bert`.
         training: As in `safeload.load_bert`.
         trainable: As in `safeload.load_bert`.
-        output_layer_num: As in `safeload.load_bert`.
-        seq_len: As in `safeload.load_bert`.
+        output_layer_num: As in `safeload.load_bert`, but clipped to the number of layers, with a warning.
+        seq_len: As in `safeload.load_bert`, but clipped to `max_position_embeddings`, with a warning.
         **kwargs: As `get_model_options` in `safeload.load_bert`.
 
     Returns:
@@ -75,6 +104,7 @@ def build_model_from_config(
         output_layer_num=output_layer_num,
         seq_len=seq_len,
         model_options=kwargs,
+        clipped=True,
     )
     path = resolve_path(config_file, argument="config_file")
     ref = find_config(FileRef(path=path, role="config", given=config_file))
@@ -84,6 +114,7 @@ def build_model_from_config(
     backend = require_keras_bert()
     model, deferred = builder.build(backend, config, options)
     builder.initialise(model, deferred)
+    _warn_of_clipping(options, config)
     positions = config.max_position_embeddings
     if seq_len is not None:
         positions = min(seq_len, positions)
@@ -135,6 +166,7 @@ def _require_what_build_returned(model: object, config: object) -> None:
         )
 
 
+@typed_errors
 def load_trained_model_from_checkpoint(
     config_file: StrPath,
     checkpoint_file: StrPath,
@@ -149,14 +181,92 @@ def load_trained_model_from_checkpoint(
     Raises:
         SafeLoadError: As `safeload.load_bert`.
     """
-    return bert.load_bert(
-        config_file,
-        checkpoint_file,
+    options = build_options(
         training=training,
         trainable=trainable,
         output_layer_num=output_layer_num,
         seq_len=seq_len,
-        **kwargs,
+        model_options=kwargs,
+        clipped=True,
+    )
+    model, config = load(options, Request(config=config_file, weights=checkpoint_file))
+    _warn_of_clipping(options, config)
+    return model
+
+
+def _warn_of_clipping(options: BuildOptions, config: BertConfig) -> None:
+    """Warn of arguments above what the config allows."""
+    number, length = options.output_layer_num, options.seq_len
+    clipped = []
+    if isinstance(number, int) and number > config.num_hidden_layers and not options.training:
+        clipped.append(f"output_layer_num={number} is clipped to num_hidden_layers={config.num_hidden_layers}")
+    if length is not None and config.max_position_embeddings < length != FULL_LENGTH:
+        clipped.append(f"seq_len={length} is clipped to max_position_embeddings={config.max_position_embeddings}")
+    if clipped:
+        warn_caller(f"{'; '.join(clipped)}, as keras-bert does")
+
+
+@typed_errors
+def extract_embeddings_generator(  # noqa: PLR0913, PLR0917  (keras-bert's signature)
+    model: Any,  # noqa: ANN401  (a folder, or a Keras model)
+    texts: Iterable[Any],
+    poolings: str | Sequence[str] | None = None,
+    vocabs: Mapping[str, int] | None = None,
+    cased: bool = False,  # noqa: FBT001, FBT002
+    batch_size: int = 4,
+    cut_embed: bool = True,  # noqa: FBT001, FBT002
+    output_layer_num: int = 1,
+) -> Iterator[Any]:
+    """Return an iterator over the embeddings of texts, from keras-bert's own function.
+
+    Args:
+        model: A model without heads, or a folder with `bert_config.json`, `bert_model.ckpt` and `vocab.txt`, which is
+            loaded now, through `safeload.load_bert`.
+        texts: As in keras-bert.
+        poolings: As in keras-bert.
+        vocabs: Token -> id; with a folder, its vocabulary is used instead.
+        cased: As in keras-bert.
+        batch_size: As in keras-bert.
+        cut_embed: As in keras-bert.
+        output_layer_num: As in `load_trained_model_from_checkpoint`; used with a folder only.
+
+    Raises:
+        SafeLoadError: As `load_trained_model_from_checkpoint` and `load_vocabulary`.
+    """
+    if isinstance(model, (str, bytes, os.PathLike)):
+        model, vocabs = _load_folder(model, output_layer_num)
+    upstream = require_keras_bert().keras_bert.extract_embeddings_generator
+    found: Iterator[Any] = upstream(model, texts, poolings, vocabs, cased, batch_size, cut_embed)
+    return found
+
+
+def _load_folder(folder: StrPath, output_layer_num: int) -> tuple[Any, dict[str, int]]:
+    """Load the files with the names that keras-bert expects in a folder; return the model and the vocabulary."""
+    path = resolve_path(folder, argument="model")
+    config, checkpoint, vocab = (os.path.join(path, name) for name in _NAMES_IN_FOLDER)
+    options = build_options(training=False, seq_len=FULL_LENGTH, output_layer_num=output_layer_num, clipped=True)
+    model, valid = load(options, Request(config=config, weights=checkpoint, vocab=vocab))
+    _warn_of_clipping(options, valid)
+    return model, load_vocabulary(vocab)
+
+
+def extract_embeddings(  # noqa: PLR0913, PLR0917  (keras-bert's signature)
+    model: Any,  # noqa: ANN401  (a folder, or a Keras model)
+    texts: Iterable[Any],
+    poolings: str | Sequence[str] | None = None,
+    vocabs: Mapping[str, int] | None = None,
+    cased: bool = False,  # noqa: FBT001, FBT002
+    batch_size: int = 4,
+    cut_embed: bool = True,  # noqa: FBT001, FBT002
+    output_layer_num: int = 1,
+) -> list[Any]:
+    """Return the embeddings of texts, a NumPy array each; the arguments are those of `extract_embeddings_generator`.
+
+    Raises:
+        SafeLoadError: As `extract_embeddings_generator`.
+    """
+    return list(
+        extract_embeddings_generator(model, texts, poolings, vocabs, cased, batch_size, cut_embed, output_layer_num)
     )
 
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from safeload._frameworks import packages, tensorflow
-from safeload.errors import BackendError, MissingDependencyError
+from safeload.errors import MissingDependencyError
 from tests.frameworks.packages import facts, installer, refused, write_distribution
 
 NAME = "TF_USE_LEGACY_KERAS"
@@ -170,13 +170,6 @@ def test_a_package_that_cannot_be_imported_is_told_as_that(install, monkeypatch,
     assert error.message == f"{package} is installed but cannot be imported: OSError: libfoo.so"
     assert (error.package, error.wanted) == (package, "importable")
     assert error.hints[0].endswith("a fresh environment with " + packages.install("bert") + " usually fixes this")
-
-
-def test_graph_mode_is_told_with_the_way_out(backend):
-    with backend.tf.Graph().as_default(), pytest.raises(BackendError, match="TensorFlow is in graph mode") as caught:
-        tensorflow.require_keras_bert()
-
-    assert "call it outside tf.function and tf.Graph" in caught.value.hints[0]
 
 
 @pytest.fixture

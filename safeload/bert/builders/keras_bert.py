@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from safeload._bytes.paths import close_names
+from safeload._frameworks.state import checks_numerics, require_eager, require_whole_floats
 from safeload._tensors import holds, tensor_of
+from safeload._text.words import counted, first_few
+from safeload.bert.builders.keras_targets import changed, target_of
 from safeload.bert.builders.keras_tracing import trace_alike_layers_once
 from safeload.errors import ArgumentError, BackendError
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from safeload.bert._config import BertConfig
 
 _INITIALISED = ("Embedding-Task/embeddings",)
+_ENCODER_VARIABLE = re.compile(r"Encoder-\d+-(MultiHeadSelfAttention|FeedForward)(-Norm)?/")
+_HEADS = ("MLM-", "NSP")
 
 
 def build(backend: KerasBert, config: BertConfig, options: BuildOptions) -> tuple[Any, dict[str, Callable[[], Any]]]:
@@ -30,19 +35,22 @@ def build(backend: KerasBert, config: BertConfig, options: BuildOptions) -> tupl
 
     Raises:
         ArgumentError: A prefix of `trainable` matches no layer.
-        BackendError: keras-bert failed.
+        BackendError: keras-bert failed, or a setting of TensorFlow or Keras rules the build out.
 
     Source:
         keras_bert/loader.py, build_model_from_config; keras_bert/bert.py, get_model: keras-bert 0.89.0.
     """
     tf = backend.tf
+    require_eager(tf)
+    require_whole_floats(tf)
+    zeros_only = checks_numerics(tf)  # memory that nobody wrote to may hold NaN
     deferred: dict[str, Callable[[], Any]] = {}
 
     def create_unfilled(next_creator: Callable[..., Any], **kwargs: Any) -> Any:  # noqa: ANN401  (TensorFlow's own)
         shape, dtype, initial = kwargs["shape"], kwargs["dtype"], kwargs["initial_value"]
         if shape is None:  # the state of a random generator, not a weight
             return next_creator(**kwargs)
-        kwargs["initial_value"] = lambda: tf.raw_ops.Empty(shape=shape, dtype=dtype)
+        kwargs["initial_value"] = lambda: (tf.zeros if zeros_only else tf.raw_ops.Empty)(shape=shape, dtype=dtype)
         variable = next_creator(**kwargs)
         deferred[graph_name(variable)] = initial
         return variable
@@ -122,27 +130,37 @@ def fill(
         model: The Keras model.
         values: Parameter -> verified values. Emptied, to free memory early.
         deferred: Variable -> deferred initialiser, for a graph that `build` made: every variable must then be filled or
-            initialised. Without it, variables that are not BERT's keep their values.
+            initialised. Without it, the model is the caller's: variables that are not BERT's keep their values.
         config: The config.
 
     Returns:
         The variables that no checkpoint has, which were initialised as keras-bert does.
 
     Raises:
-        BackendError: A variable is missing, unknown, has another shape or dtype, or differs from the value it was given.
+        ArgumentError: The caller's model is of other sizes, or lacks or adds layers of a BERT.
+        BackendError: A variable is missing, unknown, has another shape or dtype, or differs from the value it was given;
+            or TensorFlow is in graph mode.
     """
+    require_eager(backend.tf)
     sources = {target_of(name).name: name for name in values}
     pairs = [(variable, sources.pop(graph_name(variable), None)) for variable in _unique(model.weights)]
     lost = [name for name in sources if not name.startswith("Encoder-")]
-    if lost:
-        raise _unproven(f"the model graph lacks the variable {lost[0]}", config)
     unknown = [variable for variable, name in pairs if name is None]
     strange = [name for variable in unknown if (name := graph_name(variable)) not in _INITIALISED]
-    if strange and deferred is not None:
-        raise _unproven(f"the model graph has the variable {strange[0]}, which no BERT checkpoint has", config)
     filled = [(variable, name) for variable, name in pairs if name is not None]
-    for variable, name in filled:
-        _require_same(variable, changed(values[name], target_of(name), variable), config)
+    differing = [
+        text
+        for variable, name in filled
+        if (text := _difference(variable, changed(values[name], target_of(name), variable)))
+    ]
+    if deferred is None:
+        _require_same_model(filled, lost, strange, differing, config)
+    elif lost:
+        raise _unproven(f"the model graph lacks the variable {lost[0]}", config)
+    elif strange:
+        raise _unproven(f"the model graph has the variable {strange[0]}, which no BERT checkpoint has", config)
+    elif differing:
+        raise _unproven(f"the variable {differing[0]}", config)
     for variable, name in filled:
         _assign(backend, variable, changed(values.pop(name), target_of(name), variable), config)
     if deferred is None:
@@ -150,76 +168,6 @@ def fill(
     for variable in unknown:
         variable.assign(deferred[graph_name(variable)]())
     return tuple(graph_name(variable) for variable in unknown)
-
-
-class Target(NamedTuple):
-    """The variable that a parameter is copied to.
-
-    Attributes:
-        name: The variable's name in the model graph, without the output number.
-        change: How the values are changed: "rows" keeps the first rows that fit, "transposed" transposes.
-    """
-
-    name: str
-    change: Literal["", "rows", "transposed"] = ""
-
-
-_TARGETS: dict[str, Target] = {
-    "bert/embeddings/word_embeddings": Target("Embedding-Token/embeddings"),
-    "bert/embeddings/position_embeddings": Target("Embedding-Position/embeddings", "rows"),
-    "bert/embeddings/token_type_embeddings": Target("Embedding-Segment/embeddings"),
-    "bert/embeddings/LayerNorm/gamma": Target("Embedding-Norm/gamma"),
-    "bert/embeddings/LayerNorm/beta": Target("Embedding-Norm/beta"),
-    "cls/predictions/transform/dense/kernel": Target("MLM-Dense/kernel"),
-    "cls/predictions/transform/dense/bias": Target("MLM-Dense/bias"),
-    "cls/predictions/transform/LayerNorm/gamma": Target("MLM-Norm/gamma"),
-    "cls/predictions/transform/LayerNorm/beta": Target("MLM-Norm/beta"),
-    "cls/predictions/output_bias": Target("MLM-Sim/bias"),
-    "bert/pooler/dense/kernel": Target("NSP-Dense/kernel"),
-    "bert/pooler/dense/bias": Target("NSP-Dense/bias"),
-    "cls/seq_relationship/output_weights": Target("NSP/kernel", "transposed"),
-    "cls/seq_relationship/output_bias": Target("NSP/bias"),
-}
-_LAYER = re.compile(r"bert/encoder/layer_(\d+)/(.+)")
-_IN_LAYER = {
-    "attention/self/query/kernel": "MultiHeadSelfAttention/{}_Wq",
-    "attention/self/query/bias": "MultiHeadSelfAttention/{}_bq",
-    "attention/self/key/kernel": "MultiHeadSelfAttention/{}_Wk",
-    "attention/self/key/bias": "MultiHeadSelfAttention/{}_bk",
-    "attention/self/value/kernel": "MultiHeadSelfAttention/{}_Wv",
-    "attention/self/value/bias": "MultiHeadSelfAttention/{}_bv",
-    "attention/output/dense/kernel": "MultiHeadSelfAttention/{}_Wo",
-    "attention/output/dense/bias": "MultiHeadSelfAttention/{}_bo",
-    "attention/output/LayerNorm/gamma": "MultiHeadSelfAttention-Norm/gamma",
-    "attention/output/LayerNorm/beta": "MultiHeadSelfAttention-Norm/beta",
-    "intermediate/dense/kernel": "FeedForward/{}_W1",
-    "intermediate/dense/bias": "FeedForward/{}_b1",
-    "output/dense/kernel": "FeedForward/{}_W2",
-    "output/dense/bias": "FeedForward/{}_b2",
-    "output/LayerNorm/gamma": "FeedForward-Norm/gamma",
-    "output/LayerNorm/beta": "FeedForward-Norm/beta",
-}
-
-
-def target_of(parameter: str) -> Target:
-    """Return the variable in which keras-bert keeps a parameter.
-
-    Source:
-        keras_bert/loader.py, load_model_weights_from_checkpoint, keras-bert 0.89.0.
-    """
-    inner = _LAYER.fullmatch(parameter)
-    if inner is None:
-        return _TARGETS[parameter]
-    layer, _, part = _IN_LAYER[inner[2]].partition("/")
-    layer = f"Encoder-{int(inner[1]) + 1}-{layer}"
-    return Target(f"{layer}/{part.format(layer)}")
-
-
-def changed(value: NDArray[Any], target: Target, variable: Any) -> NDArray[Any]:  # noqa: ANN401  (a tf.Variable)
-    """Return a parameter's values in the layout of the variable."""
-    if target.change == "transposed":
-        return value.T
-    return value[: variable.shape[0]] if target.change == "rows" else value
 
 
 def graph_name(variable: Any) -> str:  # noqa: ANN401  (a tf.Variable)
@@ -231,12 +179,42 @@ def _unique(weights: list[Any]) -> list[Any]:
     return list({id(variable): variable for variable in weights}.values())
 
 
-def _require_same(variable: Any, value: NDArray[Any], config: BertConfig) -> None:  # noqa: ANN401  (a tf.Variable)
+def _difference(variable: Any, value: NDArray[Any]) -> str:  # noqa: ANN401  (a tf.Variable)
+    """Return what differs between a variable and the values for it, or "" if they fit."""
     shape, dtype = tuple(variable.shape), variable.dtype.base_dtype.name
-    if shape != value.shape or dtype != value.dtype.name:
-        name = graph_name(variable)
-        wanted = f"{shape} {dtype} in the model graph, {value.shape} {value.dtype.name} in the checkpoint"
-        raise _unproven(f"the variable {name} is {wanted}", config)
+    if (shape, dtype) == (value.shape, value.dtype.name):
+        return ""
+    found = f"{shape} {dtype} in the model graph, {value.shape} {value.dtype.name} in the checkpoint"
+    return f"{graph_name(variable)} is {found}"
+
+
+def _require_same_model(
+    filled: list[tuple[Any, str]], lost: list[str], strange: list[str], differing: list[str], config: BertConfig
+) -> None:
+    """Require that a model of the caller's is the one that the config describes, but for layers of the caller's own."""
+    extra = [name for name in strange if _ENCODER_VARIABLE.match(name)]
+    rows = [f"{name} is not in the model" for name in lost]
+    rows += [f"{name} is in no layer of the config" for name in extra]
+    rows += differing
+    if not rows:
+        return
+    hints = ["pass both values that build_model_from_config returns"]
+    if lost and all(name.startswith(_HEADS) for name in lost):
+        hints = ["build the model with training=True too, or leave training=True out"]
+    elif extra:
+        hints = [
+            f"pass the config of this model; in the one that was passed, num_hidden_layers is {config.num_hidden_layers}"
+        ]
+    elif any(variable.dtype.base_dtype.size < 4 for variable, _ in filled):  # noqa: PLR2004  (the bytes of a float32)
+        hints = ["call tf.keras.backend.set_floatx('float32') before the model is built"]
+    raise ArgumentError(
+        f"the model is not the one that the config describes: {counted(len(rows), 'variable')} cannot be filled",
+        argument="model",
+        resolved=config.path,
+        label="config",
+        details=first_few(rows, "the model"),
+        hints=hints,
+    )
 
 
 def _assign(backend: KerasBert, variable: Any, value: NDArray[Any], config: BertConfig) -> None:  # noqa: ANN401

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from safeload._arguments import bad_argument
 from safeload._bytes.files import FileRef
+from safeload._frameworks.state import require_eager
 from safeload._tensors import holds, tensor_of
 from safeload.elmo._arguments import elmo_arguments, require_options_allow
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN
@@ -41,8 +42,9 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
     """Build the layer from the datasets, and verify that every variable holds the file's values.
 
     Raises:
-        BackendError: A variable does not hold the file's values.
+        BackendError: A variable does not hold the file's values, or TensorFlow is in graph mode.
     """
+    require_eager(tf)
     layer = ElmoLayer(**_layer_arguments(options, arguments))
     layer._initializer_of = lambda name: _Values(values[name])  # noqa: SLF001  (same module)
     layer.build((None, None, MAX_CHARACTERS_PER_TOKEN))

@@ -12,8 +12,9 @@ from safeload._frameworks.tensorflow import require_keras_bert
 from safeload.bert._config import read_config
 from safeload.bert._parameters import list_parameters
 from safeload.bert.builders import keras_bert as builder
+from safeload.bert.builders.keras_targets import target_of
 from safeload.compat import keras_bert as drop_in
-from safeload.errors import BackendError
+from safeload.errors import ArgumentError, BackendError
 from tests.bert.test_config import read
 from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
 from tests.opened import ref
@@ -39,9 +40,7 @@ def fill(folder, model, *more, values=None, deferred=None):
     config = read_config(ref(folder / "bert_config.json"))
     layers = ("Embedding-Token", "NSP", *more)
     names = [
-        name
-        for name in list_parameters(config, training=True)
-        if builder.target_of(name).name.partition("/")[0] in layers
+        name for name in list_parameters(config, training=True) if target_of(name).name.partition("/")[0] in layers
     ]
     stored = bert_tensors() | (values or {})
     return builder.fill(require_keras_bert(), model, {name: stored[name] for name in names}, deferred, config=config)
@@ -97,7 +96,7 @@ def test_every_parameter_has_its_place_in_the_graph():
         if "/layer_" not in name or name.startswith(("bert/encoder/layer_0/", "bert/encoder/layer_11/"))
     ]
 
-    assert {name: builder.target_of(name) for name in parameters} == expected
+    assert {name: target_of(name) for name in parameters} == expected
 
 
 def told(caught, folder):
@@ -171,9 +170,17 @@ def test_every_initialiser_that_was_deferred_is_run(backend):
 
 def test_a_graph_without_a_head_that_is_to_be_filled_is_told(backend, tiny_bert):
     with pytest.raises(BackendError) as caught:
-        fill(tiny_bert, graph(backend), "MLM-Dense")
+        fill(tiny_bert, graph(backend), "MLM-Dense", deferred={})
 
     assert told(caught, tiny_bert) == "the model graph lacks the variable MLM-Dense/kernel"
+
+
+def test_a_model_of_the_callers_without_a_head_that_is_to_be_filled_is_told(backend, tiny_bert):
+    with pytest.raises(ArgumentError) as caught:
+        fill(tiny_bert, graph(backend), "MLM-Dense")
+
+    assert caught.value.details == ("MLM-Dense/kernel is not in the model", "MLM-Dense/bias is not in the model")
+    assert caught.value.hints == ("build the model with training=True too, or leave training=True out",)
 
 
 def test_a_graph_without_an_encoder_is_filled(backend, tiny_bert):
@@ -192,28 +199,39 @@ def test_a_model_that_ends_at_an_earlier_encoder_is_filled_as_keras_bert_fills_i
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_graph_of_another_dtype_is_told(backend, tiny_bert):
-    backend.tf.keras.backend.set_floatx("float64")
-    try:
-        with pytest.raises(BackendError) as caught:
-            safeload.load_bert(tiny_bert)
-    finally:
-        backend.tf.keras.backend.set_floatx("float32")
-
-    shown = "(30, 16) float64 in the model graph, (30, 16) float32 in the checkpoint"
-    assert told(caught, tiny_bert) == f"the variable Embedding-Token/embeddings is {shown}"
-
-
-def test_a_graph_of_another_shape_is_told_before_anything_is_filled(backend, tiny_bert):
+@pytest.mark.parametrize("deferred", [None, {}])
+def test_a_graph_of_another_shape_is_told_before_anything_is_filled(backend, tiny_bert, deferred):
     model = graph(backend)
     before = model.get_weights()
 
-    with pytest.raises(BackendError) as caught:
-        fill(tiny_bert, model, values={"cls/seq_relationship/output_bias": np.zeros((1, 2), np.float32)})
+    with pytest.raises((BackendError, ArgumentError)) as caught:
+        fill(
+            tiny_bert,
+            model,
+            values={"cls/seq_relationship/output_bias": np.zeros((1, 2), np.float32)},
+            deferred=deferred,
+        )
 
-    shown = "(2,) float32 in the model graph, (1, 2) float32 in the checkpoint"
-    assert told(caught, tiny_bert) == f"the variable NSP/bias is {shown}"
+    shown = "NSP/bias is (2,) float32 in the model graph, (1, 2) float32 in the checkpoint"
+    if deferred is None:
+        assert (caught.value.argument, caught.value.details) == ("model", (shown,))
+    else:
+        assert told(caught, tiny_bert) == f"the variable {shown}"
     np.testing.assert_array_equal(before[0], model.get_weights()[0])
+
+
+def test_a_model_of_the_callers_in_half_precision_is_told(backend, tiny_bert):
+    backend.tf.keras.backend.set_floatx("float16")
+    try:
+        model = graph(backend)
+    finally:
+        backend.tf.keras.backend.set_floatx("float32")
+    with pytest.raises(ArgumentError) as caught:
+        fill(tiny_bert, model)
+
+    shown = "(30, 16) float16 in the model graph, (30, 16) float32 in the checkpoint"
+    assert caught.value.details[0] == f"Embedding-Token/embeddings is {shown}"
+    assert caught.value.hints == ("call tf.keras.backend.set_floatx('float32') before the model is built",)
 
 
 def test_a_variable_that_does_not_equal_what_it_was_filled_with_is_told(backend, tiny_bert):
