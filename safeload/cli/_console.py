@@ -170,9 +170,11 @@ def table(out: Console, columns: Sequence[Column], rows: Callable[[], Iterable[C
 
 def _folded(text: str, width: int) -> list[str]:
     """Return the parts of a text that fit the width."""
+    if not text:
+        return [""]
+    if text.isascii():
+        return [text[at : at + width] for at in range(0, len(text), width)]
     parts, start, used = [], 0, 0
-    if len(text) <= width // 2 or text.isascii():
-        return [text[at : at + width] for at in range(0, len(text), width)] or [""]
     for at, character in enumerate(text):
         used += cell_len(character)
         if used > width:

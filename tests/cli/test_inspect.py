@@ -31,6 +31,14 @@ def test_inspect_lists_tensors_by_layer(tiny_bert):
     assert sum(line.startswith("bert/encoder/layer_") for line in lines) == 2
 
 
+def test_names_are_folded_where_the_terminal_is_narrow(tmp_path):
+    names = ["語" * 60, "a" * 120]
+    write_checkpoint(tmp_path / "m", {name: np.ones(1, np.float32) for name in names})
+    shown = "".join(safeload_cli("inspect", tmp_path / "m", "--stats", env={"COLUMNS": "80"}).stdout.split())
+    assert all(f"{name[:5]}" in shown for name in names)
+    assert shown.count("語") == 120
+
+
 @pytest.mark.parametrize("form", ["", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001"])
 def test_inspect_takes_every_form(form, tiny_bert):
     assert len(json.loads(safeload_cli("inspect", tiny_bert / form, "--json").stdout)["tensors"]) == 46
