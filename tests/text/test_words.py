@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-
 import pytest
 
 from safeload._text import words
@@ -68,11 +66,6 @@ def test_the_first_ten_rows_are_printed_and_the_rest_counted():
     assert words.first_few(rows[:11], "in error.rows") == (*rows[:10], "... and 1 more in error.rows")
     assert words.first_few(rows, "in error.rows")[-1] == "... and 2 more in error.rows"
     assert words.first_few([], "error.rows") == ()
-
-
-def test_what_is_left_out_is_told_in_facts_too():
-    more = pickle.loads(pickle.dumps(words.first_few(["a"] * 12, "error.rows")))[-1]
-    assert (more.n_left, more.where) == (2, "error.rows")
 
 
 def test_letters_of_every_language_are_visible_and_controls_are_not():
