@@ -97,7 +97,7 @@ def run(checker: Checker, found: Found, wanted: Wanted) -> int:
 
 
 def _count_bad(outcomes: Sequence[Outcome]) -> int:
-    return sum(outcome.error is not None for outcome in outcomes)
+    return sum(outcome.is_bad for outcome in outcomes)
 
 
 def _checked(
@@ -167,11 +167,14 @@ def _print(out: Console, outcome: Outcome, *, quiet: bool) -> None:
         name = type(outcome.error).__name__
         _console.line(out, ("BAD ", _console.BAD), f" {outcome.path}  ", (name, _console.BAD))
         _console.lines(out, _console.error_text(outcome.error), "     ")
-    elif outcome.report is not None and not quiet:
+    elif outcome.report is not None and (outcome.is_bad or not quiet):
         report = outcome.report
         n_bytes = sum(file.n_bytes for file in report.files)
         locked = ", locked" if any(file.role == "lock" for file in report.files) else ""
         facts = f"{len(report.read)} {report.noun}, {_console.bytes_text(n_bytes)}{locked}, {outcome.seconds:.2f} s"
-        _console.line(out, ("ok  ", _console.OK), f" {outcome.path}  ", (facts, _console.NOTE))
+        mark = ("BAD ", _console.BAD) if outcome.is_bad else ("ok  ", _console.OK)
+        _console.line(out, mark, f" {outcome.path}  ", (facts, _console.NOTE))
+        for warning in report.warnings:
+            _console.line(out, ("     warning: ", _console.BAD), warning)
         for note in report.notes:
             _console.line(out, f"     note: {note}")

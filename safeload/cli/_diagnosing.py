@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safeload.bert import diagnose_bert
 from safeload.bert._diagnosis import BACKEND, CHECK, DIRECT, KERAS_BERT, MAX_PRINTED, SAFELOAD, Diagnosis, Step
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SCHEMA = "safeload-diagnosis/1"
 
 
-def run(path: str, *, checkpoint: str | None, training: bool, as_json: bool) -> int:
-    """Diagnose a BERT, and return the exit code."""
+def run(path: str, options: dict[str, Any], *, as_json: bool) -> int:
+    """Diagnose a BERT, and return the exit code; the options are arguments of `diagnose_bert`."""
     out = _console.console()
     tiny = tried("load_bert")
     if not tiny.returned:
@@ -33,7 +33,7 @@ def run(path: str, *, checkpoint: str | None, training: bool, as_json: bool) -> 
     warnings.simplefilter("ignore")  # keras-bert warns about initialisers whose values are overwritten
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        found = diagnose_bert(path, checkpoint, training=training)
+        found = diagnose_bert(path, **options)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import traceback
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from safeload._text.words import escaped, reason_of
 from safeload.bert import check_bert
 from safeload.cli import _console
 from safeload.elmo import check_elmo
-from safeload.errors import LockError, SafeLoadError
+from safeload.errors import LockError, SafeLoadError, SafeLoadWarning
 from safeload.lock import LOCK_NAME
 
 if TYPE_CHECKING:
@@ -33,18 +34,25 @@ class Outcome:
         report: The report, or None if the check failed.
         error: The error, or None if the check passed.
         seconds: How long the check took.
+        is_strict: Whether a model with warnings is bad.
     """
 
     path: str
     report: LoadReport | None = None
     error: SafeLoadError | None = None
     seconds: float = 0.0
+    is_strict: bool = False
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the model is bad."""
+        return self.error is not None or (self.is_strict and self.report is not None and bool(self.report.warnings))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as a dict that `json.dumps` accepts."""
         return {
             "path": self.path,
-            "ok": self.error is None,
+            "ok": not self.is_bad,
             "seconds": round(self.seconds, 6),
             "report": self.report.to_dict() if self.report else None,
             "error": _console.error_dict(self.error) if self.error else None,
@@ -59,23 +67,28 @@ class Checker:
         kind: "bert" or "elmo".
         options: Further arguments of `check_bert` or `check_elmo`.
         needs_lock: Whether a model without a lock file is bad.
+        is_strict: Whether a model with warnings is bad.
     """
 
     kind: str
     options: Mapping[str, Any] = field(default_factory=dict)
     needs_lock: bool = False
+    is_strict: bool = False
 
     def __call__(self, path: str) -> Outcome:
         """Check one model."""
         start = time.perf_counter()
         report, error = None, None
         try:
-            report = self._report(path)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SafeLoadWarning)  # the report has them
+                report = self._report(path)
         except SafeLoadError as exc:
             error = exc
         except (Exception, SystemExit) as exc:  # noqa: BLE001  (whatever one model causes, the others are checked)
             error = unexpected(path, exc)
-        return Outcome(path=path, report=report, error=error, seconds=time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return Outcome(path=path, report=report, error=error, seconds=seconds, is_strict=self.is_strict)
 
     def _report(self, path: str) -> LoadReport:
         report = CHECKS[self.kind](path, **self.options)

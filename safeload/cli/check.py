@@ -47,6 +47,8 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
         click.option(
             "--expect", "expected", type=click.IntRange(1), metavar="N", help="Fail unless N models are found."
         ),
+        click.option("--strict", "is_strict", is_flag=True, help="Fail models with warnings."),
+        click.option("--scope", metavar="NAME", help="Of several encoders in a checkpoint, the one to check."),
         click.option("--lock", "needs_lock", is_flag=True, help="Fail models that have no safeload.lock."),
         ignore_unused,
         click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH..."),
@@ -103,8 +105,8 @@ def _check(
     given = [name for name, value in of_one.items() if value is not None]
     if given and len(paths) > 1:
         raise click.UsageError(f"{given[0]} belongs to one PATH, and {len(paths)} are given")
-    options["ignore_unused"] = list(rest["ignore_unused"])
-    checker = Checker(kind=kind, options=options, needs_lock=rest["needs_lock"])
+    options |= {"ignore_unused": list(rest["ignore_unused"]), "scope": rest["scope"]}
+    checker = Checker(kind=kind, options=options, needs_lock=rest["needs_lock"], is_strict=rest["is_strict"])
     wanted = _checking.Wanted(
         jobs=rest["jobs"] or os.cpu_count() or 1,
         isolated=rest["isolated"],

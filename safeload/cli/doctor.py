@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -33,10 +34,11 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
 
 @doctor.command()
 @click.argument("path", type=PATH)
-@click.option("--checkpoint", type=PATH, help="Prefix, any file of the checkpoint, or its folder.")
+@click.option("--checkpoint", "checkpoint_file", type=PATH, help="Prefix, any file of the checkpoint, or its folder.")
 @click.option("--training", is_flag=True, help="With the MLM and NSP heads.")
+@click.option("--scope", metavar="NAME", help="Of several encoders in the checkpoint, the one to load.")
 @as_json
-def bert(path: str, checkpoint: str | None, *, training: bool, as_json: bool) -> None:
+def bert(path: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (those of diagnose_bert)
     """Find the fault when a BERT does not load or its numbers look wrong.
 
     Runs safeload's check, keras-bert's own loader, a direct restore with TensorFlow's reader and safeload's load, and
@@ -44,4 +46,4 @@ def bert(path: str, checkpoint: str | None, *, training: bool, as_json: bool) ->
     """
     from safeload.cli import _diagnosing  # noqa: PLC0415  (not for `safeload --help`)
 
-    sys.exit(_diagnosing.run(path, checkpoint=checkpoint, training=training, as_json=as_json))
+    sys.exit(_diagnosing.run(path, options, as_json=as_json))

@@ -139,3 +139,35 @@ def test_in_a_shell_a_long_message_ends_with_the_option_that_shows_all(bert):
     assert "... and 102 more with --json" in printed
     assert "error." not in printed + as_json
     assert len(error["problems"]) == len(error["details"]) == 112
+
+
+@pytest.fixture
+def suspicious(bert):
+    """Return a good model with five rows that no token explains."""
+    testing.edit_vocabulary(bert, lambda lines: lines[:-5])
+    return bert
+
+
+def test_a_warning_is_printed_and_the_model_is_good(suspicious):
+    done = safeload_cli("check", "bert", suspicious)
+
+    assert "warning: the embedding table has 5 more rows" in done.stdout
+    assert done.stdout.startswith("ok")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]])
+def test_strict_makes_a_warning_a_failure(suspicious, quiet):
+    done = safeload_cli("check", "bert", suspicious, "--strict", *quiet, code=1)
+
+    assert done.stdout.startswith("BAD")
+    assert "warning: the embedding table has 5 more rows" in done.stdout
+    found = json.loads(safeload_cli("check", "bert", suspicious, "--strict", "--json", code=1).stdout)
+    assert (found["n_bad"], found["models"][0]["ok"], found["models"][0]["error"]) == (1, False, None)
+
+
+def test_a_scope_is_passed_on(bert):
+    assert (
+        "no encoder under the scope 'other'" in safeload_cli("check", "bert", bert, "--scope", "other", code=1).stdout
+    )
+    safeload_cli("check", "bert", bert, "--scope", "bert", code=0)

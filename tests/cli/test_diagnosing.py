@@ -48,7 +48,7 @@ def test_a_load_that_never_ends_is_a_diagnosis_too(tiny_bert, tmp_path, monkeypa
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(_doctoring, "TIMEOUT_SECONDS", 5)
 
-    assert _diagnosing.run(str(tiny_bert), checkpoint=None, training=False, as_json=True) == 1
+    assert _diagnosing.run(str(tiny_bert), {}, as_json=True) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "the versions are at fault: load_bert of a tiny model: it did not finish within 5 s"
     assert found["steps"][0]["finding"] == "not run, because load_bert of a tiny model did not return"
