@@ -33,7 +33,7 @@ def classifier(folder: Path) -> tf.keras.Model:
     words = tf.keras.Input((None,), dtype="string")
     elmo = safeload.load_elmo(folder, backend="keras", scalar_mix_parameters=[0, 0, 0], dropout=0.0)
     vectors = elmo(safeload.keras.ElmoTokens()(words))
-    mean = tf.keras.layers.GlobalAveragePooling1D()(vectors)  # of the words that are there: Keras hands it the mask
+    mean = safeload.keras.ElmoMean()(vectors)  # of the words that are there: Keras hands it the mask
     scaled = tf.keras.layers.BatchNormalization(momentum=0.5)(mean)
     return tf.keras.Model(words, tf.keras.layers.Dense(1, activation="sigmoid")(scaled))
 

@@ -10,6 +10,7 @@ from safeload._frameworks.tensorflow import require_keras
 require_keras()  # before the imports below, so that a missing package is a MissingDependencyError
 
 from safeload.elmo.builders.keras import ElmoLayer  # noqa: E402
+from safeload.elmo.builders.keras_mean import ElmoMean  # noqa: E402
 from safeload.elmo.builders.keras_tokens import ElmoTokens  # noqa: E402
 
-__all__ = ["ElmoLayer", "ElmoTokens"]
+__all__ = ["ElmoLayer", "ElmoMean", "ElmoTokens"]

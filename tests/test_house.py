@@ -19,10 +19,12 @@ HEAVY_MODULES = {"demo/bert.py", "demo/elmo.py", "elmo/builders/torch_fill.py"}
 HEAVY_AT_THE_TOP = {
     "elmo/builders/torch.py": "torch",
     "elmo/builders/torch_encoder.py": "torch",
+    "elmo/builders/torch_inputs.py": "torch",
     "elmo/builders/torch_lstm.py": "torch",
     "elmo/builders/keras.py": "tensorflow",
     "elmo/builders/keras_bilm.py": "tensorflow",
     "elmo/builders/keras_inputs.py": "tensorflow",
+    "elmo/builders/keras_mean.py": "tensorflow",
     "elmo/builders/keras_tokens.py": "tensorflow",
     "keras.py": "tensorflow",
 }

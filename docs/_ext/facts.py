@@ -127,7 +127,8 @@ LIMITS = {
 def public_names() -> frozenset[str]:
     """Return the names that pages of the reference describe, as docstrings write them."""
     exceptions = {name for name, found in vars(errors).items() if isinstance(found, type)}
-    names = {*safeload.__all__, *testing.__all__, *exceptions, "safeload.keras.ElmoLayer", "safeload.keras.ElmoTokens"}
+    layers = {f"safeload.keras.{name}" for name in ("ElmoLayer", "ElmoMean", "ElmoTokens")}
+    names = {*safeload.__all__, *testing.__all__, *exceptions, *layers}
     return frozenset(names | {f"safeload.{name}" for name in safeload.__all__})
 
 
@@ -147,13 +148,15 @@ def keras_layer(module: str, name: str) -> str:
 
     tree = ast.parse((ROOT / f"safeload/elmo/builders/{module}.py").read_text(encoding="utf-8"))
     found = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-    made = next(node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
-    made.args.args.pop(0)
-    docs = inspect.cleandoc("\n\n".join(text for node in (found, made) if (text := ast.get_docstring(node))))
+    made = [node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+    for node in made:
+        node.args.args.pop(0)
+    docs = inspect.cleandoc("\n\n".join(text for node in (found, *made) if (text := ast.get_docstring(node))))
     config = Config(napoleon_use_ivar=True, napoleon_custom_sections=["Source"])
     lines = str(GoogleDocstring(docs, config)).replace("Make a layer without weights.\n", "").splitlines()
     text = "\n".join(f"   {linked(line)}" for line in lines)
-    return f"```{{eval-rst}}\n.. py:class:: safeload.keras.{name}({ast.unparse(made.args)})\n\n{text}\n```\n"
+    arguments = "".join(ast.unparse(node.args) for node in made)
+    return f"```{{eval-rst}}\n.. py:class:: safeload.keras.{name}({arguments})\n\n{text}\n```\n"
 
 
 def bert_variables(part: str) -> str:

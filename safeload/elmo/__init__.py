@@ -187,11 +187,15 @@ def character_ids(sentences: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401  (
         sentences: One list of words per sentence.
 
     Returns:
-        An int64 torch tensor `(sentences, words of the longest, 50)`, filled with 0 after the end of each sentence.
+        An int64 torch tensor `(sentences, words of the longest, 50)`, filled with 0 after the end of each sentence;
+        `(sentences, 0)` if no sentence has a word, as in AllenNLP.
 
     Raises:
-        ArgumentError: `sentences` has no words, or is a string or a flat list of words, whose letters would become words.
+        ArgumentError: `sentences` is empty, or is a string or a flat list of words, whose letters would become words.
         MissingDependencyError: torch is missing.
+
+    Warns:
+        SafeLoadWarning: A word contains a space: a whole sentence would become one word.
 
     Source:
         allennlp/modules/elmo.py, batch_to_ids, AllenNLP 2.10.1.

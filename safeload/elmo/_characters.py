@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from safeload._reports import warn_caller
+from safeload._text.words import counted, plain
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ N_CHARACTERS = 262
 
 MAX_CHARACTERS_PER_TOKEN = 50
 BEGIN_OF_SENTENCE, END_OF_SENTENCE, BEGIN_OF_WORD, END_OF_WORD, PADDING = range(257, 262)
+_MAX_SHOWN = 60
 _SENTENCE_MARKS = {"<S>": BEGIN_OF_SENTENCE, "</S>": END_OF_SENTENCE}
 
 
@@ -34,12 +37,17 @@ def word_ids(word: str) -> list[int]:
 def ids_of(sentences: Sequence[Sequence[str]]) -> NDArray[Any]:
     """Return int64 ids `(sentences, tokens of the longest, 50)`, filled with 0 after the end of each sentence.
 
+    Sentences without any word give `(sentences, 0)`. Warns of words with spaces.
+
     Raises:
         ArgumentError: `sentences` is not a list of lists of words.
     """
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
     rows = require_sentences(sentences)
+    warn_of_spaces([word for row in rows for word in row])
+    if not any(rows):
+        return np.zeros((len(rows), 0), np.int64)  # as AllenNLP
     ids = np.zeros((len(rows), max(map(len, rows)), MAX_CHARACTERS_PER_TOKEN), np.int64)
     for number, row in enumerate(rows):
         for position, word in enumerate(row):
@@ -51,7 +59,7 @@ def require_sentences(sentences: object) -> list[list[str]]:
     """Return `sentences` as lists of words.
 
     Raises:
-        ArgumentError: `sentences` is not a list of lists of str, has no words, or is a string or a flat list, whose
+        ArgumentError: `sentences` is not a list of lists of str, is empty, or is a string or a flat list, whose
             characters would silently become tokens.
     """
     if isinstance(sentences, (str, bytes)):
@@ -69,10 +77,21 @@ def require_sentences(sentences: object) -> list[list[str]]:
         if isinstance(row, (str, bytes)):
             hints = ["for one sentence write [words], a list that holds the list of its words"]
             raise _bad(f"sentences[{number}] is the {type(row).__name__} {row!r}, not a list of words", hints)
-    words = [_words(number, row) for number, row in enumerate(rows)]
-    if not any(words):
-        raise _bad("no sentence has a word", ["leave out empty sentences"])
-    return words
+    return [_words(number, row) for number, row in enumerate(rows)]
+
+
+def warn_of_spaces(words: Sequence[str]) -> None:
+    """Warn of words that contain spaces, each of which becomes a single token."""
+    spaced = [word for word in words if any(map(str.isspace, word))]
+    if spaced:
+        contain, each = ("contains a space", "it") if len(spaced) == 1 else ("contain spaces", "each")
+        some = f"{len(spaced)} of {counted(len(words), 'word')} {contain}, such as {_shown(spaced[0])}"
+        warn_caller(f"{some}: {each} becomes one token; split sentences into words first, such as sentence.split()")
+
+
+def _shown(word: str) -> str:
+    """Return a word as printable ASCII, cut to a length that fits a line."""
+    return plain(repr(word if len(word) <= _MAX_SHOWN else word[:_MAX_SHOWN] + "..."))
 
 
 def _words(number: int, row: object) -> list[str]:

@@ -45,6 +45,10 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
         raise BackendError(message, resolved=options.path, label="options", hints=hints) from exc
     torch_fill.fill(module._elmo_lstm, values, options, start=torch_fill.LSTMS)  # noqa: SLF001  (the biLM)
     torch_fill.prove(module._elmo_lstm, values, options)  # noqa: SLF001
+    from safeload.elmo.builders import torch_inputs  # noqa: PLC0415  (it imports torch)
+
+    module.register_forward_pre_hook(torch_inputs.check_tensor)
+    module._elmo_lstm.register_forward_pre_hook(torch_inputs.check_call)  # noqa: SLF001
     if arguments.stateful is False:
         module._elmo_lstm._elmo_lstm.register_forward_pre_hook(_reset_states)  # noqa: SLF001
     return module

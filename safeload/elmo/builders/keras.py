@@ -71,7 +71,7 @@ def _prove(layer: ElmoLayer, values: Mapping[str, NDArray[Any]], options: ElmoOp
 class ElmoLayer(_Layer):  # type: ignore[misc]
     """Keras layer that returns ELMo representations of character ids.
 
-    Call it on int32 character ids `(batch, tokens, 50)`, 0 for absent tokens. It returns the representation
+    Call it on int32 character ids `(batch, tokens, 50)`, 0 for absent tokens, which may stand anywhere. It returns the representation
     `(batch, tokens, 2 * lstm.projection_dim)`, or a list if `num_output_representations` is more than 1. The mask
     `(batch, tokens)` bool is passed on as by Keras's own layers; `compute_mask(ids)` returns it. With
     `keep_sentence_boundaries`, each sentence has two more tokens.
@@ -182,7 +182,10 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         tokens = tf.ensure_shape(tokens, [*mask.shape, self._options.projection_dim])
         lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
         state = self._start(tokens, n_rows)
-        layers, end = keras_bilm.run_lstms(tokens, lengths, value_of, self._options, state)
+        order, back = keras_bilm.order_of(mask)
+        ordered = keras_bilm.in_order(tokens, order)
+        layers, end = keras_bilm.run_lstms(ordered, lengths, value_of, self._options, state)
+        layers = [keras_bilm.in_order(layer, back) for layer in layers]
         if self.stateful:
             keras_bilm.store_state(self._held_states(), end)
         first = tf.concat([tokens, tokens], axis=-1) * tf.cast(mask, dtype)[..., tf.newaxis]

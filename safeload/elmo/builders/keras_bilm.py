@@ -43,10 +43,10 @@ def as_int32(ids: Any) -> Any:  # noqa: ANN401  (tensors)
 
 
 def with_boundaries(ids: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
-    """Add a mark before and after each sentence.
+    """Add a mark before each sentence, and one behind its last token.
 
     Args:
-        ids: Character ids `(batch, tokens, 50)` int32, 0 for absent tokens.
+        ids: Character ids `(batch, tokens, 50)` int32, 0 for absent tokens, which may stand anywhere.
 
     Returns:
         Ids `(batch, tokens + 2, 50)`, and the mask `(batch, tokens + 2)` bool of tokens and sentence marks.
@@ -55,8 +55,7 @@ def with_boundaries(ids: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
     shape = tf.shape(ids)
     first = tf.broadcast_to(begin, [shape[0], 1, shape[2]])
     rows = tf.concat([first, ids, tf.zeros_like(first)], axis=1)
-    n_tokens = tf.reduce_sum(tf.cast(tokens_of(ids), tf.int32), axis=1)
-    is_end = tf.range(shape[1] + 2)[tf.newaxis] == n_tokens[:, tf.newaxis] + 1
+    is_end = tf.range(shape[1] + 2)[tf.newaxis] == last_of(tokens_of(rows))[:, tf.newaxis] + 1
     rows = tf.where(is_end[..., tf.newaxis], end, rows)
     return rows, tokens_of(rows)
 
@@ -64,6 +63,11 @@ def with_boundaries(ids: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
 def tokens_of(ids: Any) -> Any:  # noqa: ANN401
     """Return the mask of tokens `(batch, tokens)` bool of character ids `(batch, tokens, 50)`."""
     return tf.reduce_any(ids > 0, axis=-1)
+
+
+def last_of(mask: Any) -> Any:  # noqa: ANN401
+    """Return the place of the last true value in each row of `(batch, tokens)`; there is one."""
+    return tf.reduce_max(tf.range(tf.shape(mask)[1]) * tf.cast(mask, tf.int32), axis=1)
 
 
 def bad_ids(ids: Any) -> Any:  # noqa: ANN401
@@ -76,8 +80,24 @@ def bad_ids(ids: Any) -> Any:  # noqa: ANN401
 
 def inner_mask(mask: Any) -> Any:  # noqa: ANN401
     """Return the mask `(batch, tokens)` bool without the sentence marks."""
-    lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-    return tf.sequence_mask(lengths - 2, tf.shape(mask)[1] - 2)
+    is_end = tf.range(tf.shape(mask)[1])[tf.newaxis] == last_of(mask)[:, tf.newaxis]
+    return (mask & ~is_end)[:, 1:-1]
+
+
+def order_of(mask: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return the order `(batch, tokens)` that puts the absent tokens of each row last, and the order that undoes it."""
+    places = tf.range(tf.shape(mask)[1])[tf.newaxis]
+    order = tf.argsort(tf.where(mask, places, places + tf.shape(mask)[1]), axis=1)
+    return order, tf.argsort(order, axis=1)
+
+
+def in_order(tokens: Any, order: Any) -> Any:  # noqa: ANN401
+    """Return the tokens of each row of `(batch, tokens, units)` in the order `(batch, tokens)`.
+
+    The gradient of `tf.gather` with `batch_dims` fails where a replica gets no row; this one does not.
+    """
+    rows = tf.range(tf.shape(order)[0])[:, tf.newaxis] + tf.zeros_like(order)
+    return tf.ensure_shape(tf.gather_nd(tokens, tf.stack([rows, order], axis=-1)), tokens.shape)
 
 
 def embed(ids: Any, value_of: Values, options: ElmoOptions) -> Any:  # noqa: ANN401

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from safeload.elmo import _characters
-from safeload.elmo.builders.keras_inputs import as_tensor, is_symbolic, keras
+from safeload.elmo.builders.keras_inputs import as_tensor, is_symbolic, keras, values_of
 from safeload.errors import ArgumentError
 
 _Layer: Any = keras.layers.Layer
@@ -37,9 +37,15 @@ class ElmoTokens(_Layer):  # type: ignore[misc]
 
         Raises:
             ArgumentError: `inputs` is not a string tensor `(batch, tokens)`.
+
+        Warns:
+            SafeLoadWarning: In eager execution: a word contains a space.
         """
         words = as_tensor(inputs, _WORDS, [_SPLIT, "or for sentences of several lengths: tf.ragged.constant(...)"])
         _require_words(words)
+        values = values_of(words)
+        if values is not None:
+            _characters.warn_of_spaces([word.decode("utf-8", "replace") for word in values.ravel()])
         return super().__call__(words, *args, **options)
 
     def call(self, inputs: Any) -> Any:  # noqa: ANN401

@@ -17,7 +17,14 @@ from torch import Tensor
 
 from safeload.elmo import _characters
 from safeload.elmo.builders import torch_fill
-from safeload.elmo.builders.torch_encoder import CharacterEncoder, with_boundaries
+from safeload.elmo.builders.torch_encoder import CharacterEncoder, last_present, with_boundaries
+from safeload.elmo.builders.torch_inputs import (
+    indexing,
+    is_cached,
+    require_integers,
+    require_tensor,
+    words_behind_gaps,
+)
 from safeload.elmo.builders.torch_lstm import FLOATS, ElmoLstm
 
 if TYPE_CHECKING:
@@ -85,7 +92,8 @@ class Elmo(torch.nn.Module):
         """Return the representations of sentences.
 
         Args:
-            inputs: Character ids `(batch, tokens, 50)`, 0 for absent tokens; more dimensions may come first.
+            inputs: Character ids `(batch, tokens, 50)`, 0 for absent tokens, which may stand anywhere; more dimensions may
+                come first.
             word_inputs: Ids of cached words `(batch, tokens)`, 0 for absent tokens.
 
         Returns:
@@ -93,14 +101,18 @@ class Elmo(torch.nn.Module):
             bool. With `keep_sentence_boundaries`, each sentence has two more tokens.
 
         Raises:
-            ArgumentError: `inputs` does not have the shape of character ids.
+            ArgumentError: `inputs` is not a tensor of character ids, or `word_inputs` not one of ids.
         """
+        require_tensor(inputs)
         outer = inputs.shape[:-1]
         if not self._has_cached_vocab:
             word_inputs = None
-        elif word_inputs is not None and word_inputs.dim() > 2:  # noqa: PLR2004  (batch and tokens)
-            outer = word_inputs.shape
-            word_inputs = word_inputs.reshape(-1, outer[-1])
+        if word_inputs is not None:
+            require_tensor(word_inputs, "word_inputs")
+            require_integers(word_inputs, "word_inputs")
+            if word_inputs.dim() > 2:  # noqa: PLR2004  (batch and tokens)
+                outer = word_inputs.shape
+                word_inputs = word_inputs.reshape(-1, outer[-1])
         if inputs.dim() > 3:  # noqa: PLR2004  (batch, tokens and characters)
             inputs = inputs.reshape(-1, *inputs.shape[-2:])
         output = self._elmo_lstm(inputs, word_inputs)
@@ -182,15 +194,25 @@ class ElmoBiLm(torch.nn.Module):
         Returns:
             `activations`: `n_layers + 1` tensors `(batch, tokens + 2, 2 * projection_dim)`; `mask`: `(batch, tokens + 2)`.
         """
-        if word_inputs is not None and self._is_cached(word_inputs):
-            vectors = self._word_embedding(word_inputs)
+        table: Any = self._word_embedding
+        if word_inputs is not None and is_cached(table, word_inputs):
+            vectors = table(indexing(word_inputs))
             tokens, mask = with_boundaries(vectors, word_inputs > 0, self._bos_embedding, self._eos_embedding)
         else:
             encoded = self._token_embedder(inputs)
             tokens, mask = encoded["token_embedding"], encoded["mask"]
-        layers = self._elmo_lstm(tokens, mask)
+        layers = self._run_without_gaps(tokens, mask)
         first = torch.cat([tokens, tokens], dim=-1) * mask.unsqueeze(-1)
         return {"activations": [first, *layers.unbind(0)], "mask": mask}
+
+    def _run_without_gaps(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Run the LSTMs over the tokens that are there, wherever they stand in `(batch, tokens + 2, units)`."""
+        if not words_behind_gaps(mask).any():
+            return self._elmo_lstm(tokens, mask)  # type: ignore[no-any-return]
+        order = torch.sort(mask.to(torch.int8), dim=1, descending=True, stable=True).indices
+        layers = self._elmo_lstm(_in_order(tokens, order), mask.gather(1, order))
+        back = order.argsort(dim=1)
+        return torch.stack([_in_order(layer, back) for layer in layers])
 
     def create_cached_cnn_embeddings(self, tokens: Sequence[str]) -> None:
         """Compute and cache the vectors of words before the LSTMs, for `word_inputs`; the first word is padding."""
@@ -208,15 +230,14 @@ class ElmoBiLm(torch.nn.Module):
             vectors_by_id, freeze=not self._requires_grad, padding_idx=0
         )
 
-    def _is_cached(self, ids: Tensor) -> bool:
-        words: Any = self._word_embedding
-        return words is not None and (
-            ids.numel() == 0 or (int(ids.min()) >= 0 and int(ids.max()) < words.num_embeddings)
-        )
+
+def _in_order(tokens: Tensor, order: Tensor) -> Tensor:
+    """Return the tokens of each row of `(batch, tokens, units)` in the order `(batch, tokens)`."""
+    return tokens.gather(1, order.unsqueeze(-1).expand_as(tokens))
 
 
 def _without_boundaries(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Remove the sentence marks from `(batch, tokens + 2, units)`; absent tokens become zeros."""
-    places = torch.arange(mask.size(1) - 2, device=mask.device)
-    inner = places < (mask.sum(dim=1, keepdim=True) - 2)
+    places = torch.arange(mask.size(1), device=mask.device)
+    inner = (mask & (places != last_present(mask).unsqueeze(1)))[:, 1:-1]
     return tokens[:, 1:-1].masked_fill(~inner.unsqueeze(-1), 0.0), inner

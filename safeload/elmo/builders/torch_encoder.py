@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from safeload.elmo import _characters
+from safeload.elmo.builders.torch_inputs import checked_ids
 from safeload.elmo.builders.torch_lstm import FLOATS, empty_conv, empty_linear
-from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
     from safeload.elmo._options import ElmoOptions
@@ -54,11 +54,9 @@ class CharacterEncoder(torch.nn.Module):
             `token_embedding`: `(batch, tokens + 2, projection_dim)`; `mask`: `(batch, tokens + 2)` bool.
 
         Raises:
-            ArgumentError: `inputs` has another shape.
+            ArgumentError: `inputs` is not a tensor of character ids.
         """
-        if inputs.dim() != 3 or inputs.size(-1) != _characters.MAX_CHARACTERS_PER_TOKEN:  # noqa: PLR2004
-            message = f"inputs must be character ids (batch, tokens, 50), not of the shape {tuple(inputs.shape)}"
-            raise ArgumentError(message, argument="inputs", hints=["make them with safeload.character_ids(sentences)"])
+        inputs = checked_ids(inputs)
         ids, mask = with_boundaries(inputs, (inputs > 0).any(dim=-1), self._begin, self._end)
         vectors = self.embed(ids.view(-1, ids.size(-1)))
         return {"mask": mask, "token_embedding": vectors.view(*mask.shape, -1)}
@@ -91,9 +89,27 @@ class Highway(torch.nn.Module):
 
 
 def with_boundaries(tokens: Tensor, mask: Tensor, begin: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
-    """Add a mark before and after each sentence of `(batch, tokens, units)`; a token has at least one unit above zero."""
+    """Add a mark before each sentence of `(batch, tokens, units)`, and one behind its last token.
+
+    Args:
+        tokens: The tokens.
+        mask: Which of them are there, `(batch, tokens)` bool; absent ones may stand anywhere.
+        begin: The mark before a sentence, `(units,)`.
+        end: The mark behind it.
+
+    Returns:
+        The rows `(batch, tokens + 2, units)`, and their mask.
+    """
     n_rows, _, n_units = tokens.shape
     begin, end = begin.detach().to(tokens), end.detach().to(tokens)
     rows = torch.cat([begin.expand(n_rows, 1, n_units), tokens, tokens.new_zeros(n_rows, 1, n_units)], dim=1)
-    rows[torch.arange(n_rows, device=tokens.device), mask.sum(dim=1) + 1] = end
-    return rows, (rows > 0).any(dim=-1)
+    present = torch.cat([mask.new_ones(n_rows, 1), mask, mask.new_zeros(n_rows, 1)], dim=1)
+    ends = torch.arange(n_rows, device=tokens.device), last_present(present) + 1
+    rows[ends] = end
+    present[ends] = True
+    return rows, present
+
+
+def last_present(mask: Tensor) -> Tensor:
+    """Return the place of the last true value in each row of `(batch, tokens)`; 0 if there is none."""
+    return (torch.arange(mask.size(1), device=mask.device) * mask).amax(dim=1)

@@ -50,3 +50,27 @@ def test_lists_and_ragged_ids(load, ids):
 def test_what_is_no_tensor_is_refused(load, given, message):
     with pytest.raises(ArgumentError, match=rf"inputs must be character ids \(batch, tokens, 50\), {message}"):
         load()(given)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda ids: ids.astype("float32"),
+            "inputs must be character ids (batch, tokens, 50) of an integer dtype, not float32",
+        ),
+        (lambda ids: ids > 0, "inputs must be character ids (batch, tokens, 50) of an integer dtype, not bool"),
+        (lambda ids: ids[..., :49], "inputs must be character ids (batch, tokens, 50), not of the shape"),
+        (lambda ids: ids[0], "inputs must be character ids (batch, tokens, 50), not of the shape"),
+        (lambda ids: ids - 1000, "inputs[0, 0, 0] is -741, but character ids are 0 to 261"),
+        (lambda ids: ids + 262, "inputs[0, 0, 0] is 521, but character ids are 0 to 261"),
+        (lambda ids: tf.RaggedTensor.from_tensor(ids - 1000), "an id is -741, but character ids are 0 to 261"),
+    ],
+    ids=["floats", "bool", "49 characters", "one sentence", "below 0", "above 261", "ragged"],
+)
+def test_what_is_no_id_of_a_character_is_refused(load, ids, change, message):
+    with pytest.raises(ArgumentError) as caught:
+        load()(change(ids))
+
+    assert caught.value.message.startswith(message)
+    assert caught.value.argument == "inputs"

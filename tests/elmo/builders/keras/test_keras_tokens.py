@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import safeload
-from safeload.errors import ArgumentError
+from safeload.errors import ArgumentError, SafeLoadWarning
 from tests.elmo.shapes import SENTENCES
 
 
@@ -34,6 +34,7 @@ def test_in_a_dense_batch_an_empty_string_is_no_token(tokens):
     np.testing.assert_array_equal(tokens.compute_mask(tf.constant([["a", ""]])), [[True, False]])
 
 
+@pytest.mark.filterwarnings("ignore::safeload.errors.SafeLoadWarning")
 @settings(max_examples=200, deadline=None)
 @given(
     sentence=st.lists(st.text() | st.sampled_from(["<S>", "</S>", "\0", "ä" * 24, "ä" * 25]), min_size=1, max_size=5)
@@ -90,3 +91,43 @@ def test_bytes_that_are_no_utf8_are_themselves(tokens):
     found = tokens(tf.constant([[b"\xff\x00"]]))[0, 0]
 
     np.testing.assert_array_equal(found[:5], [258 + 1, 256, 1, 260, 261])
+
+
+@pytest.mark.parametrize("dtype", [object, str, "S"], ids=str)
+def test_arrays_of_strings_are_words(keras, load, tokens, dtype):
+    words = np.array([["Hello", "world"], ["Bye", ""]], dtype=dtype)
+    wanted = safeload.character_ids([["Hello", "world"], ["Bye"]]).numpy()
+    given = keras.Input((None,), dtype="string")
+    layer = load()
+
+    np.testing.assert_array_equal(tokens(words), wanted)
+    np.testing.assert_allclose(keras.Model(given, layer(tokens(given)))(words), layer(wanted), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        np.array([["a", None]], dtype=object),
+        np.array([["a", float("nan")]], dtype=object),
+        np.array([["a"], ["b", "c"]], dtype=object),
+        np.array(["a", "b"], dtype=object),
+        "A good film",
+        np.array([[1, 2]], dtype=object),
+    ],
+    ids=["none", "nan", "lists", "flat", "text", "numbers"],
+)
+def test_arrays_of_anything_else_are_refused(tokens, words):
+    with pytest.raises(ArgumentError, match=r"inputs must be words \(batch, tokens\) of dtype string"):
+        tokens(words)
+
+
+@pytest.mark.parametrize(
+    "words", [[["A good film", "x"]], tf.ragged.constant([["A good film", "x"], []])], ids=["dense", "ragged"]
+)
+def test_a_word_with_a_space_is_warned_of_where_its_text_is_known(keras, tokens, words):
+    with pytest.warns(SafeLoadWarning, match="1 of 2 words contains a space, such as 'A good film'") as caught:
+        tokens(words)
+    assert caught[0].filename == __file__
+
+    given = keras.Input((None,), dtype="string")
+    keras.Model(given, tokens(given)).predict(tf.constant([["A good film"]]), verbose=0)

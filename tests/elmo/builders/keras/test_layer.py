@@ -225,7 +225,57 @@ def test_an_id_of_no_character_is_an_error_and_nan_where_xla_has_none(load, ids,
     assert np.isnan(found[0, :n_words]).all()
     np.testing.assert_allclose(found[1:], layer(ids)[1:], atol=1e-5)
     with pytest.raises(tf.errors.InvalidArgumentError, match="is not in"):
+        tf.function(layer)(tf.constant(given))
+    with pytest.raises(ArgumentError) as caught:
         layer(given)
+    assert caught.value.message == f"inputs[0, 1, 3] is {strange}, but character ids are 0 to 261"
+
+
+def with_gaps(ids):
+    """Return ids in which padding stands before, between and behind the words, and the places of the words."""
+    given = np.zeros((len(ids), 2 * ids.shape[1] + 1, 50), ids.dtype)
+    given[:, 1::2] = ids
+    return given, given.any(axis=-1)
+
+
+@pytest.mark.parametrize("options", [{}, {"do_layer_norm": True}, {"stateful": True}], ids=str)
+def test_padding_between_words_changes_no_word(load, ids, options):
+    plain, gappy = load(**options), load(**options)
+    given, present = with_gaps(ids)
+
+    for _ in range(2):
+        wanted, found = plain(ids).numpy(), gappy(given).numpy()
+        np.testing.assert_allclose(found[present], wanted[ids.any(axis=-1)], atol=1e-6)
+        assert not found[~present].any()
+    np.testing.assert_array_equal(gappy.compute_mask(given), present)
+
+
+def test_padding_between_words_changes_no_word_where_xla_compiles(load, ids):
+    layer = load()
+    given, present = with_gaps(ids)
+    found = tf.function(layer, jit_compile=True)(tf.constant(given)).numpy()
+
+    np.testing.assert_allclose(found[present], layer(ids).numpy()[ids.any(axis=-1)], atol=1e-5)
+
+
+def test_the_marks_stand_around_the_padding_between_words(load, ids):
+    given, present = with_gaps(ids[:2])
+    layer = load(keep_sentence_boundaries=True)
+    mask = np.asarray(layer.compute_mask(given))
+
+    assert mask[:, 0].all()
+    np.testing.assert_array_equal(mask.sum(axis=1), present.sum(axis=1) + 2)
+    np.testing.assert_allclose(
+        layer(given).numpy()[mask], layer(ids[:2]).numpy()[np.asarray(layer.compute_mask(ids[:2]))], atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("shape", [(2, 0), (2, 0, 50), (2, 3, 50), (0, 3, 50)], ids=str)
+def test_texts_without_words_give_no_nan(load, shape):
+    for marks in (False, True):
+        found = load(keep_sentence_boundaries=marks)(np.zeros(shape, "int64")).numpy()
+        assert found.shape == (shape[0], (shape[1] + 2 if marks else shape[1]), UNITS)
+        assert np.isfinite(found).all()
 
 
 @pytest.mark.parametrize("options", [None, 3, [1], "options.json"], ids=str)

@@ -1,0 +1,34 @@
+"""Average the words of each text, with a Keras layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from safeload.elmo.builders.keras_inputs import keras
+
+_Layer: Any = keras.layers.Layer
+
+
+@keras.utils.register_keras_serializable(package="safeload")
+class ElmoMean(_Layer):  # type: ignore[misc]
+    """Keras layer that averages the words of each text: `(batch, tokens, units)` to `(batch, units)`.
+
+    It uses the mask, which `ElmoLayer` passes on. A text without words gives zeros; Keras's own `GlobalAveragePooling1D`
+    divides by their number, and gives NaN.
+    """
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:  # noqa: ANN401
+        """Return the mean of the vectors that the mask, `(batch, tokens)` bool, marks as present; of all without one."""
+        present = tf.cast(tf.ones(tf.shape(inputs)[:2], tf.bool) if mask is None else mask, inputs.dtype)[
+            ..., tf.newaxis
+        ]
+        return tf.reduce_sum(inputs * present, axis=1) / tf.maximum(tf.reduce_sum(present, axis=1), 1)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:  # noqa: ANN401  (there are no tokens left)
+        """Return None."""
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:  # noqa: ANN401
+        """Return `(batch, units)`."""
+        return (input_shape[0], input_shape[-1])
