@@ -84,7 +84,7 @@ def test_a_path_that_leads_nowhere_is_a_bad_model(tmp_path):
 def test_what_a_good_model_leaves_open_is_said(bert):
     testing.edit_vocabulary(bert, lambda lines: lines[:-13])
 
-    assert "note: " in safeload_cli("check", "bert", bert).stdout
+    assert "warning: " in safeload_cli("check", "bert", bert).stdout
     assert "13" in safeload_cli("check", "bert", bert).stdout.splitlines()[1]
 
 
