@@ -26,6 +26,8 @@ HEAVY_AT_THE_TOP = {
     "elmo/builders/keras_inputs.py": "tensorflow",
     "elmo/builders/keras_mean.py": "tensorflow",
     "elmo/builders/keras_tokens.py": "tensorflow",
+    "compat/allennlp/embedder.py": "allennlp",
+    "compat/allennlp_in_place.py": "allennlp",
     "keras.py": "tensorflow",
 }
 FLOORS = (

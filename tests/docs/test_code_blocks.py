@@ -100,6 +100,7 @@ NOT_RUN = {
 
 NOT_RUN_COMMANDS = {
     "make ": "makes environments; the target must be in the Makefile",
+    "allennlp train ": "trains a model; tests/compat/test_allennlp_embedder.py does, with both packages",
     "pip ": "installs; the extras must be in setup.cfg",
     "safeload doctor": "half a minute, since it loads in many processes; tests/cli/test_doctor.py runs both forms",
 }

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import safeload
@@ -78,6 +78,7 @@ def test_a_long_word_keeps_its_first_48_bytes():
 
 
 @pytest.mark.filterwarnings("ignore::safeload.errors.SafeLoadWarning")
+@settings(deadline=None)
 @given(st.lists(st.lists(st.text(), max_size=4), min_size=1, max_size=4))
 def test_ids_equal_those_of_allennlp(sentences):
     upstream = pytest.importorskip("allennlp.modules.elmo").batch_to_ids

@@ -1,7 +1,7 @@
 """Replace AllenNLP's `Elmo` and `batch_to_ids`: the same signatures, with safeload's checks.
 
 `from allennlp.modules.elmo import Elmo, batch_to_ids` becomes
-`from safeload.compat.allennlp import Elmo, batch_to_ids`.
+`from safeload.compat.allennlp import Elmo, batch_to_ids`. `ElmoTokenEmbedder` is here too, where AllenNLP is installed.
 
 Source:
     allennlp/modules/elmo.py, AllenNLP 2.10.1.
@@ -24,6 +24,21 @@ if TYPE_CHECKING:
     from safeload._bytes.paths import StrPath
 
 __all__ = ["Elmo", "batch_to_ids"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (a class of AllenNLP's)
+    """Return `ElmoTokenEmbedder`, whose import needs AllenNLP.
+
+    Raises:
+        AttributeError: The name is another.
+        MissingDependencyError: AllenNLP cannot be imported.
+    """
+    if name == "ElmoTokenEmbedder":
+        from safeload.compat.allennlp.embedder import ElmoTokenEmbedder  # noqa: PLC0415  (it imports AllenNLP)
+
+        return ElmoTokenEmbedder
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message, name=name, obj=sys.modules[__name__])
 
 
 class _IsAnyElmo(type):
