@@ -103,6 +103,7 @@ REPORTS = {
     "H7": ("No module named allennlp.modules.elmo, although it is installed", "allenai/allennlp/issues/4409"),
     "H8": ("loading takes all the memory of the GPU", "CyberZHG/keras-bert/issues/157"),
     "H9": ("Tensor ... is not an element of this graph, in a web server", "BrikerMan/Kashgari/issues/167"),
+    "H10": ("cannot build BERT under mixed_float16: dtype float16 for a tensor of float32", "bojone/bert4keras/issues/261"),
     "I1": ("object 'char_embed' doesn't exist", "allenai/allennlp/issues/1521"),
     "I2": ("object 'W_P_0' doesn't exist", "allenai/allennlp/issues/2062"),
     "I3": ("Expected 262, got 261: n_characters", "allenai/bilm-tf/issues/51"),
@@ -124,6 +125,10 @@ REPORTS = {
     "I19": ("two ELMo models in one process give the same vectors", "kermitt2/delft/issues/100"),
     "I20": ("a TF-Hub ELMo fails in TensorFlow 2", "tensorflow/hub/issues/471"),
     "I21": ("Expected object of backend CPU but got backend CUDA", "flairNLP/flair/pull/1803"),
+    "I22": ("how are words padded? Vectors of words behind padding are zeros", "allenai/allennlp/issues/4661"),
+    "I23": ("elmo([['a whole sentence']]) gives other values than the words", "deeppavlov/DeepPavlov/issues/829"),
+    "I24": ("a batch with only an empty sentence fails", "allenai/allennlp/pull/842"),
+    "I25": ("GlobalAveragePooling1D of a text without words is NaN", "keras-team/keras/issues/18152"),
     "J1": ("code in a .bin or .pkl file can run as it is loaded", "pytorch/pytorch/pull/87443"),
 }  # fmt: skip
 

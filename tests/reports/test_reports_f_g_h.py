@@ -15,7 +15,7 @@ import safeload
 from safeload import testing
 from safeload._frameworks import tensorflow as tensorflow_keras
 from safeload.cli import _doctoring
-from safeload.errors import MissingDependencyError
+from safeload.errors import BackendError, MissingDependencyError
 
 PREFIX = "bert_model.ckpt"
 WORDS = "bert/embeddings/word_embeddings"
@@ -194,3 +194,13 @@ def test_H9_another_thread(bert, said):
     thread.join()
     assert tuple(found[0]) == (1, 8, 16)
     said.handled("the model is eager and belongs to no graph or thread")
+
+
+def test_H10_mixed_precision(bert, said):
+    policies = tensorflow_keras.require_keras_bert().tf.keras.mixed_precision
+    policies.set_global_policy("mixed_float16")
+    try:
+        error = said.typed(BackendError, lambda: safeload.load_bert(bert))
+    finally:
+        policies.set_global_policy("float32")
+    assert "global_policy() is 'mixed_float16'" in str(error)

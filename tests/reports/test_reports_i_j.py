@@ -9,7 +9,8 @@ import pytest
 
 import safeload
 from safeload import testing
-from safeload.errors import ArgumentError, InvalidPathError
+from safeload._frameworks.tensorflow import require_keras_bert
+from safeload.errors import ArgumentError, InvalidPathError, SafeLoadWarning
 
 SENTENCES = [["A", "good", "film"], ["Bad"]]
 
@@ -88,6 +89,43 @@ def test_I19_two_models(tmp_path, said):
     models = [loaded(testing.write_elmo(tmp_path / str(seed), seed=seed)) for seed in (1, 2)]
     assert not np.array_equal(vectors(models[0]), vectors(models[1]))
     said.handled("each load has parameters of its own")
+
+
+def test_I22_padding_before_words(elmo, said):
+    ids = pytest.importorskip("torch").zeros(1, 3, 50).long()
+    ids[0, 2] = safeload.character_ids([["film"]])[0, 0]
+    output = loaded(elmo, stateful=False)(ids)
+    assert output["mask"].tolist() == [[False, False, True]]
+    assert output["elmo_representations"][0][0, 2].any()
+    said.handled(
+        '`character_ids` pads with zeros behind the words; `backend="torch"` and the Keras layer also compute words behind '
+        "padding, and AllenNLP's module warns of it"
+    )
+
+
+def test_I23_a_sentence_as_a_word(said):
+    pytest.importorskip("torch")
+    with pytest.warns(SafeLoadWarning) as caught:
+        safeload.character_ids([["a whole sentence"]])
+    said.handled(f"it warns: {caught[0].message}")
+
+
+def test_I24_an_empty_sentence(elmo, said):
+    assert loaded(elmo)(safeload.character_ids([[]]))["elmo_representations"][0].shape == (1, 0, 16)
+    said.handled("sentences without words have no vectors, and no NaN")
+
+
+def test_I25_the_mean_of_no_words(elmo, said):
+    pytest.importorskip("keras_bert")
+    require_keras_bert()  # a process has one Keras: that of the other tests
+    from safeload.keras import ElmoMean, ElmoTokens
+
+    layer = safeload.load_elmo(elmo, backend="keras")
+    ids = ElmoTokens()([["Hello"], [""]])
+    found = np.asarray(ElmoMean()(layer(ids), mask=layer.compute_mask(ids)))
+    assert found[0].any()
+    assert not found[1].any()
+    said.handled("`safeload.keras.ElmoMean` gives zeros for a text without words")
 
 
 def test_I21_device(elmo, said):
