@@ -10,18 +10,22 @@ from safeload._text.words import tally
 from safeload.report import Problem, TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 WIDENED = ("float16", "bfloat16", "float64")
 """Stored types that become float32 without loss; float64 only where every value is a float32."""
 
 
 def compare(
-    expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec], *, unexpected: Iterable[str] = ()
+    expected: Mapping[str, TensorSpec],
+    found: Mapping[str, TensorSpec],
+    *,
+    unexpected: Iterable[str] = (),
+    widened: Collection[str] = (),
 ) -> list[Problem]:
     """Compare specs: list missing tensors, then wrong shapes, wrong dtypes and unexpected tensors.
 
-    Where float32 is expected, the types in `WIDENED` are no problem; whether float64 values are exact is known once they are read.
+    Where float32 is expected, the types in `widened` are no problem.
     A tensor with a wrong shape and a wrong dtype is listed once, under shape.
     """
     missing = [
@@ -34,7 +38,7 @@ def compare(
         other = found.get(name, spec)
         if other.shape != spec.shape:
             shape.append(Problem(kind="shape", name=name, expected=spec, found=other))
-        elif other.dtype != spec.dtype and not (spec.dtype == "float32" and other.dtype in WIDENED):
+        elif other.dtype != spec.dtype and not (spec.dtype == "float32" and other.dtype in widened):
             dtype.append(Problem(kind="dtype", name=name, expected=spec, found=other))
     return [*missing, *shape, *dtype, *extra]
 

@@ -114,7 +114,7 @@ def _require_match(
     naming, scope, warnings = kind.recognise(weights)
     match, found = naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
     ignored, unexpected = split_ignored([*match.unexpected, *_strange_buffers(weights, match)], patterns)
-    problems = compare(parameters, found, unexpected=unexpected)
+    problems = compare(parameters, found, unexpected=unexpected, widened=WIDENED)
     mismatch = Mismatch(problems=problems, expected=parameters, found=found, weights=weights, config=config)
     if problems:
         raise _error(kind, mismatch, scope)

@@ -128,5 +128,7 @@ def test_counts_add_up():
 def test_a_float_that_becomes_float32_is_no_problem(dtype):
     expected = specs(spec("a", (2,)), spec("b", (2,), "int32"))
 
-    assert compare(expected, specs(spec("a", (2,), dtype), spec("b", (2,), "int32"))) == []
-    assert [each.name for each in compare(expected, specs(spec("a", (2,), dtype), spec("b", (2,), dtype)))] == ["b"]
+    assert compare(expected, specs(spec("a", (2,), dtype), spec("b", (2,), "int32")), widened=[dtype]) == []
+    assert [
+        each.name for each in compare(expected, specs(spec("a", (2,), dtype), spec("b", (2,), dtype)), widened=[dtype])
+    ] == ["b"]

@@ -166,6 +166,6 @@ def test_hints_of_a_shell_name_no_attribute(bert):
     for command in (("check", "bert"), ("lock",)):
         done = safeload_cli(*command, bert, code=1)
         assert "error." not in done.stdout + done.stderr
-        assert "and 25 more: --json has all" in done.stdout + done.stderr
+        assert "and 25 more with --json" in done.stdout + done.stderr
     with pytest.raises(VariableMismatchError, match=r"and 25 more in error\.report\.problems"):
         safeload.check_bert(bert)

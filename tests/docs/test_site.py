@@ -156,6 +156,7 @@ def test_every_limit_is_in_the_table():
     others = {
         "MAX_NAMES_PRINTED", "MAX_PRINTED_PROBLEMS", "MAX_PRINTED", "MAX_ROWS", "MAX_THREADS", "MAX_SAFETENSORS_HEADER",
         "MAX_NUMBER", "MAX_REPRESENTATIONS", "MAX_CHARACTERS_PER_TOKEN", "MAX_PADDING_ROWS", "MAX_SHARDS",
+        "MAX_LISTED", "MAX_SCOPE_PARTS", "MAX_FILTERS_SHOWN", "MAX_NAME", "MAX_TENSORS",
     }  # fmt: skip
     sys.path.insert(0, str(DOCS / "_ext"))
     try:

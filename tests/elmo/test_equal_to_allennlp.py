@@ -230,7 +230,7 @@ def test_the_arguments_are_those_of_allennlp():
     assert shape(batch_to_ids) == shape(upstream_ids)
     ours = [name for name, _, _ in shape(safeload.load_elmo)]
     assert [name for name, _, _ in shape(Upstream.__init__) if name != "module"] == [
-        n for n in ours if n not in ("stateful", "backend", "base_dir", "ignore_unused", "lock_file")
+        n for n in ours if n not in ("stateful", "backend", "base_dir", "ignore_unused", "lock_file", "scope")
     ]
 
 

@@ -94,10 +94,11 @@ def test_a_report_is_text_and_json(tiny_elmo):
     assert {"torch", "h5py", "numpy", "safeload", "python"} == set(report.versions)
 
 
-COMPUTED, WORDS, KERAS = (
+COMPUTED, WORDS, KERAS, KERAS_WEIGHTS = (
     "a file of computed embeddings",
     "the weights of a word-level biLM",
     "a model saved by Keras",
+    "weights saved by Keras",
 )
 
 
@@ -113,14 +114,15 @@ COMPUTED, WORDS, KERAS = (
         (["embedding", "RNN_0/x", "char_embed"], [], None),
         (["embedding", "CNN/x"], [], None),
         (["RNN_0/x", "CNN/x"], [], None),
+        (["x"], ["model_weights"], KERAS),
         *(
-            (["x"], [name], KERAS)
+            (["x"], [name], KERAS_WEIGHTS)
             for name in (
-                "model_weights", "layer_names", "optimizer_weights", "top_level_model_weights",
+                "layer_names", "optimizer_weights", "top_level_model_weights",
                 "_layer_checkpoint_dependencies", "layers",
             )
         ),
-        (["layers/dense/vars/0"], [], KERAS),
+        (["layers/dense/vars/0"], [], KERAS_WEIGHTS),
     ],
     ids=str,
 )  # fmt: skip
