@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 from typing import TYPE_CHECKING, Any
 
 from safeload._boundary import typed_errors
@@ -290,13 +288,7 @@ def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> 
     Source:
         google-research/bert, tokenization.py, load_vocab; keras_bert/loader.py, load_vocabulary, keras-bert 0.89.0.
     """
-    from safeload.bert._vocabulary import read_vocabulary  # noqa: PLC0415  (`import safeload` stays light)
-    from safeload.lock._copies import find_locks, open_locked  # noqa: PLC0415
+    from safeload.bert._vocabulary import read_with_locks  # noqa: PLC0415  (`import safeload` stays light)
 
     path = resolve_path(vocab_file, argument="vocab_file", base_dir=base_dir)
-    ref = FileRef(path=path, role="vocab", given=vocab_file)
-    locks = find_locks(None, folders=[os.path.dirname(path)], base_dir=None)
-    if not locks:
-        return read_vocabulary(ref)
-    with contextlib.closing(open_locked(locks, given=None, model="BERT", only=path)) as source:
-        return read_vocabulary(dataclasses.replace(ref, source=source))
+    return read_with_locks(FileRef(path=path, role="vocab", given=vocab_file))

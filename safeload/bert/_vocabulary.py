@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload._bytes.kinds import kind_of_data, wrong_kind
 from safeload._bytes.small import read_small
 from safeload.errors import UnsafeFileError, VocabularyError
+from safeload.lock._copies import find_locks, open_locked
 
 if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
@@ -58,6 +62,20 @@ def read_vocabulary(ref: FileRef) -> dict[str, int]:
     if problems:
         raise _error(problems, ref, hints)
     return ids
+
+
+def read_with_locks(ref: FileRef) -> dict[str, int]:
+    """Read a vocabulary by itself: it must match the lock file beside it, if there is one.
+
+    Raises:
+        LockError: The file does not match the lock, or the lock is invalid.
+        SafeLoadError: As `read_vocabulary`.
+    """
+    locks = find_locks(None, folders=[os.path.dirname(ref.path)], base_dir=None)
+    if not locks:
+        return read_vocabulary(ref)
+    with closing(open_locked(locks, given=None, model="BERT", only=ref.path)) as source:
+        return read_vocabulary(replace(ref, source=source))
 
 
 def _faults(tokens: list[str], ids: dict[str, int], text: str) -> tuple[list[str], list[str]]:

@@ -31,7 +31,7 @@ from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._config import find_config, read_config, validate_config
 from safeload.bert._model import bert as bert_kind
 from safeload.bert._model import require_config_allows
-from safeload.bert._vocabulary import read_vocabulary
+from safeload.bert._vocabulary import read_with_locks
 from safeload.bert.builders import keras_bert as builder
 from safeload.errors import ArgumentError
 
@@ -277,4 +277,4 @@ def load_vocabulary(vocab_path: StrPath) -> dict[str, int]:
         SafeLoadError: As `safeload.load_vocabulary`.
     """
     path = resolve_path(vocab_path, argument="vocab_path")
-    return read_vocabulary(FileRef(path=path, role="vocab", given=vocab_path))
+    return read_with_locks(FileRef(path=path, role="vocab", given=vocab_path))

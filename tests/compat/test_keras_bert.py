@@ -17,6 +17,7 @@ from safeload.errors import (
     ArgumentError,
     CorruptFileError,
     InvalidPathError,
+    LockError,
     MissingFileError,
     SafeLoadWarning,
     VariableMismatchError,
@@ -24,6 +25,7 @@ from safeload.errors import (
 )
 from safeload.testing._bundle import write_checkpoint as write_bundle
 from tests.checkpoints import PREFIX, bert_tensors
+from tests.command_line import safeload_cli
 
 
 @pytest.fixture(scope="module")
@@ -307,3 +309,13 @@ def test_a_model_of_float64_is_filled(keras_bert, tiny_bert):
     for one, other in zip(model.get_weights(), safeload.load_bert(tiny_bert).get_weights(), strict=True):
         assert one.dtype == np.float64
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_lock_applies_to_the_drop_ins_vocabulary_too(bert):
+    safeload_cli("lock", bert)
+    assert drop_in.load_vocabulary(bert / "vocab.txt")["[PAD]"] == 0
+    with (bert / "vocab.txt").open("a", encoding="utf-8") as file:
+        file.write("other\n")
+    for load in (drop_in.load_vocabulary, safeload.load_vocabulary):
+        with pytest.raises(LockError):
+            load(bert / "vocab.txt")
