@@ -12,9 +12,6 @@ from safeload.report import Problem, TensorSpec
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-WIDENED = ("float16", "bfloat16", "float64")
-"""Stored types that become float32 without loss; float64 only where every value is a float32."""
-
 
 def compare(
     expected: Mapping[str, TensorSpec],

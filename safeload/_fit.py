@@ -9,11 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic
 
-from safeload._compare import WIDENED, compare, matched, split_ignored
+from safeload._compare import compare, matched, split_ignored
 from safeload._forms import open_weights
 from safeload._model_kind import Checked, Config, Mismatch
 from safeload._text.words import escaped, some_of, with_article
-from safeload._values import fits_buffer, read_parameters
+from safeload._values import WIDENED, fits_buffer, read_parameters
 from safeload._version import __version__
 from safeload.errors import VariableMismatchError
 from safeload.report import LoadReport, Problem

@@ -42,7 +42,6 @@ class Match:
         unused: Class -> names, without the scope, of known tensors that this load does not need.
         buffers: Stored name -> buffer, of the unused tensors that are none if they hold anything else than they must.
         unexpected: Names, without the scope, of unknown tensors.
-        ignored: Names in `unexpected` that the caller chose to ignore.
     """
 
     scope: str
@@ -51,7 +50,6 @@ class Match:
     unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     buffers: Mapping[str, Buffer] = field(default_factory=dict)
     unexpected: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
 
 
 class Naming(ABC):

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+WIDENED = ("float16", "bfloat16", "float64")
+"""Stored types that become float32 without loss; float64 only where every value is a float32."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inexact:
