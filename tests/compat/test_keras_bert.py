@@ -26,6 +26,7 @@ from safeload.errors import (
 from safeload.testing._bundle import write_checkpoint as write_bundle
 from tests.checkpoints import PREFIX, bert_tensors
 from tests.command_line import safeload_cli
+from tests.precision import keras_in
 
 
 @pytest.fixture(scope="module")
@@ -298,12 +299,8 @@ def test_encoders_of_the_model_that_the_config_does_not_describe_are_told(keras_
 
 
 def test_a_model_of_float64_is_filled(keras_bert, tiny_bert):
-    backend = require_keras_bert().tf.keras.backend
-    backend.set_floatx("float64")
-    try:
+    with keras_in("float64", require_keras_bert().tf.keras):
         model, config = keras_bert.build_model_from_config(files(tiny_bert)[0])
-    finally:
-        backend.set_floatx("float32")
     drop_in.load_model_weights_from_checkpoint(model, config, files(tiny_bert)[1])
 
     for one, other in zip(model.get_weights(), safeload.load_bert(tiny_bert).get_weights(), strict=True):

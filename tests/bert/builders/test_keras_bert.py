@@ -18,6 +18,7 @@ from safeload.errors import ArgumentError, BackendError
 from tests.bert.test_config import read
 from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
 from tests.opened import ref
+from tests.precision import keras_in
 
 HINT = "please report this with the output of: pip list"
 
@@ -221,11 +222,8 @@ def test_a_graph_of_another_shape_is_told_before_anything_is_filled(backend, tin
 
 
 def test_a_model_of_the_callers_in_half_precision_is_told(backend, tiny_bert):
-    backend.tf.keras.backend.set_floatx("float16")
-    try:
+    with keras_in("float16", backend.tf.keras):
         model = graph(backend)
-    finally:
-        backend.tf.keras.backend.set_floatx("float32")
     with pytest.raises(ArgumentError) as caught:
         fill(tiny_bert, model)
 
