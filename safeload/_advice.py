@@ -34,7 +34,8 @@ _LOAD = {
     ELMO: "load it with safeload.load_elmo, or check it with: safeload check elmo",
 }
 _READS = {
-    BERT: "safeload reads BERT from TensorFlow checkpoints with Google's names, such as bert_model.ckpt",
+    BERT: "safeload reads BERT from TensorFlow V2 checkpoints with Google's names: bert_config.json, bert_model.ckpt.index "
+    "and bert_model.ckpt.data-00000-of-00001",
     ELMO: "safeload reads ELMo from options.json and weights.hdf5",
 }
 
@@ -101,7 +102,7 @@ def _hugging_face(folder: str, model: str) -> list[str]:
 
 def _other_model(folder: str, model: str) -> list[str]:
     names = names_in(folder)
-    other = _recognise.other_folder(model, names)
+    other = _recognise.other_folder(model, folder, names)
     if other is not None:
         return [f"the folder contains {other.name}: {other.hint}"]
     if model == BERT and _has_elmo(folder, names):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_HELD = {"positions": "the positions 0, 1, 2, ... in one row", "zeros": "one row of zeros"}
+
 
 def check_weights(
     kind: ModelKind[Config],
@@ -59,7 +61,7 @@ def check_weights(
                 problems = [
                     Problem(kind="dtype", name=name, expected=parameters[name], found=found[name]) for name in inexact
                 ]
-                raise _error(kind, replace(fit.mismatch, problems=problems, inexact=inexact), fit.match.scope)
+                raise _error(kind, replace(fit.mismatch, problems=problems, faults=inexact), fit.match.scope)
         files, packages = weights.files(), weights.packages
         checksums = weights.checksums(len(parameters))
     logger.info("checked %s, %s", escaped(place.ref.path), with_article(place.place))
@@ -113,18 +115,26 @@ def _require_match(
 ) -> _Fit[Config]:
     naming, scope, warnings = kind.recognise(weights)
     match, found = naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
-    ignored, unexpected = split_ignored([*match.unexpected, *_strange_buffers(weights, match)], patterns)
+    buffers = _strange_buffers(weights, match)
+    ignored, unexpected = split_ignored([*match.unexpected, *buffers], patterns)
     problems = compare(parameters, found, unexpected=unexpected, widened=WIDENED)
-    mismatch = Mismatch(problems=problems, expected=parameters, found=found, weights=weights, config=config)
+    faults = {name: fault for name, fault in {**match.faults, **buffers}.items() if name in unexpected}
+    mismatch = Mismatch(
+        problems=problems, expected=parameters, found=found, weights=weights, config=config, faults=faults
+    )
     if problems:
         raise _error(kind, mismatch, scope)
     return _Fit(match, mismatch, tuple(ignored), tuple(warnings))
 
 
-def _strange_buffers(weights: WeightFile, match: Match) -> list[str]:
-    """Return the names, without the scope, of buffers that hold anything else than what a model computes."""
+def _strange_buffers(weights: WeightFile, match: Match) -> dict[str, str]:
+    """Return the buffers that hold anything else than what a model computes: name without the scope -> why."""
     stored = weights.read(match.buffers) if match.buffers else {}
-    return [buffer.name for name, buffer in match.buffers.items() if not fits_buffer(stored[name], buffer.holds)]
+    return {
+        buffer.name: f"BERT computes {_HELD[buffer.holds]} here; other values make another model"
+        for name, buffer in match.buffers.items()
+        if not fits_buffer(stored[name], buffer.holds)
+    }
 
 
 def _notes_of_dtypes(weights: WeightFile, match: Match) -> list[str]:
@@ -145,7 +155,7 @@ def _error(kind: ModelKind[Config], mismatch: Mismatch[Config], scope: str) -> V
         **weights.ref.facts,
         context=[(word, mismatch.config.path), *([("scope", scope)] if scope != kind.usual_scope else [])],
         details=[str(problem) for problem in problems],
-        hints=[*(f"{name}: {fault}" for name, fault in list(mismatch.inexact.items())[:1]), *kind.hints(mismatch)],
+        hints=[*(f"{name}: {fault}" for name, fault in list(mismatch.faults.items())[:1]), *kind.hints(mismatch)],
     )
 
 

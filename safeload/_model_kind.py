@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
     from safeload._forms.weight_file import WeightFile, WeightPlace
     from safeload._naming import Naming
-    from safeload._values import Inexact
     from safeload.report import LoadReport, Problem, TensorSpec
 
 
@@ -84,7 +83,7 @@ class Mismatch(Generic[Config]):
         found: Parameter, or stored name without scope -> stored spec.
         weights: The weight file.
         config: The config.
-        inexact: Parameter -> values that float32 cannot hold, of tensors in float64.
+        faults: Name, without the scope, -> what is wrong with a tensor that `problems` lists.
     """
 
     problems: list[Problem]
@@ -92,7 +91,7 @@ class Mismatch(Generic[Config]):
     found: Mapping[str, TensorSpec]
     weights: WeightFile
     config: Config
-    inexact: Mapping[str, Inexact] = field(default_factory=dict)
+    faults: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

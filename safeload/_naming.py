@@ -42,6 +42,7 @@ class Match:
         unused: Class -> names, without the scope, of known tensors that this load does not need.
         buffers: Stored name -> buffer, of the unused tensors that are none if they hold anything else than they must.
         unexpected: Names, without the scope, of unknown tensors.
+        faults: Unexpected name -> why, of a tensor that its name explains and its shape does not.
     """
 
     scope: str
@@ -50,6 +51,7 @@ class Match:
     unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     buffers: Mapping[str, Buffer] = field(default_factory=dict)
     unexpected: tuple[str, ...] = ()
+    faults: Mapping[str, str] = field(default_factory=dict)
 
 
 class Naming(ABC):
@@ -98,12 +100,19 @@ class Naming(ABC):
                 found[parameter] = replace(spec, shape=spec.shape[::-1]) if change == "transposed" else spec
         classes: dict[str, list[str]] = {}
         buffers: dict[str, Buffer] = {}
+        faults: dict[str, str] = {}
         parameters = {name for name, _ in rows.values()}
         for full_name, spec in stored.items():
             if full_name in parameters:
                 continue
             name = self.canonical(full_name, scope)
             what = _class_of_slot(full_name, stored)
+            if what == "":
+                base = name.rpartition("/")[0]
+                shape = stored[full_name.rpartition("/")[0]].shape_text()
+                faults[name] = (
+                    f"an optimizer's variable for {base} would have its shape, {shape}, or lack one axis of it"
+                )
             if what is None:
                 what = OTHER if name in expected else self.class_of(full_name, spec, scope)
             buffer = self.buffer_of(name) if what == BUFFERS else None
@@ -119,6 +128,7 @@ class Naming(ABC):
             unused={what: tuple(names) for what, names in classes.items() if what},
             buffers=buffers,
             unexpected=tuple(classes.get("", ())),
+            faults=faults,
         )
         return match, found
 

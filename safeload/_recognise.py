@@ -104,7 +104,7 @@ _BY_FILES: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("a TensorFlow model or TF-Hub module", _PUBLISHED_TOO), ("saved_model.pb",)),
     (ELMO, Other("a TF-Hub module", _PUBLISHED_TOO), ("tfhub_module.pb",)),
     (ELMO, Other("an AllenNLP archive", "load it with allennlp.models.load_archive"), ("weights.th", "config.json")),
-    (ELMO, Other("a BERT model", "load it with safeload.load_bert, or check it with: safeload check bert"), ("bert_config.json",)),
+    (ELMO, Other("a BERT model", "load it with safeload.load_bert, or check it with: safeload check bert {folder}"), ("bert_config.json",)),
 )  # fmt: skip
 
 _UNFINISHED = re.compile(r"\.(part|partial|filepart|crdownload|download|incomplete|tmp|aria2)$")
@@ -156,10 +156,11 @@ def _variant(model: str, sign: str) -> Other:
     return Other(f"{model} ({sign})", f"load it with a library for {model.split(maxsplit=1)[0]}")
 
 
-def other_folder(model: str, names: Iterable[str]) -> Other | None:
+def other_folder(model: str, folder: str, names: Iterable[str]) -> Other | None:
     """Recognise the folder of another model by the names in it; None if no row matches."""
     present = set(names)
-    return next((other for owner, other, files in _BY_FILES if owner == model and set(files) <= present), None)
+    other = next((other for owner, other, files in _BY_FILES if owner == model and set(files) <= present), None)
+    return other and other._replace(hint=other.hint.replace("{folder}", folder))
 
 
 def models_of_variables(names: Collection[str]) -> list[str]:

@@ -16,7 +16,10 @@ from safeload.errors import CheckpointNotFoundError, InvalidPathError, MissingFi
 from safeload.testing._bundle import write_checkpoint
 from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
 
-READS_BERT = "safeload reads BERT from TensorFlow checkpoints with Google's names, such as bert_model.ckpt"
+READS_BERT = (
+    "safeload reads BERT from TensorFlow V2 checkpoints with Google's names: bert_config.json, bert_model.ckpt.index "
+    "and bert_model.ckpt.data-00000-of-00001"
+)
 READS_ELMO = "safeload reads ELMo from options.json and weights.hdf5"
 CHECKS = {"BERT": safeload.check_bert, "ELMo": safeload.check_elmo}
 BILM = {
@@ -317,7 +320,7 @@ def test_a_folder_of_the_other_model_names_the_call_and_the_command(tiny_bert, t
     assert failure(safeload.check_bert, tiny_elmo).hints == (of_elmo,)
     assert failure(safeload.check_bert, tiny_elmo / "options.json").hints == (of_elmo,)
     (hint,) = failure(safeload.check_elmo, tiny_bert).hints
-    assert hint == "load it with safeload.load_bert, or check it with: safeload check bert"
+    assert hint == f"load it with safeload.load_bert, or check it with: safeload check bert {tiny_bert}"
 
 
 def test_an_hdf5_file_alone_is_not_an_elmo(tmp_path):

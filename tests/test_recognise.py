@@ -145,7 +145,7 @@ def test_one_key_of_several_is_no_sign(keys):
 @pytest.mark.parametrize("files", [row for row in _recognise._BY_FILES if len(row[2]) > 1], ids=lambda row: row[1].name)
 def test_one_file_of_several_is_no_sign(files):
     for name in files[2]:
-        assert other_folder(ELMO, [name]) is None
+        assert other_folder(ELMO, "m", [name]) is None
 
 
 @pytest.mark.parametrize(("key", "model"), [("inner_group_num", "albert"), ("max_relative_position", "nezha")])
@@ -155,9 +155,9 @@ def test_each_key_of_a_variant_of_bert_is_a_sign(key, model):
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_folder_of_another_model_is_recognised(name):
-    assert other_folder(ELMO, FOLDERS[name]).name == name
-    assert other_folder(BERT, FOLDERS[name]) is None
-    assert other_folder(ELMO, ["options.json"]) is None
+    assert other_folder(ELMO, "m", FOLDERS[name]).name == name
+    assert other_folder(BERT, "m", FOLDERS[name]) is None
+    assert other_folder(ELMO, "m", ["options.json"]) is None
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent.parent
 GOLDEN = ROOT / "tests/faults/golden"
 SAID = ROOT / "tests/reports/said"
+SAID_IN_A_LINE = {
+    "handled": "safeload loads it",
+    "noted": "safeload loads it, with a note in the report",
+    "warned": "safeload loads it and warns",
+    "told": "The command prints",
+}
 BERT_BASE = {
     "vocab_size": 30522,
     "hidden_size": 768,
@@ -266,8 +272,8 @@ def message_of(example: str, name: str) -> str:
 def said(number: str) -> str:
     """Return what safeload was seen to do with a failure that people reported."""
     kind, _, text = (SAID / f"{number}.txt").read_text(encoding="utf-8").partition("\n")
-    if kind == "handled":
-        return f"**safeload loads it**: {text.strip()}."
+    if kind in SAID_IN_A_LINE:
+        return f"**{SAID_IN_A_LINE[kind]}**: {text.strip()}."
     return f"**safeload says**:\n\n{text_block(text)}"
 
 

@@ -170,7 +170,7 @@ def _preferred(names: list[str], word: str) -> list[str]:
 
 
 def _require_elmo_folder(ref: FileRef, names: list[str]) -> None:
-    other = _recognise.other_folder(_recognise.ELMO, names)
+    other = _recognise.other_folder(_recognise.ELMO, ref.path, names)
     if other is None or files_of_forms(names, _recognise.ELMO):
         return
     message = f"the folder contains {other.name}, not an ELMo's options and weights"

@@ -67,6 +67,10 @@ def test_a_slot_of_another_shape_is_unexpected(bert, base, slot):
     assert [(problem.kind, problem.name) for problem in caught.value.report.problems] == [
         ("unexpected", f"{base}/{slot}")
     ]
+    shape = "(16, 32)" if base == KERNEL else "(30)"
+    assert caught.value.hints[0] == (
+        f"{base}/{slot}: an optimizer's variable for {base} would have its shape, {shape}, or lack one axis of it"
+    )
 
 
 def test_a_slot_of_a_slot_is_unused(bert):
@@ -100,6 +104,8 @@ def test_buffers_that_hold_anything_else_are_unexpected(bert, name, value):
     with pytest.raises(VariableMismatchError) as caught:
         check(bert, {name: value})
     assert [(problem.kind, problem.name) for problem in caught.value.report.problems] == [("unexpected", name)]
+    computed = "the positions 0, 1, 2, ... in one row" if name == POSITIONS else "one row of zeros"
+    assert caught.value.hints[0] == f"{name}: BERT computes {computed} here; other values make another model"
 
     assert check(bert, {name: value}, ignore_unused=[name]).ignored == (name,)
 

@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_read_is_named(tiny_bert, tmp_path):
     (tmp_path / "locked").chmod(0)
     try:
         done = subprocess.run(
-            [*_without_root(), sys.executable, "-m", "safeload", "check", "bert", str(tmp_path)],
+            [*without_root(), sys.executable, "-m", "safeload", "check", "bert", str(tmp_path)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     finally:
@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_read_is_named(tiny_bert, tmp_path):
     assert "1 good, 1 bad" in done.stdout
 
 
-def _without_root():
+def without_root():
     """Return a command under which root may not read what only its power lets it read."""
     if os.geteuid():
         return []

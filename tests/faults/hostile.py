@@ -230,10 +230,10 @@ def hostile(model, name, what, spoil, error, **more):
     return Fault(model=model, name=name, what=what, spoil=spoil, error=error, has_message=False, **more)
 
 
-def settings(name, what, content, ending):
+def settings(name, what, content, ending, **more):
     """Return the row of a settings file."""
     file = f"settings.{ending}"
-    return hostile("settings", name, what, write(file, content), Config, call={"file": f"{{}}/{file}"})
+    return hostile("settings", name, what, write(file, content), Config, call={"file": f"{{}}/{file}"}, **more)
 
 
 bert, elmo = partial(hostile, "bert"), partial(hostile, "elmo")
@@ -269,10 +269,10 @@ FAULTS = [
     bert("state_of_a_megabyte_of_spaces", "a state file of a million spaces", write("checkpoint", " " * 1_000_000), Corrupt),
     # JSON and text
     bert("config_of_4_gigabytes", "a sparse config of 4 GB", sparse(CONFIG_NAME, 4 << 30), Unsafe),
-    bert("config_of_10000_levels", "JSON of 10,000 levels", write(CONFIG_NAME, '{"a":' * 10_000), Config),
+    bert("config_of_10000_levels", "JSON of 10,000 levels", write(CONFIG_NAME, '{"a":' * 10_000), Config, reports=("J4",)),
     bert("config_of_lists", "JSON of 100,000 nested lists", write(CONFIG_NAME, '{"a":' + "[" * 100_000), Config),
     bert("config_with_keys_twice", "JSON with a key twice", write(CONFIG_NAME, '{"hidden_size": 16, "hidden_size": 32}'), Config),
-    bert("config_with_a_huge_integer", "an integer of a million digits", write(CONFIG_NAME, '{"hidden_size": ' + "9" * 1_000_000 + "}"), Config),
+    bert("config_with_a_huge_integer", "an integer of a million digits", write(CONFIG_NAME, '{"hidden_size": ' + "9" * 1_000_000 + "}"), Config, reports=("J6",)),
     bert("config_with_a_huge_exponent", "a size of 1e999", write(CONFIG_NAME, '{"hidden_size": 1e999}'), Config),
     bert("config_with_huge_sizes", "a hidden_size of 2**62", lambda f: testing.edit_config(f, hidden_size=1 << 62), Config),
     bert("config_of_16_million_units", "the largest sizes that a config may say", lambda f: (testing.edit_config(f, hidden_size=1 << 24, vocab_size=1 << 24, intermediate_size=1 << 24), testing.remove_file(f, VOCAB)), Mismatch),
@@ -288,7 +288,7 @@ FAULTS = [
     bert("shard_of_a_terabyte", "a sparse data shard of 1 TB", sparse(SHARD, 1 << 40), Corrupt),
     bert("parts_of_a_long_key", "190,000 parts of a variable whose name has 4 MB: their keys would have 760 GB", parts_of_a_long_key, Unsafe),
     bert("parts_without_end", "a variable in ten million parts", lambda f: index(f, {"a": w.entry() + b"\x3a\x00" * 10_000_000}), Corrupt),
-    bert("name_that_forges_a_line", "a variable's name with a line end, a colour and a direction mark", name_that_forges_a_line, Corrupt),
+    bert("name_that_forges_a_line", "a variable's name with a line end, a colour and a direction mark", name_that_forges_a_line, Corrupt, reports=("J2",)),
     bert("layer_of_4000_digits", "a variable of a layer whose number has 4,000 digits", layer_of_many_digits, Mismatch),
     bert("name_of_a_megabyte", "a variable whose name has a million letters", lambda f: index(f, {"v" * 1_000_000: w.entry()}), Unsafe),
     bert("state_of_a_megabyte_of_lines", "a state file of a million empty lines", write("checkpoint", "\n" * (1 << 20)), Corrupt),
@@ -311,7 +311,7 @@ FAULTS = [
     settings("settings_of_a_number_with_colons", "a number of base 60 with 200,000 digits", "A: {options_file: x, dropout: 1" + ":1" * 200_000 + "}\n", "yaml"),
     settings("settings_of_merges", "mappings that merge nine others, at each of twenty steps", merges(), "yaml"),
     settings("settings_of_many_keys", "a section of 100,000 keys", "[A]\n" + "".join(f"a{number}=1\n" for number in range(100_000)), "toml"),
-    settings("settings_of_dotted_keys", "400 keys of a thousand parts", "".join("b" * at + "." + "a." * 990 + "a = 1\n" for at in range(1, 400)), "toml"),
+    settings("settings_of_dotted_keys", "400 keys of a thousand parts", "".join("b" * at + "." + "a." * 990 + "a = 1\n" for at in range(1, 400)), "toml", reports=("J5",)),
     settings("settings_with_a_huge_integer", "a number of 6,000 hexadecimal digits", "[A]\noptions_file='x'\ndropout=0x" + "f" * 6000, "toml"),
     # HDF5
     elmo("hdf5_chunk_that_unpacks_to_less", "a compressed chunk of one byte, where 16 belong: libhdf5 copies what lies behind it", chunk_of(lambda: zlib.compress(b"x")), Corrupt),
@@ -335,7 +335,7 @@ FAULTS = [
     elmo("options_of_a_million_filters", "a million convolutions", lambda f: testing.edit_config(f, char_cnn={"filters": [[1, 1]] * 1_000_000}), Config | Unsafe | Mismatch),
     elmo("options_of_a_thousand_layers", "a thousand layers", lambda f: testing.edit_config(f, lstm={"n_layers": 1000}), Config | Mismatch),
     elmo("index_in_itself", "an index of chunks each of whose children is the index itself", lambda f: bombs.index_in_itself(f / WEIGHTS_NAME, BIAS), Corrupt),
-    elmo("index_of_one_node", "an index of chunks of six levels, with 64 times the same node on each", lambda f: bombs.index_of_one_node(f / WEIGHTS_NAME, BIAS), Corrupt),
+    elmo("index_of_one_node", "an index of chunks of six levels, with 64 times the same node on each", lambda f: bombs.index_of_one_node(f / WEIGHTS_NAME, BIAS), Corrupt, reports=("J3",)),
     elmo("group_in_itself", "the index of a group has itself as its child", lambda f: bombs.group_in_itself(f / WEIGHTS_NAME), Corrupt),
     elmo("chunks_of_one_value", "a dataset of 100 million chunks, in a few kB", hdf5(lambda file: file.create_dataset("x", (100_000_000,), "u1", chunks=(1,))), Unsafe | Corrupt),
     # code

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from safeload._text.words import escaped
+from safeload.errors import SafeLoadWarning
 from tests.faults.catalogue import BY_REPORT
 
 SAID = Path(__file__).parent / "said"
@@ -25,14 +27,32 @@ class Said:
         with pytest.raises(error) as caught:
             call()
         assert type(caught.value) is error
-        rows = [" ".join(row.split()) for row in caught.value.details[:2]]
+        rows = [escaped(" ".join(row.split())) for row in caught.value.details[:2]]
         hints = [f"hint: {hint}" for hint in caught.value.hints]
         self._keep("typed", "\n".join([f"{error.__name__}: {caught.value.message}", *rows, *hints]))
         return caught.value
 
     def handled(self, text):
-        """Expect that the test has shown what the text says."""
+        """Keep a text; the test has shown that the model loads as it says."""
         self._keep("handled", text)
+
+    def told(self, text):
+        """Keep a text; the test has shown that a command does or prints what it says."""
+        self._keep("told", text)
+
+    def noted(self, report):
+        """Expect notes in the report, and no warning."""
+        assert report.notes
+        assert not report.warnings
+        self._keep("noted", "; ".join(report.notes))
+
+    def warned(self, call):
+        """Expect one warning; return what the call returns."""
+        with pytest.warns(SafeLoadWarning) as caught:
+            found = call()
+        (warning,) = [each for each in caught if each.category is SafeLoadWarning]
+        self._keep("warned", " ".join(str(warning.message).split()))
+        return found
 
     def _keep(self, kind, text):
         text = text.replace(self.folder, "...").replace(str(Path(self.folder).parent), "...")
@@ -44,9 +64,15 @@ class Said:
 
 
 @pytest.fixture
+def settings(tmp_path):
+    """Return the folder of a settings file."""
+    return tmp_path
+
+
+@pytest.fixture
 def number(request):
     """Return the id that a test has in its name."""
-    return re.match(r"test_([A-J]\d+)_", request.node.originalname)[1]
+    return re.match(r"test_([A-K]\d+)_", request.node.originalname)[1]
 
 
 @pytest.fixture

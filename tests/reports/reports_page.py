@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from tests.reports.reported import GITHUB, OUT_OF_REACH, REPORTS, SECTIONS
 
 SAID = Path(__file__).parent / "said"
 PAGE = Path(__file__).parent.parent.parent / "docs/reference/reported-failures.md"
-HEAD = """# Failures that people reported, and what safeload says
+HEAD = """# Failures that people reported, and what safeload does
 
-{n_all} classes of failures were found in public threads of eight years. safeload loads {handled} of them rightly, raises a typed
-error for {typed}, and {out} are out of a loader's reach. This page is made of the tests: each class has one, named by its id
-(`tests/reports/test_reports_*.py`), and what stands in the third column is what it saw.
+{n_all} classes of failures, most of them found in public threads of eight years. safeload loads {loads} of them rightly, {odd} of these with a
+warning or a note, raises a typed error for {typed}, and deals with {told} in its commands; {out} are out of a loader's reach. This page is made of the
+tests: each class has one, named by its id (`tests/reports/test_reports_*.py`), or a row of the catalogue of faults (`tests/faults/`),
+and what stands in the third column is what it saw. The last column has one of the threads.
 
 Made by `python -m tests.reports.reports_page`.
 """
+LABELS = {
+    "handled": "Loads",
+    "noted": "Loads, with a note",
+    "warned": "Loads, and warns",
+    "told": "The command prints",
+}
+NO_THREAD = "none found"
 
 
 def page():
     """Return the page."""
     kinds = {number: kind_and_text(number)[0] for number in REPORTS}
-    counts = {kind: list(kinds.values()).count(kind) for kind in ("handled", "typed", "out")}
-    parts = [HEAD.format(n_all=len(REPORTS), **counts)]
+    counts = Counter(kinds.values())
+    odd = counts["noted"] + counts["warned"]
+    loads = counts["handled"] + odd
+    parts = [
+        HEAD.format(
+            n_all=len(REPORTS), loads=loads, odd=odd, typed=counts["typed"], told=counts["told"], out=counts["out"]
+        )
+    ]
     for letter, title in SECTIONS.items():
         parts.append(
-            f"\n## {letter}. {title}\n\n| id | what people see | what safeload says | thread |\n| --- | --- | --- | --- |\n"
+            f"\n## {letter}. {title}\n\n| id | what people see | what safeload does | thread |\n| --- | --- | --- | --- |\n"
         )
         for number, (symptom, thread) in REPORTS.items():
             if number[0] == letter:
                 _, text = kind_and_text(number)
-                link = f"[{thread.replace('/issues/', '#').replace('/pull/', '!')}]({GITHUB}{thread})" if thread else ""
-                parts.append(f"| {number} | {cell(symptom)} | {text} | {link} |\n")
+                parts.append(f"| {number} | {cell(symptom)} | {text} | {link(thread)} |\n")
     return "".join(parts)
 
 
@@ -40,9 +54,17 @@ def kind_and_text(number):
         return "out", f"Out of reach: {OUT_OF_REACH[number]}"
     kind, _, text = (SAID / f"{number}.txt").read_text(encoding="utf-8").partition("\n")
     first, *hints = text.strip().split("\n")
-    if kind == "handled":
-        return kind, f"Loads: {cell(first)}"
+    if kind in LABELS:
+        return kind, f"{LABELS[kind]}: {cell(first)}"
     return kind, "<br>".join([f"`{cell(first)}`", *map(cell, hints)])
+
+
+def link(thread):
+    if not thread:
+        return NO_THREAD
+    if thread.startswith("https://"):
+        return f"<{thread}>"
+    return f"[{thread.replace('/issues/', '#').replace('/pull/', '!')}]({GITHUB}{thread})"
 
 
 def cell(text):

@@ -14,6 +14,7 @@ from safeload import testing
 from safeload.errors import (
     ArgumentError,
     ConfigError,
+    VocabularyError,
     WrongFileKindError,
 )
 
@@ -119,3 +120,20 @@ def test_E2_line_separators(bert, said):
     testing.edit_vocabulary(bert, lambda lines: [*lines[:-2], "\u2028", "last"])
     assert safeload.load_vocabulary(bert / "vocab.txt")["last"] == 29
     said.handled("lines end at a newline alone: U+2028, U+0085 and form feeds belong to their token, and no id moves")
+
+
+def test_E9_fewer_lines_than_rows(tmp_path, said):
+    testing.write_bert_checkpoint(tmp_path / "m", vocab=1030)
+    testing.edit_vocabulary(tmp_path / "m", lambda lines: lines[:-1000])
+    report = said.warned(lambda: safeload.check_bert(tmp_path / "m"))
+    assert len(report.read) == 37
+    testing.edit_vocabulary(tmp_path / "m", lambda lines: [*lines, *map(str, range(1001))])
+    with pytest.raises(VocabularyError):
+        safeload.check_bert(tmp_path / "m")
+
+
+def test_E10_an_empty_first_token(bert, said):
+    testing.edit_vocabulary(bert, lambda lines: ["", *lines[1:]])
+    assert not safeload.check_bert(bert).warnings
+    assert safeload.load_vocabulary(bert / "vocab.txt")[""] == 0
+    said.handled("an empty first line is the token '' with the id 0, as in keras-bert's own vocabularies")

@@ -10,7 +10,9 @@ import pytest
 import safeload
 from safeload import testing
 from safeload._frameworks.tensorflow import require_keras_bert
-from safeload.errors import ArgumentError, InvalidPathError, SafeLoadWarning
+from safeload.errors import ArgumentError, InvalidPathError, SafeLoadWarning, VariableMismatchError
+from safeload.lock import LOCK_NAME
+from tests.command_line import safeload_cli
 
 SENTENCES = [["A", "good", "film"], ["Bad"]]
 
@@ -131,3 +133,61 @@ def test_I25_the_mean_of_no_words(elmo, said):
 def test_I21_device(elmo, said):
     assert {parameter.device.type for parameter in loaded(elmo).parameters()} == {"cpu"}
     said.handled("the module is on the CPU until the caller moves it")
+
+
+def test_I28_ids_that_no_character_has(elmo, said):
+    module = loaded(elmo)
+    ids = safeload.character_ids(SENTENCES)
+    for wrong in (ids - 1, ids.float(), ids[..., :49]):
+        with pytest.raises(ArgumentError):
+            module(wrong)
+    ids[0, 1, 2] = 262
+    said.typed(ArgumentError, lambda: module(ids))
+
+
+def test_I29_words_in_an_array_of_objects(said):
+    require_keras_bert()
+    from safeload.keras import ElmoTokens
+
+    words = np.array([["A", "film"], ["Bad", ""]], dtype=object)
+    assert np.array_equal(ElmoTokens()(words), safeload.character_ids([["A", "film"], ["Bad"]]))
+    said.handled("`safeload.keras.ElmoTokens` takes lists, tensors and NumPy arrays of strings or objects")
+
+
+def test_I30_a_config_with_options_of_another_model(elmo, said):
+    pytest.importorskip("allennlp", reason="AllenNLP installs on Python 3.10 only")
+    from allennlp.common import Params
+    from allennlp.modules.token_embedders import TokenEmbedder
+
+    from safeload.compat.allennlp import ElmoTokenEmbedder
+
+    testing.edit_config(elmo, lstm={"n_layers": 1})
+    files = {"options_file": str(elmo / "options.json"), "weight_file": str(elmo / "weights.hdf5")}
+    embedder = {"type": "safeload_elmo_token_embedder", **files}
+    assert TokenEmbedder.by_name(embedder["type"]) is ElmoTokenEmbedder
+    said.typed(VariableMismatchError, lambda: TokenEmbedder.from_params(Params(embedder)))
+
+
+def test_I31_half_precision(elmo, said):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(elmo / "weights.hdf5", "a") as file:
+        values = {}
+        file.visititems(lambda name, item: values.update({name: item[...]}) if isinstance(item, h5py.Dataset) else None)
+        for name, value in values.items():
+            del file[name]
+            file[name] = value.astype("float16")
+    assert {parameter.dtype for parameter in loaded(elmo)._elmo_lstm.parameters()} == {
+        pytest.importorskip("torch").float32
+    }
+    said.noted(safeload.check_elmo(elmo))
+
+
+def test_J7_a_link_in_the_place_of_a_new_file(elmo, tmp_path, said):
+    (tmp_path / "other").write_text("of another program")
+    (elmo / LOCK_NAME).symlink_to(tmp_path / "other")
+    (elmo / "page.html").symlink_to(tmp_path / "other")
+    safeload_cli("lock", "--update", elmo)
+    safeload_cli("inspect", elmo, "--html", elmo / "page.html")
+    assert (tmp_path / "other").read_text() == "of another program"
+    assert not any((elmo / name).is_symlink() for name in (LOCK_NAME, "page.html"))
+    said.told("what it wrote; a lock or page replaces the link, and nothing is written through it")

@@ -1,9 +1,10 @@
-"""Reports on names, on weights that never arrived, and on versions."""
+"""Reports on versions, and on the settings of TensorFlow and Keras."""
 
 from __future__ import annotations
 
 import functools
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -16,89 +17,12 @@ from safeload import testing
 from safeload._frameworks import tensorflow as tensorflow_keras
 from safeload.cli import _doctoring
 from safeload.errors import BackendError, MissingDependencyError
-
-PREFIX = "bert_model.ckpt"
-WORDS = "bert/embeddings/word_embeddings"
-QUERY = "bert/encoder/layer_0/attention/self/query/kernel"
+from tests.precision import keras_in
 
 
 def loaded(folder, **options):
     pytest.importorskip("keras_bert")
     return safeload.load_bert(folder, **options)
-
-
-def values_of(model):
-    return {weight.name: weight.numpy() for weight in model.weights}
-
-
-def test_F1_scope_in_front(tmp_path, said):
-    testing.write_bert_checkpoint(tmp_path / "m", scope="module/")
-    assert safeload.check_bert(tmp_path / "m").scope == "module/bert/"
-    said.handled("one scope before every name is seen through, and the report's `scope` says so")
-
-
-def test_F8_no_heads(tmp_path):
-    safeload.check_bert(testing.write_bert_checkpoint(tmp_path / "m", heads=False))
-
-
-def test_F11_task_heads(bert, said):
-    tensors = testing._models.bert_tensors()
-    testing.write_checkpoint(
-        bert / PREFIX, {**tensors, "output_weights": np.zeros((2, 16), np.float32), "output_bias": np.zeros(2)}
-    )
-    assert safeload.check_bert(bert).unused["task heads"] == ("output_bias", "output_weights")
-    said.handled("a task's variables are left out and listed in the report's `unused`")
-
-
-def test_F12_optimizer_slots(tmp_path, said):
-    testing.write_bert_checkpoint(tmp_path / "m", slots=True)
-    unused = safeload.check_bert(tmp_path / "m").unused
-    assert len(unused["training"]) == 93
-    assert "global_step" in unused["training"]
-    said.handled(
-        "the optimizer's variables and the step are left out and listed in the report's `unused`, class by class"
-    )
-
-
-def test_F13_saver_and_placeholders(bert, said):
-    import tensorflow as tf
-
-    before = len(tf.compat.v1.get_default_graph().get_operations())
-    loaded(bert)
-    assert len(tf.compat.v1.get_default_graph().get_operations()) == before
-    said.handled(
-        "no Saver and no graph operation takes part: the values are read without TensorFlow and assigned eagerly"
-    )
-
-
-def test_G2_weights_without_effect(bert, said):
-    values = values_of(loaded(bert))
-    words = testing._models.bert_tensors()[WORDS]
-    assert np.array_equal(values["Embedding-Token/embeddings:0"], words)
-    said.handled(
-        "every variable of the finished model is filled once and compared with the file's values before the call returns"
-    )
-
-
-def test_G3_loaded_twice(bert, said):
-    first, second = values_of(loaded(bert)), values_of(loaded(bert))
-    assert all(np.array_equal(a, b) for a, b in zip(first.values(), second.values(), strict=True))
-    said.handled("the second load of a process is as complete as the first: nothing is matched by a layer's number")
-
-
-@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
-def test_G7_unknown_layer(bert, tmp_path, said):
-    model = loaded(bert, seq_len=8)
-    import keras_bert
-    import tensorflow as tf
-
-    model.save(str(tmp_path / "model.h5"))
-    again = tf.keras.models.load_model(str(tmp_path / "model.h5"), custom_objects=keras_bert.get_custom_objects())
-    inputs = [np.ones((1, 8)), np.zeros((1, 8))]
-    assert np.array_equal(again(inputs), model(inputs))
-    said.handled(
-        "the model is keras-bert's own, so a saved one is read with custom_objects=keras_bert.get_custom_objects()"
-    )
 
 
 def in_process(code, folder, **environment):
@@ -204,3 +128,65 @@ def test_H10_mixed_precision(bert, said):
     finally:
         policies.set_global_policy("float32")
     assert "global_policy() is 'mixed_float16'" in str(error)
+
+
+def test_H11_default_type(bert, said):
+    keras = tensorflow_keras.require_keras_bert().tf.keras
+    with keras_in("float64", keras):
+        model = safeload.load_bert(bert, seq_len=8)
+    words = testing._models.bert_tensors()["bert/embeddings/word_embeddings"]
+    assert np.array_equal(model.get_layer("Embedding-Token").get_weights()[0], words)
+    with keras_in("float16", keras):
+        said.typed(BackendError, lambda: safeload.load_bert(bert))
+
+
+def test_H12_eager_execution_disabled(bert, said):
+    pytest.importorskip("keras_bert")
+    code = (
+        "import pickle, sys, safeload, tensorflow as tf; tf.compat.v1.disable_eager_execution()\n"
+        "try:\n    safeload.load_bert(sys.argv[1])\n"
+        "except safeload.SafeLoadError as error:\n    print(pickle.dumps(error).hex())"
+    )
+    legacy = {"TF_USE_LEGACY_KERAS": "1"} if sys.version_info >= (3, 11) else {}
+    told = in_process(code, bert, **legacy)
+
+    def raised():
+        raise pickle.loads(bytes.fromhex(told))
+
+    said.typed(BackendError, raised)
+
+
+def test_H13_inside_a_function(bert, said):
+    tf = tensorflow_keras.require_keras_bert().tf
+    said.typed(BackendError, tf.function(lambda: safeload.load_bert(bert)))
+
+
+def test_H14_inside_the_scope_of_a_strategy(bert, said):
+    tf = tensorflow_keras.require_keras_bert().tf
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = safeload.load_bert(bert, seq_len=8)
+    assert np.array_equal(
+        model([np.ones((1, 8)), np.zeros((1, 8))]), loaded(bert, seq_len=8)([np.ones((1, 8)), np.zeros((1, 8))])
+    )
+    said.handled("a load inside `strategy.scope()` fills the variables of each replica")
+
+
+def test_H15_numbers_are_checked(bert, said):
+    tf = tensorflow_keras.require_keras_bert().tf
+    tf.debugging.enable_check_numerics()
+    try:
+        model = safeload.load_bert(bert, seq_len=8)
+    finally:
+        tf.debugging.disable_check_numerics()
+    assert model.output_shape == (None, 8, 16)
+    said.handled("no operation of a load computes a NaN or an infinity")
+
+
+def test_H16_other_names_of_keras_bert(said):
+    keras_bert = pytest.importorskip("keras_bert")
+    from safeload.compat.keras_bert import AdamWarmup, Tokenizer, get_custom_objects
+
+    assert (AdamWarmup, Tokenizer, get_custom_objects) == (
+        keras_bert.AdamWarmup, keras_bert.Tokenizer, keras_bert.get_custom_objects,
+    )  # fmt: skip
+    said.handled("safeload.compat.keras_bert has every public name of keras_bert, so one changed import line is enough")
