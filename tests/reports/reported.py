@@ -53,6 +53,7 @@ REPORTS = {
     "B9": ("PermissionError while reading the model", "tensorflow/hub/issues/744"),
     "B10": ("._model picked up as a model", "unslothai/unsloth/pull/8919"),
     "B11": ("a path with backslashes is not found on Linux", "lecode-official/comfyui-docker/issues/8"),
+    "B12": ("the error names a parameter that the called function does not have", ""),
     "C1": ("AccessDenied or 403, then: file signature not found", "allenai/allennlp/issues/1554"),
     "C2": ("an HTML page saved as weights", "xmba15/obstacle_detection_stixelnet/issues/9"),
     "C3": ("a file of 130 bytes: version https://git-lfs.github.com/spec/v1", "huggingface/transformers/issues/8497"),
@@ -178,6 +179,8 @@ REPORTS = {
     "J5": ("a TOML file of 1.3 kB takes 8 seconds: dotted keys", "python-poetry/tomlkit/issues/479"),
     "J6": ("Exceeds the limit (4300 digits) for integer string conversion", "python/cpython/issues/96857"),
     "J7": ("a link in the place of the file that is written leads elsewhere", "RyanCodrai/turbovec/issues/293"),
+    "J8": ("a model of some kB takes all memory as it is unpacked", "keras-team/keras/pull/23010"),
+    "J9": ("pip install of a name that is on no index installs what somebody registers there", "GoogleCloudPlatform/conversational-insights-devkit/pull/8"),
     "K1": ("Ctrl-C leaves the workers behind, or hangs", "uqfoundation/pathos/issues/114"),
     "K2": ("BrokenPipeError, with | head", "Backblaze/B2_Command_Line_Tool/issues/1071"),
     "K3": ("a full disk leaves a cut file in the place of the good one", "tomasf/Cadova/pull/47"),
@@ -190,6 +193,7 @@ REPORTS = {
     "K10": ("Too many open files, after a thousand of them", "hydrusvideodeduplicator/hydrus-video-deduplicator/issues/9"),
     "K11": ("do two models have the same weights? Modules that only one has do not count", "pytorch/pytorch/issues/1918"),
     "K12": ("weights with NaN compared with others", "NikoNairre/CT-CIG/issues/3"),
+    "K13": ("output that was not written, on a full disk, and the exit code 0", ""),
 }  # fmt: skip
 
 OUT_OF_REACH = {

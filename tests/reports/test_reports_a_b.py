@@ -12,6 +12,7 @@ import pytest
 
 import safeload
 from safeload import testing
+from safeload.compat import keras_bert as drop_in
 from safeload.errors import (
     AmbiguousCheckpointError,
     CheckpointNotFoundError,
@@ -94,6 +95,17 @@ def test_A13_not_unpacked(bert, tmp_path, reported):
         check(config, tmp_path / "outer")
 
 
+def test_A22_a_bert_given_to_elmo(bert, reported):
+    (hint,) = reported.hints
+    assert "safeload check elmo" in hint
+    (bert / "bert_config.json").write_text("{}")
+    (bert / "options.json").unlink(missing_ok=True)
+    (bert / "weights.hdf5").unlink(missing_ok=True)
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.check_elmo(bert)
+    assert caught.value.hints == (f"load it with safeload.load_bert, or check it with: safeload check bert {bert}",)
+
+
 def test_B1_relative_path_from_elsewhere(bert, tmp_path, monkeypatch, said):
     monkeypatch.chdir("/")
     assert check(bert.name, base_dir=tmp_path).files[0].path == str(bert / "bert_config.json")
@@ -135,3 +147,9 @@ def test_B10_apple_double(bert, said):
         Path(bert / f"._{path.name}").write_bytes(b"\0\5\26\7")
     assert len(check(bert).read) == 37
     said.handled("names that begin with a dot do not count")
+
+
+def test_B12_parameters_of_the_call(said):
+    with pytest.raises(InvalidPathError, match="config_file is None"):
+        drop_in.load_trained_model_from_checkpoint(None, PREFIX)
+    said.typed(InvalidPathError, lambda: drop_in.load_vocabulary(None))

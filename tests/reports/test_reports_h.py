@@ -149,6 +149,8 @@ def test_H12_eager_execution_disabled(bert, said):
     )
     legacy = {"TF_USE_LEGACY_KERAS": "1"} if sys.version_info >= (3, 11) else {}
     told = in_process(code, bert, **legacy)
+    with tensorflow_keras.require_keras_bert().tf.Graph().as_default(), pytest.raises(BackendError):
+        safeload.load_bert(bert)
 
     def raised():
         raise pickle.loads(bytes.fromhex(told))

@@ -9,8 +9,16 @@ import pytest
 
 import safeload
 from safeload import testing
+from safeload._frameworks import elmo as frameworks
+from safeload._frameworks import packages
 from safeload._frameworks.tensorflow import require_keras_bert
-from safeload.errors import ArgumentError, InvalidPathError, SafeLoadWarning, VariableMismatchError
+from safeload.errors import (
+    ArgumentError,
+    InvalidPathError,
+    MissingDependencyError,
+    SafeLoadWarning,
+    VariableMismatchError,
+)
 from safeload.lock import LOCK_NAME
 from tests.command_line import safeload_cli
 
@@ -191,3 +199,12 @@ def test_J7_a_link_in_the_place_of_a_new_file(elmo, tmp_path, said):
     assert (tmp_path / "other").read_text() == "of another program"
     assert not any((elmo / name).is_symlink() for name in (LOCK_NAME, "page.html"))
     said.told("what it wrote; a lock or page replaces the link, and nothing is written through it")
+
+
+def test_J9_what_installs_a_missing_package(monkeypatch, said):
+    with monkeypatch.context() as patched:  # the packages are those for one Python
+        patched.setattr("sys.version_info", (3, 10, 13))
+        monkeypatch.setattr(frameworks, "INSTALL_ELMO", packages.install("elmo"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    error = said.typed(MissingDependencyError, lambda: frameworks.choose_backend("torch"))
+    assert "safeload[" not in str(error)

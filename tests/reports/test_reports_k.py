@@ -139,3 +139,10 @@ def test_K12_nan_beside_other_values(tmp_path, said):
     shown = safeload_cli("diff", tmp_path / "a", tmp_path / "b", code=1).stdout
     assert "NOT FINITE" in shown
     said.told(shown.splitlines()[0])
+
+
+def test_K13_output_that_cannot_be_written(elmo, said):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*SAFELOAD, "inspect", elmo], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 74
+    said.told(f"{done.stderr.strip()}; the exit code is 74")
