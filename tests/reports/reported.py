@@ -41,7 +41,7 @@ REPORTS = {
     "A20": ("https://tfhub.dev/... fails in TensorFlow 2", "google-research/bert/issues/584"),
     "A21": ("a .keras file is a zip that load_model refuses", "keras-team/keras/issues/21663"),
     "A22": ("the folder of an ELMo given to a loader of BERT, or the other way round", ""),
-    "A23": ("a Hugging Face folder in the place of a TensorFlow checkpoint", "CyberZHG/keras-bert/issues/172"),
+    "A23": ("a Hugging Face folder in the place of a TensorFlow checkpoint", "huggingface/transformers/issues/421"),
     "B1": ("works in the notebook, fails from cron or another folder", "qurator-spk/sbb_binarization/issues/42"),
     "B2": ("~/models/... not found", "Lightning-AI/pytorch-lightning/pull/19058"),
     "B3": ("a model in a folder run[1] cannot be restored", "tensorflow/tensorflow/issues/35489"),

@@ -101,12 +101,7 @@ def test_D11_longer_than_the_positions(bert, said):
 def test_D12_padded_table(tmp_path, said):
     testing.write_bert_checkpoint(tmp_path / "m", vocab=32)
     testing.edit_vocabulary(tmp_path / "m", lambda lines: lines[:-2])
-    assert safeload.check_bert(tmp_path / "m").notes == (
-        "the embedding table has 2 more rows than the vocabulary has tokens (30): padding",
-    )
-    said.handled(
-        "rows that pad the table to a multiple of 8, 64 or 128 are a note in the report, others a warning; neither is an error"
-    )
+    said.noted(safeload.check_bert(tmp_path / "m"))
 
 
 def test_E1_locale(bert, monkeypatch, said):
