@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -16,6 +17,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 if importlib.util.find_spec("tf_keras"):
     # the upstream calls that the tests compare with need it from the first import of TensorFlow on
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+gc.set_threshold(200_000, 20, 100)  # with TensorFlow's and torch's objects, each full collection takes 0.2 s
 
 
 def copied(model, folder):

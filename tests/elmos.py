@@ -43,6 +43,10 @@ def options(**changes):
     return edited
 
 
+SMALLEST = options(lstm={"n_layers": 1}, char_cnn={"filters": [[2, 8]], "n_highway": 1})
+"""Where a graph is traced often: one layer, one filter."""
+
+
 def values_of(path):
     """Return what safeload reads of a weight file."""
     with opened_hdf5(str(path)) as file:

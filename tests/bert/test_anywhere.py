@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -94,8 +92,9 @@ print("both replicas hold", len(model.weights), "variables")
 """
 
 
-def test_mirrored_variables_are_filled_on_each_device(tiny_bert):
-    done = subprocess.run([sys.executable, "-c", STRATEGY, str(tiny_bert)], capture_output=True, text=True, check=False)
+def test_mirrored_variables_are_filled_on_each_device(tiny_bert, run_script, tmp_path):
+    (tmp_path / "strategy.py").write_text(STRATEGY, encoding="utf-8")
+    done = run_script(tmp_path / "strategy.py", tiny_bert)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "both replicas hold 37 variables"

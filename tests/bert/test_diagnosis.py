@@ -215,7 +215,4 @@ def test_the_doctor_diagnoses(tiny_bert, bert, run_script):
     narrow_the_config(bert)
     spoiled = doctor(bert)
     assert (spoiled.returncode, spoiled.stdout.startswith("the files are at fault: ")) == (1, True), spoiled
-    as_json = doctor(bert, "--json")
-    found = json.loads(as_json.stdout)
-    assert (as_json.returncode, found["schema"], found["at_fault"]) == (1, "safeload-diagnosis/1", "files")
-    assert all("Traceback" not in done.stderr for done in (sound, spoiled, as_json))
+    assert all("Traceback" not in done.stderr for done in (sound, spoiled))

@@ -215,7 +215,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("is_locked", [False, True])
-def test_without_all_of_them_models_are_checked_and_loaded(is_locked, bert, elmo, tmp_path):
+def test_without_all_of_them_models_are_checked_and_loaded(is_locked, bert, elmo, tmp_path, run_script):
     pytest.importorskip("torch")
     from tests.command_line import safeload_cli
 
@@ -223,9 +223,8 @@ def test_without_all_of_them_models_are_checked_and_loaded(is_locked, bert, elmo
         safeload_cli("lock", bert)
         safeload_cli("lock", elmo)
     (tmp_path / "without_all.py").write_text(WITHOUT_ALL)
-    command = [sys.executable, str(tmp_path / "without_all.py"), str(bert), str(elmo)]
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_script(tmp_path / "without_all.py", bert, elmo)
 
     assert done.returncode == 0, done.stderr[-3000:]
     n_read, n_weights, start, files = json.loads(done.stdout.splitlines()[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -137,31 +138,35 @@ CONFIG = {
 }
 
 
-def train(folder, elmo, *more):
+@pytest.fixture
+def train(tmp_path, run_script):
+    return partial(_train, run_script, tmp_path)
+
+
+def _train(run_script, folder, elmo, *more):
     """Run `allennlp train` in `folder`; return its exit code and what it printed."""
     (folder / "data.txt").write_text("A###X good###Y film###X\nBad###Y\n", encoding="utf-8")
     config = json.loads(json.dumps(CONFIG))
     config["model"]["text_field_embedder"]["token_embedders"]["elmo"] |= files(elmo)
     (folder / "config.jsonnet").write_text(json.dumps(config), encoding="utf-8")
-    command = [sys.executable, "-m", "allennlp", "train", "config.jsonnet", "-s", "out", *more]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = run_script("-m", "allennlp", "train", "config.jsonnet", "-s", "out", *more, cwd=folder)
     return done.returncode, done.stdout + done.stderr
 
 
-def test_one_line_puts_it_in_the_place_of_allennlps(tmp_path, elmo):
+def test_one_line_puts_it_in_the_place_of_allennlps(tmp_path, elmo, train):
     in_place = ("--include-package", "safeload.compat.allennlp_in_place")
-    code, printed = train(tmp_path, elmo, *in_place)
+    code, printed = train(elmo, *in_place)
     assert code == 0, printed[-3000:]
     assert (tmp_path / "out/model.tar.gz").exists()
 
-    code, printed = train(tmp_path, with_a_layer_less(elmo), "--force", *in_place)
+    code, printed = train(with_a_layer_less(elmo), "--force", *in_place)
     assert code != 0
     assert "safeload.errors.VariableMismatchError: the ELMo weight file does not fit its options" in printed
     assert not (tmp_path / "out/model.tar.gz").exists()
 
 
 @pytest.mark.parametrize("package", ["safeload.compat.allennlp", "safeload.compat.allennlp.embedder"])
-def test_its_own_name_is_there_without_taking_allennlps_place(package):
+def test_its_own_name_is_there_without_taking_allennlps_place(package, run_script, tmp_path):
     code = f"""if True:
         from allennlp.common.util import import_module_and_submodules
         from allennlp.modules.token_embedders import ElmoTokenEmbedder, TokenEmbedder
@@ -169,6 +174,8 @@ def test_its_own_name_is_there_without_taking_allennlps_place(package):
         assert TokenEmbedder.by_name("elmo_token_embedder") is ElmoTokenEmbedder
         print(TokenEmbedder.by_name({OWN_NAME!r}).__module__)
     """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    (tmp_path / "import_it.py").write_text(code, encoding="utf-8")
+    done = run_script(tmp_path / "import_it.py")
 
+    assert done.returncode == 0, done.stderr
     assert done.stdout == "safeload.compat.allennlp.embedder\n"

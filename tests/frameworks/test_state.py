@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -86,13 +83,13 @@ HALF = {
 
 
 @pytest.fixture(scope="module")
-def run(tiny_bert, tiny_elmo):
+def run(tiny_bert, tiny_elmo, run_script, tmp_path_factory):
     """Return a function that loads both models in a process with a setting."""
-    environment = os.environ | ({"TF_USE_LEGACY_KERAS": "1"} if sys.version_info >= (3, 11) else {})
+    script = tmp_path_factory.mktemp("state") / "load.py"
+    script.write_text(SCRIPT, encoding="utf-8")
 
     def outcomes(setting):
-        command = [sys.executable, "-c", SCRIPT, setting, str(tiny_bert), str(tiny_elmo)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        done = run_script(script, setting, tiny_bert, tiny_elmo)
         assert done.returncode == 0, done.stderr[-3000:]
         assert "please report" not in done.stdout
         return json.loads(done.stdout.splitlines()[-1])

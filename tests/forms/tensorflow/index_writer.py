@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import lru_cache
 
 import crc32c
 
@@ -12,6 +13,7 @@ N_ENTRIES_A_BLOCK = 40
 UNCOMPRESSED = 0
 
 
+@lru_cache(maxsize=1 << 16)
 def varint(value):
     """Encode an unsigned number, or a negative one as protocol buffers do."""
     value &= (1 << 64) - 1 if value < 0 else -1

@@ -15,7 +15,7 @@ collect_ignore_glob = [] if PACKAGE else ["test_*.py"]
 if PACKAGE:
     import safeload
     from tests.elmo.shapes import SENTENCES
-    from tests.elmos import write_elmo
+    from tests.elmos import SMALLEST, write_elmo
 
     @pytest.fixture(scope="session")
     def keras():
@@ -34,6 +34,13 @@ if PACKAGE:
     @pytest.fixture
     def load(folder, keras):  # noqa: ARG001  (which Keras it is must be proven first)
         """Return a function that loads the tiny ELMo as a layer: `load(stateful=True)`."""
+        return lambda **options: safeload.load_elmo(folder, backend="keras", **options)
+
+    @pytest.fixture
+    def load_smallest(tmp_path_factory, keras):  # noqa: ARG001
+        """Return a function that loads an ELMo of one layer and one filter, for graphs that are traced often."""
+        folder = tmp_path_factory.mktemp("smallest")
+        write_elmo(folder, SMALLEST)
         return lambda **options: safeload.load_elmo(folder, backend="keras", **options)
 
     @pytest.fixture

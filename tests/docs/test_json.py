@@ -1,9 +1,11 @@
-"""The published JSON Schema is that of what the commands print, key for key."""
+"""What the commands print as JSON is of the published schema, key for key, and each key is in the reference."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from tests.command_line import safeload_cli
 from tests.docs.blocks import ROOT
 
 SCHEMA = json.loads((ROOT / "docs/reference/safeload.schema.json").read_text(encoding="utf-8"))
+REFERENCE = (ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8")
+NAMED_BY_FILES = ("context", "unused", "taken_from_config", "seconds", "versions", "keys")
 
 
 def closed(schema):
@@ -24,6 +28,17 @@ def closed(schema):
         return schema
     inner = {key: closed(each) for key, each in schema.items()}
     return {**inner, "additionalProperties": False} if isinstance(inner.get("required"), list) else inner
+
+
+def keys_of(value):
+    if isinstance(value, list):
+        for each in value:
+            yield from keys_of(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield key
+            if key not in NAMED_BY_FILES:
+                yield from keys_of(each)
 
 
 @pytest.mark.parametrize(
@@ -39,32 +54,44 @@ def closed(schema):
         (("inspect", "{elmo}/options.json"), 0),
         (("inspect", "{bert}/none"), 1),
         (("diff", "{bert}", "{poisoned}"), 1),
+        (("diff", "{bert}", "{other}"), 1),
         (("diff", "{bert}/bert_model.ckpt", "{cut}"), 1),
         (("diff", "{bert}", "{none}"), 2),
         (("lock", "{poisoned}"), 1),
         (("lock", "{locked}"), 0),
+        (("lock", "{other}"), 0),
+        (("doctor", "bert", "{bert}"), 0),
         (("doctor", "bert", "{poisoned}"), 1),
     ],
 )
-def test_what_a_command_prints_is_of_the_schema(arguments, code, tiny_bert, tiny_elmo, bert, elmo, tmp_path):
+def test_what_a_command_prints_is_of_the_schema_and_in_the_reference(
+    arguments, code, tiny_bert, tiny_elmo, bert, elmo, tmp_path
+):
     jsonschema = pytest.importorskip("jsonschema")
     if arguments[0] == "doctor" and not importlib.util.find_spec("keras_bert"):
         pytest.skip("needs keras-bert")
     poison(bert)
     tensors = {name: values for name, values in bert_tensors().items() if "layer_1" not in name}
+    other = shutil.copytree(tiny_bert, tmp_path / "other")
+    write_checkpoint(other / "bert_model.ckpt", bert_tensors(seed=3))
     write_checkpoint(tmp_path / "cut", {**tensors, "cls/predictions/output_bias": np.zeros(3, np.float64)})
     places = {
         "bert": tiny_bert,
         "elmo": tiny_elmo,
         "poisoned": bert,
         "locked": elmo,
+        "other": other,
         "cut": tmp_path / "cut",
         "none": "x",
     }
 
-    found = safeload_cli(*[text.format(**places) for text in arguments], "--json", code=code)
+    found = json.loads(safeload_cli(*[text.format(**places) for text in arguments], "--json", code=code).stdout)
 
-    jsonschema.Draft202012Validator(closed(SCHEMA)).validate(json.loads(found.stdout))
+    jsonschema.Draft202012Validator(closed(SCHEMA)).validate(found)
+    assert set(keys_of(found)) <= set(re.findall(r"`(\w+)`", REFERENCE)) | {"schema"}
+    assert found.get("schema", "error") in REFERENCE or "error" in found
+    if arguments[:1] == ("doctor",):
+        assert found["at_fault"] == ("files" if code else "nothing")
 
 
 def test_the_schema_is_one_and_refuses_another_object():
