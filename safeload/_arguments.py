@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeGuard
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeGuard
 
 from safeload.errors import ArgumentError
 
@@ -14,6 +16,38 @@ def bad_argument(
     """Return the error for a bad argument; `resolved` is the file that contradicts it, if any."""
     message = f"{argument} must be {wanted}, not {value!r}"
     return ArgumentError(message, argument=argument, hints=hints, given=value, label=label, resolved=resolved)
+
+
+_PLAIN: tuple[tuple[type[Any], Callable[[Any], object]], ...] = (
+    (bool, bool),
+    (int, int.__int__),
+    (float, float.__float__),
+    (str, str.__str__),
+)
+_KINDS = {"b": bool, "i": int, "u": int, "f": float, "U": str}
+"""NumPy's kinds of values that Python has."""
+
+
+def as_python(value: Any) -> Any:  # noqa: ANN401  (any argument)
+    """Return a bool, int, float or str for a NumPy scalar, a 0-d array or a value of a subclass; else the value itself."""
+    numpy = sys.modules.get("numpy")  # not imported for those who use none
+    if numpy is not None and isinstance(value, (numpy.generic, numpy.ndarray)):
+        kind = _KINDS.get(value.dtype.kind)
+        return value if kind is None or value.ndim else kind(value.item())
+    return next((to_plain(value) for kind, to_plain in _PLAIN if isinstance(value, kind)), value)
+
+
+def as_python_tree(value: Any) -> Any:  # noqa: ANN401  (a value in a config that was passed)
+    """Return a value as a JSON file would hold it: dicts, lists and what `as_python` returns; an array as lists, a path as text."""
+    if isinstance(value, Mapping):
+        return dict(zip(map(as_python, value), map(as_python_tree, value.values()), strict=True))
+    if isinstance(value, (list, tuple)):
+        return list(map(as_python_tree, value))
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    numpy = sys.modules.get("numpy")
+    is_array = numpy is not None and isinstance(value, numpy.ndarray) and value.ndim
+    return as_python_tree(value.tolist()) if is_array else as_python(value)
 
 
 def is_int(value: object) -> TypeGuard[int]:
@@ -27,11 +61,11 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 
 def listed(values: object) -> tuple[object, ...] | None:
-    """Return the items of an iterable; None for a string, and for what cannot be iterated, such as `np.array(5)`."""
+    """Return the plain items of an iterable; None for a string, and for what cannot be iterated, such as `np.array(5)`."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         return None
     try:
-        return tuple(values)
+        return tuple(map(as_python, values))
     except TypeError:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from safeload._bytes.absent import failed
@@ -38,14 +39,15 @@ def typed_errors(call: Callable[P, Result]) -> Callable[P, Result]:
         except SafeLoadError:
             raise
         except (OSError, MemoryError, *_UNSAFE) as exc:
-            raise _typed(exc, next(iter((*args, *kwargs.values())), None)) from exc
+            given = (value for value in (*args, *kwargs.values()) if isinstance(value, (str, bytes, os.PathLike)))
+            raise _typed(exc, next(given, None)) from exc
 
     return typed
 
 
 def _typed(exc: Exception, given: object) -> SafeLoadError:
     if isinstance(exc, OSError):
-        path = exc.filename if isinstance(exc.filename, str) else ""
+        path = os.fsdecode(exc.filename) if isinstance(exc.filename, (str, bytes, os.PathLike)) else ""
         return failed(FileRef(path=path, role="model", given=given), exc)
     context = [("reason", f"{type(exc).__name__}: {reason_of(exc)}".rstrip(": "))]
     if isinstance(exc, MemoryError):

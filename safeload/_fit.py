@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic
 
+from safeload._arguments import as_python
 from safeload._compare import compare, matched, split_ignored
 from safeload._forms import open_weights
 from safeload._model_kind import Checked, Config, Mismatch
@@ -68,7 +69,7 @@ def check_weights(
     report = LoadReport(
         model=kind.model,
         noun=f"{weights.noun}s",
-        given=str(place.ref.given),
+        given=str(as_python(place.ref.given)),
         form=place.place,
         scope=fit.match.scope,
         read=tuple(parameters.values()),
@@ -148,7 +149,7 @@ def _notes_of_dtypes(weights: WeightFile, match: Match) -> list[str]:
 
 def _error(kind: ModelKind[Config], mismatch: Mismatch[Config], scope: str) -> VariableMismatchError:
     weights, word, problems = mismatch.weights, kind.config_word, mismatch.problems
-    noun, given = f"{weights.noun}s", str(weights.ref.given)
+    noun, given = f"{weights.noun}s", str(as_python(weights.ref.given))
     return VariableMismatchError(
         f"the {kind.model} {weights.title} does not fit its {word}: {matched(problems, mismatch.expected, noun)}",
         report=LoadReport(model=kind.model, noun=noun, given=given, scope=scope, problems=tuple(problems)),

@@ -78,7 +78,7 @@ def json_object(data: bytes, ref: FileRef) -> dict[str, Any]:
     except ValueError as exc:
         bad(f"is not acceptable JSON: {exc}", cause=exc)
     if not isinstance(value, dict):
-        bad(f"holds a JSON {type(value).__name__}, not an object")
+        bad(f"holds a JSON {json_type(value)}, not an object")
     return value
 
 
@@ -207,6 +207,12 @@ class Keys:
         message = f"{what}: {counted(len(self.problems), 'bad key')}"
         details = [str(problem) for problem in self.problems]
         raise ConfigError(message, problems=self.problems, **ref.facts, details=details, hints=hints)
+
+
+def json_type(value: object) -> str:
+    """Return JSON's word for the type of a value; Python's for what no JSON file holds."""
+    types = {type(None): "null", bool: "boolean", int: "number", float: "number", str: "string", list: "array"}
+    return {**types, dict: "object"}.get(type(value), type(value).__name__)
 
 
 def shown(value: object) -> str:

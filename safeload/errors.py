@@ -74,13 +74,8 @@ class SafeLoadError(Exception):
     ) -> None:
         """Store the facts; `__str__` renders them."""
         super().__init__(message)
-        self.message = message
-        self.resolved = resolved
-        self.given = given
-        self.label = label
-        self.context = tuple(context)
-        self.details = tuple(details)
-        self.hints = tuple(hints)
+        self.message, self.resolved, self.given, self.label = message, resolved, given, label
+        self.context, self.details, self.hints = tuple(context), tuple(details), tuple(hints)
         for name in self._declared():
             value = facts.pop(name) if name in facts else getattr(type(self), name)
             setattr(self, name, tuple(value) if isinstance(value, list) else value)
@@ -100,9 +95,7 @@ class SafeLoadError(Exception):
 
     def text(self, where: str) -> str:
         """Render the message; `where` ends the line that counts the problems left out, such as "in error.problems"."""
-        rows: list[tuple[str, str]] = []
-        if self.resolved is not None:
-            rows.append((self.label, self.resolved))
+        rows = [(self.label, self.resolved)] if self.resolved is not None else []
         given = str(self.given) if isinstance(self.given, PurePath) else self.given
         if given is not None and not (isinstance(given, str) and given == self.resolved):
             rows.append(("given", repr(given)))

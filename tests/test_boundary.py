@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import inspect
 import json
 import os
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
 import safeload
-from safeload import _steps
+from safeload import _steps, lock, settings, testing
 from safeload._boundary import typed_errors
-from safeload.compat import keras_bert
+from safeload.compat import allennlp, keras_bert
 from safeload.errors import (
     ArgumentError,
     ConfigError,
@@ -102,6 +104,68 @@ def test_every_public_call_has_the_boundary(name, bert, elmo, monkeypatch):
         call(*given)
     assert caught.value.errno == errno.ENOMEM
     assert inspect.signature(call).parameters
+
+
+HAS_BOUNDARY = typed_errors(len).__code__
+WITHOUT = {"report_of"}
+"""Public calls that look at no file: they look up an object of this process."""
+
+
+def public_calls():
+    """Yield every public function, and what constructs the public classes that read files."""
+    modules = (safeload, keras_bert, allennlp, testing, settings, lock)
+    for module in modules:
+        for name, call in vars(module).items():
+            is_own = inspect.isfunction(call) and inspect.unwrap(call).__module__.startswith(module.__name__)
+            if is_own and not name.startswith("_") and name not in WITHOUT:
+                yield f"{module.__name__}.{name}", call
+    yield "safeload.compat.allennlp.Elmo", allennlp.Elmo.__new__
+
+
+INNER = {"typed_errors", "safeload.lock.lock_text", "safeload.lock.hash_of", "safeload.lock.write_again"}
+"""Functions that other modules of safeload call, and that only format or hash what is open."""
+
+
+@pytest.mark.parametrize(("name", "call"), public_calls(), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_public_function_is_decorated(name, call):
+    if name in INNER or name.rpartition(".")[2] in INNER:
+        return
+    assert call.__code__ is HAS_BOUNDARY
+
+
+def test_the_layer_and_the_embedder_are_decorated():
+    from safeload.keras import ElmoLayer
+
+    assert ElmoLayer.__init__.__code__ is HAS_BOUNDARY
+    if importlib.util.find_spec("allennlp") is not None:
+        assert allennlp.ElmoTokenEmbedder.__init__.__code__ is HAS_BOUNDARY
+
+
+def deep(exc):
+    yield ["a"]
+    raise exc
+
+
+@pytest.mark.parametrize(("raised", "kind"), RAISED.values(), ids=RAISED)
+@pytest.mark.parametrize("call", [safeload.character_ids, allennlp.batch_to_ids])
+def test_sentences_that_fail_to_come_are_typed(call, raised, kind):
+    with pytest.raises(kind) as caught:
+        call(deep(raised))
+    assert type(caught.value) is kind
+    assert caught.value.given is None
+
+
+def test_what_is_given_is_the_first_path_and_no_other_argument():
+    @typed_errors
+    def call(*_, **__):
+        raise MemoryError
+
+    with pytest.raises(FileSystemError) as caught:
+        call([["a"]] * 10, model=object())
+    assert caught.value.given is None
+    with pytest.raises(FileSystemError) as caught:
+        call(object(), {}, checkpoint=Path("a"))
+    assert caught.value.given == Path("a")
 
 
 def test_a_file_that_is_removed_during_the_check_is_told(bert, monkeypatch):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from safeload._json import Keys, json_object, shown
+from safeload._json import Keys, json_object, json_type, shown
 from safeload.errors import ConfigError, WrongFileKindError
 from tests.opened import ref
 
@@ -205,3 +205,16 @@ def test_all_problems_are_kept_and_the_first_ten_printed():
     assert caught.value.problems == tuple(keys.problems)
     assert str(caught.value).startswith("no config: 12 bad keys\n  config: /c.json\n  given:  'c.json'\n")
     assert str(caught.value).endswith("... and 2 more in error.problems\n  hint:   a hint")
+
+
+TYPES = [("[1]", "array"), ("null", "null"), ("true", "boolean"), ("1", "number"), ("1.5", "number"), ('"a"', "string")]
+
+
+@pytest.mark.parametrize(("text", "word"), TYPES)
+def test_the_type_of_another_value_is_told_in_the_words_of_json(text, word):
+    with pytest.raises(ConfigError, match=f"the config file holds a JSON {word}, not an object"):
+        read(text)
+
+
+def test_a_type_that_json_does_not_have_is_pythons():
+    assert (json_type({}), json_type({1})) == ("object", "set")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
+from safeload._arguments import as_python
 from safeload.errors import InvalidPathError
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None) -> st
     """Resolve a path argument to an absolute path.
 
     `~`, `$VAR`, `${VAR}` and `file://` are expanded; a relative path is relative to `base_dir`, by default the working
-    directory. Symbolic links are kept, because the other files of a model are found beside the link.
+    directory. A `$VAR` that exists as it is written is kept, and a `~` too where the expanded path does not exist. Symbolic
+    links are kept, because the other files of a model are found beside the link.
 
     Args:
         given: str, bytes or `os.PathLike`.
@@ -33,26 +35,28 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None) -> st
 
     Raises:
         InvalidPathError: `given` is not a path, is empty, contains a NUL or control character, or names an undefined
-            variable or a remote file system.
+            variable or a remote file system; or it becomes such a path when a variable is expanded.
     """
-    text = _text_of(given, argument)
-    if os.path.lexists(text) and os.path.isabs(text):
-        return _absolute(text, "/")
-    expanded = _expanded(text, given, argument)
-    if os.path.isabs(expanded):
-        return _absolute(expanded, "/")
-    base = working_directory() if base_dir is None else resolve_path(base_dir, argument="base_dir")
-    if base is None:
+    text = _local(_text_of(given, argument), given, argument)
+    base = None
+    if not os.path.isabs(text):
+        base = working_directory() if base_dir is None else resolve_path(base_dir, argument="base_dir")
+    expanded = _expanded(text, base or "", given, argument)
+    if base is None and not os.path.isabs(expanded):
         message = f"{argument} is relative, and the working directory no longer exists"
         raise InvalidPathError(
             message, given=given, hints=["write the absolute path, or pass base_dir to safeload's own call"]
         )
-    return _absolute(expanded, base)
+    return _absolute(expanded, base or "/")
 
 
-def is_remote(given: object) -> TypeGuard[str]:
+def is_remote(given: object) -> bool:
     """Return whether `given` is a URL that cached-path downloads."""
-    return isinstance(given, str) and given.lower().startswith(_REMOTE) and not _TFHUB.match(given)
+    try:
+        text = os.fsdecode(as_python(given))
+    except (TypeError, UnicodeError):
+        return False
+    return text.lower().startswith(_REMOTE) and not _TFHUB.match(text)
 
 
 def working_directory() -> str | None:
@@ -65,12 +69,13 @@ def working_directory() -> str | None:
 
 def _text_of(given: object, argument: str) -> str:
     hint = f"pass {argument} as str, bytes or os.PathLike"
-    if not isinstance(given, (str, bytes, os.PathLike)):
+    path = as_python(given)
+    if not isinstance(path, (str, bytes, os.PathLike)):
         what = "None" if given is None else f"of type {type(given).__name__}"
         message = f"{argument} is {what}, not a path"
         raise InvalidPathError(message, given=given, hints=[hint])
     try:
-        text = os.fsdecode(given)
+        text: str = as_python(os.fsdecode(path))
     except TypeError as exc:
         message = f"{argument} is not a valid path: {exc}"
         raise InvalidPathError(message, given=given, hints=[hint]) from exc
@@ -79,50 +84,60 @@ def _text_of(given: object, argument: str) -> str:
     except UnicodeEncodeError as exc:
         message = f"{argument} contains the character {text[exc.start]!r}, which is not allowed in a path"
         raise InvalidPathError(message, given=given, hints=["remove the character from the path"]) from exc
-    if not text.strip():
-        message = f"{argument} is empty"
-        raise InvalidPathError(message, given=given, hints=[f"pass the path of a file or folder as {argument}"])
-    _require_no_control_characters(text, given, argument)
+    _require_text(text, given, argument)
     return text
 
 
-def _require_no_control_characters(text: str, given: object, argument: str) -> None:
-    bad = [c for c in text if unicodedata.category(c) == "Cc"]
-    if bad:
-        message = f"{argument} contains the control character {bad[0]!r}"
+def _require_text(text: str, given: object, argument: str, names: Sequence[str] = ()) -> None:
+    """Require a path that is not blank and has no control characters; `names` are the variables that were expanded in it."""
+    if not text.strip():
+        message = f"{argument} is empty{_because(names)}"
+        raise InvalidPathError(message, given=given, hints=[f"pass the path of a file or folder as {argument}"])
+    bad = next((c for c in text if unicodedata.category(c) == "Cc"), None)
+    if bad is not None:
+        guilty = [name for name in names if bad in os.environ.get(name, "")]
+        message = f"{argument} contains the control character {bad!r}{_because(guilty)}"
         hint = "a backslash in a plain string starts an escape; write r'...' or forward slashes"
-        hints = [hint] if "\0" not in bad else []
-        raise InvalidPathError(message, given=given, hints=[*hints, "remove the character from the path"])
+        hints = [hint] if not guilty and "\0" not in text else []
+        hints.append(f"remove the character from {guilty[0] if guilty else 'the path'}")
+        raise InvalidPathError(message, given=given, hints=hints)
 
 
-def _expanded(text: str, given: object, argument: str) -> str:
+def _because(names: Sequence[str]) -> str:
+    return f" after the environment variable {names[0]} is expanded" if names else ""
+
+
+def _local(text: str, given: object, argument: str, names: Sequence[str] = ()) -> str:
+    """Return the path of a `file://` URL, and any other path as it is; `names` are the variables that were expanded in it.
+
+    Raises:
+        InvalidPathError: It is an address, or no valid file URL.
+    """
     scheme = _SCHEME.match(text)
-    if scheme and scheme[1].lower() == "file":
-        import urllib.parse  # noqa: PLC0415  (rarely needed, and slow to import)
-        import urllib.request  # noqa: PLC0415
-
-        try:
-            parts = urllib.parse.urlsplit(text)
-        except ValueError as exc:
-            message = f"{argument} is not a valid file URL: {exc}"
-            raise InvalidPathError(message, given=given, hints=["write the absolute path"]) from exc
-        if parts.netloc not in ("", "localhost"):
-            message = f"{argument} is a file URL on another host, {parts.netloc!r}"
-            raise InvalidPathError(message, given=given, hints=["use three slashes: file:///absolute/path"])
-        text = urllib.request.url2pathname(parts.path)
-        if not text.strip():
-            message = f"{argument} is a file URL without a path"
-            raise InvalidPathError(message, given=given, hints=["use three slashes: file:///absolute/path"])
-        _require_no_control_characters(text, given, argument)
-    elif scheme:
+    if not scheme:
+        return text
+    because, hint = _because(names), "use three slashes: file:///absolute/path"
+    if scheme[1].lower() != "file":
         _require_no_tfhub(text, given, argument)
-        message = f"{argument} is an address ({scheme[1]}://); only local files are read"
+        message = f"{argument} is an address ({scheme[1]}://){because}; only local files are read"
         raise InvalidPathError(message, given=given, hints=["download the files and pass the local folder"])
-    home = os.path.expanduser(text)
-    if home.startswith("~") and not os.path.lexists(home):
-        message = f"{argument}: no home directory is known for {text.split('/')[0]!r}"
-        raise InvalidPathError(message, given=given, hints=["write the absolute path"])
-    return _with_variables(home, given, argument)
+    import urllib.parse  # noqa: PLC0415  (rarely needed, and slow to import)
+    import urllib.request  # noqa: PLC0415
+
+    try:
+        parts = urllib.parse.urlsplit(text)
+    except ValueError as exc:
+        message = f"{argument} is not a valid file URL{because}: {exc}"
+        raise InvalidPathError(message, given=given, hints=["write the absolute path"]) from exc
+    if parts.netloc not in ("", "localhost"):
+        message = f"{argument} is a file URL on another host, {parts.netloc!r}{because}"
+        raise InvalidPathError(message, given=given, hints=[hint])
+    path = urllib.request.url2pathname(parts.path)
+    if not path.strip():
+        message = f"{argument} is a file URL without a path{because}"
+        raise InvalidPathError(message, given=given, hints=[hint])
+    _require_text(path, given, argument, names)
+    return path
 
 
 def _require_no_tfhub(text: str, given: object, argument: str) -> None:
@@ -137,13 +152,52 @@ def _require_no_tfhub(text: str, given: object, argument: str) -> None:
     raise InvalidPathError(message, given=given, hints=hints)
 
 
-def _with_variables(text: str, given: object, argument: str) -> str:
-    names = [match[1] or match[2] for match in _VARIABLE.finditer(text)]
-    unset = [name for name in names if name not in os.environ]
-    if unset and not os.path.lexists(text):
-        message = f"{argument}: the environment variable {unset[0]} is not set"
-        raise InvalidPathError(message, given=given, hints=[f"export {unset[0]} first, or write out the path"])
-    return text if unset else os.path.expandvars(text)
+def _expanded(text: str, base: str, given: object, argument: str) -> str:
+    """Expand `~` and variables where the path does not exist as it is written, and check the result again."""
+    home, user = os.path.expanduser(text), text.partition("/")[0]
+    if home.startswith("~") and not _exists(os.path.join(base, user)):
+        message = f"{argument}: no home directory is known for {user!r}"
+        raise InvalidPathError(message, given=given, hints=["write the absolute path"])
+    path, names = _with_variables(home, base, given, argument)
+    if home != text:
+        if _exists(os.path.join(base, text)) and not _exists(os.path.join(base, path)):
+            return text
+        names = ["HOME", *names] if user == "~" and "HOME" in os.environ else names
+    if names:
+        path = _local(path, given, argument, names)
+        _require_text(path, given, argument, names)
+    return path
+
+
+def _with_variables(text: str, base: str, given: object, argument: str) -> tuple[str, list[str]]:
+    """Expand the variables of a path, except in a part that exists as it is written; return their names too."""
+    done: list[str] = []
+    expanded: list[str] = []
+    for part in text.split("/"):
+        names = _names_in(part)
+        if names and not _exists(os.path.join(base, "/".join([*done, part]))):
+            unset = [name for name in names if name not in os.environ]
+            if unset:
+                message = f"{argument}: the environment variable {unset[0]} is not set"
+                hints = [f"export {unset[0]} first, or write out the path"]
+                raise InvalidPathError(message, given=given, hints=hints)
+            expanded += names
+            done.append(os.path.expandvars(part))
+        else:
+            done.append(part)
+    path, whole = "/".join(done), os.path.expandvars(text)
+    if path != whole and _exists(os.path.join(base, whole)) and not _exists(os.path.join(base, path)):
+        return whole, _names_in(text)  # only a folder on the way has the name of a variable
+    return path, expanded
+
+
+def _names_in(text: str) -> list[str]:
+    return [braced or bare for braced, bare in _VARIABLE.findall(text)]
+
+
+def _exists(path: str) -> bool:
+    """Return whether something is at a path, or a checkpoint has it as its prefix."""
+    return os.path.lexists(path) or os.path.lexists(f"{path}.index")
 
 
 def _absolute(text: str, base: str) -> str:

@@ -118,8 +118,10 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     return load(options, request, scope)[0]
 
 
-def load(options: BuildOptions, request: Request, scope: object = None) -> tuple[Any, BertConfig]:
-    """Verify the files and load them into a model; return it with its config.
+def load(
+    options: BuildOptions, request: Request, scope: object = None, vocabulary: dict[str, int] | None = None
+) -> tuple[Any, BertConfig]:
+    """Verify the files and load them into a model; return it with its config, and put the tokens into `vocabulary`.
 
     Raises:
         SafeLoadError: As `load_bert`, except that the options are validated.
@@ -127,7 +129,7 @@ def load(options: BuildOptions, request: Request, scope: object = None) -> tuple
     from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.bert._model import bert  # noqa: PLC0415
 
-    checked = check(bert(options, scope), request, keep_values=True)
+    checked = check(bert(options, scope, vocabulary=vocabulary), request, keep_values=True)
     from safeload._frameworks.tensorflow import require_keras_bert  # noqa: PLC0415  (only to build)
     from safeload.bert.builders import keras_bert  # noqa: PLC0415
 

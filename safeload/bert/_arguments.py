@@ -6,7 +6,7 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload._arguments import bad_argument, is_int
+from safeload._arguments import as_python, bad_argument, is_int, listed
 from safeload._bytes.paths import close_names
 from safeload.errors import ArgumentError
 
@@ -61,14 +61,15 @@ def build_options(
     Raises:
         ArgumentError: An option has a wrong type or value, or is one that `keras_bert.get_model` does not have.
     """
+    model_options = {name: as_python(value) for name, value in model_options.items()}
     _require_model_options(model_options)
-    flag = _training(training)
+    flag = _training(as_python(training))
     return BuildOptions(
         training=flag,
-        trainable=flag if trainable is None else _trainable(trainable),
-        output_layer_num=_output_layers(output_layer_num),
-        seq_len=_seq_len(seq_len),
-        model_options=dict(model_options),
+        trainable=flag if trainable is None else _trainable(as_python(trainable)),
+        output_layer_num=_output_layers(as_python(output_layer_num)),
+        seq_len=_seq_len(as_python(seq_len)),
+        model_options=model_options,
         clipped=clipped,
     )
 
@@ -89,8 +90,9 @@ def _trainable(trainable: object) -> bool | tuple[str, ...]:
     if isinstance(trainable, bool):
         return trainable
     hints = ["pass True, False, or a list of prefixes of layer names such as ['Encoder-12', 'NSP']"]
-    if isinstance(trainable, (list, tuple, set, frozenset)) and all(isinstance(prefix, str) for prefix in trainable):
-        return tuple(sorted(trainable))
+    prefixes = listed(trainable)
+    if prefixes is not None and all(isinstance(prefix, str) for prefix in prefixes):
+        return tuple(sorted(map(str, prefixes)))
     raise bad_argument("trainable", trainable, "a bool or a list of prefixes", hints)
 
 
@@ -98,8 +100,9 @@ def _output_layers(number: object) -> int | tuple[int, ...]:
     hints = ["pass how many of the last layers to concatenate, or a list of layer numbers"]
     if is_int(number) and number >= 1:
         return number
-    if isinstance(number, (list, tuple)) and number and all(map(is_int, number)):
-        return tuple(number)
+    numbers = listed(number)
+    if numbers and all(map(is_int, numbers)):
+        return tuple(filter(is_int, numbers))
     raise bad_argument("output_layer_num", number, "a positive int or a list of layer numbers", hints)
 
 

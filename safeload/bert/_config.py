@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload import _recognise
 from safeload._advice import advice, lacks_config
+from safeload._arguments import as_python_tree
 from safeload._bytes import absent
 from safeload._json import Keys, read_json_object, shown
 from safeload.bert._arguments import ACTIVATIONS
@@ -142,11 +143,12 @@ def validate_config(data: Mapping[str, Any], ref: FileRef) -> BertConfig:
     Raises:
         ConfigError: As `read_config`.
     """
-    other = _recognise.other_config(_recognise.BERT, data)
+    raw: dict[str, Any] = as_python_tree(data)
+    other = _recognise.other_config(_recognise.BERT, raw)
     if other:
         message = f"the config is of {other.name}, which keras-bert cannot build"
         raise ConfigError(message, **ref.facts, hints=[other.hint])
-    keys = Keys(dict(data))
+    keys = Keys(raw)
     sizes = {key: keys.integer(key, 1, high) for key, high in _SIZES.items()}
     hidden_act = keys.word("hidden_act", ACTIVATIONS)
     _require_combinations(keys, sizes)
@@ -155,7 +157,7 @@ def validate_config(data: Mapping[str, Any], ref: FileRef) -> BertConfig:
     if len(keys.problems) > 1 and all(problem.is_missing for problem in keys.problems):
         hints = ["this may be the config of another program; BERT's is published as bert_config.json"]
     keys.raise_problems("the BERT config cannot be used", ref, hints)
-    return BertConfig(path=ref.path, hidden_act=hidden_act, raw=dict(data), **sizes)
+    return BertConfig(path=ref.path, hidden_act=hidden_act, raw=raw, **sizes)
 
 
 def unused_keys(data: Mapping[str, Any]) -> list[str]:

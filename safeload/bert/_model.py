@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
-from safeload._arguments import bad_argument
+from safeload._arguments import as_python, bad_argument
 from safeload._bytes.kinds import FileKind, wrong_kind
 from safeload._fit import require_match
 from safeload._model_kind import ModelKind
@@ -26,25 +26,31 @@ if TYPE_CHECKING:
     from safeload.errors import WrongFileKindError
 
 
-def bert(options: BuildOptions, scope: object = None, *, may_be_clipped: bool = False) -> ModelKind[BertConfig]:
+def bert(
+    options: BuildOptions,
+    scope: object = None,
+    *,
+    may_be_clipped: bool = False,
+    vocabulary: dict[str, int] | None = None,
+) -> ModelKind[BertConfig]:
     """Return the `ModelKind` of a BERT.
 
     Args:
         options: How the model will be built.
         scope: The scope of the encoder to load, as the caller passed it; None for the only one.
         may_be_clipped: Whether `max_position_embeddings` may be smaller than the position table in the checkpoint.
+        vocabulary: Receives the tokens and ids of the vocabulary, once it is read.
     """
-    n_tokens: list[int] = []
+    tokens = {} if vocabulary is None else vocabulary
 
     def read(places: Places) -> tuple[BertConfig, list[str], list[str]]:
         config = read_config(places.config)
         notes: list[str] = []
         warnings: list[str] = []
         if places.vocab is not None:
-            vocabulary = _vocabulary.read_vocabulary(places.vocab)
-            n_tokens[:] = [len(vocabulary)]
+            tokens.update(_vocabulary.read_vocabulary(places.vocab))
             try:
-                notes, warnings = _vocabulary.require_fit(vocabulary, config, places.vocab)
+                notes, warnings = _vocabulary.require_fit(tokens, config, places.vocab)
             except VocabularyError as error:
                 require_match(kind, config, places.weights)  # the config may be what differs, in this and other sizes
                 error.hints = ("the config and the checkpoint agree; the vocabulary differs from both", *error.hints)
@@ -73,7 +79,7 @@ def bert(options: BuildOptions, scope: object = None, *, may_be_clipped: bool = 
         read=read,
         list_parameters=lambda config: list_parameters(config, training=options.training),
         recognise=lambda weights: recognise(weights, scope),
-        hints=lambda mismatch: _mismatch.hints(mismatch, n_tokens[0] if n_tokens else None),
+        hints=lambda mismatch: _mismatch.hints(mismatch, len(tokens) or None),
         unverified=lambda config: {
             "num_attention_heads": config.num_attention_heads,
             "hidden_act": config.hidden_act,
@@ -116,6 +122,7 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
 def _chosen(scopes: list[str], wanted: object, weights: WeightFile) -> str:
     """Return the scope to load; a final separator of `wanted` may be left out."""
     listed = ", ".join(map(repr, scopes)) or "none"
+    wanted = as_python(wanted)
     if wanted is not None:
         if not isinstance(wanted, str):
             raise bad_argument("scope", wanted, "a str", ["pass what stands before embeddings/ in the names"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from safeload import _recognise
 from safeload._advice import advice
+from safeload._arguments import as_python
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, sniff, wrong_kind
 from safeload._bytes.paths import resolve_path
@@ -31,7 +32,7 @@ def resolve_config(request: Request) -> FileRef:
         InvalidPathError, MissingFileError, UnreadableFileError, ConfigError: As `find_config`.
         WrongFileKindError: The path is a checkpoint or another kind of file.
     """
-    if isinstance(request.vocab, bool):
+    if isinstance(as_python(request.vocab), bool):
         message = f"vocab_file is {request.vocab}, not a path"
         hints = ["in load_bert, training is keyword-only: training=True"]
         raise InvalidPathError(message, given=request.vocab, hints=hints)

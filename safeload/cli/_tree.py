@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._bytes import absent
 from safeload._bytes.files import FileRef
+from safeload._bytes.paths import resolve_path
 from safeload._recognise import BERT, ELMO, has_piece_of
 from safeload.cli._models import Outcome
-from safeload.errors import UnreadableFileError
+from safeload.errors import SafeLoadError, UnreadableFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,10 +41,20 @@ def find_models(kind: str, paths: Iterable[str]) -> Found:
     """
     found = Found([], [])
     for path in paths:
-        models, unreadable = _in_tree(kind, path) if os.path.isdir(path) else ([], [])
+        root = _expanded(path)
+        models, unreadable = _in_tree(kind, root) if os.path.isdir(root) else ([], [])
         found.models.extend(models if models or unreadable else [path])
         found.unreadable.extend(unreadable)
     return found
+
+
+def _expanded(path: str) -> str:
+    """Return the path as it is written, or, where `~` or a variable is expanded in it, the resolved path."""
+    try:
+        resolved = resolve_path(path, argument="path")
+    except SafeLoadError:
+        return path  # which its check reports
+    return path if os.path.abspath(path) == resolved else resolved
 
 
 def _in_tree(kind: str, root: str) -> Found:

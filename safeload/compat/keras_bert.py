@@ -116,8 +116,8 @@ def build_model_from_config(
     builder.initialise(model, deferred)
     _warn_of_clipping(options, config)
     positions = config.max_position_embeddings
-    if seq_len is not None:
-        positions = min(seq_len, positions)
+    if options.seq_len is not None:
+        positions = min(options.seq_len, positions)
     return model, {**config.raw, "max_position_embeddings": positions}
 
 
@@ -245,11 +245,13 @@ def _load_folder(folder: StrPath, output_layer_num: int) -> tuple[Any, dict[str,
     path = resolve_path(folder, argument="model")
     config, checkpoint, vocab = (os.path.join(path, name) for name in _NAMES_IN_FOLDER)
     options = build_options(training=False, seq_len=FULL_LENGTH, output_layer_num=output_layer_num, clipped=True)
-    model, valid = load(options, Request(config=config, weights=checkpoint, vocab=vocab))
+    tokens: dict[str, int] = {}
+    model, valid = load(options, Request(config=config, weights=checkpoint, vocab=vocab), vocabulary=tokens)
     _warn_of_clipping(options, valid)
-    return model, load_vocabulary(vocab)
+    return model, tokens
 
 
+@typed_errors
 def extract_embeddings(  # noqa: PLR0913, PLR0917  (keras-bert's signature)
     model: Any,  # noqa: ANN401  (a folder, or a Keras model)
     texts: Iterable[Any],
@@ -270,6 +272,7 @@ def extract_embeddings(  # noqa: PLR0913, PLR0917  (keras-bert's signature)
     )
 
 
+@typed_errors
 def load_vocabulary(vocab_path: StrPath) -> dict[str, int]:
     """Verify a vocabulary and return its token ids, as `safeload.load_vocabulary` does.
 

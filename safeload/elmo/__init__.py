@@ -123,7 +123,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
 
     clock = checked.clock
     with clock.step("import"):
-        chosen = choose_backend(backend, use_skip_connections=checked.config.use_skip_connections)
+        chosen = choose_backend(arguments.backend, use_skip_connections=checked.config.use_skip_connections)
         builder = builder_of(chosen)
     with clock.step("build"):
         module = builder.build(checked.config, arguments, checked.values)
@@ -178,6 +178,7 @@ def check_elmo(
     return report
 
 
+@typed_errors
 def character_ids(sentences: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401  (a torch tensor)
     """Return the character ids of sentences, as `allennlp.modules.elmo.batch_to_ids` does.
 
@@ -200,8 +201,17 @@ def character_ids(sentences: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401  (
     Source:
         allennlp/modules/elmo.py, batch_to_ids, AllenNLP 2.10.1.
     """
+    return ids_tensor(sentences, "sentences")
+
+
+def ids_tensor(sentences: object, argument: str) -> Any:  # noqa: ANN401  (a torch tensor)
+    """Return the character ids of sentences, which the caller knows as `argument`.
+
+    Raises:
+        ArgumentError, MissingDependencyError: As `character_ids`.
+    """
     from safeload._frameworks.elmo import require_torch  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.elmo import _characters  # noqa: PLC0415
 
-    ids = _characters.ids_of(sentences)
+    ids = _characters.ids_of(sentences, argument)
     return require_torch().from_numpy(ids)

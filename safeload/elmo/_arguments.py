@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload._arguments import bad_argument, is_int, is_number, listed
+from safeload._arguments import as_python, bad_argument, is_int, is_number, listed
 
 if TYPE_CHECKING:
     from safeload.elmo._options import ElmoOptions
@@ -33,7 +33,7 @@ def elmo_arguments(**given: Any) -> ElmoArguments:  # noqa: ANN401  (validated h
     Raises:
         ArgumentError: An argument has a wrong type or value.
     """
-    arguments = ElmoArguments(**given)
+    arguments = ElmoArguments(**{name: as_python(value) for name, value in given.items()})
     count, dropout, backend = arguments.num_output_representations, arguments.dropout, arguments.backend
     if not is_int(count) or not 1 <= count <= MAX_REPRESENTATIONS:
         hints = ["it is the number of weighted sums of the layers, not the number of layers; most models need 1"]

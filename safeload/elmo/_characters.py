@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from safeload._arguments import as_python
 from safeload._reports import warn_caller
 from safeload._text.words import counted, plain
 from safeload.errors import ArgumentError
@@ -34,7 +35,7 @@ def word_ids(word: str) -> list[int]:
     return ids + [PADDING] * (MAX_CHARACTERS_PER_TOKEN - len(ids))
 
 
-def ids_of(sentences: Sequence[Sequence[str]]) -> NDArray[Any]:
+def ids_of(sentences: object, argument: str = "sentences") -> NDArray[Any]:
     """Return int64 ids `(sentences, tokens of the longest, 50)`, filled with 0 after the end of each sentence.
 
     Sentences without any word give `(sentences, 0)`. Warns of words with spaces.
@@ -44,7 +45,7 @@ def ids_of(sentences: Sequence[Sequence[str]]) -> NDArray[Any]:
     """
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
-    rows = require_sentences(sentences)
+    rows = require_sentences(sentences, argument)
     warn_of_spaces([word for row in rows for word in row])
     if not any(rows):
         return np.zeros((len(rows), 0), np.int64)  # as AllenNLP
@@ -55,8 +56,8 @@ def ids_of(sentences: Sequence[Sequence[str]]) -> NDArray[Any]:
     return ids
 
 
-def require_sentences(sentences: object) -> list[list[str]]:
-    """Return `sentences` as lists of words.
+def require_sentences(sentences: object, argument: str = "sentences") -> list[list[str]]:
+    """Return sentences, which the caller knows as `argument`, as lists of words.
 
     Raises:
         ArgumentError: `sentences` is not a list of lists of str, is empty, or is a string or a flat list, whose
@@ -64,20 +65,19 @@ def require_sentences(sentences: object) -> list[list[str]]:
     """
     if isinstance(sentences, (str, bytes)):
         hints = ["split it into words first: [sentence.split()] for a single sentence"]
-        raise _bad(
-            f"sentences is a single {type(sentences).__name__}, each character of which would become a sentence", hints
-        )
+        kind = type(sentences).__name__
+        raise _bad(argument, f" is a single {kind}, each character of which would become a sentence", hints)
     try:
         rows = list(sentences)  # type: ignore[call-overload]
     except TypeError as exc:
-        raise _bad(f"sentences is of type {type(sentences).__name__}, not a list of lists of words", []) from exc
+        raise _bad(argument, f" is of type {type(sentences).__name__}, not a list of lists of words", []) from exc
     if not rows:
-        raise _bad("sentences is empty", ["pass at least one sentence"])
+        raise _bad(argument, " is empty", ["pass at least one sentence"])
     for number, row in enumerate(rows):
         if isinstance(row, (str, bytes)):
             hints = ["for one sentence write [words], a list that holds the list of its words"]
-            raise _bad(f"sentences[{number}] is the {type(row).__name__} {row!r}, not a list of words", hints)
-    return [_words(number, row) for number, row in enumerate(rows)]
+            raise _bad(argument, f"[{number}] is the {type(row).__name__} {row!r}, not a list of words", hints)
+    return [_words(argument, number, row) for number, row in enumerate(rows)]
 
 
 def warn_of_spaces(words: Sequence[str]) -> None:
@@ -94,19 +94,18 @@ def _shown(word: str) -> str:
     return plain(repr(word if len(word) <= _MAX_SHOWN else word[:_MAX_SHOWN] + "..."))
 
 
-def _words(number: int, row: object) -> list[str]:
+def _words(argument: str, number: int, row: object) -> list[str]:
     try:
         words: list[Any] = list(row)  # type: ignore[call-overload]
     except TypeError as exc:
-        raise _bad(f"sentences[{number}] is of type {type(row).__name__}, not a list of words", []) from exc
+        raise _bad(argument, f"[{number}] is of type {type(row).__name__}, not a list of words", []) from exc
     for position, word in enumerate(words):
         if not isinstance(word, str):
             hints = ["decode bytes, and pass the text of tokens, not token objects or ids"]
-            raise _bad(f"sentences[{number}][{position}] is of type {type(word).__name__}, not str", hints)
-    return words
+            raise _bad(argument, f"[{number}][{position}] is of type {type(word).__name__}, not str", hints)
+    return list(map(as_python, words))
 
 
-def _bad(message: str, hints: list[str]) -> ArgumentError:
-    return ArgumentError(
-        message, argument="sentences", hints=[*hints, "the form is [['First', 'sentence', '.'], ['Second', '.']]"]
-    )
+def _bad(argument: str, what: str, hints: list[str]) -> ArgumentError:
+    form = "the form is [['First', 'sentence', '.'], ['Second', '.']]"
+    return ArgumentError(f"{argument}{what}", argument=argument, hints=[*hints, form])

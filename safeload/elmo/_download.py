@@ -6,12 +6,13 @@ import importlib.util
 import os
 from typing import Any
 
+from safeload._arguments import as_python
 from safeload.errors import InvalidPathError, MissingFileError
 
 _DOWNLOAD = "download the options and the weights, and pass the folder that holds both"
 
 
-def download(url: str, argument: str) -> str:
+def download(given: object, argument: str) -> str:
     """Return the path of the file at a URL in AllenNLP's cache; download it if needed.
 
     Raises:
@@ -21,6 +22,7 @@ def download(url: str, argument: str) -> str:
     Source:
         allennlp/common/file_utils.py, cached_path, AllenNLP 2.10.1.
     """
+    url = os.fsdecode(as_python(given))
     if importlib.util.find_spec("cached_path") is None:
         message = f"{argument} is a URL, but cached-path, which downloads URLs, is not installed"
         raise InvalidPathError(message, given=url, hints=[_DOWNLOAD, "or: pip install cached-path"])

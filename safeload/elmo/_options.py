@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _recognise
+from safeload._arguments import as_python_tree
 from safeload._json import Keys, read_json_object, shown
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN, N_CHARACTERS
 from safeload.errors import ConfigError
@@ -102,16 +103,16 @@ def validate_options(data: Mapping[str, Any], ref: FileRef) -> ElmoOptions:
     Raises:
         ConfigError: As `read_options`.
     """
-    data = dict(data)
-    other = _recognise.other_config(_recognise.ELMO, data)
+    raw: dict[str, Any] = as_python_tree(data)
+    other = _recognise.other_config(_recognise.ELMO, raw)
     if other is not None:
         message = f"the options are of {other.name}, not of a character-level biLM"
         raise ConfigError(message, **ref.facts, hints=[other.hint])
-    keys = Keys(data)
+    keys = Keys(raw)
     lstm, cnn = keys.children("lstm"), keys.children("char_cnn")
     options = ElmoOptions(
         path=ref.path,
-        raw=data,
+        raw=raw,
         dim=lstm.integer("dim", 1, MAX_SIZE),
         projection_dim=lstm.integer("projection_dim", 1, MAX_SIZE),
         n_layers=lstm.integer("n_layers", 1, MAX_LAYERS),
@@ -124,7 +125,7 @@ def validate_options(data: Mapping[str, Any], ref: FileRef) -> ElmoOptions:
         n_highway=cnn.integer("n_highway", 0, MAX_LAYERS),
     )
     _require_characters(cnn)
-    if "bidirectional" in data and not keys.flag("bidirectional") and data["bidirectional"] is False:
+    if "bidirectional" in raw and not keys.flag("bidirectional") and raw["bidirectional"] is False:
         keys.add_problem("bidirectional", "false; an ELMo needs both directions")
     hints = []
     if len(keys.problems) > 1 and all(problem.is_missing for problem in keys.problems):

@@ -11,9 +11,11 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from safeload._boundary import typed_errors
 from safeload._bytes.absent import failed
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import kind_of_data, wrong_kind
+from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import read_small
 from safeload._text.words import reason_of
 from safeload.errors import LockError, UnsafeFileError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from io import FileIO
 
     from safeload._bytes.files import OpenFile
+    from safeload._bytes.paths import StrPath
     from safeload.report import LoadReport
 
 LOCK_NAME = "safeload.lock"
@@ -70,15 +73,17 @@ class Lock(NamedTuple):
         return os.path.join(os.path.dirname(self.path), name)
 
 
-def read_lock(path: str, *, given: object = None) -> Lock:
+@typed_errors
+def read_lock(path: StrPath, *, given: object = None) -> Lock:
     """Read the lock file at `path`.
 
     Raises:
+        InvalidPathError: `path` is invalid.
         LockError: Not TOML, a key is missing, unknown or of the wrong type, or the list of files is incomplete.
         UnsafeFileError: It names a file outside its folder, or is larger than `MAX_LOCK_BYTES`.
         MissingFileError, WrongFileKindError, UnreadableFileError: As `read_small`.
     """
-    ref = FileRef(path=path, role="lock", given=given)
+    ref = FileRef(path=resolve_path(path, argument="path"), role="lock", given=given)
     data = read_small(ref, max_bytes=MAX_LOCK_BYTES)
     kind = kind_of_data(data)
     if kind is not None:
@@ -152,13 +157,16 @@ def write_again(path: str) -> str:
     return f"write it again with: safeload lock --update {shlex.quote(os.path.dirname(path))}"
 
 
-def make_lock(report: LoadReport, path: str) -> Lock:
+@typed_errors
+def make_lock(report: LoadReport, path: StrPath) -> Lock:
     """Hash the files that a check read; `path` is the future lock file, in or above their folders.
 
     Raises:
+        InvalidPathError: `path` is invalid.
         LockError: A file is outside the lock file's folder, or has a name that a lock cannot have.
         MissingFileError, UnreadableFileError, FileSystemError: The system cannot read a file.
     """
+    path = resolve_path(path, argument="path")
     folder = os.path.dirname(path)
     files = []
     for file in report.files:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from safeload._arguments import bad_argument
+from safeload._arguments import as_python, bad_argument
 from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
@@ -47,6 +47,7 @@ def read_settings(file: StrPath, section: str) -> dict[str, Any]:
     Source:
         configparser of the standard library, for `.ini` and `.cfg`, without interpolation of `%`.
     """
+    section = as_python(section)
     if not isinstance(section, str):
         raise bad_argument("section", section, "the name of a section", ["write it as in the file, such as 'ELMO'"])
     from safeload.settings._keys import keys_of, value_of  # noqa: PLC0415  (`import safeload` stays light)

@@ -205,6 +205,8 @@ def _unknown(key: str, keys: Mapping[str, Key]) -> str:
 
 
 def _shown(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)  # as JSON, TOML and YAML write them
     try:
         text = _REPR.repr(value)
     except ValueError:

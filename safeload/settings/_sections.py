@@ -11,7 +11,7 @@ from safeload._bytes.kinds import N_HEAD_BYTES, FileKind, kind_of, wrong_kind
 from safeload._bytes.paths import close_names
 from safeload._bytes.small import read_small
 from safeload._frameworks.packages import install, missing_dependency
-from safeload._json import json_object
+from safeload._json import json_object, json_type
 from safeload.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class _Place(NamedTuple):
 
     def not_a_table(self, value: object) -> ConfigError:
         """Return the error for a name that is a value, not a section."""
-        message = f"{self.name!r} is not a section of the settings file but a value of type {type(value).__name__}"
+        message = f"{self.name!r} is not a section of the settings file but a value of type {json_type(value)}"
         return ConfigError(message, **self.ref.facts)
 
 

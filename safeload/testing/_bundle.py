@@ -7,19 +7,24 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import crc32c
 import numpy as np
 
-from safeload._arguments import bad_argument, is_int
+from safeload._arguments import as_python, bad_argument, is_int
+from safeload._boundary import typed_errors
 from safeload._bytes.paths import resolve_path
 from safeload._forms.tensorflow.index_file import DTYPE_NUMBERS, STRING
 from safeload._forms.tensorflow.sstable import MAGIC, N_FOOTER_BYTES, mask
+from safeload._text.words import reason_of
+from safeload.errors import ArgumentError
+from safeload.testing._writing import new_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -31,6 +36,7 @@ PRODUCER = 1
 MAX_SHARDS = 99_999
 
 
+@typed_errors
 def write_checkpoint(prefix: StrPath, tensors: Mapping[str, NDArray[Any]], *, shards: int = 1) -> None:
     """Write a V2 checkpoint: `PREFIX.index` and `PREFIX.data-00000-of-NNNNN`.
 
@@ -41,35 +47,95 @@ def write_checkpoint(prefix: StrPath, tensors: Mapping[str, NDArray[Any]], *, sh
 
     Raises:
         InvalidPathError: `prefix` is invalid.
-        ArgumentError: `shards` is not an integer from 1 to 99,999.
-        ValueError: A checkpoint cannot store the dtype of a tensor.
+        ArgumentError: `shards` is not an integer from 1 to 99,999, a name is not text, or a checkpoint cannot store the
+            values of a tensor.
+        MissingFileError: The folder does not exist.
+        UnreadableFileError: This process may not write there.
+        FileSystemError: The system cannot write.
 
     Source:
         tensorflow/core/kernels/save_restore_v2_ops.cc, SaveV2 and MergeV2Checkpoints, TensorFlow 2.15 and 2.21.
     """
-    require_shards(shards)
-    path = resolve_path(prefix, argument="prefix")
+    path = Path(resolve_path(prefix, argument="prefix"))
+    arrays, count = _arrays(tensors), valid_shards(shards)
+    with new_files(path.parent) as new:
+        write_bundle(new / path.name, arrays, count)
+
+
+def write_bundle(prefix: Path, arrays: Mapping[str, NDArray[Any]], shards: int) -> None:
+    """Write a checkpoint as `write_checkpoint` does, with valid arguments.
+
+    Raises:
+        OSError: The system cannot write.
+    """
     entries = {b"": _header(shards)}
-    for number, names in enumerate(_split(list(tensors), shards)):
+    for number, names in enumerate(_split(list(arrays), shards)):
         at = 0
-        with Path(f"{path}.data-{number:05d}-of-{shards:05d}").open("wb") as file:
+        with Path(f"{prefix}.data-{number:05d}-of-{shards:05d}").open("wb") as file:
             for name in names:
-                values = np.asarray(tensors[name])
-                data, crc = _payload(values)
+                data, crc = _payload(arrays[name])
                 file.write(data)
-                entries[name.encode()] = _entry(values, number, at, len(data), crc)
+                entries[name.encode()] = _entry(arrays[name], number, at, len(data), crc)
                 at += len(data)
-    Path(f"{path}.index").write_bytes(_table(entries))
+    Path(f"{prefix}.index").write_bytes(_table(entries))
 
 
-def require_shards(shards: object) -> None:
-    """Require a number of shards that fits the five digits in a shard's name.
+def valid_shards(shards: object) -> int:
+    """Return a number of shards that fits the five digits in a shard's name.
 
     Raises:
         ArgumentError: `shards` is another value.
     """
-    if not is_int(shards) or not 1 <= shards <= MAX_SHARDS:
+    count = as_python(shards)
+    if not is_int(count) or not 1 <= count <= MAX_SHARDS:
         raise bad_argument("shards", shards, f"an integer from 1 to {MAX_SHARDS:,}", ["one is what TensorFlow writes"])
+    return count
+
+
+def valid_name(name: object, argument: str) -> str:
+    """Return the name of a variable.
+
+    Raises:
+        ArgumentError: It is not text, is empty, or UTF-8 cannot encode it.
+    """
+    text = as_python(name)
+    if not isinstance(text, str) or not text or not is_utf8(text):
+        raise bad_argument(argument, name, "a name: text in UTF-8, and not empty", ["such as 'bert/pooler/dense/bias'"])
+    return text
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether UTF-8 can encode a text, which may have half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _arrays(tensors: object) -> dict[str, NDArray[Any]]:
+    """Return tensors as arrays that a checkpoint can store."""
+    if not isinstance(tensors, Mapping):
+        raise bad_argument("tensors", tensors, "a dict of arrays", ["its keys are the names of the variables"])
+    arrays = {}
+    for key, given in tensors.items():
+        name = valid_name(key, "tensors")
+        try:
+            values = np.asarray(given)
+        except (ValueError, TypeError) as exc:
+            message = f"tensors[{name!r}] is no array: {reason_of(exc)}"
+            raise ArgumentError(message, argument="tensors", hints=["pass a NumPy array"]) from exc
+        dtype = STRING if values.dtype == object else values.dtype.name
+        if dtype not in DTYPE_NUMBERS:
+            message = f"tensors[{name!r}] cannot be stored: no checkpoint has the type {dtype}"
+            raise ArgumentError(message, argument="tensors", hints=["cast it, such as to float32"])
+        if dtype == STRING and not all(isinstance(value, bytes) for value in values.flat):
+            message = f"tensors[{name!r}] cannot be stored: an array of objects must hold bytes alone"
+            raise ArgumentError(
+                message, argument="tensors", hints=["encode text, and cast numbers, such as to float32"]
+            )
+        arrays[name] = values
+    return arrays
 
 
 def _split(names: list[str], shards: int) -> list[list[str]]:
@@ -96,9 +162,6 @@ def _header(shards: int) -> bytes:
 
 def _entry(values: NDArray[Any], shard: int, offset: int, n_bytes: int, crc: int) -> bytes:
     name = STRING if values.dtype == object else values.dtype.name
-    if name not in DTYPE_NUMBERS:
-        message = f"no checkpoint has the type {name}"
-        raise ValueError(message)
     sizes = b"".join(b"\x12" + _sized(b"\x08" + _varint(size) if size else b"") for size in values.shape)
     fields = [(1, DTYPE_NUMBERS[name]), (3, shard), (4, offset), (5, n_bytes)]
     dtype, *places = [bytes([number << 3]) + _varint(value) if value else b"" for number, value in fields]

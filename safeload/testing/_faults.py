@@ -10,22 +10,35 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
-from safeload._arguments import bad_argument, is_int
+from safeload._arguments import as_python, as_python_tree, bad_argument, is_int, listed
+from safeload._boundary import typed_errors
+from safeload._bytes import absent
 from safeload._bytes.files import FileRef
-from safeload._bytes.paths import resolve_path
-from safeload._bytes.small import require_file
-from safeload._forms.hdf5.file import Hdf5File
-from safeload._forms.tensorflow.bundle import TensorBundle
-from safeload._forms.tensorflow.prefixes import find_checkpoint
-from safeload.errors import ArgumentError
-from safeload.testing._bundle import write_checkpoint
+from safeload._json import read_json_object
+from safeload._text.words import reason_of
+from safeload.errors import ArgumentError, VocabularyError
+from safeload.testing._bundle import is_utf8, write_bundle
+from safeload.testing._editing import (
+    edit_tensors,
+    edited_hdf5,
+    file_of,
+    file_ref,
+    is_elmo,
+    place_of,
+    position,
+    prefix_of,
+    require_free,
+    require_known,
+    sizes_of,
+    tensors_of,
+)
 from safeload.testing._models import CONFIG_NAME, OPTIONS_NAME, VOCAB_NAME, WEIGHTS_NAME
+from safeload.testing._writing import new_files, remove, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +49,7 @@ HTML_PAGE = "<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><bo
 _OID = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 
 
+@typed_errors
 def truncate(folder: StrPath, file: str | None = None, *, keep: int | None = None) -> None:
     """Truncate a file, as a full disk or an interrupted download does.
 
@@ -44,17 +58,15 @@ def truncate(folder: StrPath, file: str | None = None, *, keep: int | None = Non
         file: The file's name. Defaults to the weights: the first data shard, or the HDF5 file.
         keep: Number of bytes to keep. Defaults to half.
     """
-    path = _file(folder, file)
+    path = file_of(folder, file)
     data = path.read_bytes()
     if not data:
         message = f"{path.name} is empty already"
         raise ArgumentError(message, argument="file", hints=["pass a file that has bytes"])
-    if keep is not None and not 0 <= keep < len(data):
-        message = f"keep is {keep}, and the file has {len(data)} bytes"
-        raise ArgumentError(message, argument="keep", hints=["pass a smaller number, at least 0"])
-    path.write_bytes(data[: len(data) // 2 if keep is None else keep])
+    write_file(path, data[: len(data) // 2 if keep is None else position("keep", keep, len(data))])
 
 
+@typed_errors
 def flip_bit(folder: StrPath, variable: str | None = None, *, file: str | None = None, byte: int | None = None) -> None:
     """Flip the lowest bit of one byte.
 
@@ -65,203 +77,174 @@ def flip_bit(folder: StrPath, variable: str | None = None, *, file: str | None =
         byte: Position of the byte in the file, from 0. Defaults to the middle.
     """
     if variable is not None:
-        path, byte = _place_of(folder, variable)
+        path, byte = place_of(folder, variable)
     else:
-        path = _file(folder, file)
+        path = file_of(folder, file)
     data = bytearray(path.read_bytes())
     if not data:
         message = f"{path.name} is empty: it has no bit to flip"
         raise ArgumentError(message, argument="file", hints=["pass a file that has bytes"])
-    if byte is not None and not 0 <= byte < len(data):
-        message = f"byte is {byte}, and the file has {len(data)} bytes"
-        raise ArgumentError(message, argument="byte", hints=["the first byte is 0"])
-    data[len(data) // 2 if byte is None else byte] ^= 1
-    path.write_bytes(data)
+    data[len(data) // 2 if byte is None else position("byte", byte, len(data))] ^= 1
+    write_file(path, data)
 
 
+@typed_errors
 def drop_variable(folder: StrPath, name: str) -> None:
     """Remove a variable or dataset from the weights."""
-    _edit(folder, name, lambda tensors: tensors.pop(name))
+    edit_tensors(folder, lambda tensors: tensors.pop(require_known(name, tensors)))
 
 
+@typed_errors
 def rename_variable(folder: StrPath, name: str, new: str) -> None:
-    """Rename a variable or dataset."""
-    _edit(folder, name, lambda tensors: tensors.update({new: tensors.pop(name)}))
+    """Rename a variable or dataset; no other one may have the new name."""
+    is_hdf5 = is_elmo(folder)
+
+    def rename(tensors: dict[str, NDArray[Any]]) -> None:
+        old = require_known(name, tensors)
+        tensors[require_free(new, old, tensors, is_hdf5=is_hdf5)] = tensors.pop(old)
+
+    edit_tensors(folder, rename)
 
 
+@typed_errors
 def reshape_variable(folder: StrPath, name: str, shape: Sequence[int]) -> None:
     """Change the shape of a variable or dataset; its values are repeated or truncated to fit."""
-    if not all(is_int(size) and size >= 0 for size in shape):
-        raise bad_argument("shape", shape, "integers from 0", ["a scalar's shape is ()"])
-    _edit(folder, name, lambda tensors: tensors.update({name: np.resize(tensors[name], tuple(shape))}))
+    sizes = sizes_of(shape)
+
+    def reshape(tensors: dict[str, NDArray[Any]]) -> None:
+        known = require_known(name, tensors)
+        try:
+            tensors[known] = np.resize(tensors[known], sizes)
+        except ValueError as exc:
+            message = f"shape cannot be {sizes}: {reason_of(exc)}"
+            raise ArgumentError(message, argument="shape", hints=["pass fewer or smaller sizes"]) from exc
+
+    edit_tensors(folder, reshape)
 
 
+@typed_errors
 def poison(folder: StrPath, name: str | None = None, value: float = float("nan")) -> None:
     """Set the first value of a variable or dataset, by default the first float32 one, to NaN or another value."""
+    number = as_python(value)
+    if not isinstance(number, float) and not is_int(number):
+        raise bad_argument("value", value, "a number", ["NaN is float('nan')"])
 
     def spoil(tensors: dict[str, NDArray[Any]]) -> None:
-        chosen = name or next(key for key, values in tensors.items() if values.dtype == np.float32)
-        tensors[chosen] = np.array(tensors[chosen])
-        tensors[chosen].reshape(-1)[0] = value
+        fitting = (key for key, each in tensors.items() if each.dtype == np.float32 and each.size)
+        chosen = next(fitting, None) if name is None else require_known(name, tensors)
+        if chosen is None or not tensors[chosen].size or tensors[chosen].dtype.kind in "OSU":
+            what = "the weights have no float32 tensor with a value" if chosen is None else f"{chosen!r} has no number"
+            raise ArgumentError(what, argument="name", hints=["pass the name of a tensor of numbers"])
+        values = np.array(tensors[chosen], order="C")
+        try:
+            values.reshape(-1)[0] = number
+        except (ValueError, OverflowError) as exc:
+            raise bad_argument("value", value, f"a number that {values.dtype} can hold", ["pass another"]) from exc
+        tensors[chosen] = values
 
-    _edit(folder, name, spoil)
+    edit_tensors(folder, spoil)
 
 
+@typed_errors
 def swap_index(folder: StrPath) -> None:
     """Replace the index file with that of another training run, with the same names and shapes."""
-    prefix = _prefix(folder)
-    tensors, shards = _tensors(prefix)
-    index = Path(f"{prefix}.index")
-    data = [Path(f"{prefix}.data-{number:05d}-of-{shards:05d}") for number in range(shards)]
-    before = [path.read_bytes() for path in data]
-    write_checkpoint(prefix, {name: _shifted(values) for name, values in tensors.items()}, shards=shards)
-    other = index.read_bytes()
-    for path, content in zip(data, before, strict=True):
-        path.write_bytes(content)
-    index.write_bytes(other)
+    prefix = Path(prefix_of(folder))
+    tensors, shards = tensors_of(str(prefix))
+    with new_files(prefix.parent) as new:
+        write_bundle(new / prefix.name, {name: _shifted(values) for name, values in tensors.items()}, shards)
+        for shard in new.glob("*.data-*"):
+            shard.unlink()
 
 
+@typed_errors
 def remove_shard(folder: StrPath, number: int = 0) -> None:
     """Remove a data shard; a checkpoint with a single shard is split into two first."""
-    prefix = _prefix(folder)
-    tensors, shards = _tensors(prefix)
+    prefix, shard = Path(prefix_of(folder)), as_python(number)
+    if not is_int(shard) or shard < 0:
+        raise bad_argument("number", number, "an integer from 0", ["the first shard is 0"])
+    tensors, shards = tensors_of(str(prefix))
+    after = max(shards, 2)
+    lost = f"{prefix}.data-{shard:05d}-of-{after:05d}"
+    if shard >= after:
+        raise absent.missing(FileRef(path=lost, role="shard", given=folder))
     if shards == 1:
-        Path(f"{prefix}.data-00000-of-00001").unlink()
-        shards = 2
-        write_checkpoint(prefix, tensors, shards=shards)
-    path = f"{prefix}.data-{number:05d}-of-{shards:05d}"
-    require_file(FileRef(path=path, role="shard", given=folder))
-    Path(path).unlink()
+        with new_files(prefix.parent) as new:
+            write_bundle(new / prefix.name, tensors, after)
+        remove(Path(f"{prefix}.data-00000-of-00001"))
+    remove(Path(lost))
 
 
+@typed_errors
 def remove_file(folder: StrPath, file: str | None = None) -> None:
     """Remove a file, by default the weights."""
-    _file(folder, file).unlink()
+    remove(file_of(folder, file))
 
 
+@typed_errors
 def as_lfs_pointer(folder: StrPath, file: str | None = None) -> None:
     """Replace a file, by default the weights, with a Git LFS pointer, as a clone without Git LFS does."""
-    path = _file(folder, file)
-    path.write_text(LFS_POINTER.format(_OID, path.stat().st_size), encoding="ascii")
+    path = file_of(folder, file)
+    write_file(path, LFS_POINTER.format(_OID, path.stat().st_size).encode("ascii"))
 
 
+@typed_errors
 def as_html_page(folder: StrPath, file: str | None = None) -> None:
     """Replace a file, by default the weights, with the HTML page of a 404 error."""
-    _file(folder, file).write_text(HTML_PAGE, encoding="ascii")
+    write_file(file_of(folder, file), HTML_PAGE.encode("ascii"))
 
 
+@typed_errors
 def edit_config(folder: StrPath, **changes: object) -> None:
     """Change keys of a BERT's config or an ELMo's options; None removes a key, a dict is merged into a nested object."""
-    path = _file(folder, OPTIONS_NAME if _is_elmo(folder) else CONFIG_NAME)
-    path.write_text(
-        json.dumps(_merged(json.loads(path.read_text(encoding="utf-8")), changes), indent=2), encoding="utf-8"
-    )
+    ref = file_ref(folder, OPTIONS_NAME if is_elmo(folder) else CONFIG_NAME)
+    merged = _merged(read_json_object(ref), as_python_tree(changes))
+    try:
+        text = json.dumps(merged, indent=2)
+    except (TypeError, ValueError) as exc:
+        message = f"the changes cannot be written as JSON: {reason_of(exc)}"
+        raise ArgumentError(message, argument="changes", hints=["pass numbers, text, bools, lists and dicts"]) from exc
+    write_file(Path(ref.path), text.encode())
 
 
+@typed_errors
 def edit_vocabulary(folder: StrPath, change: Callable[[list[str]], Sequence[str]]) -> None:
     """Change the lines of the vocabulary, passed without line ends: `lambda lines: [*lines, "new"]`."""
-    path = _file(folder, VOCAB_NAME)
-    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    after = change(lines)
-    if not isinstance(after, (list, tuple)):
-        raise bad_argument("change", change, "a function that returns the new lines", [f"it returned {after!r}"])
-    path.write_text("\n".join(after) + "\n", encoding="utf-8")
+    ref = file_ref(folder, VOCAB_NAME)
+    path = Path(ref.path)
+    try:
+        lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as exc:
+        message = f"the vocabulary is not UTF-8 text: byte {exc.object[exc.start]:#04x} at offset {exc.start}"
+        raise VocabularyError(message, **ref.facts, hints=["write the model again"]) from exc
+    after = listed(change(lines)) if callable(change) else None
+    if after is None or not all(isinstance(line, str) and is_utf8(line) for line in after):
+        hints = ["such as: lambda lines: [*lines, 'new']"]
+        raise bad_argument("change", change, "a function that returns the new lines, as text in UTF-8", hints)
+    write_file(path, ("\n".join(map(str, after)) + "\n").encode())
 
 
+@typed_errors
 def exchange_files(folder: StrPath, first: str = OPTIONS_NAME, second: str = WEIGHTS_NAME) -> None:
     """Swap the contents of two files, by default an ELMo's options and weights."""
-    a, b = _file(folder, first), _file(folder, second)
-    content = a.read_bytes()
-    a.write_bytes(b.read_bytes())
-    b.write_bytes(content)
+    a, b = file_of(folder, first), file_of(folder, second)
+    content, other = a.read_bytes(), b.read_bytes()
+    if a.parent != b.parent:
+        write_file(a, other)
+        write_file(b, content)
+        return
+    with new_files(a.parent) as new:
+        (new / a.name).write_bytes(other)
+        (new / b.name).write_bytes(content)
 
 
+@typed_errors
 def leave_unwritten(folder: StrPath, name: str) -> None:
     """Recreate an ELMo's dataset without writing its values, as a program that is interrupted does."""
-    with h5py.File(_file(folder, WEIGHTS_NAME), "r+") as file:
-        _require_known(name, file)
-        shape = file[name].shape
-        del file[name]
-        file.create_dataset(name, shape, "f4")
-
-
-def _folder(folder: StrPath) -> Path:
-    return Path(resolve_path(folder, argument="folder"))
-
-
-def _is_elmo(folder: StrPath) -> bool:
-    return any((_folder(folder) / name).exists() for name in (OPTIONS_NAME, WEIGHTS_NAME))
-
-
-def _prefix(folder: StrPath) -> str:
-    return find_checkpoint(FileRef(path=str(_folder(folder)), role="checkpoint", given=folder)).ref.path
-
-
-def _file(folder: StrPath, file: str | None) -> Path:
-    if file is None:
-        shards = sorted(path.name for path in _folder(folder).glob("*.data-00000-of-*"))
-        file = shards[0] if shards and not _is_elmo(folder) else WEIGHTS_NAME
-    path = _folder(folder) / file
-    require_file(FileRef(path=str(path), role="model", given=folder))
-    return path
-
-
-def _tensors(prefix: str) -> tuple[dict[str, NDArray[Any]], int]:
-    with TensorBundle(FileRef(path=prefix, role="prefix")) as bundle:
-        return bundle.read(bundle.variables), bundle.n_shards
-
-
-def _edit(folder: StrPath, name: str | None, change: Callable[[dict[str, NDArray[Any]]], object]) -> None:
-    if _is_elmo(folder):
-        path = _file(folder, WEIGHTS_NAME)
-        with h5py.File(path, "r+") as file:
-            names: list[str] = []
-            file.visititems(lambda found, item: names.append(found) if isinstance(item, h5py.Dataset) else None)
-            before = {found: file[found][()] for found in names}
-            after = _changed(before, name, change)
-            for found, values in before.items():
-                if after.get(found) is not values:
-                    del file[found]
-            for found, values in after.items():
-                if before.get(found) is not values:
-                    file[found] = values
-        return
-    prefix = _prefix(folder)
-    tensors, shards = _tensors(prefix)
-    write_checkpoint(prefix, _changed(tensors, name, change), shards=shards)
-
-
-def _changed(
-    tensors: Mapping[str, NDArray[Any]], name: str | None, change: Callable[[dict[str, NDArray[Any]]], object]
-) -> dict[str, NDArray[Any]]:
-    if name is not None:
-        _require_known(name, tensors)
-    after = dict(tensors)
-    change(after)
-    return after
-
-
-def _require_known(name: str, tensors: Collection[str]) -> None:
-    if name not in tensors:
-        message = f"the weights have no {name!r}"
-        raise ArgumentError(message, argument="name", hints=[f"the first ones are {', '.join(list(tensors)[:3])}"])
-
-
-def _place_of(folder: StrPath, variable: str) -> tuple[Path, int]:
-    """Return the file with a variable's values, and the position of their middle byte."""
-    if _is_elmo(folder):
-        path = _file(folder, WEIGHTS_NAME)
-        with Hdf5File(FileRef(path=str(path), role="weight")) as file:
-            _require_known(variable, file.datasets)
-            dataset = file.datasets[variable]
-            if dataset.offset is None:
-                message = f"{variable!r} is stored in chunks or was never written: no single byte is its middle"
-                raise ArgumentError(message, argument="variable", hints=["pass file= and byte= instead"])
-            return path, dataset.offset + dataset.n_bytes // 2
-    with TensorBundle(FileRef(path=_prefix(folder), role="prefix")) as bundle:
-        _require_known(variable, bundle.variables)
-        entry = bundle.variables[variable]
-        return Path(bundle.shard_path(entry.shard)), entry.offset + entry.n_bytes // 2
+    with edited_hdf5(folder) as (file, names):
+        known = require_known(name, names)
+        shape = file[known].shape
+        del file[known]
+        file.create_dataset(known, shape, "f4")
 
 
 def _shifted(values: NDArray[Any]) -> NDArray[Any]:

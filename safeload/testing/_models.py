@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from safeload._arguments import bad_argument, is_int
+from safeload._arguments import as_python, as_python_tree, bad_argument, is_int
+from safeload._boundary import typed_errors
+from safeload._bytes.absent import failed
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload.bert._config import validate_config
@@ -20,7 +23,8 @@ from safeload.elmo._options import validate_options
 from safeload.elmo._parameters import CHAR_EMBED
 from safeload.elmo._parameters import list_parameters as elmo_parameters
 from safeload.errors import UnreadableFileError
-from safeload.testing._bundle import require_shards, write_checkpoint
+from safeload.testing._bundle import is_utf8, valid_shards, write_bundle
+from safeload.testing._writing import new_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,8 +66,10 @@ ELMO_OPTIONS: dict[str, dict[str, Any]] = {
     },
 }
 SPREAD = np.float32(0.02)
+_IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EACCES, errno.EPERM)
 
 
+@typed_errors
 def write_bert_checkpoint(  # noqa: PLR0913  (what a test varies)
     folder: StrPath,
     *,
@@ -103,14 +109,14 @@ def write_bert_checkpoint(  # noqa: PLR0913  (what a test varies)
     Raises:
         InvalidPathError: `folder` is invalid.
         ConfigError: The sizes do not describe a BERT.
-        ArgumentError: `vocab`, `shards`, `scope` or `seed` is invalid.
-        UnreadableFileError: The folder cannot be created.
+        ArgumentError: `vocab`, `shards`, `scope`, `slots`, `heads` or `seed` is invalid.
+        UnreadableFileError: The folder cannot be created, or this process may not write there.
+        FileSystemError: The system cannot write.
 
     Source:
         google-research/bert, modeling.py, for names and shapes.
     """
-    config = {
-        **BERT_CONFIG,
+    sizes = {
         "vocab_size": vocab,
         "hidden_size": hidden,
         "num_hidden_layers": layers,
@@ -118,23 +124,26 @@ def write_bert_checkpoint(  # noqa: PLR0913  (what a test varies)
         "intermediate_size": intermediate,
         "max_position_embeddings": positions,
     }
-    require_shards(shards)
-    if is_int(vocab) and vocab < len(TOKENS):
+    config = as_python_tree({**BERT_CONFIG, **sizes})
+    prefix, n_shards, n_tokens = as_python(scope), valid_shards(shards), config["vocab_size"]
+    if is_int(n_tokens) and n_tokens < len(TOKENS):
         raise bad_argument(
             "vocab", vocab, f"an integer from {len(TOKENS)}", ["the special tokens and a few words come first"]
         )
-    if not isinstance(scope, str) or not _is_utf8(scope):
+    if not isinstance(prefix, str) or not is_utf8(prefix):
         raise bad_argument("scope", scope, "text that UTF-8 can encode", ["it ends in a slash, such as 'module/'"])
-    tensors = bert_tensors(config, heads=heads, seed=seed)
-    path = _created(folder)
-    named = {scope + name: value for name, value in tensors.items()}
-    if slots:
+    with_slots = _flag("slots", slots)
+    tensors = bert_tensors(config, heads=_flag("heads", heads), seed=seed)
+    named = {prefix + name: value for name, value in tensors.items()}
+    if with_slots:
         named |= {f"{name}/adam_{slot}": np.zeros_like(value) for name, value in named.items() for slot in "mv"}
         named["global_step"] = np.array(1000, np.int64)
-    more = [f"word{number}" for number in range(vocab - len(TOKENS))]
-    (path / CONFIG_NAME).write_text(json.dumps(config, indent=2), encoding="utf-8")
-    (path / VOCAB_NAME).write_text("\n".join([*TOKENS, *more]) + "\n", encoding="utf-8")
-    write_checkpoint(path / PREFIX, named, shards=shards)
+    more = [f"word{number}" for number in range(n_tokens - len(TOKENS))]
+    path = _created(folder)
+    with new_files(path) as new:
+        (new / CONFIG_NAME).write_text(json.dumps(config, indent=2), encoding="utf-8")
+        (new / VOCAB_NAME).write_text("\n".join([*TOKENS, *more]) + "\n", encoding="utf-8")
+        write_bundle(new / PREFIX, named, n_shards)
     return path
 
 
@@ -153,6 +162,7 @@ def bert_tensors(
     return tensors
 
 
+@typed_errors
 def write_elmo(  # noqa: PLR0913  (what a test varies)
     folder: StrPath,
     *,
@@ -185,22 +195,21 @@ def write_elmo(  # noqa: PLR0913  (what a test varies)
         InvalidPathError: `folder` is invalid.
         ConfigError: The sizes do not describe an ELMo.
         ArgumentError: `seed` is not an integer from 0.
-        UnreadableFileError: The folder cannot be created.
+        UnreadableFileError: The folder cannot be created, or this process may not write there.
+        FileSystemError: The system cannot write.
 
     Source:
         allenai/bilm-tf, bilm/training.py, dump_weights.
     """
     lstm = {"use_skip_connections": skip_connections, "projection_dim": projection, "dim": dim, "n_layers": layers}
-    cnn = {
-        "filters": json.loads(json.dumps(filters, default=repr)),
-        "n_highway": highways,
-        "embedding": {"dim": char_dim},
-    }
-    options = {"lstm": {**ELMO_OPTIONS["lstm"], **lstm}, "char_cnn": {**ELMO_OPTIONS["char_cnn"], **cnn}}
+    cnn = {"filters": filters, "n_highway": highways, "embedding": {"dim": char_dim}}
+    parts = {"lstm": {**ELMO_OPTIONS["lstm"], **lstm}, "char_cnn": {**ELMO_OPTIONS["char_cnn"], **cnn}}
+    options = as_python_tree(parts)
     datasets = elmo_datasets(options, seed=seed)
     path = _created(folder)
-    (path / OPTIONS_NAME).write_text(json.dumps(options, indent=2), encoding="utf-8")
-    write_weights(path / WEIGHTS_NAME, datasets)
+    with new_files(path) as new:
+        (new / OPTIONS_NAME).write_text(json.dumps(options, indent=2), encoding="utf-8")
+        write_weights(new / WEIGHTS_NAME, datasets)
     return path
 
 
@@ -227,20 +236,22 @@ def _created(folder: StrPath) -> Path:
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as exc:
+        if exc.errno not in _IN_THE_WAY:
+            raise failed(FileRef(path=str(path), role="folder", given=folder), exc, "write") from exc
         message = f"the folder cannot be created: {exc.strerror}"
         raise UnreadableFileError(message, resolved=str(path), given=folder, label="folder") from exc
     return path
 
 
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _flag(argument: str, value: object) -> bool:
+    flag = as_python(value)
+    if not isinstance(flag, bool):
+        raise bad_argument(argument, value, "a bool", ["pass True or False"])
+    return flag
 
 
-def _random(seed: int) -> np.random.Generator:
-    if not is_int(seed) or seed < 0:
+def _random(seed: object) -> np.random.Generator:
+    number = as_python(seed)
+    if not is_int(number) or number < 0:
         raise bad_argument("seed", seed, "an integer from 0", ["the same seed gives the same values"])
-    return np.random.default_rng(seed)
+    return np.random.default_rng(number)

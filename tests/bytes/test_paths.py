@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from safeload._bytes.paths import close_names, invisible_hints, is_remote, near_paths, resolve_path, working_directory
@@ -143,3 +145,145 @@ def test_a_misspelt_folder_is_put_right_and_one_too_many_left_out(tmp_path):
     ]
     assert near_paths(f"{tmp_path}/modle/x.txt", str(tmp_path), names) == []
     assert near_paths(f"{tmp_path}/vocb.txt", str(tmp_path), names) == [f"{tmp_path}/vocab.txt"]
+
+
+MODEL = "bert_config.json"
+
+
+def made(*parts):
+    path = os.path.join(*map(str, parts))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    Path(path).touch()
+    return path
+
+
+LITERAL = {
+    "a folder": "$MODELS",
+    "a file in it": f"$MODELS/{MODEL}",
+    "in braces": f"${{MODELS}}/{MODEL}",
+    "below another": f"a/$MODELS/{MODEL}",
+    "a part of a name": f"v$MODELS.1/{MODEL}",
+    "of an unset variable": f"$LOST/{MODEL}",
+    "a checkpoint prefix": "$MODELS/bert_model.ckpt",
+    "a prefix with a variable": "a/$MODELS.ckpt",
+    "a file that is missing in it": "a/$MODELS/none",
+}
+
+
+@pytest.mark.parametrize("given", LITERAL.values(), ids=LITERAL)
+@pytest.mark.parametrize("base", [None, "base", "$MODELS-base"])
+def test_a_variable_that_exists_as_it_is_written_is_kept(given, base, here):
+    root = here if base is None else here / base
+    for folder in ("$MODELS", "${MODELS}", "a/$MODELS", "v$MODELS.1", "$LOST"):
+        for name in (MODEL, "bert_model.ckpt.index"):
+            made(root, folder, name)
+    made(root, "a", "$MODELS.ckpt.index")
+
+    assert resolved(given, base_dir=base) == str(root / given)
+    assert resolved(str(root / given)) == str(root / given)
+
+
+def test_a_variable_in_the_name_of_a_folder_on_the_way_does_not_hide_an_existing_path(here):
+    made(here, "$MODELS", "other")
+    existing = made(here, "models", MODEL)
+
+    assert resolved(f"$MODELS/{MODEL}") == existing
+    assert resolved("$MODELS/other") == str(here / "$MODELS" / "other")
+    assert resolved("$MODELS/none") == str(here / "$MODELS" / "none")
+
+
+@pytest.mark.parametrize("base", [None, "base"])
+def test_a_tilde_is_kept_only_where_the_expanded_path_does_not_exist(base, here):
+    root = here if base is None else here / base
+    for name in (MODEL, "bert_model.ckpt.index"):
+        made(root, "~", name)
+
+    assert resolved(f"~/{MODEL}", base_dir=base) == str(root / "~" / MODEL)
+    assert resolved("~/bert_model.ckpt", base_dir=base) == str(root / "~" / "bert_model.ckpt")
+    assert resolved("~/none", base_dir=base) == str(here / "home" / "none")
+    assert resolved("~", base_dir=base) == str(root / "~")
+    assert resolved(f"x/~/{MODEL}", base_dir=base) == str(root / "x" / "~" / MODEL)
+    for name in (MODEL, "bert_model.ckpt.index"):
+        made(here, "home", name)
+    assert resolved(f"~/{MODEL}", base_dir=base) == str(here / "home" / MODEL)
+    assert resolved("~/bert_model.ckpt", base_dir=base) == str(here / "home" / "bert_model.ckpt")
+    assert resolved("~", base_dir=base) == str(here / "home")
+
+
+def test_a_folder_with_the_name_of_an_unknown_home_is_kept(here):
+    made(here, "~nobody-of-this-name", MODEL)
+
+    assert resolved("~nobody-of-this-name/none") == str(here / "~nobody-of-this-name" / "none")
+
+
+def test_a_base_with_a_variable_in_its_name_is_kept(here):
+    made(here, "$MODELS", MODEL)
+
+    assert resolved(MODEL, base_dir="$MODELS") == str(here / "$MODELS" / MODEL)
+
+
+EXPANDED = {
+    "empty": ("$HELD", "", "is empty"),
+    "blank": ("${HELD}", " \u00a0 ", "is empty"),
+    "line end": ("$HELD/x", "a\n", "control character '\\n'"),
+    "escape": ("x/$HELD", "\x1b[2J", "control character '\\x1b'"),
+    "address": ("$HELD/x", "gs://bucket", "is an address (gs://)"),
+    "handle": ("$HELD", "https://host/a", "is an address (https://)"),
+    "other host": ("$HELD/x", "file://host/a", "another host, 'host'"),
+    "no path": ("$HELD", "file://", "file URL without a path"),
+    "nul in a file URL": ("$HELD", "file:///a%00", "control character '\\x00'"),
+}
+
+
+@pytest.mark.parametrize(("given", "value", "text"), EXPANDED.values(), ids=EXPANDED)
+def test_what_a_variable_holds_is_checked_and_the_variable_named(given, value, text, here, monkeypatch):
+    monkeypatch.setenv("HELD", value)
+    with pytest.raises(InvalidPathError) as caught:
+        resolved(given, base_dir=here)
+    assert text in caught.value.message
+    assert "%00" in value or "environment variable HELD" in caught.value.message
+    assert caught.value.given == given
+
+
+@pytest.mark.usefixtures("here")
+def test_the_variable_with_the_control_character_is_named(monkeypatch):
+    monkeypatch.setenv("HELD", "a\tb")
+    with pytest.raises(InvalidPathError, match="environment variable HELD"):
+        resolved("$MODELS/$HELD")
+    monkeypatch.setenv("HOME", "gs://bucket")
+    with pytest.raises(InvalidPathError, match=r"\(gs://\) after the environment variable HOME is expanded"):
+        resolved("~/x")
+
+
+def test_a_variable_may_hold_the_url_of_a_file(here, monkeypatch):
+    monkeypatch.setenv("HELD", f"file://{here}/a%20b")
+
+    assert resolved("$HELD/x") == str(here / "a b" / "x")
+
+
+class Text(str, enum.Enum):
+    MODEL = "a/b"
+
+
+class Held:
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return self.path
+
+
+@pytest.mark.parametrize(
+    "given", [Text.MODEL, np.str_("a/b"), np.array("a/b"), np.bytes_(b"a/b"), Held("a/b"), Held(b"a/b")], ids=repr
+)
+def test_text_of_any_class_is_a_path(given, here):
+    found = resolved(given)
+
+    assert found == str(here / "a" / "b")
+    assert type(found) is str
+    assert type(resolved(Text.MODEL, base_dir=np.str_(here))) is str
+
+
+@pytest.mark.parametrize("given", [np.str_("https://h/a"), Held("https://h/a"), Held(b"https://h/a")], ids=repr)
+def test_an_address_of_any_class_is_remote(given):
+    assert is_remote(given)

@@ -34,3 +34,33 @@ def test_the_drop_in_takes_a_module_in_place_of_files(tiny_elmo):
 def test_the_drop_in_refuses_to_be_a_base_class():
     with pytest.raises(ArgumentError, match="Tagger cannot inherit"):
         type("Tagger", (Elmo,), {})
+
+
+BATCHES = {
+    "nothing": ([], "batch is empty"),
+    "text": ("a b", "batch is a single str, each character of which would become a sentence"),
+    "number": (3, "batch is of type int, not a list of lists of words"),
+    "words": (["a"], "batch[0] is the str 'a', not a list of words"),
+    "no words": ([["a"], None], "batch[1] is of type NoneType, not a list of words"),
+    "bytes": ([["a", b"b"]], "batch[0][1] is of type bytes, not str"),
+}
+
+
+@pytest.mark.parametrize(("batch", "message"), BATCHES.values(), ids=BATCHES)
+def test_a_bad_batch_is_named_as_in_allennlp(batch, message):
+    with pytest.raises(ArgumentError) as caught:
+        batch_to_ids(batch)
+    assert (caught.value.message, caught.value.argument) == (message, "batch")
+
+
+@pytest.mark.parametrize("module", ["x", 3, object(), torch.nn.Linear(1, 1)])
+def test_a_module_that_is_no_bilm_is_told(module):
+    with pytest.raises(ArgumentError, match="module must be a biLM") as caught:
+        Elmo(None, None, 1, module=module)
+    assert caught.value.argument == "module"
+
+
+def test_the_numbers_for_the_layers_of_a_module_are_counted(tiny_elmo):
+    bilm = safeload.load_elmo(tiny_elmo, backend="torch")._elmo_lstm
+    with pytest.raises(ArgumentError, match="scalar_mix_parameters must be 3 numbers"):
+        Elmo(None, None, 1, module=bilm, scalar_mix_parameters=[0.0, 1.0])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
@@ -179,3 +180,13 @@ def test_its_own_name_is_there_without_taking_allennlps_place(package, run_scrip
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == "safeload.compat.allennlp.embedder\n"
+
+
+@pytest.mark.parametrize("size", ["4", -1, 1.5, True])
+def test_a_size_to_project_to_that_is_none_is_told(embedder, tiny_elmo, size):
+    with pytest.raises(ArgumentError, match="projection_dim must be a positive int or None"):
+        embedder(**files(tiny_elmo), projection_dim=size)
+
+
+def test_a_size_of_numpy_is_a_size(embedder, tiny_elmo):
+    assert embedder(**files(tiny_elmo), projection_dim=np.int64(4)).get_output_dim() == 4

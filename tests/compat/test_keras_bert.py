@@ -316,3 +316,19 @@ def test_a_lock_applies_to_the_drop_ins_vocabulary_too(bert):
     for load in (drop_in.load_vocabulary, safeload.load_vocabulary):
         with pytest.raises(LockError):
             load(bert / "vocab.txt")
+
+
+def test_the_vocabulary_of_a_folder_is_read_once(tiny_bert, monkeypatch):
+    from safeload._bytes import files as disk
+
+    opened = []
+    open_file = disk.Source.open
+    monkeypatch.setattr(disk.Source, "open", lambda self, path: opened.append(path) or open_file(self, path))
+    drop_in.extract_embeddings(str(tiny_bert), ["good film"])
+
+    assert opened.count(str(tiny_bert / "vocab.txt")) == 1
+
+
+def test_a_vocabulary_is_given_by_keras_berts_name():
+    with pytest.raises(InvalidPathError, match="vocab_path is None"):
+        drop_in.load_vocabulary(None)

@@ -167,7 +167,7 @@ SAID = {
     "no_text": ("c.ini", "[A]\nx=\xff", "not UTF-8 text: byte 0xff at offset 6", "\n  hint:     save it as UTF-8"),
     "ini": ("c.ini", "x", "not INI: File contains no section headers. file: 'c.ini', line: 1 'x'", ""),
     "long": ("c.ini", "x" * 300, f"not INI: File contains no section headers. file: 'c.ini', line: 1 '{'x' * 142}", ""),
-    "json": ("c.json", "[1]", "a JSON list, not an object", ""),
+    "json": ("c.json", "[1]", "a JSON array, not an object", ""),
     "no_section": ("c.ini", "# x", "no section 'A'", "\n  sections: none"),
     "sections": (
         "c.ini",
@@ -175,7 +175,7 @@ SAID = {
         "no section 'A'",
         "\n  sections: s0, s1, s2, s3, s4, s5, s6, s7",
     ),
-    "value": ("c.toml", "A = 1", "'A' is not a section of the settings file but a value of type int", ""),
+    "value": ("c.toml", "A = 1", "'A' is not a section of the settings file but a value of type number", ""),
 }
 
 

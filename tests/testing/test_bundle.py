@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from safeload.errors import ArgumentError, InvalidPathError, MissingFileError, WrongFileKindError
 from safeload.testing import write_checkpoint
 from tests.checkpoints import bert_tensors, write_sharded
 from tests.checkpoints import write_checkpoint as write_with_tensorflow
@@ -80,3 +81,38 @@ def test_tensorflow_reads_what_was_written(tmp_path):
 def test_a_type_that_no_checkpoint_has_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no checkpoint has the type"):
         write_checkpoint(tmp_path / "m", {"a": np.array(["text"])})
+
+
+@pytest.mark.parametrize(
+    ("tensors", "text"),
+    [
+        (None, "tensors must be a dict of arrays"),
+        ([("a", 1)], "tensors must be a dict of arrays"),
+        ({3: np.ones(1)}, "tensors must be a name"),
+        ({"": np.ones(1)}, "tensors must be a name"),
+        ({"\ud800": np.ones(1)}, "tensors must be a name"),
+        ({"a": [[1], [1, 2]]}, "tensors\\['a'\\]"),
+        ({"a": np.array([1, "b"], object)}, "an array of objects must hold bytes alone"),
+        ({"a": np.datetime64("2020")}, "no checkpoint has the type datetime64"),
+    ],
+    ids=str,
+)
+def test_what_no_checkpoint_can_store_is_told_and_nothing_written(tensors, text, tmp_path):
+    with pytest.raises(ArgumentError, match=text):
+        write_checkpoint(tmp_path / "m", tensors)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("prefix", "error"), [(None, InvalidPathError), (3, InvalidPathError), ("none/m", MissingFileError)]
+)
+def test_a_prefix_where_nothing_can_be_written_is_told(prefix, error, tmp_path):
+    with pytest.raises(error):
+        write_checkpoint(prefix if not isinstance(prefix, str) else tmp_path / prefix, {"a": np.ones(1, "f")})
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_and_the_other_files_are_left(tmp_path):
+    (tmp_path / "m.index").mkdir()
+    with pytest.raises(WrongFileKindError):
+        write_checkpoint(tmp_path / "m", {"a": np.ones(1, "f")})
+    assert [path.name for path in tmp_path.iterdir()] == ["m.index"]

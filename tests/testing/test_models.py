@@ -197,7 +197,11 @@ def test_every_public_name_is_documented():
         (testing.write_bert_checkpoint, {"vocab": 9}),
         (testing.write_bert_checkpoint, {"scope": None}),
         (testing.write_bert_checkpoint, {"scope": "\ud800"}),
+        (testing.write_bert_checkpoint, {"heads": "no"}),
+        (testing.write_bert_checkpoint, {"slots": 1}),
+        (testing.write_bert_checkpoint, {"shards": True}),
         (testing.write_elmo, {"seed": -1}),
+        (testing.write_elmo, {"seed": None}),
     ],
 )
 def test_a_wrong_argument_is_told_and_nothing_written(write, arguments, tmp_path):

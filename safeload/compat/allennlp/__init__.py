@@ -13,6 +13,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from safeload import elmo
+from safeload._arguments import bad_argument
+from safeload._boundary import typed_errors
 from safeload._frameworks.elmo import choose_backend
 from safeload.elmo._arguments import elmo_arguments
 from safeload.elmo.builders import builder_of
@@ -56,6 +58,7 @@ class Elmo(metaclass=_IsAnyElmo):
     parameters, `state_dict` keys, forward and outputs.
     """
 
+    @typed_errors
     def __new__(  # noqa: PLR0913, PLR0917  (AllenNLP's signature)
         cls,
         options_file: StrPath | None,
@@ -100,6 +103,13 @@ class Elmo(metaclass=_IsAnyElmo):
             message = "module replaces options_file and weight_file, but a file was passed too"
             raise ArgumentError(message, argument="module", hints=["pass None for both files, or leave module out"])
         arguments = elmo_arguments(num_output_representations=num_output_representations, backend="auto", **options)
+        mixed, n_layers = arguments.scalar_mix_parameters, getattr(module, "num_layers", None)
+        if not (isinstance(n_layers, int) and callable(getattr(module, "get_output_dim", None))):
+            hints = ["pass an allennlp.modules.elmo._ElmoBiLm, or the _elmo_lstm of another Elmo"]
+            raise bad_argument("module", module, "a biLM with num_layers and get_output_dim", hints)
+        if mixed is not None and len(mixed) != n_layers:
+            hints = ["pass one number for each layer, or leave it out to learn them"]
+            raise bad_argument("scalar_mix_parameters", list(mixed), f"{n_layers} numbers, as module has layers", hints)
         return builder_of(choose_backend("auto")).around(module, arguments)
 
     def __init_subclass__(cls) -> None:
@@ -115,10 +125,11 @@ class Elmo(metaclass=_IsAnyElmo):
         raise ArgumentError(message, argument="Elmo", hints=hints)
 
 
+@typed_errors
 def batch_to_ids(batch: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401  (a torch tensor)
     """Return the character ids of sentences, as `safeload.character_ids` does.
 
     Raises:
         ArgumentError, MissingDependencyError: As `safeload.character_ids`.
     """
-    return elmo.character_ids(batch)
+    return elmo.ids_tensor(batch, "batch")

@@ -14,6 +14,8 @@ import inspect
 from typing import List, Optional  # noqa: UP035  (AllenNLP knows these)
 
 from safeload import elmo
+from safeload._arguments import as_python, bad_argument, is_int
+from safeload._boundary import typed_errors
 from safeload._frameworks.elmo import choose_backend, require_torch
 
 choose_backend("allennlp")  # before the import below, so that a missing package is a MissingDependencyError
@@ -32,6 +34,7 @@ class ElmoTokenEmbedder(token_embedders.ElmoTokenEmbedder):  # type: ignore[misc
     It has the same forward, outputs and `state_dict` keys.
     """
 
+    @typed_errors
     def __init__(  # noqa: PLR0913, PLR0917  (AllenNLP's signature)
         self,
         options_file: Optional[str] = None,  # noqa: UP045
@@ -58,6 +61,10 @@ class ElmoTokenEmbedder(token_embedders.ElmoTokenEmbedder):  # type: ignore[misc
         Raises:
             SafeLoadError: As `safeload.load_elmo`.
         """
+        size = as_python(projection_dim)
+        if size is not None and not (is_int(size) and size >= 0):
+            hints = ["pass the size of the output, or leave it out"]
+            raise bad_argument("projection_dim", projection_dim, "a positive int or None", hints)
         TokenEmbedder.__init__(self)  # AllenNLP's own would load the files
         if options_file is None:
             options_file = _ORIGINAL["options_file"].default
@@ -74,6 +81,6 @@ class ElmoTokenEmbedder(token_embedders.ElmoTokenEmbedder):  # type: ignore[misc
         )
         self.output_dim = self._elmo.get_output_dim()
         self._projection = None
-        if projection_dim:
-            self._projection = require_torch().nn.Linear(self.output_dim, projection_dim)
-            self.output_dim = projection_dim
+        if size:
+            self._projection = require_torch().nn.Linear(self.output_dim, size)
+            self.output_dim = size

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from safeload._arguments import bad_argument
+from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._frameworks.state import require_eager
 from safeload._tensors import holds, tensor_of
@@ -83,6 +84,7 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         datasets: Dataset of the weight file -> variable, whose name has dots for slashes.
     """
 
+    @typed_errors
     def __init__(  # noqa: PLR0913  (load_elmo's arguments)
         self,
         options: Mapping[str, Any],
@@ -129,9 +131,11 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         self._options = validate_options(options, FileRef(path="the layer's config", role="options"))
         require_options_allow(arguments, self._options)
         self._arguments = arguments
-        self.stateful = bool(stateful)
+        self.stateful = bool(arguments.stateful)
         self.supports_masking = True
-        self._dropout = keras.layers.Dropout(dropout, dtype=getattr(self, "dtype_policy", None) or self._dtype_policy)
+        self._dropout = keras.layers.Dropout(
+            arguments.dropout, dtype=getattr(self, "dtype_policy", None) or self._dtype_policy
+        )
         self.datasets: dict[str, Any] = {}
         self._initializer_of: Callable[[str], Any] = _nans
 

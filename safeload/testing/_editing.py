@@ -1,0 +1,215 @@
+"""Find the files of a model to break, and change the tensors of its weights."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+
+from safeload._arguments import as_python, bad_argument, is_int, listed
+from safeload._bytes.files import FileRef
+from safeload._bytes.paths import resolve_path
+from safeload._bytes.small import require_file
+from safeload._forms.hdf5.file import Hdf5File
+from safeload._forms.tensorflow.bundle import TensorBundle
+from safeload._forms.tensorflow.prefixes import find_checkpoint
+from safeload._text.words import reason_of
+from safeload.errors import ArgumentError, CorruptFileError, SafeLoadError
+from safeload.testing._bundle import valid_name, write_bundle
+from safeload.testing._models import OPTIONS_NAME, WEIGHTS_NAME
+from safeload.testing._writing import new_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from numpy.typing import NDArray
+
+    from safeload._bytes.paths import StrPath
+
+
+def is_elmo(folder: StrPath) -> bool:
+    """Return whether a folder has a file of an ELMo."""
+    return any((_folder(folder) / name).exists() for name in (OPTIONS_NAME, WEIGHTS_NAME))
+
+
+def prefix_of(folder: StrPath) -> str:
+    """Return the prefix of the checkpoint in a folder.
+
+    Raises:
+        SafeLoadError: As `find_checkpoint`.
+    """
+    return find_checkpoint(FileRef(path=str(_folder(folder)), role="checkpoint", given=folder)).ref.path
+
+
+def file_ref(folder: StrPath, file: StrPath | None) -> FileRef:
+    """Return a file of a model, by default the weights: the first data shard, or the HDF5 file.
+
+    Raises:
+        InvalidPathError: A name is not a path.
+        MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError: As `require_file`.
+    """
+    path = _folder(folder)
+    if file is None:
+        shards = sorted(each.name for each in path.glob("*.data-00000-of-*"))
+        file = shards[0] if shards and not is_elmo(folder) else WEIGHTS_NAME
+    ref = FileRef(path=resolve_path(file, argument="file", base_dir=path), role="model", given=folder)
+    require_file(ref)
+    return ref
+
+
+def file_of(folder: StrPath, file: StrPath | None) -> Path:
+    """Return the path of a file of a model.
+
+    Raises:
+        SafeLoadError: As `file_ref`.
+    """
+    return Path(file_ref(folder, file).path)
+
+
+def position(argument: str, value: object, n_bytes: int) -> int:
+    """Return a position in a file.
+
+    Raises:
+        ArgumentError: It is not an integer, or not in the file.
+    """
+    number = as_python(value)
+    if not is_int(number):
+        raise bad_argument(argument, value, "an integer", ["the first byte is 0"])
+    if not 0 <= number < n_bytes:
+        message = f"{argument} is {number}, and the file has {n_bytes} bytes"
+        raise ArgumentError(message, argument=argument, hints=[f"pass a number from 0 to {n_bytes - 1}"])
+    return number
+
+
+def tensors_of(prefix: str) -> tuple[dict[str, NDArray[Any]], int]:
+    """Return the tensors of a checkpoint, and its number of shards.
+
+    Raises:
+        SafeLoadError: As `TensorBundle`.
+    """
+    with TensorBundle(FileRef(path=prefix, role="prefix")) as bundle:
+        return bundle.read(bundle.variables), bundle.n_shards
+
+
+def edit_tensors(folder: StrPath, change: Callable[[dict[str, NDArray[Any]]], object]) -> None:
+    """Change the tensors of a model: name -> values.
+
+    Raises:
+        SafeLoadError: The weights cannot be read or written.
+    """
+    if is_elmo(folder):
+        with edited_hdf5(folder) as (file, names):
+            before = {name: file[name][()] for name in names}
+            after = dict(before)
+            change(after)
+            for name, values in before.items():
+                if after.get(name) is not values:
+                    del file[name]
+            for name, values in after.items():
+                if before.get(name) is not values:
+                    file[name] = values
+        return
+    prefix = Path(prefix_of(folder))
+    tensors, shards = tensors_of(str(prefix))
+    change(tensors)
+    with new_files(prefix.parent) as new:
+        write_bundle(new / prefix.name, tensors, shards)
+
+
+@contextmanager
+def edited_hdf5(folder: StrPath) -> Iterator[tuple[h5py.File, list[str]]]:
+    """Yield an ELMo's weight file, to be changed, and the names of its datasets.
+
+    Raises:
+        CorruptFileError: HDF5 cannot read or change it.
+        SafeLoadError: As `Hdf5File` and `new_files`.
+    """
+    ref = file_ref(folder, WEIGHTS_NAME)
+    with Hdf5File(ref) as weights:
+        names = list(weights.datasets)
+    path = Path(ref.path)
+    with new_files(path.parent) as new:
+        copy = Path(shutil.copyfile(path, new / path.name))
+        try:
+            with h5py.File(copy, "r+") as file:
+                yield file, names
+        except (OSError, RuntimeError) as exc:  # what HDF5 raises
+            if isinstance(exc, (SafeLoadError, RecursionError)) or getattr(exc, "errno", None):
+                raise
+            message = f"the weight file cannot be changed: {reason_of(exc)}"
+            raise CorruptFileError(message, **ref.facts) from exc
+
+
+def require_known(name: object, tensors: Collection[str], argument: str = "name") -> str:
+    """Return the name of a tensor of the weights.
+
+    Raises:
+        ArgumentError: It is not text, or there is no such tensor.
+    """
+    known = valid_name(name, argument)
+    if known not in tensors:
+        message = f"the weights have no {known!r}"
+        raise ArgumentError(message, argument=argument, hints=[f"the first ones are {', '.join(list(tensors)[:3])}"])
+    return known
+
+
+def require_free(new: object, name: str, tensors: Collection[str], *, is_hdf5: bool) -> str:
+    """Return a new name for a tensor of the weights.
+
+    Raises:
+        ArgumentError: Another tensor has the name, or one of an HDF5 file cannot have it.
+    """
+    free = valid_name(new, "new")
+    others = [other for other in tensors if other != name]
+    if free in others:
+        raise bad_argument("new", new, "a name that no other tensor has", ["drop_variable removes the other"])
+    if is_hdf5:
+        parts = free.split("/")
+        if "\0" in free or not {"", ".", ".."}.isdisjoint(parts):
+            raise bad_argument("new", new, "a path of HDF5 without empty parts and dots", ["such as 'CNN_proj/W'"])
+        if any(f"{other}/".startswith(f"{free}/") or free.startswith(f"{other}/") for other in others):
+            raise bad_argument("new", new, "a name that is no group, nor below a dataset", ["pass another name"])
+    return free
+
+
+def place_of(folder: StrPath, variable: str) -> tuple[Path, int]:
+    """Return the file with a variable's values, and the position of their middle byte.
+
+    Raises:
+        ArgumentError: There is no such variable, or its values are at no single place.
+    """
+    if is_elmo(folder):
+        ref = file_ref(folder, WEIGHTS_NAME)
+        with Hdf5File(ref) as file:
+            dataset = file.datasets[require_known(variable, file.datasets, "variable")]
+            if dataset.offset is None:
+                message = f"{variable!r} is stored in chunks or was never written: no single byte is its middle"
+                raise ArgumentError(message, argument="variable", hints=["pass file= and byte= instead"])
+            path, offset, n_bytes = Path(ref.path), dataset.offset, dataset.n_bytes
+    else:
+        with TensorBundle(FileRef(path=prefix_of(folder), role="prefix")) as bundle:
+            entry = bundle.variables[require_known(variable, bundle.variables, "variable")]
+            path, offset, n_bytes = Path(bundle.shard_path(entry.shard)), entry.offset, entry.n_bytes
+    if not n_bytes:
+        message = f"{variable!r} has no values: there is no bit to flip"
+        raise ArgumentError(message, argument="variable", hints=["pass a variable that has values"])
+    return path, offset + n_bytes // 2
+
+
+def sizes_of(shape: object) -> tuple[int, ...]:
+    """Return a shape.
+
+    Raises:
+        ArgumentError: It is not a list of integers from 0.
+    """
+    sizes = listed(shape)
+    if sizes is None or not all(is_int(size) and size >= 0 for size in sizes):
+        raise bad_argument("shape", shape, "a list of integers from 0", ["a scalar's shape is ()"])
+    return tuple(filter(is_int, sizes))
+
+
+def _folder(folder: StrPath) -> Path:
+    return Path(resolve_path(folder, argument="folder"))
