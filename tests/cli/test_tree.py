@@ -161,3 +161,17 @@ def test_another_number_of_models_than_expected_fails(tiny_bert, tmp_path):
     done = safeload_cli("check", "bert", tmp_path, "--expect", "3", "--quiet", code=1)
     assert done.stdout == "BAD  2 models found, 3 expected\n"
     assert '"n_expected": 3' in safeload_cli("check", "bert", tmp_path, "--expect", "3", "--json", code=1).stdout
+
+
+def test_a_variable_or_tilde_in_a_path_is_taken_as_in_every_path(tiny_bert, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MODELS", str(tmp_path / "models"))
+    for folder in ("~", "$MODELS"):
+        shutil.copytree(tiny_bert, tmp_path / folder / "literal")
+    assert models_in("bert", "~", "$MODELS") == ["~/literal", "$MODELS/literal"]
+
+    for folder in ("home", "models"):
+        shutil.copytree(tiny_bert, tmp_path / folder / "expanded")
+    shutil.rmtree(tmp_path / "$MODELS")
+    assert models_in("bert", "~", "$MODELS") == [str(tmp_path / each / "expanded") for each in ("home", "models")]

@@ -10,7 +10,7 @@ import pytest
 
 import safeload
 from safeload import read_settings
-from safeload.errors import ArgumentError
+from safeload.errors import ArgumentError, ConfigError
 from tests.settings.settings_file import ELMO, written
 
 
@@ -63,3 +63,26 @@ def test_reading_settings_imports_nothing_heavy(tmp_path):
     code = f"import sys, safeload; safeload.read_settings({str(path)!r}, 'E'); print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ["$HOME", "$LOST", "~", "x/$HOME"])
+def test_a_folder_beside_the_settings_is_taken_as_it_is_named(name, tiny_elmo, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("LOST", raising=False)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).symlink_to(tiny_elmo)
+    (tmp_path / "s.ini").write_text(f"[ELMO]\noptions_file = {name}/options.json\nlock_file = none\n")
+
+    settings = read_settings(tmp_path / "s.ini", "ELMO")
+    assert settings["options_file"] == str(tmp_path / name / "options.json")
+    assert safeload.check_elmo(**settings).files[0].path == settings["options_file"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "text"), [("json", '{"A": {"options_file": %s}}'), ("toml", "[A]\noptions_file = %s")]
+)
+def test_a_value_is_shown_as_the_file_has_it(ending, text, tmp_path):
+    for value in ("true", "false", *(["null"] if ending == "json" else [])):
+        (tmp_path / f"s.{ending}").write_text(text % value)
+        with pytest.raises(ConfigError, match=f"options_file: expected a path, found {value}"):
+            read_settings(tmp_path / f"s.{ending}", "A")
