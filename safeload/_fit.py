@@ -13,6 +13,7 @@ from safeload._arguments import as_python
 from safeload._compare import compare, matched, split_ignored
 from safeload._forms import open_weights
 from safeload._model_kind import Checked, Config, Mismatch
+from safeload._suspicion import suspicions
 from safeload._text.words import escaped, some_of, with_article
 from safeload._values import WIDENED, fits_buffer, read_parameters
 from safeload._version import __version__
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from safeload._forms.weight_file import WeightFile, WeightPlace
     from safeload._model_kind import Clock, ModelKind
-    from safeload._naming import Match
+    from safeload._naming import Match, Naming
     from safeload.report import TensorSpec
 
 logger = logging.getLogger(__name__)
@@ -51,10 +52,10 @@ def check_weights(
     """
     with open_weights(place) as weights:
         with clock.step("list"):
-            config, notes = kind.adapted(config, weights)
-            parameters = kind.list_parameters(config)
+            wanted = _list(kind, config, weights)
+            config, parameters = wanted.config, wanted.parameters
         with clock.step("compare"):
-            fit = _require_match(kind, config, parameters, weights, patterns)
+            fit = _require_match(kind, wanted, weights, patterns)
             values, inexact = read_parameters(weights, fit.match, keep=keep_values)
             weights.require_unchanged()
             if inexact:
@@ -65,6 +66,7 @@ def check_weights(
                 raise _error(kind, replace(fit.mismatch, problems=problems, faults=inexact), fit.match.scope)
         files, packages = weights.files(), weights.packages
         checksums = weights.checksums(len(parameters))
+        strange = suspicions(kind.marks, parameters, fit.match, weights.seen, weights.noun)
     logger.info("checked %s, %s", escaped(place.ref.path), with_article(place.place))
     report = LoadReport(
         model=kind.model,
@@ -77,9 +79,9 @@ def check_weights(
         ignored=fit.ignored,
         checksums=checksums,
         taken_from_config=kind.unverified(config),
-        notes=(*notes, *_notes_of_dtypes(weights, fit.match)),
+        notes=(*wanted.notes, *_notes_of_dtypes(weights, fit.match)),
         unused_keys=tuple(kind.unused_keys(config)),
-        warnings=fit.warnings,
+        warnings=(*wanted.warnings, *strange),
         seconds=clock.seconds,
         versions={"python": platform.python_version(), "safeload": __version__, **_versions(packages)},
     )
@@ -93,8 +95,19 @@ def require_match(kind: ModelKind[Config], config: Config, place: WeightPlace) -
         SafeLoadError: As `check_weights`, except the errors about damaged values.
     """
     with open_weights(place) as weights:
-        config, _ = kind.adapted(config, weights)
-        _require_match(kind, config, kind.list_parameters(config), weights, ("*",))
+        _require_match(kind, _list(kind, config, weights), weights, ("*",))
+
+
+@dataclass(frozen=True)
+class _Wanted(Generic[Config]):
+    """What to look for in a weight file."""
+
+    config: Config
+    parameters: Mapping[str, TensorSpec]
+    naming: Naming
+    scope: str
+    notes: list[str]
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -104,28 +117,30 @@ class _Fit(Generic[Config]):
     match: Match
     mismatch: Mismatch[Config]
     ignored: tuple[str, ...]
-    warnings: tuple[str, ...]
+
+
+def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> _Wanted[Config]:
+    """List the parameters, and recognise how the file names them, which may change what the config says."""
+    naming, scope, warnings = kind.recognise(weights)
+    config, notes = kind.adapted(config, lambda parameter: weights.tensors.get(naming.stored_as(parameter, scope)[0]))
+    return _Wanted(config, kind.list_parameters(config), naming, scope, notes, warnings)
 
 
 def _require_match(
-    kind: ModelKind[Config],
-    config: Config,
-    parameters: Mapping[str, TensorSpec],
-    weights: WeightFile,
-    patterns: tuple[str, ...],
+    kind: ModelKind[Config], wanted: _Wanted[Config], weights: WeightFile, patterns: tuple[str, ...]
 ) -> _Fit[Config]:
-    naming, scope, warnings = kind.recognise(weights)
-    match, found = naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
+    parameters, scope = wanted.parameters, wanted.scope
+    match, found = wanted.naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
     buffers = _strange_buffers(weights, match)
     ignored, unexpected = split_ignored([*match.unexpected, *buffers], patterns)
     problems = compare(parameters, found, unexpected=unexpected, widened=WIDENED)
     faults = {name: fault for name, fault in {**match.faults, **buffers}.items() if name in unexpected}
     mismatch = Mismatch(
-        problems=problems, expected=parameters, found=found, weights=weights, config=config, faults=faults
+        problems=problems, expected=parameters, found=found, weights=weights, config=wanted.config, faults=faults
     )
     if problems:
         raise _error(kind, mismatch, scope)
-    return _Fit(match, mismatch, tuple(ignored), tuple(warnings))
+    return _Fit(match, mismatch, tuple(ignored))
 
 
 def _strange_buffers(weights: WeightFile, match: Match) -> dict[str, str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+
+from safeload._suspicion import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._bytes.files import FileRef
-    from safeload._forms.weight_file import WeightFile, WeightPlace
+    from safeload._forms.weight_file import StoredTensor, WeightFile, WeightPlace
     from safeload._naming import Naming
     from safeload.report import LoadReport, Problem, TensorSpec
 
@@ -27,6 +29,7 @@ class HasPath(Protocol):
 
 
 Config = TypeVar("Config", bound=HasPath)
+Stored: TypeAlias = "Callable[[str], StoredTensor | None]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +116,9 @@ class ModelKind(Generic[Config]):
         hints: Returns hints about weights that do not fit.
         unverified: Returns the settings that no weight file can confirm.
         unused_keys: Returns the keys of the config that have no effect on the model.
-        adapted: Returns the config with the settings that are taken from the weights instead, and notes.
+        adapted: Returns the config with the settings that are taken from the weights instead, and notes; its last
+            argument gives the stored tensor of a parameter, or None.
+        marks: What the values of the parameters show.
     """
 
     model: str
@@ -129,7 +134,8 @@ class ModelKind(Generic[Config]):
     hints: Callable[[Mismatch[Config]], list[str]]
     unverified: Callable[[Config], dict[str, object]]
     unused_keys: Callable[[Config], list[str]] = lambda config: []  # noqa: ARG005
-    adapted: Callable[[Config, WeightFile], tuple[Config, list[str]]] = lambda config, _: (config, [])
+    adapted: Callable[[Config, Stored], tuple[Config, list[str]]] = lambda config, _: (config, [])
+    marks: Marks = field(default_factory=Marks)
 
 
 @dataclass(kw_only=True)

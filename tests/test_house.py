@@ -34,7 +34,7 @@ FLOORS = (
     ("_version.py", "_text"),
     ("report.py", "errors.py"),
     ("_arguments.py", "_bytes", "_boundary.py", "_compare.py", "_naming.py"),
-    ("_json.py", "_forms", "_values.py", "lock"),
+    ("_json.py", "_forms", "_values.py", "_suspicion.py", "lock"),
     (
         "_recognise.py",
         "_advice.py",

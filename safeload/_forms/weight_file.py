@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from safeload._bytes.absent import failed
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from safeload._bytes.files import FileRef
     from safeload._forms.arrays import DamagedError
+    from safeload._forms.seen import Seen
     from safeload.report import TensorSpec
 
     Array = NDArray[Any]
@@ -88,6 +90,11 @@ class WeightFile(ABC):
         """Close the files."""
         self.close()
 
+    @cached_property
+    def seen(self) -> dict[str, Seen]:
+        """What was seen of the values of each tensor that was verified or read."""
+        return {}
+
     def verify(self, names: Iterable[str]) -> None:
         """Verify the tensors without keeping their values.
 
@@ -96,7 +103,7 @@ class WeightFile(ABC):
                 damaged tensors.
             FileSystemError: The system cannot read.
         """
-        self._each(names, self._check)
+        self.seen.update(self._each(names, self._check))
 
     def read(self, names: Iterable[str]) -> dict[str, Array]:
         """Return name -> verified values.
@@ -107,7 +114,9 @@ class WeightFile(ABC):
         Raises:
             CorruptFileError, FileSystemError: As `verify`.
         """
-        return self._each(names, self._read)
+        found = self._each(names, self._read)
+        self.seen.update((name, seen) for name, (_, seen) in found.items())
+        return {name: values for name, (values, _) in found.items()}
 
     @abstractmethod
     def look(self, name: str) -> tuple[Array | None, str]:
@@ -138,12 +147,12 @@ class WeightFile(ABC):
         """Close the files; `tensors` stays available."""
 
     @abstractmethod
-    def _check(self, name: str) -> None:
+    def _check(self, name: str) -> Seen:
         """Verify a tensor without keeping its values; raises DamagedError."""
 
     @abstractmethod
-    def _read(self, name: str) -> Array:
-        """Return a tensor's values; raises DamagedError."""
+    def _read(self, name: str) -> tuple[Array, Seen]:
+        """Return a tensor's values, and what was seen of them; raises DamagedError."""
 
     @abstractmethod
     def _faults_facts(self, faults: list[tuple[str, DamagedError]], n_read: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 MAX_PRINTED_PROBLEMS = 10
 MAX_LINE = 5_000
+N_NAMES_SHOWN = 3
 _NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
@@ -56,6 +57,12 @@ def some_of(count: int, total: int, noun: str) -> str:
 def tally(words: Iterable[tuple[int, str]]) -> str:
     """Join the counts that are not zero: "1 missing, 2 wrong shape"."""
     return ", ".join(f"{count} {what}" for count, what in words if count)
+
+
+def first_of(names: Sequence[str]) -> str:
+    """List the first names, and count the rest: "a, b, c and 4 more"."""
+    more = f" and {len(names) - N_NAMES_SHOWN:,} more" if len(names) > N_NAMES_SHOWN else ""
+    return ", ".join(names[:N_NAMES_SHOWN]) + more
 
 
 def with_article(noun: str) -> str:

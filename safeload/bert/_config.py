@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload import _recognise
 from safeload._advice import advice, lacks_config
-from safeload._arguments import as_python_tree
+from safeload._arguments import as_python_tree, is_number
 from safeload._bytes import absent
 from safeload._json import Keys, read_json_object, shown
 from safeload.bert._arguments import ACTIVATIONS
@@ -24,6 +24,8 @@ CONFIG_NAMES = ("bert_config.json", "config.json")
 MAX_LAYERS = 1_000
 MAX_SIZE = 1 << 24
 SEGMENTS = 2
+LAYER_NORM_EPS, KERAS_BERT_EPS = 1e-12, 1e-14
+"""What is added to a LayerNorm's variance: by Google's BERT, and by keras-bert."""
 
 _SIZES = {
     "vocab_size": MAX_SIZE,
@@ -163,6 +165,21 @@ def validate_config(data: Mapping[str, Any], ref: FileRef) -> BertConfig:
 def unused_keys(data: Mapping[str, Any]) -> list[str]:
     """Return the keys of a config that have no effect on the model, sorted."""
     return sorted(str(key) for key in data if key not in _READ)
+
+
+def suspicious_keys(config: BertConfig) -> list[str]:
+    """Return a warning for a `layer_norm_eps` above that of BERT, which transformers obeys and keras-bert cannot.
+
+    Source:
+        keras_layer_normalization/layer_normalization.py, LayerNormalization.__init__, 0.16.0.
+    """
+    value = config.raw.get("layer_norm_eps")
+    if value is None or (is_number(value) and value <= LAYER_NORM_EPS):
+        return []
+    usual, built = f"{LAYER_NORM_EPS:g}", f"{KERAS_BERT_EPS:g}"
+    return [
+        f"layer_norm_eps is {shown(value)}, where BERT has {usual}; keras-bert cannot set it and computes with {built}"
+    ]
 
 
 def _require_the_same_model(keys: Keys) -> None:

@@ -11,15 +11,15 @@ from safeload._fit import require_match
 from safeload._model_kind import ModelKind
 from safeload.bert import _mismatch, _places, _vocabulary
 from safeload.bert._arguments import FULL_LENGTH
-from safeload.bert._config import read_config, unused_keys
-from safeload.bert._parameters import FIRST_VARIABLE, list_parameters, with_positions_of
+from safeload.bert._config import read_config, suspicious_keys, unused_keys
+from safeload.bert._parameters import FIRST_VARIABLE, MARKS, POSITIONS, list_parameters, with_positions_of
 from safeload.bert.namings import NAMINGS
 from safeload.bert.namings.google import SCOPE, lacks_positions
 from safeload.errors import AmbiguousCheckpointError, ArgumentError, VocabularyError
 
 if TYPE_CHECKING:
     from safeload._forms.weight_file import WeightFile
-    from safeload._model_kind import Places
+    from safeload._model_kind import Places, Stored
     from safeload._naming import Naming
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
@@ -56,14 +56,14 @@ def bert(
                 error.hints = ("the config and the checkpoint agree; the vocabulary differs from both", *error.hints)
                 raise
         require_config_allows(options, config)
-        return config, notes, warnings
+        return config, notes, [*warnings, *suspicious_keys(config)]
 
-    def adapted(config: BertConfig, weights: WeightFile) -> tuple[BertConfig, list[str]]:
+    def adapted(config: BertConfig, stored: Stored) -> tuple[BertConfig, list[str]]:
         if may_be_clipped:
-            return with_positions_of(config, weights.tensors), []
+            return with_positions_of(config, stored(POSITIONS)), []
         if options.seq_len in (None, FULL_LENGTH):
             return config, []
-        shorter = with_positions_of(config, weights.tensors, least=options.seq_len)
+        shorter = with_positions_of(config, stored(POSITIONS), least=options.seq_len)
         rows = shorter.max_position_embeddings
         note = f"the checkpoint has {rows} positions, max_position_embeddings is {config.max_position_embeddings}"
         return shorter, [note] if shorter != config else []
@@ -86,6 +86,7 @@ def bert(
         },
         unused_keys=lambda config: unused_keys(config.raw),
         adapted=adapted,
+        marks=MARKS,
     )
     return kind
 

@@ -5,17 +5,31 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from safeload._suspicion import Marks
 from safeload.bert._config import SEGMENTS, BertConfig
 from safeload.report import TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from safeload._forms.weight_file import StoredTensor
 
 FIRST_VARIABLE = "bert/embeddings/word_embeddings"
 POSITIONS = "bert/embeddings/position_embeddings"
-_POSITIONS = POSITIONS.removeprefix("bert/")
+_MLM_TRANSFORM = "cls/predictions/transform"
+MARKS = Marks(
+    norms=("/gamma", "/beta"),
+    tables=(FIRST_VARIABLE, POSITIONS),
+    heads={
+        "MLM head": {
+            "cls/predictions/output_bias": 0,
+            f"{_MLM_TRANSFORM}/dense/bias": 0,
+            f"{_MLM_TRANSFORM}/LayerNorm/gamma": 1,
+            f"{_MLM_TRANSFORM}/LayerNorm/beta": 0,
+        }
+    },
+)
+"""The initial values are those of google-research/bert, modeling.py and run_pretraining.py, and of keras-bert 0.89.0."""
 
 
 def list_parameters(config: BertConfig, *, training: bool) -> dict[str, TensorSpec]:
@@ -39,15 +53,12 @@ def list_parameters(config: BertConfig, *, training: bool) -> dict[str, TensorSp
     return {spec.name: spec for spec in specs}
 
 
-def with_positions_of(config: BertConfig, found: Mapping[str, StoredTensor], *, least: int | None = None) -> BertConfig:
-    """Return `config` with the number of positions in the file, if that is larger, or smaller but at least `least`."""
-    sizes = [each.spec.shape[0] for name, each in found.items() if name.endswith(_POSITIONS) and each.spec.shape]
-    fewest, most = min(sizes, default=0), max(sizes, default=0)
+def with_positions_of(config: BertConfig, stored: StoredTensor | None, *, least: int | None = None) -> BertConfig:
+    """Return `config` with the stored number of positions, if that is larger, or smaller but at least `least`."""
+    rows = stored.spec.shape[0] if stored is not None and stored.spec.shape else 0
     positions = config.max_position_embeddings
-    if least is not None and least <= fewest < positions:
-        positions = fewest
-    elif least is None:
-        positions = max(positions, most)
+    if least is None or least <= rows < positions:
+        positions = rows if least is not None else max(positions, rows)
     return dataclasses.replace(config, max_position_embeddings=positions)
 
 
@@ -85,9 +96,9 @@ def _encoder(config: BertConfig, number: int) -> Iterator[TensorSpec]:
 
 def _heads(config: BertConfig) -> Iterator[TensorSpec]:
     hidden = _hidden(config)
-    yield TensorSpec.of_sizes("cls/predictions/transform/dense/kernel", hidden, hidden)
-    yield TensorSpec.of_sizes("cls/predictions/transform/dense/bias", hidden)
-    yield from _norm(config, "cls/predictions/transform/LayerNorm")
+    yield TensorSpec.of_sizes(f"{_MLM_TRANSFORM}/dense/kernel", hidden, hidden)
+    yield TensorSpec.of_sizes(f"{_MLM_TRANSFORM}/dense/bias", hidden)
+    yield from _norm(config, f"{_MLM_TRANSFORM}/LayerNorm")
     yield TensorSpec.of_sizes("cls/predictions/output_bias", ("vocab_size", config.vocab_size))
     yield TensorSpec.of_sizes("bert/pooler/dense/kernel", hidden, hidden)
     yield TensorSpec.of_sizes("bert/pooler/dense/bias", hidden)

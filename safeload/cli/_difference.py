@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from safeload._compare import compare
-from safeload._forms.arrays import count_non_finite
+from safeload._forms.look import count_non_finite
 from safeload._text.words import counted
 from safeload.cli import _console
 from safeload.cli._pairing import pair

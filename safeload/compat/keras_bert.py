@@ -28,7 +28,7 @@ from safeload._reports import warn_caller, warn_of
 from safeload._steps import opened_source
 from safeload.bert import load
 from safeload.bert._arguments import FULL_LENGTH, build_options
-from safeload.bert._config import find_config, read_config, validate_config
+from safeload.bert._config import find_config, read_config, suspicious_keys, validate_config
 from safeload.bert._model import bert as bert_kind
 from safeload.bert._model import require_config_allows
 from safeload.bert._vocabulary import read_with_locks
@@ -115,6 +115,8 @@ def build_model_from_config(
     model, deferred = builder.build(backend, config, options)
     builder.initialise(model, deferred)
     _warn_of_clipping(options, config)
+    for warning in suspicious_keys(config):
+        warn_caller(warning)
     positions = config.max_position_embeddings
     if options.seq_len is not None:
         positions = min(options.seq_len, positions)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from safeload import _recognise
 from safeload._bytes.kinds import FileKind, wrong_kind
 from safeload._model_kind import ModelKind
+from safeload._suspicion import Marks
 from safeload.elmo import _mismatch, _places
 from safeload.elmo._arguments import require_options_allow, vocabulary_notes
 from safeload.elmo._options import read_options
-from safeload.elmo._parameters import list_parameters
+from safeload.elmo._parameters import CHAR_EMBED, list_parameters
 from safeload.elmo.namings import NAMINGS
 from safeload.errors import ArgumentError
 
@@ -46,6 +47,7 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
         hints=_mismatch.hints,
         unverified=lambda options: options.unverified,
         unused_keys=lambda options: options.unused_keys,
+        marks=Marks(tables=(CHAR_EMBED,)),
     )
 
 

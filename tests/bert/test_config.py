@@ -9,7 +9,8 @@ import pytest
 
 import safeload
 from safeload.bert._arguments import ACTIVATIONS
-from safeload.bert._config import MAX_LAYERS, MAX_SIZE, validate_config
+from safeload.bert._config import KERAS_BERT_EPS, MAX_LAYERS, MAX_SIZE, validate_config
+from safeload.compat import keras_bert as drop_in
 from safeload.errors import ConfigError, FileSystemError, MissingFileError, UnreadableFileError
 from safeload.testing import edit_config
 from tests.checkpoints import BERT_CONFIG
@@ -229,6 +230,37 @@ def test_keys_without_an_effect_are_listed_as_not_used(bert):
     assert "  not used:    attention_probs_dropout_prob, directionality, " in str(report)
     assert report.to_dict()["unused_keys"] == tuple(PUBLISHED)
     assert "keys not used" in report._repr_html_()
+
+
+@pytest.mark.parametrize("value", [1e-5, 1.0001e-12, 0.1, 1, "1e-12", True, []])
+def test_a_larger_epsilon_warns_with_both_values(bert, value):
+    write_bert_config(bert, layer_norm_eps=value)
+    with pytest.warns(safeload.SafeLoadWarning) as caught:
+        report = safeload.check_bert(bert)
+
+    shown = json.dumps(value)
+    warned = f"layer_norm_eps is {shown}, where BERT has 1e-12; keras-bert cannot set it and computes with 1e-14"
+    assert (report.warnings, report.unused_keys, len(caught)) == ((warned,), ("layer_norm_eps",), 1)
+
+
+@pytest.mark.parametrize("value", [1e-12, 1e-13, 0, None])
+def test_the_epsilon_of_bert_does_not(bert, value):
+    write_bert_config(bert, layer_norm_eps=value)
+
+    assert safeload.check_bert(bert).warnings == ()
+
+
+def test_the_epsilon_of_keras_bert_is_the_one_that_is_told(bert):
+    pytest.importorskip("keras_bert")
+    write_bert_config(bert, layer_norm_eps=1e-5)
+    with pytest.warns(safeload.SafeLoadWarning, match="computes with 1e-14"):
+        model = safeload.load_bert(bert)
+    with pytest.warns(safeload.SafeLoadWarning, match="computes with 1e-14"):
+        drop_in.build_model_from_config(bert)
+
+    norms = [layer for layer in model.layers if "Norm" in layer.name]
+    assert len(norms) == 5
+    assert [layer.epsilon for layer in norms] == pytest.approx([KERAS_BERT_EPS] * 5, rel=1e-6)
 
 
 def test_a_key_cannot_forge_a_line_of_the_report(bert):

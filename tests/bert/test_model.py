@@ -12,14 +12,14 @@ from safeload._model_kind import Request
 from safeload._naming import Naming
 from safeload._steps import check
 from safeload.bert import _model
-from safeload.bert._arguments import build_options
+from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._model import bert as bert_kind
 from safeload.bert._model import recognise, require_config_allows
 from safeload.errors import AmbiguousCheckpointError, ArgumentError, VariableMismatchError, WrongFileKindError
 from safeload.testing import drop_variable, edit_config, write_bert_checkpoint, write_checkpoint
 from tests.bert.test_arguments import CONFIG, options
 from tests.bert.test_mismatch import ONE, rewritten
-from tests.checkpoints import PREFIX, bert_tensors
+from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
 from tests.opened import opened_checkpoint
 
 
@@ -148,6 +148,30 @@ def test_a_scope_chooses_an_encoder(bert, scope, shift):
     np.testing.assert_array_equal(
         checked.values["cls/predictions/output_bias"], bert_tensors()["cls/predictions/output_bias"]
     )
+
+
+@pytest.mark.parametrize(
+    ("scope", "said", "seq_len", "may_be_clipped", "rows", "n_notes"),
+    [
+        ("bert/", 20, FULL_LENGTH, True, 20, 0),
+        ("bert_1/", 20, FULL_LENGTH, True, 40, 0),
+        ("bert/", 40, 10, False, 20, 1),
+        ("bert_1/", 40, 10, False, 40, 0),
+        ("bert_1/", 40, None, False, 40, 0),
+    ],
+)
+def test_each_encoder_has_its_own_number_of_positions(bert, scope, said, seq_len, may_be_clipped, rows, n_notes):
+    tensors = {name: value for name, value in bert_tensors().items() if name.startswith("bert/")}
+    longer = bert_tensors(BERT_CONFIG | {"max_position_embeddings": 40})
+    second = {name.replace("bert/", "bert_1/"): longer[name] for name in tensors}
+    write_checkpoint(bert / PREFIX, tensors | second)
+    edit_config(bert, max_position_embeddings=said)
+    kind = bert_kind(build_options(training=False, seq_len=seq_len), scope, may_be_clipped=may_be_clipped)
+    checked = check(kind, Request(config=bert), keep_values=True)
+
+    assert checked.config.max_position_embeddings == rows
+    assert checked.values["bert/embeddings/position_embeddings"].shape == (rows, 16)
+    assert len(checked.report.notes) == n_notes
 
 
 def test_of_several_encoders_google_s_is_chosen_with_a_warning(bert):

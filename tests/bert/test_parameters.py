@@ -82,7 +82,14 @@ def stored(name, shape):
 @pytest.mark.parametrize(("shape", "positions"), [((600, 4), 600), ((16, 4), 32), ((), 32)])
 def test_the_checkpoint_s_positions_count_where_they_are_more(shape, positions):
     config = read(max_position_embeddings=32)
-    found = {f"a/{POSITIONS}": stored(POSITIONS, shape), "x": stored("x", (999,))}
 
-    assert with_positions_of(config, found).max_position_embeddings == positions
-    assert with_positions_of(config, {}) == config
+    assert with_positions_of(config, stored(POSITIONS, shape)).max_position_embeddings == positions
+    assert with_positions_of(config, None) == config
+
+
+@pytest.mark.parametrize(("least", "positions"), [(8, 16), (16, 16), (17, 32)])
+def test_fewer_positions_count_where_they_are_enough(least, positions):
+    config = read(max_position_embeddings=32)
+
+    assert with_positions_of(config, stored(POSITIONS, (16, 4)), least=least).max_position_embeddings == positions
+    assert with_positions_of(config, None, least=least) == config

@@ -104,6 +104,11 @@ def test_D12_padded_table(tmp_path, said):
     said.noted(safeload.check_bert(tmp_path / "m"))
 
 
+def test_D17_epsilon(bert, said):
+    testing.edit_config(bert, layer_norm_eps=1e-5)
+    assert len(said.warned(lambda: safeload.check_bert(bert)).warnings) == 1
+
+
 def test_E1_locale(bert, monkeypatch, said):
     testing.edit_vocabulary(bert, lambda lines: [*lines[:-1], "\u4e2d"])
     monkeypatch.setenv("LC_ALL", "C")

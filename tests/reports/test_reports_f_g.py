@@ -43,7 +43,7 @@ def test_F8_no_heads(tmp_path):
 
 
 def test_F11_task_heads(bert, said):
-    tensors = testing._models.bert_tensors()
+    tensors = bert_tensors()
     testing.write_checkpoint(
         bert / PREFIX, {**tensors, "output_weights": np.zeros((2, 16), np.float32), "output_bias": np.zeros(2)}
     )
@@ -160,3 +160,12 @@ def test_G8_more_layers_than_there_are(bert, said):
     assert model.output_shape == (None, 20, 2 * 16)
     with pytest.raises(ArgumentError):
         safeload.load_bert(bert, output_layer_num=12)
+
+
+def test_G9_untrained_head(bert, said):
+    tensors = bert_tensors()
+    for name, values in tensors.items():
+        if name.startswith("cls/predictions/") and values.ndim == 1:
+            values[...] = name.endswith("gamma")
+    write_checkpoint(bert / PREFIX, tensors)
+    assert len(said.warned(lambda: safeload.check_bert(bert, training=True)).warnings) == 1

@@ -14,7 +14,7 @@ import h5py
 from safeload._bytes import absent
 from safeload._bytes.kinds import N_HEAD_BYTES, UNKNOWN, kind_of, wrong_kind
 from safeload._bytes.small import open_file
-from safeload._forms.arrays import DamagedError, Run, count_non_finite, fill, memory_for, read_run, require_finite
+from safeload._forms.arrays import FLOATS, DamagedError, Run, columns_of, fill, look_at, memory_for, read_run
 from safeload._forms.hdf5.chunks import read_chunks
 from safeload._forms.hdf5.listing import Listing, MisplacedError, RefusedError
 from safeload._forms.hdf5.superblock import find_superblock
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from safeload._bytes.files import FileRef
     from safeload._forms.hdf5.listing import Dataset
+    from safeload._forms.seen import Seen
 
     Array = NDArray[Any]
 
@@ -117,23 +118,18 @@ class Hdf5File(WeightFile):
         if self._file.is_written_to():
             raise self._corrupt("the weight file changed while it was being read", ["load again when it is complete"])
 
-    def _check(self, name: str) -> None:
+    def _check(self, name: str) -> Seen:
         dataset = self._require_readable(name)
-        if dataset.offset is None:
-            self._read(name)
-        else:
-            read_run(self._run(dataset))
+        return self._read(name)[1] if dataset.offset is None else read_run(self._run(dataset))
 
-    def _read(self, name: str) -> Array:
+    def _read(self, name: str) -> tuple[Array, Seen]:
         dataset = self._require_readable(name)
         if dataset.offset is None:
             values = self._read_unchecked(dataset)
-            if values.dtype.kind == "f":
-                require_finite(count_non_finite(values), values.size)
-            return values
+            return values, look_at(values, dataset.spec.dtype)
         memory = memory_for(dataset.n_bytes)
-        read_run(self._run(dataset), memory)
-        return memory.view(dataset.spec.dtype).reshape(dataset.spec.shape)
+        seen = read_run(self._run(dataset), memory)
+        return memory.view(dataset.spec.dtype).reshape(dataset.spec.shape), seen
 
     def _require_readable(self, name: str) -> Dataset:
         dataset = self.datasets[name]
@@ -144,8 +140,8 @@ class Hdf5File(WeightFile):
         return dataset
 
     def _run(self, dataset: Dataset) -> Run:
-        dtype = dataset.spec.dtype if dataset.spec.dtype.startswith("float") else ""
-        return Run(self._file, dataset.offset or 0, dataset.n_bytes, dtype)
+        dtype = dataset.spec.dtype if dataset.spec.dtype in FLOATS else ""
+        return Run(self._file, dataset.offset or 0, dataset.n_bytes, dtype, columns=columns_of(dataset.spec.shape))
 
     def _read_unchecked(self, dataset: Dataset) -> Array:
         """Return a dataset's values, in any layout, without testing for NaN and infinity."""

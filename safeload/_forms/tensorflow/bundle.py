@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._bytes.files import FileRef, OpenFile
+    from safeload._forms.seen import Seen
 
     Array = NDArray[Any]
 
@@ -90,7 +91,7 @@ class TensorBundle(WeightFile):
         entry = self.variables[name]
         try:
             with np.errstate(all="ignore"):
-                return self._values.read(entry), ""
+                return self._values.read(entry)[0], ""
         except MemoryError:
             return None, TOO_LARGE
         except DamagedError as exc:
@@ -110,10 +111,10 @@ class TensorBundle(WeightFile):
                 hints = ["load again when nothing writes to the folder"]
                 raise CorruptFileError(message, **self.ref.at(file.path, "shard").facts, hints=hints)
 
-    def _check(self, name: str) -> None:
-        self._values.check(self.variables[name])
+    def _check(self, name: str) -> Seen:
+        return self._values.check(self.variables[name])
 
-    def _read(self, name: str) -> Array:
+    def _read(self, name: str) -> tuple[Array, Seen]:
         return self._values.read(self.variables[name])
 
     def _ref_of(self, name: str) -> FileRef:

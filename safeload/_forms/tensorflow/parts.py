@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def parts_of(entry: Entry, listed: Mapping[tuple[str, Extents], Entry]) -> list[tuple[tuple[slice, ...], Entry]]:
-    """Return (position in the whole, entry) of each part.
+    """Return (position in the whole, entry) of each part, in the order of the values.
 
     The whole is allocated only after the sizes of the parts, which are bounded by the shards, add up to it.
 
@@ -47,7 +47,7 @@ def parts_of(entry: Entry, listed: Mapping[tuple[str, Extents], Entry]) -> list[
         covered[place] = True
     if not covered.all():
         raise DamagedError("PARTITION", "the parts overlap")
-    return parts
+    return sorted(parts, key=lambda each: [at.start for at in each[0]])
 
 
 def _place(shape: tuple[int, ...], extents: Extents) -> tuple[slice, ...] | None:

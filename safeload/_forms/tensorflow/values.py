@@ -7,17 +7,29 @@ Source:
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from safeload._forms.arrays import FLOATS, DamagedError, Run, fill, memory_for, read_run, require_crc
+from safeload._forms.arrays import (
+    FLOATS,
+    DamagedError,
+    Run,
+    columns_of,
+    fill,
+    look_at,
+    memory_for,
+    read_run,
+    require_crc,
+)
+from safeload._forms.look import Look
+from safeload._forms.seen import Seen
 from safeload._forms.tensorflow.index_file import N_BYTES_OF, STRING, VARIANT, Entry
 from safeload._forms.tensorflow.parts import parts_of
 from safeload._forms.tensorflow.strings import read_strings, read_variants
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +37,8 @@ if TYPE_CHECKING:
     from safeload._forms.tensorflow.index_file import Extents
 
     Array = NDArray[Any]
+
+Result = TypeVar("Result")
 
 _BY_NAME = ("float16", "float32", "float64", "bool", "complex64", "complex128")
 
@@ -40,23 +54,21 @@ class Values(NamedTuple):
     shards: Sequence[OpenFile]
     parts: Mapping[tuple[str, Extents], Entry]
 
-    def check(self, entry: Entry) -> None:
-        """Verify a variable without keeping its values.
+    def check(self, entry: Entry) -> Seen:
+        """Verify a variable without keeping its values; those in parts that are not whole rows are kept meanwhile.
 
         Raises:
             DamagedError: As `read`.
         """
         _require_shape(entry)
-        if entry.slices:
-            for _, part in parts_of(entry, self.parts):
-                self._in_part(part, self.check)
-        elif entry.dtype in N_BYTES_OF:
-            read_run(self._run(entry))
-        else:
-            self._read_strings(entry)
+        if entry.slices and entry.dtype in FLOATS:
+            return self._check_parts(entry)
+        if not entry.slices and entry.dtype in N_BYTES_OF:
+            return read_run(self._run(entry))
+        return self.read(entry)[1]
 
-    def read(self, entry: Entry) -> Array:
-        """Return a variable's values.
+    def read(self, entry: Entry) -> tuple[Array, Seen]:
+        """Return a variable's values, and what was seen of them.
 
         Raises:
             DamagedError: A checksum does not match, a float16, float32 or float64 is NaN or infinite, the file ends early,
@@ -64,12 +76,13 @@ class Values(NamedTuple):
         """
         _require_shape(entry)
         if entry.slices:
-            return self._read_parts(entry)
+            values = self._read_parts(entry)
+            return values, look_at(values, entry.dtype)
         if entry.dtype in N_BYTES_OF:
             memory = memory_for(entry.n_bytes)
-            read_run(self._run(entry), memory)
-            return memory.view(_dtype_of(entry)).reshape(entry.shape)
-        return self._read_strings(entry)
+            seen = read_run(self._run(entry), memory)
+            return memory.view(_dtype_of(entry)).reshape(entry.shape), seen
+        return self._read_strings(entry), Seen()
 
     def bits(self, entry: Entry) -> Array:
         """Return a variable's values without comparing the checksum or testing for NaN and infinity.
@@ -83,7 +96,7 @@ class Values(NamedTuple):
 
     def _run(self, entry: Entry) -> Run:
         dtype = entry.dtype if entry.dtype in FLOATS else ""
-        return Run(self.shards[entry.shard], entry.offset, entry.n_bytes, dtype, entry.crc)
+        return Run(self.shards[entry.shard], entry.offset, entry.n_bytes, dtype, entry.crc, columns_of(entry.shape))
 
     def _read_strings(self, entry: Entry) -> Array:
         data = np.empty(entry.n_bytes, np.uint8)
@@ -98,19 +111,29 @@ class Values(NamedTuple):
         require_crc(entry.crc, crc)
         return found.reshape(entry.shape)
 
+    def _check_parts(self, entry: Entry) -> Seen:
+        parts = parts_of(entry, self.parts)
+        if any(part.shape[1:] != entry.shape[1:] for _, part in parts):
+            return self.read(entry)[1]
+        look = Look(entry.dtype, columns_of(entry.shape))
+        for _, part in parts:
+            _in_part(part, lambda part: read_run(self._run(part), look=look))
+        return look.seen()
+
     def _read_parts(self, entry: Entry) -> Array:
         parts = parts_of(entry, self.parts)
         memory = memory_for(math.prod(entry.shape) * N_BYTES_OF[entry.dtype])
         whole = memory.view(_dtype_of(entry)).reshape(entry.shape)
         for place, part in parts:
-            whole[place] = self._in_part(part, self.read)
+            whole[place] = _in_part(part, self.read)[0]
         return whole
 
-    def _in_part(self, part: Entry, use: Any) -> Any:  # noqa: ANN401  (`check` or `read`)
-        try:
-            return use(part)
-        except DamagedError as exc:
-            raise DamagedError(exc.kind, exc.text, place=part) from exc
+
+def _in_part(part: Entry, use: Callable[[Entry], Result]) -> Result:
+    try:
+        return use(part)
+    except DamagedError as exc:
+        raise DamagedError(exc.kind, exc.text, place=part) from exc
 
 
 def _require_shape(entry: Entry) -> None:

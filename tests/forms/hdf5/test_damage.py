@@ -119,6 +119,7 @@ def original(request, tmp_path_factory):
     return folder
 
 
+@pytest.mark.filterwarnings("ignore::safeload.errors.SafeLoadWarning")
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_changed_or_missing_byte_escapes_untyped(original, tmp_path, data):

@@ -1,0 +1,22 @@
+"""Define what reading a tensor shows of its values."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+LARGE = 1e3
+"""The magnitude beyond which the largest value is noted."""
+
+
+class Seen(NamedTuple):
+    """What reading a tensor showed of its values.
+
+    Attributes:
+        largest: The largest magnitude, if it is beyond `LARGE`; else 0.
+        constant: The value that all have, of two or more; None if they differ.
+        rows: "equal" if all rows are the same, "constant" if each row has one value, both of two or more; else "".
+    """
+
+    largest: float = 0.0
+    constant: float | None = None
+    rows: Literal["", "equal", "constant"] = ""
