@@ -33,7 +33,7 @@ HEAVY_AT_THE_TOP = {
 FLOORS = (
     ("_version.py", "_text"),
     ("report.py", "errors.py"),
-    ("_arguments.py", "_bytes", "_boundary.py", "_compare.py", "_naming.py"),
+    ("_arguments.py", "_bytes", "_early.py", "_boundary.py", "_compare.py", "_naming.py"),
     ("_json.py", "_forms", "_values.py", "_suspicion.py", "lock"),
     (
         "_recognise.py",

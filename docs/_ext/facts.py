@@ -108,6 +108,7 @@ LIMITS = {
     },
     "_forms.hdf5.chunks": {
         "MAX_CHUNKS": "chunks of a dataset",
+        "MAX_RATIO": "ratio of an unpacked chunk's bytes to a stored one's",
         "MIN_CHUNK_BYTES": "bytes of an unpacked chunk, unless the dataset itself has more",
     },
     "_forms.hdf5.trees": {

@@ -58,8 +58,12 @@ def failed(ref: FileRef, exc: OSError, verb: str = "read") -> SafeLoadError:
         return WrongFileKindError(message, wanted=f"a {what}", found="directory", **ref.facts)
     if exc.errno in _FORBIDDEN:
         return UnreadableFileError(message, **ref.facts)
-    hints = [_HINTS[exc.errno]] if exc.errno in _HINTS else []
-    return FileSystemError(message, errno=exc.errno, **ref.facts, hints=hints)
+    return FileSystemError(message, errno=exc.errno, **ref.facts, hints=hints_of(exc))
+
+
+def hints_of(exc: OSError) -> list[str]:
+    """Return what to do about a failure of the system."""
+    return [_HINTS[exc.errno]] if exc.errno in _HINTS else []
 
 
 def unreadable(ref: FileRef) -> UnreadableFileError:

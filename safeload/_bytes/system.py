@@ -5,11 +5,15 @@ from __future__ import annotations
 import mmap
 import os
 import threading
+from contextlib import suppress
 from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+SIGNALS_FROM = 128
+"""The exit code of a process that a signal ends is this and the signal's number."""
 
 _NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)
 _SEEKING = threading.Lock()
@@ -140,6 +144,27 @@ def end_workers() -> None:
             process.kill()
 
 
+def end_on_signals(line: str) -> None:
+    """Let Ctrl-C and SIGTERM end this process with a line on stderr, until `on_stop`; ignored signals stay ignored."""
+    import signal  # noqa: PLC0415  (slow to import)
+
+    def end(number: int, _frame: object) -> None:
+        with suppress(OSError):
+            os.write(2, f"{line}\n".encode())
+        os._exit(SIGNALS_FROM + number)
+
+    for each in _listened():
+        signal.signal(each, end)
+
+
+def _listened() -> list[int]:
+    import signal  # noqa: PLC0415  (slow to import)
+
+    if threading.current_thread() is not threading.main_thread():
+        return []
+    return [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) != signal.SIG_IGN]
+
+
 def on_stop(handle: Callable[[int], None], watch: Callable[[int], None]) -> None:
     """On the first Ctrl-C or SIGTERM, call `handle` in the main thread and `watch` in another, each with the signal.
 
@@ -149,9 +174,9 @@ def on_stop(handle: Callable[[int], None], watch: Callable[[int], None]) -> None
     import signal  # noqa: PLC0415  (slow to import)
     import socket  # noqa: PLC0415  (slow to import)
 
-    if threading.current_thread() is not threading.main_thread():
+    listened = _listened()
+    if not listened:
         return
-    listened = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) != signal.SIG_IGN]
     reader, writer = socket.socketpair()
     writer.setblocking(False)
 

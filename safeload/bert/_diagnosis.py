@@ -11,6 +11,7 @@ from safeload._text.words import one_line, plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from safeload.errors import SafeLoadError
     from safeload.report import LoadReport
 
 AtFault = Literal["nothing", "files", "versions", "keras-bert", "tensorflow", "safeload", "unknown"]
@@ -37,7 +38,8 @@ class Step:
         status: "ok", "failed" or "skipped".
         finding: The result in one sentence.
         seconds: How long the step took.
-        error: The full text of the error, or "".
+        error: The text of the error, or "".
+        raised: The error, if it is one of safeload.
     """
 
     name: str
@@ -45,6 +47,16 @@ class Step:
     finding: str
     seconds: float = 0.0
     error: str = ""
+    raised: SafeLoadError | None = None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Every problem of the error, one string each."""
+        return tuple(self.raised.to_dict()["problems"]) if self.raised else ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the step as a dict that `json.dumps` accepts."""
+        return {**dataclasses.asdict(dataclasses.replace(self, raised=None)), "problems": self.problems}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,23 +94,29 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as a dict that `json.dumps` accepts."""
-        return dataclasses.asdict(self)
+        found = dataclasses.asdict(dataclasses.replace(self, steps=()))
+        return {**found, "steps": [step.to_dict() for step in self.steps]}
 
     def __str__(self) -> str:
         """Return the verdict, followed by the evidence."""
+        return self.text()
+
+    def text(self, where: str = "") -> str:
+        """Return the same; `where` ends the lines that count what is left out, such as "with --json"."""
         lines = [one_line(self.verdict)]
         printed: set[str] = set()
         for step in self.steps:
             lines.append(f"  {step.status:<8}{_TITLES[step.name]}: {one_line(step.finding)} ({step.seconds:.2f} s)")
             if step.error and step.error not in printed:
-                lines += [f"          {line}" for line in step.error.splitlines()[1:]]
+                text = step.raised.text(where) if step.raised and where else step.error
+                lines += [f"          {line}" for line in text.splitlines()[1:]]
             printed.add(step.error)
         for each in self.differences[:MAX_PRINTED]:
             far = "in shape or NaN" if each.max_abs is None else f"by up to {each.max_abs:.3g}"
             lines.append(f"  differs {one_line(each.variable)}: {' and '.join(each.between)}, {far}")
         left = len(self.differences) - MAX_PRINTED
         if left > 0:
-            lines.append(f"  ... and {left} more in diagnosis.differences")
+            lines.append(f"  ... and {left} more {where or 'in diagnosis.differences'}")
         return plain("\n".join(lines))
 
 

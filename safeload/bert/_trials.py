@@ -100,8 +100,9 @@ class _Trial:
         except (ArgumentError, InvalidPathError):
             raise
         except Exception as exc:  # noqa: BLE001  (whatever keras-bert and TensorFlow raise is evidence)
-            text = str(exc) if isinstance(exc, SafeLoadError) else f"{type(exc).__name__}: {exc}"
-            self._add(name, "failed", text.split("\n", 1)[0][:300], start, text)
+            raised = exc if isinstance(exc, SafeLoadError) else None
+            text = raised.text("in step.problems") if raised else f"{type(exc).__name__}: {exc}"
+            self._add(name, "failed", text.split("\n", 1)[0][:300], start, error=text, raised=raised)
             return None
         self._add(name, "ok", finding(found), start)
         return found
@@ -118,9 +119,9 @@ class _Trial:
         """Record a step that cannot be run."""
         self._add(name, "skipped", why, time.perf_counter())
 
-    def _add(self, name: str, status: Status, finding: str, start: float, error: str = "") -> None:
+    def _add(self, name: str, status: Status, finding: str, start: float, **failure: Any) -> None:  # noqa: ANN401
         seconds = time.perf_counter() - start
-        self.steps.append(Step(name=name, status=status, finding=finding, seconds=seconds, error=error))
+        self.steps.append(Step(name=name, status=status, finding=finding, seconds=seconds, **failure))
 
 
 def _places_of(request: Request) -> Places | None:

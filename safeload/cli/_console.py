@@ -80,9 +80,13 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  (what JSON holds)
     return [_finite(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
+IN_JSON = "with --json"
+"""Where a shell, which has no `error` to look into, shows what a text leaves out."""
+
+
 def error_text(error: SafeLoadError) -> str:
-    """Return an error's text for a shell, which has no `error` to look into."""
-    return error.text("with --json")
+    """Return an error's text for a shell."""
+    return error.text(IN_JSON)
 
 
 def error_dict(error: SafeLoadError) -> dict[str, Any]:

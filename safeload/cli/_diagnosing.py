@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from safeload.bert import diagnose_bert
-from safeload.bert._diagnosis import BACKEND, CHECK, DIRECT, KERAS_BERT, MAX_PRINTED, SAFELOAD, Diagnosis, Step
+from safeload.bert._diagnosis import BACKEND, CHECK, DIRECT, KERAS_BERT, SAFELOAD, Diagnosis, Step
 from safeload.cli import _console
 from safeload.cli._doctoring import tried
 from safeload.errors import SafeLoadError
@@ -40,10 +39,7 @@ def run(path: str, options: dict[str, Any], *, as_json: bool) -> int:
     if as_json:
         _print_json(found)
     else:
-        _console.lines(out, str(replace(found, differences=found.differences[:MAX_PRINTED])))
-        left = len(found.differences) - MAX_PRINTED
-        if left > 0:
-            _console.line(out, f"  ... and {left} more: --json has all")
+        _console.lines(out, found.text(_console.IN_JSON))
     return 0 if found.at_fault == "nothing" else 1
 
 

@@ -21,7 +21,6 @@ GRACE_SECONDS = 0.4
 """Time in which a stopped command removes its temporary files; then the process ends, whatever it is doing."""
 
 CLOSED_PIPE, NO_OUTPUT = 141, 74
-_SIGNALS_FROM = 128
 
 
 class Stopped(BaseException):
@@ -93,12 +92,12 @@ def _stop(number: int) -> None:
     if PROGRESS.is_held:
         PROGRESS.signal = number
     else:
-        raise Stopped(_SIGNALS_FROM + number, PROGRESS.text())
+        raise Stopped(system.SIGNALS_FROM + number, PROGRESS.text())
 
 
 def _watch(number: int) -> None:
     time.sleep(GRACE_SECONDS)
-    _end(_SIGNALS_FROM + number, PROGRESS.text())
+    _end(system.SIGNALS_FROM + number, PROGRESS.text())
 
 
 def _end(exit_code: int, line: str) -> NoReturn:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 N_BLOCK = 1 << 20
@@ -61,40 +63,54 @@ class Statistics:
         return self.count > 1 and self.low is not None and max(-self.low, self.high or 0.0) > HUGE_ABOVE
 
 
+@np.errstate(all="ignore")
 def statistics_of(values: NDArray[Any] | None, fault: str = "") -> Statistics | None:
     """Return the statistics of real or integer values; None for other types without a fault."""
     if values is None or values.dtype.kind not in "fiu":
         return Statistics(count=0, fault=fault) if fault else None
     flat = values.reshape(-1)
     n_nan = n_infinite = n_zero = n_finite = 0
-    low, high, total, squares = math.inf, -math.inf, 0.0, 0.0
-    middle = _middle(flat)
-    with np.errstate(all="ignore"):
-        for start in range(0, flat.size, N_BLOCK):
-            block = flat[start : start + N_BLOCK].astype(np.float64)
-            finite = block[np.isfinite(block)]
-            n_nan += int(np.count_nonzero(np.isnan(block)))
-            n_infinite += int(np.count_nonzero(np.isinf(block)))
-            n_zero += int(np.count_nonzero(block == 0))
-            if finite.size:
-                n_finite += finite.size
-                low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-                finite -= middle
-                total += float(finite.sum())
-                squares += float(np.dot(finite, finite))
+    low, high = math.inf, -math.inf
+    for block in _blocks(flat):
+        finite = block[np.isfinite(block)]
+        n_nan += int(np.count_nonzero(np.isnan(block)))
+        n_infinite += int(np.count_nonzero(np.isinf(block)))
+        n_zero += int(np.count_nonzero(block == 0))
+        if finite.size:
+            n_finite += finite.size
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     counted = Statistics(count=flat.size, n_nan=n_nan, n_infinite=n_infinite, n_zero=n_zero, fault=fault)
     if not n_finite:
         return counted
+    mean, std = _moments(flat, max(-low, high))
+    return replace(counted, low=low, high=high, mean=mean, std=std if low < high else 0.0)
+
+
+def _blocks(flat: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
+    for start in range(0, flat.size, N_BLOCK):
+        yield flat[start : start + N_BLOCK].astype(np.float64)
+
+
+def _moments(flat: NDArray[Any], largest: float) -> tuple[float, float]:
+    """Return the mean and the standard deviation of the finite values, whose largest magnitude is given.
+
+    They are first divided by a power of two, so that no square overflows or vanishes; subtracting a typical value keeps the
+    digits of the sum of squares.
+    """
+    bound, exponent = math.frexp(largest)
+    n_finite, total, squares, middle = 0, 0.0, 0.0, 0.0
+    for block in _blocks(flat):
+        scaled = np.ldexp(block[np.isfinite(block)], -exponent)
+        if scaled.size and not n_finite:
+            middle = float(np.median(scaled[:1000]))
+        scaled -= middle
+        n_finite += scaled.size
+        total += float(scaled.sum())
+        squares += float(np.dot(scaled, scaled))
     offset = total / n_finite
-    std = math.sqrt(max(0.0, squares / n_finite - offset * offset))
-    return replace(counted, low=low, high=high, mean=middle + offset, std=std if low < high else 0.0)
-
-
-def _middle(flat: NDArray[Any]) -> float:
-    """Return a typical value; subtracting it keeps the sum of squares precise."""
-    first = flat[:N_BLOCK].astype(np.float64)
-    finite = first[np.isfinite(first)]
-    return float(np.median(finite[:1000])) if finite.size else 0.0
+    mean = max(-bound, min(bound, middle + offset))
+    std = min(bound, math.sqrt(max(0.0, squares / n_finite - offset * offset)))
+    return math.ldexp(mean, exponent), math.ldexp(std, exponent)
 
 
 def number(value: float | None) -> str:

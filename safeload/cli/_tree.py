@@ -11,7 +11,7 @@ from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._recognise import BERT, ELMO, has_piece_of
 from safeload.cli._models import Outcome
-from safeload.errors import SafeLoadError, UnreadableFileError
+from safeload.errors import FileSystemError, SafeLoadError, UnreadableFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,5 +116,8 @@ def _unreadable(path: str, exc: OSError) -> Outcome:
     if _is_broken(exc):
         return Outcome(path=path, error=absent.missing(ref))
     message = f"the folder cannot be read, nor checked what is in it: {exc.strerror}"
-    hints = ["ask for read and execute permission on the folder"] if isinstance(exc, PermissionError) else []
-    return Outcome(path=path, error=UnreadableFileError(message, **ref.facts, hints=hints))
+    if isinstance(exc, PermissionError):
+        hints = ["ask for read and execute permission on the folder"]
+        return Outcome(path=path, error=UnreadableFileError(message, **ref.facts, hints=hints))
+    hints = absent.hints_of(exc)
+    return Outcome(path=path, error=FileSystemError(message, errno=exc.errno, **ref.facts, hints=hints))

@@ -70,6 +70,12 @@ def test_the_table_has_a_row_for_each():
     assert {name: (what, error) for name, what, error in rows if name in HOSTILE} == said
 
 
+def test_the_table_names_the_tests_that_are_no_single_file():
+    rows = set(re.findall(r"^\| `(test_\w+)` \|", (HERE / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+    tests = set(re.findall(r"^def (test_\w+)", "".join(map(Path.read_text, HERE.glob("test_*.py"))), re.MULTILINE))
+    assert rows == {name for name in tests if "the_table" not in name} - {"test_an_attack_is_told"}
+
+
 @pytest.mark.parametrize(
     "name",
     ["bert_config.json", "vocab.txt", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001", "weights.hdf5"],

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from safeload import testing
 from safeload.cli import _diagnosing, _doctoring
 from tests.command_line import safeload_cli
 
@@ -52,3 +53,22 @@ def test_a_load_that_never_ends_is_a_diagnosis_too(tiny_bert, tmp_path, monkeypa
     found = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "the versions are at fault: load_bert of a tiny model: it did not finish within 5 s"
     assert found["steps"][0]["finding"] == "not run, because load_bert of a tiny model did not return"
+
+
+def test_the_problems_of_a_step_are_printed_once_as_check_prints_them(bert):
+    pytest.importorskip("keras_bert")
+    testing.edit_config(bert, num_hidden_layers=3)
+    checked = safeload_cli("check", "bert", bert, code=1).stdout.splitlines()
+    shown = safeload_cli("doctor", "bert", bert, code=1).stdout
+    found = json.loads(safeload_cli("doctor", "bert", bert, "--json", code=1).stdout)
+    steps = {step["name"]: step for step in found["steps"]}
+
+    assert [line.strip() for line in shown.splitlines()[2:] if line.startswith(" " * 9)] == [
+        line.strip() for line in checked[2:]
+    ]
+    assert shown.count("MISSING ") == 10
+    assert "... and 6 more with --json" in shown
+    assert "error." not in shown
+    assert "step." not in shown
+    assert [problem.split()[0] for problem in steps["check"]["problems"]] == ["MISSING"] * 16
+    assert steps["backend"]["problems"] == []

@@ -30,6 +30,33 @@ def test_the_deviation_keeps_its_digits_over_several_blocks_and_far_from_0(middl
     assert (found.low, found.high) == (values.min(), values.max())
 
 
+@pytest.mark.parametrize("power", [-1073, -700, 0, 700, 1023])
+def test_values_of_any_size_have_a_deviation(power):
+    found = statistics_of(np.ldexp([1.0, -1.0, 1.0, -1.0, np.nan], power))
+
+    assert (found.low, found.high) == (-(2.0**power), 2.0**power)
+    assert (found.mean, found.std) == (0, 2.0**power)
+
+
+@pytest.mark.parametrize(
+    "values", [[1e200, 3e200], [1e-200, 3e-200], [-1e300, 1.7e308], [5e-324, 1.7976931348623157e308]]
+)
+def test_the_deviation_is_numpy_s_of_values_that_are_scaled(values):
+    scale = max(map(abs, values))
+    found = statistics_of(np.array(values * 5))
+
+    assert found.mean == pytest.approx(np.mean(np.array(values) / scale) * scale, rel=1e-12)
+    assert found.std == pytest.approx(np.std(np.array(values) / scale) * scale, rel=1e-12)
+
+
+def test_the_largest_numbers_have_statistics_under_numpy_s_strictest_settings():
+    largest = np.finfo(np.float64).max
+    with np.errstate(all="raise"):
+        for values in ([largest] * 3, [largest, -largest] * 3, [largest, 1e-300, np.inf, np.nan], []):
+            found = statistics_of(np.array(values))
+            assert found.std is None or math.isfinite(found.std + found.mean)
+
+
 @pytest.mark.parametrize("values", [[], [np.nan], [np.inf, np.nan]])
 def test_without_a_finite_value_there_is_no_mean(values):
     found = statistics_of(np.array(values, np.float64))

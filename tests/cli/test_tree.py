@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from safeload.cli._models import CHECKS
 from safeload.cli._tree import find_models
-from safeload.errors import MissingFileError, UnreadableFileError
+from safeload.errors import FileSystemError, MissingFileError
 from tests.checkpoints import PREFIX, SHARD
 from tests.command_line import safeload_cli
 
@@ -133,7 +134,7 @@ def test_a_link_that_leads_nowhere_or_in_a_circle_is_named(tiny_bert, tmp_path):
     assert found.models == [str(tmp_path / "good")]
     assert {outcome.path: type(outcome.error) for outcome in found.unreadable} == {
         str(tmp_path / "gone"): MissingFileError,
-        str(tmp_path / "self"): UnreadableFileError,
+        str(tmp_path / "self"): FileSystemError,
     }
     safeload_cli("check", "bert", tmp_path, code=2)
 
@@ -149,7 +150,47 @@ def test_a_tree_deeper_than_any_path_is_named(tmp_path):
     found = find_models("bert", [str(tmp_path)])
 
     assert found.models == []
-    assert [type(outcome.error) for outcome in found.unreadable] == [UnreadableFileError]
+    (outcome,) = found.unreadable
+    assert (type(outcome.error), outcome.error.errno) == (FileSystemError, errno.ENAMETOOLONG)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOTCONN])
+def test_a_folder_that_the_system_cannot_list_is_named(number, tiny_bert, tmp_path):
+    (tmp_path / "tree/lost").mkdir(parents=True)
+    (tmp_path / "tree/good").symlink_to(tiny_bert)
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os
+real = os.scandir
+def scandir(path="."):
+    if str(path).endswith("tree/lost"): raise OSError({number}, os.strerror({number}), path)
+    return real(path)
+os.scandir = scandir  # no disk fails when a test asks for it
+""")
+    environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    shown = safeload_cli("check", "bert", tmp_path / "tree", code=2, env=environment).stdout
+
+    assert f"BAD  {tmp_path}/tree/lost  FileSystemError" in shown
+    assert f"the folder cannot be read, nor checked what is in it: {os.strerror(number)}" in shown
+    assert "1 good, 1 bad" in shown
+
+
+def test_too_many_open_files_are_no_empty_tree(tiny_bert, tmp_path):
+    """A real system call that fails, in a process that may not open another file."""
+    (tmp_path / "good").symlink_to(tiny_bert)
+    body = """
+import os, resource, sys
+from safeload.cli._tree import find_models
+resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+held = []
+try:
+    while True: held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError: pass
+found = find_models("bert", [sys.argv[1]])
+os.close(held.pop())
+print(found.models, [(outcome.path, type(outcome.error).__name__) for outcome in found.unreadable])
+"""
+    done = subprocess.run([sys.executable, "-c", body, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == f"[] {[(str(tmp_path), 'FileSystemError')]}\n"
 
 
 def test_another_number_of_models_than_expected_fails(tiny_bert, tmp_path):

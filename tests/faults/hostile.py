@@ -186,9 +186,36 @@ def parts_of_a_long_key(folder):
     raw_index(folder, w.table_of([(key, w.block([(b"", w.header()), (key, value)]))]))
 
 
-def layer_of_many_digits(folder):
-    n_bytes = (folder / SHARD).stat().st_size
-    index(folder, {f"bert/encoder/layer_{'9' * 4000}/output/dense/bias": w.entry((n_bytes // 4,), n_bytes=n_bytes)})
+def variables(*names):
+    """List variables of these names, which share the shard among them."""
+
+    def make(folder):
+        n_values = (folder / SHARD).stat().st_size // 4 // len(names)
+        rest = (folder / SHARD).stat().st_size - 4 * n_values * (len(names) - 1)
+        sizes = [4 * n_values] * (len(names) - 1) + [rest]
+        places = zip(sorted(names), sizes, strict=True)
+        index(
+            folder,
+            {
+                name: w.entry((size // 4,), n_bytes=size, offset=4 * n_values * number)
+                for number, (name, size) in enumerate(places)
+            },
+        )
+
+    return make
+
+
+def index_of_many_levels(folder):
+    """Say of the root of an index of chunks that it is on the 200th level."""
+    data = bombs.chunked(folder / WEIGHTS_NAME, BIAS)
+    root = max(bombs.nodes_of(data, bombs.CHUNKS), key=lambda each: each[1])[0]
+    data[root + 5] = 200
+    (folder / WEIGHTS_NAME).write_bytes(data)
+
+
+def number_in_json(digits):
+    """Put a number into a config that Python's own reader would take long for, or not take."""
+    return lambda folder: (folder / CONFIG_NAME).write_text(f'{{"vocab_size": {digits}}}')
 
 
 def name_that_forges_a_line(folder):
@@ -273,6 +300,8 @@ FAULTS = [
     bert("config_of_lists", "JSON of 100,000 nested lists", write(CONFIG_NAME, '{"a":' + "[" * 100_000), Config),
     bert("config_with_keys_twice", "JSON with a key twice", write(CONFIG_NAME, '{"hidden_size": 16, "hidden_size": 32}'), Config),
     bert("config_with_a_huge_integer", "an integer of a million digits", write(CONFIG_NAME, '{"hidden_size": ' + "9" * 1_000_000 + "}"), Config, reports=("J6",)),
+    bert("config_with_a_fraction_of_a_million_digits", "a number with a million digits behind its point", number_in_json("1." + "1" * 1_000_000), Config),
+    bert("config_with_an_exponent_of_a_million_digits", "an exponent of a million digits", number_in_json("1e" + "9" * 1_000_000), Config),
     bert("config_with_a_huge_exponent", "a size of 1e999", write(CONFIG_NAME, '{"hidden_size": 1e999}'), Config),
     bert("config_with_huge_sizes", "a hidden_size of 2**62", lambda f: testing.edit_config(f, hidden_size=1 << 62), Config),
     bert("config_of_16_million_units", "the largest sizes that a config may say", lambda f: (testing.edit_config(f, hidden_size=1 << 24, vocab_size=1 << 24, intermediate_size=1 << 24), testing.remove_file(f, VOCAB)), Mismatch),
@@ -289,7 +318,11 @@ FAULTS = [
     bert("parts_of_a_long_key", "190,000 parts of a variable whose name has 4 MB: their keys would have 760 GB", parts_of_a_long_key, Unsafe),
     bert("parts_without_end", "a variable in ten million parts", lambda f: index(f, {"a": w.entry() + b"\x3a\x00" * 10_000_000}), Corrupt),
     bert("name_that_forges_a_line", "a variable's name with a line end, a colour and a direction mark", name_that_forges_a_line, Corrupt, reports=("J2",)),
-    bert("layer_of_4000_digits", "a variable of a layer whose number has 4,000 digits", layer_of_many_digits, Mismatch),
+    bert("layer_of_4000_digits", "a variable of a layer whose number has 4,000 digits", variables(f"bert/encoder/layer_{'9' * 4000}/output/dense/bias"), Mismatch),
+    bert("layer_of_5000_digits", "a variable of a layer whose number has 5,000 digits, which Python's int does not read", variables(f"bert/encoder/layer_{'9' * 5000}/output/dense/bias"), Mismatch),
+    bert("layer_of_a_raised_digit", "variables of layers whose numbers are digits of other scripts", variables("bert/encoder/layer_\u00b2/output/dense/bias", "bert/encoder/layer_\u0663/output/dense/bias"), Mismatch),
+    bert("variable_without_a_scope", "a variable without a scope beside one with", variables("embeddings/word_embeddings", "bert/embeddings/word_embeddings", "word_embeddings"), Mismatch),
+    bert("scopes_without_end", "fifty encoders, and one whose scope has a thousand parts", variables(*(f"b{number}/embeddings/word_embeddings" for number in range(50)), "a/" * 1000 + "embeddings/word_embeddings"), errors.AmbiguousCheckpointError),
     bert("name_of_a_megabyte", "a variable whose name has a million letters", lambda f: index(f, {"v" * 1_000_000: w.entry()}), Unsafe),
     bert("state_of_a_megabyte_of_lines", "a state file of a million empty lines", write("checkpoint", "\n" * (1 << 20)), Corrupt),
     bert("config_with_a_million_keys", "JSON with 1.3 million keys, one of them twice", million_keys, Config),
@@ -308,6 +341,10 @@ FAULTS = [
     settings("settings_with_a_tag_that_does_not_fit", "`!!bool maybe`", "A: {options_file: x, requires_grad: !!bool maybe}\n", "yaml"),
     settings("settings_of_a_megabyte_of_spaces", "a million spaces inside a line", "[A]\na" + " " * 1_000_000 + "b\n", "ini"),
     settings("settings_of_nested_lists", "a value of 100,000 nested lists", "[A]\noptions_file = x\nvocab_to_cache = " + "[" * 100_000, "ini"),
+    settings("settings_of_nested_arrays", "a TOML array of 100,000 levels", "[A]\nx = " + "[" * 100_000, "toml"),
+    settings("settings_of_nested_flow", "YAML of 100,000 nested lists", "A: " + "[" * 100_000, "yaml"),
+    settings("settings_of_nested_objects", "JSON of 100,000 nested objects", '{"A": ' * 100_000, "json"),
+    settings("settings_that_hold_themselves", "a YAML list that holds itself", "A: {options_file: x, vocab_to_cache: &a [*a]}\n", "yaml"),
     settings("settings_of_a_number_with_colons", "a number of base 60 with 200,000 digits", "A: {options_file: x, dropout: 1" + ":1" * 200_000 + "}\n", "yaml"),
     settings("settings_of_merges", "mappings that merge nine others, at each of twenty steps", merges(), "yaml"),
     settings("settings_of_many_keys", "a section of 100,000 keys", "[A]\n" + "".join(f"a{number}=1\n" for number in range(100_000)), "toml"),
@@ -316,9 +353,11 @@ FAULTS = [
     # HDF5
     elmo("hdf5_chunk_that_unpacks_to_less", "a compressed chunk of one byte, where 16 belong: libhdf5 copies what lies behind it", chunk_of(lambda: zlib.compress(b"x")), Corrupt),
     elmo("hdf5_chunk_that_unpacks_to_more", "a compressed chunk of 16 bytes that unpacks to 50 MB", chunk_of(lambda: zlib.compress(bytes(50_000_000))), Corrupt),
+    elmo("hdf5_chunk_of_a_few_bytes", "a compressed chunk of 100 bytes for 4 MB of values, more than deflate can unpack", chunk_of(lambda: bytes(100), (1_000_000,)), Unsafe),
     elmo("hdf5_compressed_twice", "the same filter twice: 2 kB that unpack to 400 MB", chunk_of(lambda: zlib.compress(zlib.compress(bytes(400_000_000))), times=2), Unsafe, reports=("J8",)),
     elmo("hdf5_chunk_of_a_gigabyte", "four values in a chunk of 2**28", chunk_of(lambda: zlib.compress(bytes(16)), step=(1 << 28,)), Unsafe),
     elmo("hdf5_chunks_in_one_place", "an index of chunks that leads to one of them twice", two_chunks_in_one_place, Corrupt),
+    elmo("hdf5_name_of_60000_letters", "a group whose name has 60,000 letters", hdf5(lambda file: file.create_group("g" * 60_000)), Unsafe),
     elmo("hdf5_name_with_a_slash", "a name that leads through an external link", name_with_a_slash, Unsafe),
     elmo("hdf5_external_link", "a dataset is a link to another file", link(lambda: h5py.ExternalLink("/etc/passwd", "x")), Unsafe),
     elmo("hdf5_billion_values", "a dataset of a billion values in a file of 2 kB", small_bomb, Mismatch | Corrupt),
@@ -336,6 +375,7 @@ FAULTS = [
     elmo("options_of_a_thousand_layers", "a thousand layers", lambda f: testing.edit_config(f, lstm={"n_layers": 1000}), Config | Mismatch),
     elmo("index_in_itself", "an index of chunks each of whose children is the index itself", lambda f: bombs.index_in_itself(f / WEIGHTS_NAME, BIAS), Corrupt),
     elmo("index_of_one_node", "an index of chunks of six levels, with 64 times the same node on each", lambda f: bombs.index_of_one_node(f / WEIGHTS_NAME, BIAS), Corrupt, reports=("J3",)),
+    elmo("index_of_many_levels", "an index of chunks that says it has 200 levels", index_of_many_levels, Corrupt),
     elmo("group_in_itself", "the index of a group has itself as its child", lambda f: bombs.group_in_itself(f / WEIGHTS_NAME), Corrupt),
     elmo("chunks_of_one_value", "a dataset of 100 million chunks, in a few kB", hdf5(lambda file: file.create_dataset("x", (100_000_000,), "u1", chunks=(1,))), Unsafe | Corrupt),
     # code

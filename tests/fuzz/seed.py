@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 import zlib
 from pathlib import Path
+
+import h5py
+import numpy as np
 
 import safeload
 from safeload import testing
@@ -14,6 +18,23 @@ from safeload.lock import lock_text, make_lock
 from safeload.testing._models import BERT_CONFIG, ELMO_OPTIONS, TOKENS
 
 CORPUS = Path(__file__).parent / "corpus"
+
+
+HDF5 = {
+    "contiguous": {},
+    "chunked": {"chunks": (1, 1)},
+    "compressed": {"chunks": (1, 3), "compression": "gzip", "shuffle": True, "fletcher32": True},
+    "growing": {"chunks": (1, 1), "maxshape": (None, None)},
+}
+
+
+def hdf5(version, **options):
+    """Return an HDF5 file of two datasets, one of them in a group."""
+    with io.BytesIO() as data:
+        with h5py.File(data, "w", libver=version) as file:
+            file.create_dataset("a/x", data=np.arange(6, dtype=np.float32).reshape(2, 3), **options)
+            file["y"] = np.float32([1])
+        return data.getvalue()
 
 
 def seeds():
@@ -38,6 +59,9 @@ def seeds():
     yield "block", "bert", index[: max(n_block, 64)]
     yield "entries", "bert", b"\xff\xff".join(values[:4])
     yield "entries", "sliced", b"\xff\xff".join([values[0], b"\x08\x01\x12\x04\x12\x02\x08\x04:\x04\n\x02\x10\x02"])
+    for version in ("earliest", "latest"):
+        for name, options in HDF5.items():
+            yield "hdf5", f"{version}_{name}", hdf5(version, **options)
     yield "chunk", "gzip", b"\0\0" + zlib.compress(bytes(64))
     yield "chunk", "lzf", b"\1\0\x03\0\1\2\3\xe0\x33\3"
 

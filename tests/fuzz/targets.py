@@ -21,7 +21,7 @@ from safeload.errors import SafeLoadError
 from safeload.lock import read_lock
 from safeload.settings._sections import read_section
 from safeload.testing._bundle import _table, _varint
-from tests.opened import opened_checkpoint, ref
+from tests.opened import opened_checkpoint, opened_hdf5, ref
 
 FOLDER = Path(tempfile.mkdtemp(prefix="safeload-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 SHARD = bytes(range(256)) * 4
@@ -101,7 +101,17 @@ def chunk(data):
         read_chunks(file, chunks, np.empty(16, np.float32))
 
 
+def hdf5(data):
+    """Read an HDF5 file of these bytes: its headers, B-trees and heaps, and the values of what it lists."""
+    with suppress(SafeLoadError), opened_hdf5(written("w.hdf5", data)) as file:
+        for name in file.tensors:
+            with suppress(SafeLoadError):
+                file.verify([name])
+
+
 TARGETS = {
     target.__name__: target
-    for target in (config, options, vocabulary, lock, settings, state_file, index, block, entries, chunk)
-}
+    for target in (
+        config, options, vocabulary, lock, settings, state_file, index, block, entries, chunk, hdf5
+    )
+}  # fmt: skip

@@ -31,6 +31,9 @@ MIN_CHUNK_BYTES = 64 << 20
 MAX_CHUNKS = 1 << 20
 """Chunks of a dataset; h5py makes chunks of 8 kB or more unless it is told otherwise."""
 
+MAX_RATIO = 1_100
+"""The largest ratio of an unpacked chunk to a stored one; deflate reaches 1,032."""
+
 _N_CHECKSUM_BYTES = 4
 _MODULUS = 0xFFFF
 

@@ -6,13 +6,14 @@ Source:
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 
-from safeload._forms.hdf5.chunks import FILTERS, MIN_CHUNK_BYTES, Chunks, list_chunks
+from safeload._forms.hdf5.chunks import FILTERS, MAX_RATIO, MIN_CHUNK_BYTES, Chunks, list_chunks
 from safeload._forms.hdf5.trees import require_trees
 from safeload.report import TensorSpec
 
@@ -42,7 +43,7 @@ class RefusedError(Exception):
 
 
 class MisplacedError(Exception):
-    """Datasets overlap, end beyond the file or have the same name; internal to `_forms/hdf5`."""
+    """Datasets overlap something, end beyond the file or have the same name; internal to `_forms/hdf5`."""
 
     def __init__(self, text: str, names: list[str], offset: int | None = None) -> None:
         """Store the names of the datasets and the offset of the fault."""
@@ -90,7 +91,7 @@ class Listing:
         Raises:
             RefusedError: Links, external storage, virtual datasets, unknown filters, excessive sizes, or too many
                 objects.
-            MisplacedError: A dataset ends beyond the file, or two overlap or have the same name.
+            MisplacedError: A dataset ends beyond the file, overlaps another or a structure, or has the name of another.
             ValueError: An index contains itself, or is too deep.
             Exception: As h5py, for a damaged file.
         """
@@ -178,14 +179,23 @@ class Listing:
             raise RefusedError(spec.name, "the same filter twice, which would let a few bytes decompress to any size")
         if chunks.n_bytes > max(n_declared, MIN_CHUNK_BYTES):
             raise RefusedError(spec.name, f"chunks of {chunks.n_bytes:,} bytes for {n_declared:,}")
+        n_least = min((row.n_bytes for row in chunks.rows), default=chunks.n_bytes)
+        if chunks.n_bytes > MAX_RATIO * n_least:
+            raise RefusedError(spec.name, f"a chunk of {n_least:,} bytes that would unpack to {chunks.n_bytes:,}")
         return Dataset(spec=spec, n_bytes=n_declared, chunks=chunks, lacks=chunks.lacks())
 
     def _require_no_overlap(self) -> None:
-        """Require that no datasets overlap: with a damaged address, one would silently have the values of another."""
+        """Require that no dataset overlaps another or a structure: with a damaged address, it would have other values."""
         placed = sorted((at, at + size, name) for name, each in self.datasets.items() for at, size in each.places())
         for (_, end, first), (start, _, second) in itertools.pairwise(placed):
             if end > start:
                 raise MisplacedError(f"{first} and {second} share bytes", [first, second], start)
+        structures = sorted(self._place.taken)
+        ends = list(itertools.accumulate((end for _, end in structures), max))
+        for start, end, name in placed:
+            n_before = bisect.bisect_left(structures, (end, 0))
+            if n_before and ends[n_before - 1] > start:
+                raise MisplacedError(f"{name} would be where the file's own structure is", [name], start)
 
 
 def _dtype_name(kind: Any) -> str:  # noqa: ANN401  (h5py's TypeID)

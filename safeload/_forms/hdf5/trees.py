@@ -37,18 +37,25 @@ class Place(NamedTuple):
         base: The offset from which addresses count.
         n_address: Bytes of an address.
         n_length: Bytes of a length.
+        taken: (first, last + 1) byte of each structure so far, where no values can be.
     """
 
     file: OpenFile
     base: int
     n_address: int
     n_length: int
+    taken: set[tuple[int, int]]
+
+    def take(self, address: int, n_bytes: int) -> None:
+        """Note the bytes of a structure."""
+        self.taken.add((self.base + address, self.base + address + n_bytes))
 
     def read(self, address: int, n_bytes: int) -> bytes:
         """Return all of the bytes at an address; raises ValueError if they are not there."""
         require_intact(self.base + address + n_bytes <= self.file.n_bytes)
         data = self.file.read(n_bytes, self.base + address)
         require_intact(len(data) == n_bytes)
+        self.take(address, n_bytes)
         return data
 
     def address(self, data: bytes, at: int) -> int | None:
@@ -60,7 +67,7 @@ class Place(NamedTuple):
 
 def place_of(file: OpenFile) -> Place:
     """Return how an open file writes addresses; raises ValueError if it has no superblock."""
-    return Place(file, *find_widths(file))
+    return Place(file, *find_widths(file), set())
 
 
 def require_trees(place: Place, address: int) -> None:
@@ -118,6 +125,7 @@ def _require_first_tree(place: Place, root: int | None, kind: int, n_key: int) -
             message = "a node of an index is in two places"
             raise ValueError(message)
         seen.add(address)
+        place.take(address, n_head + count * n_pair)
         if level:
             data = place.read(address + n_head, count * n_pair)
             children = [place.address(data, n_key + at * n_pair) for at in range(count)]

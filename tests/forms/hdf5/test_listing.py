@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import h5py
 import numpy as np
 import pytest
@@ -140,6 +142,26 @@ def test_a_compressed_dataset_may_declare_so_many_bytes(n_bytes, fits, tmp_path,
     else:
         with pytest.raises(UnsafeFileError, match="200,000 declared bytes in a file of 19,999"):
             opened_hdf5(str(tmp_path / "w.hdf5"))
+
+
+@pytest.mark.parametrize(("n_stored", "fits"), [(37, True), (36, False)])
+def test_a_chunk_may_unpack_to_so_many_times_its_bytes(n_stored, fits, tmp_path):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        dataset = file.create_dataset("d", (2, 10_000), "f4", chunks=(1, 10_000), compression="gzip", fillvalue=0)
+        dataset.id.write_direct_chunk((0, 0), zlib.compress(bytes(40_000)))
+        dataset.id.write_direct_chunk((1, 0), bytes(n_stored))
+    if fits:
+        with opened_hdf5(str(tmp_path / "w.hdf5")) as file, pytest.raises(CorruptFileError):
+            file.verify(["d"])
+    else:
+        refused(tmp_path / "w.hdf5", "a chunk of 36 bytes that would unpack to 40,000")
+
+
+@pytest.mark.parametrize("level", [1, 9])
+def test_zeros_that_deflate_packs_as_well_as_it_can_are_read(level, tmp_path):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file.create_dataset("d", data=np.zeros(5_000_000, "f4"), chunks=(5_000_000,), compression=level, shuffle=True)
+    assert not values_of(tmp_path / "w.hdf5")["d"].any()
 
 
 def test_a_hard_link_is_a_second_name(tmp_path):

@@ -160,3 +160,18 @@ def test_any_damage_of_a_header_or_index_is_typed(version, tmp_path):
             with DISK.open(str(path)) as file, contextlib.suppress(ValueError):
                 path.write_bytes(good[:at] + bytes([value]) + good[at + 1 :])
                 trees.require_trees(trees.place_of(file), address)
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (50,)}], ids=["contiguous", "chunked"])
+def test_an_address_that_leads_into_a_structure_is_told(options, tmp_path):
+    """A damaged address would give a dataset the bytes of a header, which are finite numbers as well."""
+    path = tmp_path / "w.hdf5"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("x", data=np.ones(50, np.float32), **options).id
+        offset = dataset.get_chunk_info(0).byte_offset if options else dataset.get_offset()
+        header = h5py.h5o.get_info(dataset).addr
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<Q", data, data.index(struct.pack("<Q", offset), header), header + 8)
+    path.write_bytes(data)
+
+    failure(path, CorruptFileError, "x would be where the file's own structure is")
