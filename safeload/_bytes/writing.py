@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from safeload._bytes import system
 from safeload._bytes.absent import failed
 from safeload._bytes.files import FileRef
-from safeload.errors import SafeLoadError
+from safeload.errors import SafeLoadError, UnsafeFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +72,15 @@ class NewFile:
         return 0o666 & ~umask
 
 
+def _is_special(path: str) -> bool:
+    if os.path.dirname(path) == os.path.dirname(os.devnull):
+        return True  # such as /dev/stdout, a link to whatever file the output goes to
+    with suppress(OSError):
+        mode = os.stat(path).st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    return False
+
+
 @contextmanager
 def atomic_write(path: str, *, role: str) -> Iterator[NewFile]:
     """Yield a new file that replaces the one at `path` on success; a failure leaves that one as it is.
@@ -80,10 +89,14 @@ def atomic_write(path: str, *, role: str) -> Iterator[NewFile]:
         MissingFileError: The folder does not exist.
         WrongFileKindError: There is a folder at the path.
         UnreadableFileError: This process may not write there.
+        UnsafeFileError: A FIFO, socket or device is there, or a link to one.
         FileSystemError: The system cannot write: the disk is full, ...
     """
     target = os.path.abspath(path)
     ref = FileRef(path=target, role=role, given=path)
+    if _is_special(target):
+        message = f"the {role} path is not a regular file; FIFOs, sockets and devices are never replaced"
+        raise UnsafeFileError(message, **ref.facts, hints=["give the path of a new file"])
     try:
         new = NewFile(target)
     except OSError as exc:

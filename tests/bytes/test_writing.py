@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import socket
 import stat
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ from safeload.errors import (
     LockError,
     MissingFileError,
     UnreadableFileError,
+    UnsafeFileError,
     WrongFileKindError,
 )
 
@@ -48,6 +50,38 @@ def test_the_old_file_is_there_until_the_new_one_is_whole(path):
 
     assert path.read_text() == "new"
     assert os.listdir(path.parent) == ["f"]
+
+
+@pytest.mark.parametrize("is_link", [False, True], ids=["itself", "link"])
+@pytest.mark.parametrize("kind", ["FIFO", "socket", "device"])
+def test_what_is_no_file_is_never_replaced(kind, is_link, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if kind == "FIFO":
+        os.mkfifo("there")
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind("there")
+    else:
+        os.symlink("/dev/null", "there")
+    before = os.lstat("there")
+    os.symlink("there", "link")
+    with pytest.raises(UnsafeFileError, match="never replaced") as caught:
+        write("link" if is_link else "there", role="page")
+
+    assert caught.value.resolved == str(tmp_path / ("link" if is_link else "there"))
+    assert (os.lstat("there").st_ino, os.readlink("link")) == (before.st_ino, "there")
+    assert sorted(os.listdir()) == ["link", "there"]
+
+
+def test_what_is_among_devices_is_never_replaced(path, monkeypatch):
+    """/dev/stdout is a link, and often leads to a regular file."""
+    monkeypatch.setattr(os, "devnull", str(path.parent / "null"))
+    (path.parent / "stdout").symlink_to(path)
+    with pytest.raises(UnsafeFileError, match="never replaced"):
+        write(path.parent / "stdout", role="page")
+
+    assert (path.parent / "stdout").is_symlink()
+    assert path.read_text() == "old"
 
 
 @pytest.mark.parametrize("raised", [LockError("x"), ValueError("x"), KeyboardInterrupt()], ids=repr)
