@@ -106,6 +106,10 @@ LIMITS = {
         "MAX_EXPANSION": "ratio of a chunked dataset's declared bytes to the file's",
         "MAX_COMPACT_BYTES": "bytes of a compact dataset",
     },
+    "_forms.hdf5.file": {
+        "MAX_SHOWN_BYTES": "unpacked bytes of a dataset in chunks that `inspect --stats` or `diff` reads, and",
+        "MAX_SHOWN_EXPANSION": "times the file's bytes, whichever is more",
+    },
     "_forms.hdf5.chunks": {
         "MAX_CHUNKS": "chunks of a dataset",
         "MAX_RATIO": "ratio of an unpacked chunk's bytes to a stored one's",

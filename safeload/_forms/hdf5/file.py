@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+MAX_SHOWN_BYTES = 1 << 28
+"""The unpacked size that any dataset may have that is read for display; a larger one is bounded by the file's size."""
+
+MAX_SHOWN_EXPANSION = 8
+"""The largest ratio of such a dataset's size to the file's; trained weights hardly shrink."""
+
 COPY_AGAIN = "copy or download the file again"
 _NUMBERS = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
@@ -100,6 +106,8 @@ class Hdf5File(WeightFile):
             return None, f"UNWRITTEN: {dataset.lacks}"
         if dataset.spec.dtype not in _NUMBERS:
             return None, ""
+        if dataset.chunks and dataset.n_bytes > max(MAX_SHOWN_BYTES, MAX_SHOWN_EXPANSION * self.n_bytes):
+            return None, f"TOO LARGE: {dataset.n_bytes:,} bytes in a file of {self.n_bytes:,}"
         try:
             return self._read_unchecked(dataset), ""
         except DamagedError as exc:

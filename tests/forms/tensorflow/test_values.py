@@ -188,6 +188,23 @@ def test_damaged_values_can_be_looked_at(prefix):
     np.testing.assert_array_equal(found, changed)
 
 
+def test_damaged_values_that_are_cut_between_two_looks_are_told(prefix, monkeypatch):
+    at = place_of(prefix, "kernel")
+    flip(prefix, at + 3)
+    with opened_checkpoint(str(prefix)) as bundle:
+        real = type(bundle._values).bits
+
+        def bits(values, entry):
+            os.truncate(f"{prefix}.data-00000-of-00001", at)
+            return real(values, entry)
+
+        monkeypatch.setattr(type(bundle._values), "bits", bits)
+        found, fault = bundle.look("kernel")
+
+    assert found is None
+    assert fault.startswith("CHECKSUM")
+
+
 def test_looking_at_values_that_are_not_finite_warns_of_nothing(tmp_path):
     values = np.array([np.inf, -np.inf, 3e38, 3e38], np.float32)
     write_checkpoint(tmp_path / "m", {"odd": values})
