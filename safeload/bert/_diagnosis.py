@@ -56,7 +56,9 @@ class Step:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step as a dict that `json.dumps` accepts."""
-        return {**dataclasses.asdict(dataclasses.replace(self, raised=None)), "problems": self.problems}
+        found = dataclasses.asdict(dataclasses.replace(self, raised=None))
+        del found["raised"]
+        return {**found, "problems": list(self.problems)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ read directly. HDF5 has no checksum for them, so only NaN and infinity can be de
 
 from __future__ import annotations
 
+import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -218,6 +219,7 @@ class Hdf5File(WeightFile):
             message = f"the weight file is damaged: {exc}"
             raise self._corrupt(message, [COPY_AGAIN], variables=exc.names, offset=exc.offset) from exc
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as exc:
+            traceback.clear_frames(exc.__traceback__)  # what h5py holds there crashes Python if it lives until its end
             if self._file.failure is not None:  # h5py reports it as damage
                 raise absent.failed(self.ref, self._file.failure) from exc
             context = [("hdf5", reason_of(exc))]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import safeload
 from safeload._forms.hdf5.file import Hdf5File
 from safeload.errors import CorruptFileError, MissingFileError, SafeLoadError, WrongFileKindError
+from tests.command_line import safeload_cli
 from tests.elmos import OPTIONS_NAME, WEIGHTS_NAME, random_datasets, write_elmo
 from tests.opened import opened_hdf5
 
@@ -135,3 +136,15 @@ def test_no_changed_or_missing_byte_escapes_untyped(original, tmp_path, data):
     except SafeLoadError as exc:
         n_read, said = 0, str(exc)
     assert n_read == 29 or str(folder) in said
+
+
+@pytest.mark.parametrize("command", [("check", "elmo"), ("inspect",)])
+def test_a_command_lives_to_its_end_where_h5py_does_not_open_the_file(command, elmo):
+    """What h5py leaves of a file that it could not open must not live until the end of Python, which it would crash."""
+    path = elmo / WEIGHTS_NAME
+    data = bytearray(path.read_bytes())
+    data[int.from_bytes(data[64:72], "little")] = 77  # the version of the root's header
+    path.write_bytes(data)
+    done = safeload_cli(*command, elmo, code=1)
+
+    assert "bad object header version number" in done.stdout + done.stderr
