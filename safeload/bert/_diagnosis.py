@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from safeload._text.words import one_line, plain
+from safeload.errors import SafeLoadError  # noqa: TC001  (the page of the API shows the types of a step)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from safeload.errors import SafeLoadError
     from safeload.report import LoadReport
 
 AtFault = Literal["nothing", "files", "versions", "keras-bert", "tensorflow", "safeload", "unknown"]
