@@ -272,6 +272,9 @@ class Held:
     def __fspath__(self):
         return self.path
 
+    def __repr__(self):
+        return f"Held({self.path!r})"
+
 
 @pytest.mark.parametrize(
     "given", [Text.MODEL, np.str_("a/b"), np.array("a/b"), np.bytes_(b"a/b"), Held("a/b"), Held(b"a/b")], ids=repr
