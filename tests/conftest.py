@@ -14,6 +14,10 @@ from tests import forking
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+    os.environ.setdefault(
+        threads, "1"
+    )  # the workers share the cores; on tiny models more threads only wait for each other
 if importlib.util.find_spec("tf_keras"):
     # the upstream calls that the tests compare with need it from the first import of TensorFlow on
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 
 import numpy as np
 import pytest
@@ -208,11 +207,8 @@ def test_a_bad_argument_is_not_diagnosed(tiny_bert):
         safeload.diagnose_bert(None)
 
 
-def test_the_doctor_diagnoses(tiny_bert, bert, run_script):
-    doctor = partial(run_script, "-m", "safeload", "doctor", "bert")
-    sound = doctor(tiny_bert)
-    assert (sound.returncode, sound.stdout.startswith("nothing is at fault: ")) == (0, True), sound
-    narrow_the_config(bert)
-    spoiled = doctor(bert)
-    assert (spoiled.returncode, spoiled.stdout.startswith("the files are at fault: ")) == (1, True), spoiled
-    assert all("Traceback" not in done.stderr for done in (sound, spoiled))
+def test_the_doctor_diagnoses_a_sound_model(tiny_bert, run_script):
+    done = run_script("-m", "safeload", "doctor", "bert", tiny_bert)
+
+    assert (done.returncode, done.stdout.startswith("nothing is at fault: ")) == (0, True), done
+    assert "Traceback" not in done.stderr

@@ -63,6 +63,7 @@ def test_the_problems_of_a_step_are_printed_once_as_check_prints_them(bert):
     found = json.loads(safeload_cli("doctor", "bert", bert, "--json", code=1).stdout)
     steps = {step["name"]: step for step in found["steps"]}
 
+    assert shown.startswith("the files are at fault: ")
     assert [line.strip() for line in shown.splitlines()[2:] if line.startswith(" " * 9)] == [
         line.strip() for line in checked[2:]
     ]

@@ -39,7 +39,7 @@ def outcome(kind, around=lambda call: call()):
 
 def in_function(call):
     found = []
-    tf.function(lambda: found.append(call()))()
+    tf.function(lambda: found.append(call()), autograph=False)()
     return found[0]
 
 def in_graph(call):

@@ -27,20 +27,13 @@ if PACKAGE:
 
     @pytest.fixture
     def folder(tmp_path):
-        """Return the folder of a tiny ELMo."""
-        write_elmo(tmp_path)
+        """Return the folder of an ELMo of one layer and one filter, since graphs are traced often; `SHAPES` has others."""
+        write_elmo(tmp_path, SMALLEST)
         return tmp_path
 
     @pytest.fixture
     def load(folder, keras):  # noqa: ARG001  (which Keras it is must be proven first)
         """Return a function that loads the tiny ELMo as a layer: `load(stateful=True)`."""
-        return lambda **options: safeload.load_elmo(folder, backend="keras", **options)
-
-    @pytest.fixture
-    def load_smallest(tmp_path_factory, keras):  # noqa: ARG001
-        """Return a function that loads an ELMo of one layer and one filter, for graphs that are traced often."""
-        folder = tmp_path_factory.mktemp("smallest")
-        write_elmo(folder, SMALLEST)
         return lambda **options: safeload.load_elmo(folder, backend="keras", **options)
 
     @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_trainable_bilm_is_trained(keras, load, ids):
 
 
 def test_fixed_sums_and_a_frozen_bilm_have_nothing_to_train(load):
-    assert load(scalar_mix_parameters=[0, 0, 1]).trainable_weights == []
+    assert load(scalar_mix_parameters=[0, 1]).trainable_weights == []
     assert len(load(num_output_representations=2).trainable_weights) == 4
 
 
@@ -148,12 +148,12 @@ def test_mixed_precision_computes_in_half_and_keeps_the_weights_whole(keras, loa
     np.testing.assert_allclose(tf.cast(found, tf.float32), wanted, atol=tolerance)
 
 
-def test_two_replicas_give_what_one_gives_and_train(keras, load_smallest, ids):
+def test_two_replicas_give_what_one_gives_and_train(keras, load, ids):
     devices = ["CPU:0", "CPU:1"]
     strategy = tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice())
-    wanted = load_smallest()(ids).numpy()
+    wanted = load()(ids).numpy()
     with strategy.scope():
-        layer = load_smallest(requires_grad=True, dropout=0.0)
+        layer = load(requires_grad=True, dropout=0.0)
         inputs = keras.Input((None, 50), dtype="int32")
         model = keras.Model(inputs, layer(inputs))
         model.compile("sgd", "mse")
@@ -189,10 +189,10 @@ def test_a_bilm_without_skip_connections(tmp_path, ids):
     np.testing.assert_allclose(safeload.load_elmo(tmp_path, backend="keras")(ids), wanted, atol=1e-5)
 
 
-def test_a_replica_that_gets_no_sentence_predicts_and_trains(keras, load_smallest, ids):
+def test_a_replica_that_gets_no_sentence_predicts_and_trains(keras, load, ids):
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
     with strategy.scope():
-        layer = load_smallest(requires_grad=True, dropout=0.0)
+        layer = load(requires_grad=True, dropout=0.0)
         model = classifier(keras, layer)
         model.compile("sgd", "sparse_categorical_crossentropy")
 

@@ -90,8 +90,8 @@ def test_a_saved_model_needs_nothing_else(saved, form, trainable):
     np.testing.assert_allclose(np.load(elsewhere / "found.npy"), wanted, atol=1e-5)
 
 
-def test_a_stateful_layer_can_be_exported(keras, load_smallest, tmp_path):
-    model, _ = model_of(keras, load_smallest, stateful=True)
+def test_a_stateful_layer_can_be_exported(keras, load, tmp_path):
+    model, _ = model_of(keras, load, stateful=True)
     path = tmp_path / "saved"
     tf.saved_model.save(model, str(path))
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
@@ -113,8 +113,8 @@ def test_weights_alone_are_saved_and_loaded(keras, load, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 @pytest.mark.parametrize("form", ["model.keras", "model.h5"])
-def test_two_elmos_in_one_model_are_saved_each_with_its_weights(keras, load_smallest, ids, tmp_path, form):
-    one, other = load_smallest(), load_smallest()
+def test_two_elmos_in_one_model_are_saved_each_with_its_weights(keras, load, ids, tmp_path, form):
+    one, other = load(), load()
     other.set_weights([value * 1.5 for value in other.get_weights()])
     inputs = keras.Input((None, 50), dtype="int32")
     model = keras.Model(inputs, [one(inputs), other(inputs)])
