@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from safeload._boundary import typed_errors
 from safeload._compare import compare
 from safeload._forms.look import count_non_finite
 from safeload._text.words import counted
@@ -59,9 +60,7 @@ class FileDifference:
 def run(first: str, second: str, *, as_json: bool) -> int:
     """Print how two weight files differ, and return the exit code."""
     try:
-        with closing(open_given(first)) as a, closing(open_given(second)) as b:
-            found = difference(a, b)
-            paths = (a.file.ref.path, b.file.ref.path)
+        found, paths = _compare(first, second)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 2
@@ -70,6 +69,12 @@ def run(first: str, second: str, *, as_json: bool) -> int:
     else:
         _print(found, paths)
     return 0 if found.is_same and not found.faults else 1
+
+
+@typed_errors
+def _compare(first: str, second: str) -> tuple[FileDifference, tuple[str, str]]:
+    with closing(open_given(first)) as a, closing(open_given(second)) as b:
+        return difference(a, b), (a.file.ref.path, b.file.ref.path)
 
 
 def difference(a: Weights, b: Weights) -> FileDifference:

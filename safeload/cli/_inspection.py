@@ -7,6 +7,7 @@ from contextlib import closing
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import sniff
 from safeload._bytes.paths import resolve_path
@@ -30,18 +31,24 @@ _TEXTS = ("variable", "shape", "dtype", "remark", "odd")
 def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
     """Print a description of a path, and return the exit code."""
     try:
-        side = _beside_weights(resolve_path(given, argument="path"), given)
-        if side is not None:
-            _print_facts(side, as_json=as_json)
-            return 0
-        with closing(open_given(given)) as weights:
-            return _inspect(weights, stats=stats, html=html, as_json=as_json)
+        return _describe(given, stats=stats, html=html, as_json=as_json)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
-    except RecursionError:  # printing nests more calls than reading did
-        message = "the file is nested too deeply to print"
-        _console.print_error(UnsafeFileError(message, resolved=resolve_path(given, argument="path")), as_json=as_json)
-    return 1
+        return 1
+
+
+@typed_errors
+def _describe(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
+    path = resolve_path(given, argument="path")
+    side = _beside_weights(path, given)
+    if side is None:
+        with closing(open_given(given)) as weights:
+            return _inspect(weights, stats=stats, html=html, as_json=as_json)
+    try:
+        _print_facts(side, as_json=as_json)
+    except RecursionError as exc:  # printing nests more calls than reading did
+        raise UnsafeFileError("the file is nested too deeply to print", resolved=path) from exc
+    return 0
 
 
 def _inspect(weights: Weights, *, stats: bool, html: str | None, as_json: bool) -> int:

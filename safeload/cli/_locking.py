@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from safeload._boundary import typed_errors
 from safeload._bytes import absent
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
@@ -27,19 +28,10 @@ SCHEMA = "safeload-lock/1"
 def run(given: str, *, update: bool, as_json: bool) -> int:
     """Lock the model in a folder, and return the exit code."""
     try:
-        folder = resolve_path(given, argument="folder")
-        path = os.path.join(folder, LOCK_NAME)
-        check = _check_of(folder, given)
-        is_there = os.path.lexists(path) and not update
-        if is_there:
-            check(folder)
-            lock = read_lock(path)
-        else:
-            lock = _write(path, check, folder)
+        path, lock, done = _lock(given, update=update)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 1
-    done = "unchanged" if is_there else "written"
     if as_json:
         files = [file._asdict() for file in lock.files]
         _console.print_json({"schema": SCHEMA, "path": path, "done": done, "model": lock.model, "files": files})
@@ -50,6 +42,18 @@ def run(given: str, *, update: bool, as_json: bool) -> int:
         size = _console.bytes_text(file.n_bytes)
         _console.line(out, f"  {file.sha256[:16]}...  {size:>9}  {file.name}", (f"  {file.role}", _console.NOTE))
     return 0
+
+
+@typed_errors
+def _lock(given: str, *, update: bool) -> tuple[str, Lock, str]:
+    """Return the path of the lock file, what it holds and what was done."""
+    folder = resolve_path(given, argument="folder")
+    path = os.path.join(folder, LOCK_NAME)
+    check = _check_of(folder, given)
+    if os.path.lexists(path) and not update:
+        check(folder)
+        return path, read_lock(path), "unchanged"
+    return path, _write(path, check, folder), "written"
 
 
 def _check_of(folder: str, given: str) -> Callable[..., LoadReport]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 import safeload
+from safeload.cli import _difference, _inspection, _locking
 from tests.command_line import safeload_cli
 
 HEAVY = ("tensorflow", "torch", "keras", "tf_keras", "allennlp")
@@ -92,3 +95,34 @@ def test_a_name_in_a_message_about_usage_is_escaped(arguments):
     assert "\x1b" not in done.stderr
     assert r"\x1b" in done.stderr
     assert "\nError: c" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "reader", "run", "code"),
+    [
+        (_inspection, "open_given", partial(_inspection.run, stats=False, html=None, as_json=False), 1),
+        (_difference, "open_given", partial(_difference.run, "x", as_json=False), 2),
+        (_locking, "make_lock", partial(_locking.run, update=False, as_json=False), 1),
+    ],
+    ids=["inspect", "diff", "lock"],
+)
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (OSError(errno.EIO, os.strerror(errno.EIO)), "FileSystemError"),
+        (MemoryError(), "FileSystemError"),
+        (OverflowError("Python int too large"), "UnsafeFileError"),
+    ],
+    ids=["EIO", "memory", "overflow"],
+)
+def test_no_command_shows_a_traceback_of_what_the_system_failed_to_do(
+    module, reader, run, code, failure, told, tiny_bert, monkeypatch, capsys
+):
+    def fail(*_):
+        raise failure
+
+    monkeypatch.setattr(module, reader, fail)
+
+    assert run(str(tiny_bert)) == code
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).startswith(f"{told}: ")
