@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 import inspect
 import json
 import os
 import time
+from collections import UserDict
 from pathlib import Path
 
 import h5py
@@ -133,12 +133,22 @@ def test_every_public_function_is_decorated(name, call):
     assert call.__code__ is HAS_BOUNDARY
 
 
-def test_the_layer_and_the_embedder_are_decorated():
-    from safeload.keras import ElmoLayer
+@pytest.mark.parametrize(("raised", "kind"), RAISED.values(), ids=RAISED)
+def test_what_the_options_of_a_layer_raise_is_typed(raised, kind):
+    from safeload.elmo.builders import keras
 
-    assert ElmoLayer.__init__.__code__ is HAS_BOUNDARY
-    if importlib.util.find_spec("allennlp") is not None:
-        assert allennlp.ElmoTokenEmbedder.__init__.__code__ is HAS_BOUNDARY
+    class Options(UserDict):
+        def __getitem__(self, key):
+            raise raised
+
+    with pytest.raises(kind) as caught:
+        keras._validated(Options(lstm={}, char_cnn={}))
+    assert caught.value.__cause__ is raised
+
+
+def test_the_embedder_is_decorated():
+    pytest.importorskip("allennlp")
+    assert allennlp.ElmoTokenEmbedder.__init__.__code__ is HAS_BOUNDARY
 
 
 def deep(exc):

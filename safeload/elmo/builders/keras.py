@@ -84,7 +84,6 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         datasets: Dataset of the weight file -> variable, whose name has dots for slashes.
     """
 
-    @typed_errors
     def __init__(  # noqa: PLR0913  (load_elmo's arguments)
         self,
         options: Mapping[str, Any],
@@ -126,9 +125,7 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
             stateful=stateful,
             backend="keras",
         )
-        if not isinstance(options, Mapping):
-            raise bad_argument("options", options, "the JSON object of an options.json", [_LOAD])
-        self._options = validate_options(options, FileRef(path="the layer's config", role="options"))
+        self._options = _validated(options)
         require_options_allow(arguments, self._options)
         self._arguments = arguments
         self.stateful = bool(arguments.stateful)
@@ -260,6 +257,13 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
 
     def _held_states(self) -> dict[str, Any]:
         return {"hidden": self._states.hidden, "memory": self._states.memory}
+
+
+@typed_errors  # which the constructor cannot have: Keras 3 reads its arguments
+def _validated(options: object) -> ElmoOptions:
+    if not isinstance(options, Mapping):
+        raise bad_argument("options", options, "the JSON object of an options.json", [_LOAD])
+    return validate_options(options, FileRef(path="the layer's config", role="options"))
 
 
 class _Values:
