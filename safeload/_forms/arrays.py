@@ -10,7 +10,6 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-import crc32c
 import numpy as np
 
 from safeload._bytes import system
@@ -99,12 +98,14 @@ def read_run(run: Run, memory: Bytes | None = None, look: Look | None = None) ->
     n_block_bytes = look.n_block_bytes if look else N_BLOCK_BYTES
     scratch = np.empty(min(n_block_bytes, run.n_bytes), np.uint8) if memory is None else None
     crc = 0
+    if run.crc is not None:
+        from crc32c import crc32c  # noqa: PLC0415  (HDF5 has no checksums, and this import is slow)
     for start in range(0, run.n_bytes, n_block_bytes):
         size = min(n_block_bytes, run.n_bytes - start)
         block = scratch[:size] if scratch is not None else memory[start : start + size]  # type: ignore[index]
         fill(run, start, block)
         if run.crc is not None:
-            crc = crc32c.crc32c(block.data, crc)
+            crc = crc32c(block.data, crc)
         if look:
             look.add(block.view(look.dtype))
     if run.crc is not None:
