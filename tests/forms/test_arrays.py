@@ -7,11 +7,11 @@ import threading
 
 import numpy as np
 import pytest
+from crc32c import crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
 from safeload._bytes.files import DISK
-from safeload._forms import arrays
 from safeload._forms.arrays import (
     MAX_THREADS,
     MIN_MAPPED_BYTES,
@@ -118,7 +118,7 @@ def test_a_run_is_read_and_each_fault_has_its_kind(n_bytes, tmp_path):
     values = np.arange(n_bytes // 4, dtype=np.float32)
     (tmp_path / "f").write_bytes(b"head" + values.tobytes())
     file = DISK.open(str(tmp_path / "f"))
-    crc = arrays.crc32c.crc32c(values.tobytes())
+    crc = crc32c(values.tobytes())
     memory = memory_for(n_bytes)
     read_run(Run(file, 4, n_bytes, "float32", crc), memory)
 
