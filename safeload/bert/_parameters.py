@@ -57,8 +57,10 @@ def with_positions_of(config: BertConfig, stored: StoredTensor | None, *, least:
     """Return `config` with the stored number of positions, if that is larger, or smaller but at least `least`."""
     rows = stored.spec.shape[0] if stored is not None and stored.spec.shape else 0
     positions = config.max_position_embeddings
-    if least is None or least <= rows < positions:
-        positions = rows if least is not None else max(positions, rows)
+    if least is None:
+        positions = max(positions, rows)
+    elif least <= rows < positions:
+        positions = rows
     return dataclasses.replace(config, max_position_embeddings=positions)
 
 
