@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from safeload._bytes import system
-from safeload._forms.look import N_BLOCK_BYTES, Look
+from safeload._forms.look import Look, block_bytes
 from safeload._forms.seen import Seen
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def read_run(run: Run, memory: Bytes | None = None, look: Look | None = None) ->
     """
     if look is None and run.dtype:
         look = Look(run.dtype, run.columns)
-    n_block_bytes = look.n_block_bytes if look else N_BLOCK_BYTES
+    n_block_bytes = look.n_block_bytes if look else block_bytes()
     scratch = np.empty(min(n_block_bytes, run.n_bytes), np.uint8) if memory is None else None
     crc = 0
     if run.crc is not None:

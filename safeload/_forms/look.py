@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 N_BLOCK_BYTES = 1 << 20
 
 
+def block_bytes(n_row_bytes: int = 1) -> int:
+    """Return the size of a block of whole rows."""
+    return N_BLOCK_BYTES // n_row_bytes * n_row_bytes
+
+
 class Look:
     """A look at floats, given in blocks of whole rows; it ends early for values that differ.
 
@@ -30,7 +35,7 @@ class Look:
         is_row = 1 < columns <= N_BLOCK_BYTES // self.dtype.itemsize
         self._columns = columns if is_row else 1
         n_row_bytes = self._columns * self.dtype.itemsize
-        self.n_block_bytes = N_BLOCK_BYTES // n_row_bytes * n_row_bytes
+        self.n_block_bytes = block_bytes(n_row_bytes)
         self.n_bad = 0
         self._n_values = 0
         self._largest = 0.0

@@ -16,13 +16,13 @@ from safeload._forms.arrays import (
     MAX_THREADS,
     MIN_MAPPED_BYTES,
     N_ALIGN_BYTES,
-    N_BLOCK_BYTES,
     DamagedError,
     Run,
     in_shares,
     memory_for,
     read_run,
 )
+from safeload._forms.look import N_BLOCK_BYTES
 from tests.forms.laws import LAW
 
 

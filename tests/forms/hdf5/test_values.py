@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import safeload
-from safeload._forms import arrays
+from safeload._forms import look
 from safeload._forms.hdf5 import lzf
 from safeload._forms.weight_file import WeightFile
 from safeload.errors import CorruptFileError, FileSystemError
@@ -112,7 +112,7 @@ def test_a_compact_dataset_is_read(tmp_path):
 @pytest.fixture
 def blocks(tmp_path, monkeypatch):
     """Return an open file with a dataset of three blocks, and one of the others' kinds; the path and the values."""
-    monkeypatch.setattr(arrays, "N_BLOCK_BYTES", 400)
+    monkeypatch.setattr(look, "N_BLOCK_BYTES", 400)
     values = np.random.default_rng(0).normal(size=(25, 10)).astype("f4")
     with h5py.File(tmp_path / "w.hdf5", "w") as file:
         file["a"] = np.ones(7, "f4")

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from safeload._forms.arrays import N_ALIGN_BYTES, N_BLOCK_BYTES
+from safeload._forms.arrays import N_ALIGN_BYTES
+from safeload._forms.look import N_BLOCK_BYTES
 from safeload._forms.tensorflow.index_file import N_BYTES_OF
 from safeload.errors import CorruptFileError
 from tests.checkpoints import write_checkpoint, write_sharded

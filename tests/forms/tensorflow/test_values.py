@@ -9,7 +9,7 @@ import crc32c
 import numpy as np
 import pytest
 
-from safeload._forms import arrays
+from safeload._forms import look
 from safeload._forms.arrays import N_ALIGN_BYTES
 from safeload._forms.tensorflow.strings import read_variants
 from safeload._forms.weight_file import WeightFile
@@ -30,7 +30,7 @@ ANOTHER = "every checksum is wrong: the shard belongs to another index file; use
 @pytest.fixture
 def prefix(tmp_path, monkeypatch):
     """Return the prefix of a checkpoint that is read in blocks of 64 bytes."""
-    monkeypatch.setattr(arrays, "N_BLOCK_BYTES", 64)
+    monkeypatch.setattr(look, "N_BLOCK_BYTES", 64)
     write_checkpoint(tmp_path / "m", VALUES)
     return tmp_path / "m"
 

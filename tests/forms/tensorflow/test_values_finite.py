@@ -6,8 +6,8 @@ import crc32c
 import numpy as np
 import pytest
 
-from safeload._forms import arrays
-from safeload._forms.arrays import N_BLOCK_BYTES
+from safeload._forms import look
+from safeload._forms.look import N_BLOCK_BYTES
 from safeload._forms.tensorflow.sstable import part_key
 from safeload._forms.weight_file import WeightFile
 from safeload.errors import CorruptFileError, FileSystemError
@@ -214,7 +214,7 @@ def test_a_damaged_part_is_its_variable_s_damage_whoever_reads(use, tmp_path):
 @pytest.fixture
 def in_blocks(tmp_path, monkeypatch):
     """Return the prefix of a variable of three blocks behind another, and its values."""
-    monkeypatch.setattr(arrays, "N_BLOCK_BYTES", 64)
+    monkeypatch.setattr(look, "N_BLOCK_BYTES", 64)
     values = np.arange(40, dtype=np.float32)
     write_checkpoint(tmp_path / "m", {"a": np.float32([1, 2, 3]), "b": values})
     return tmp_path / "m", values
