@@ -13,9 +13,8 @@ from safeload import _recognise
 from safeload._bytes.absent import names_in
 from safeload._bytes.files import FileRef
 from safeload._bytes.hub import MAX_LISTED, snapshots_in
-from safeload._bytes.kinds import sniff
+from safeload._bytes.kinds import files_of_forms, sniff
 from safeload._forms import open_weights
-from safeload._forms.finding import files_of_forms
 from safeload._forms.tensorflow.prefixes import STATE_NAME, list_prefixes, prefix_of
 from safeload._forms.weight_file import WeightPlace
 from safeload._recognise import BERT, ELMO

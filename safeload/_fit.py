@@ -6,13 +6,13 @@ import logging
 import platform
 import sys
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._arguments import as_python
 from safeload._compare import compare, matched, split_ignored
 from safeload._forms import open_weights
-from safeload._model_kind import Checked, Config, Mismatch
+from safeload._model_kind import Checked, Mismatch
 from safeload._suspicion import suspicions
 from safeload._text.words import escaped, some_of, with_article
 from safeload._values import WIDENED, fits_buffer, read_parameters
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from safeload._forms.weight_file import WeightFile, WeightPlace
-    from safeload._model_kind import Clock, ModelKind
+    from safeload._model_kind import Clock, Config, ModelKind
     from safeload._naming import Match, Naming
     from safeload.report import TensorSpec
 
@@ -52,34 +52,34 @@ def check_weights(
     """
     with open_weights(place) as weights:
         with clock.step("list"):
-            wanted = _list(kind, config, weights)
-            config, parameters = wanted.config, wanted.parameters
+            config, wanted = _list(kind, config, weights)
+            parameters = wanted.parameters
         with clock.step("compare"):
-            fit = _require_match(kind, wanted, weights, patterns)
-            values, inexact = read_parameters(weights, fit.match, keep=keep_values)
+            match, mismatch, ignored = _require_match(kind, config, wanted, weights, patterns)
+            values, inexact = read_parameters(weights, match, keep=keep_values)
             weights.require_unchanged()
             if inexact:
-                found = fit.mismatch.found
+                found = mismatch.found
                 problems = [
                     Problem(kind="dtype", name=name, expected=parameters[name], found=found[name]) for name in inexact
                 ]
-                raise _error(kind, replace(fit.mismatch, problems=problems, faults=inexact), fit.match.scope)
+                raise _error(kind, replace(mismatch, problems=problems, faults=inexact), match.scope)
         files, packages = weights.files(), weights.packages
         checksums = weights.checksums(len(parameters))
-        strange = suspicions(kind.marks, parameters, fit.match, weights.seen, weights.noun)
+        strange = suspicions(kind.marks, parameters, match, weights.seen, weights.noun)
     logger.info("checked %s, %s", escaped(place.ref.path), with_article(place.place))
     report = LoadReport(
         model=kind.model,
         noun=f"{weights.noun}s",
         given=str(as_python(place.ref.given)),
         form=place.place,
-        scope=fit.match.scope,
+        scope=match.scope,
         read=tuple(parameters.values()),
-        unused=fit.match.unused,
-        ignored=fit.ignored,
+        unused=match.unused,
+        ignored=ignored,
         checksums=checksums,
         taken_from_config=kind.unverified(config),
-        notes=(*wanted.notes, *_notes_of_dtypes(weights, fit.match)),
+        notes=(*wanted.notes, *_notes_of_dtypes(weights, match)),
         unused_keys=tuple(kind.unused_keys(config)),
         warnings=(*wanted.warnings, *strange),
         seconds=clock.seconds,
@@ -95,14 +95,13 @@ def require_match(kind: ModelKind[Config], config: Config, place: WeightPlace) -
         SafeLoadError: As `check_weights`, except the errors about damaged values.
     """
     with open_weights(place) as weights:
-        _require_match(kind, _list(kind, config, weights), weights, ("*",))
+        config, wanted = _list(kind, config, weights)
+        _require_match(kind, config, wanted, weights, ("*",))
 
 
-@dataclass(frozen=True)
-class _Wanted(Generic[Config]):
+class _Wanted(NamedTuple):
     """What to look for in a weight file."""
 
-    config: Config
     parameters: Mapping[str, TensorSpec]
     naming: Naming
     scope: str
@@ -110,25 +109,17 @@ class _Wanted(Generic[Config]):
     warnings: list[str]
 
 
-@dataclass(frozen=True)
-class _Fit(Generic[Config]):
-    """Weights whose names, shapes and dtypes fit."""
-
-    match: Match
-    mismatch: Mismatch[Config]
-    ignored: tuple[str, ...]
-
-
-def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> _Wanted[Config]:
+def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> tuple[Config, _Wanted]:
     """List the parameters, and recognise how the file names them, which may change what the config says."""
     naming, scope, warnings = kind.recognise(weights)
     config, notes = kind.adapted(config, lambda parameter: weights.tensors.get(naming.stored_as(parameter, scope)[0]))
-    return _Wanted(config, kind.list_parameters(config), naming, scope, notes, warnings)
+    return config, _Wanted(kind.list_parameters(config), naming, scope, notes, warnings)
 
 
 def _require_match(
-    kind: ModelKind[Config], wanted: _Wanted[Config], weights: WeightFile, patterns: tuple[str, ...]
-) -> _Fit[Config]:
+    kind: ModelKind[Config], config: Config, wanted: _Wanted, weights: WeightFile, patterns: tuple[str, ...]
+) -> tuple[Match, Mismatch[Config], tuple[str, ...]]:
+    """Return the match of names, shapes and dtypes that fit, what a later error about their values needs, and the ignored names."""
     parameters, scope = wanted.parameters, wanted.scope
     match, found = wanted.naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
     buffers = _strange_buffers(weights, match)
@@ -136,11 +127,11 @@ def _require_match(
     problems = compare(parameters, found, unexpected=unexpected, widened=WIDENED)
     faults = {name: fault for name, fault in {**match.faults, **buffers}.items() if name in unexpected}
     mismatch = Mismatch(
-        problems=problems, expected=parameters, found=found, weights=weights, config=wanted.config, faults=faults
+        problems=problems, expected=parameters, found=found, weights=weights, config=config, faults=faults
     )
     if problems:
         raise _error(kind, mismatch, scope)
-    return _Fit(match, mismatch, tuple(ignored))
+    return match, mismatch, tuple(ignored)
 
 
 def _strange_buffers(weights: WeightFile, match: Match) -> dict[str, str]:

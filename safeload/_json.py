@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
     from safeload._bytes.kinds import FileKind
 
-_OPEN_STRING = re.compile(r'"(?:[^"\\]|\\.)*\\?', re.DOTALL)
+_OPEN_STRING = r'(?s)"(?:[^"\\]|\\.)*\\?'
 MAX_JSON_BYTES = 16 << 20
 MAX_DIGITS = 20
 MAX_NUMBER = 1 << 63
@@ -85,7 +85,7 @@ def json_object(data: bytes, ref: FileRef) -> dict[str, Any]:
 def _hint_of(exc: json.JSONDecodeError, line: str) -> str:
     if line.startswith(("//", "#", "/*")):
         return "JSON has no comments; remove the line"
-    if exc.pos >= len(exc.doc.rstrip()) or _OPEN_STRING.fullmatch(exc.doc, exc.pos):
+    if exc.pos >= len(exc.doc.rstrip()) or re.fullmatch(_OPEN_STRING, exc.doc[exc.pos :]):
         return "the file ends too early: copy or download it again"
     return "this looks like a vocabulary" if "[CLS]" in exc.doc.splitlines() else ""
 
@@ -111,7 +111,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(message)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Keys:
     """Typed getters for a JSON object; they collect problems instead of raising.
 

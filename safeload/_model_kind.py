@@ -1,13 +1,15 @@
-"""What a load is asked for, what differs between models, and what the first four steps return."""
+"""What a load is asked for, what differs between models, and what the first four steps return.
+
+The dataclasses here generate only `__init__`: no code compares or prints them, and each generated method makes the first call of
+a process slower.
+"""
 
 from __future__ import annotations
 
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
-
-from safeload._suspicion import Marks
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
     from safeload._forms.weight_file import StoredTensor, WeightFile, WeightPlace
     from safeload._naming import Naming
+    from safeload._suspicion import Marks
     from safeload.report import LoadReport, Problem, TensorSpec
 
 
@@ -32,8 +35,7 @@ Config = TypeVar("Config", bound=HasPath)
 Stored: TypeAlias = "Callable[[str], StoredTensor | None]"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """The arguments of a load or check that select files and tensors, as the caller passed them.
 
     Attributes:
@@ -53,8 +55,7 @@ class Request:
     lock_file: object = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Places:
+class Places(NamedTuple):
     """The result of the first step: the files to read."""
 
     config: FileRef
@@ -62,11 +63,12 @@ class Places:
     vocab: FileRef | None = None
 
 
-@dataclass(kw_only=True)
 class Clock:
     """The duration of each step in seconds."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
+    def __init__(self) -> None:
+        """Start without steps."""
+        self.seconds: dict[str, float] = {}
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -76,7 +78,7 @@ class Clock:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Mismatch(Generic[Config]):
     """A comparison that found problems; input for hints.
 
@@ -94,10 +96,10 @@ class Mismatch(Generic[Config]):
     found: Mapping[str, TensorSpec]
     weights: WeightFile
     config: Config
-    faults: Mapping[str, object] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class ModelKind(Generic[Config]):
     """What differs between models in the first four steps.
 
@@ -135,10 +137,10 @@ class ModelKind(Generic[Config]):
     unverified: Callable[[Config], dict[str, object]]
     unused_keys: Callable[[Config], list[str]] = lambda config: []  # noqa: ARG005
     adapted: Callable[[Config, Stored], tuple[Config, list[str]]] = lambda config, _: (config, [])
-    marks: Marks = field(default_factory=Marks)
+    marks: Marks
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Checked(Generic[Config]):
     """The result of the first four steps: weights that fit the config.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ TRAINING, BUFFERS, OTHER = "training", "buffers", "other encoders"
 """Classes of unused tensors: for training alone, computed by a model itself, of another model in the same file."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Match:
+class Match(NamedTuple):
     """The mapping of a model's parameters to the names in a weight file.
 
     Attributes:
@@ -48,10 +48,10 @@ class Match:
     scope: str
     stored: Mapping[str, str]
     changes: Mapping[str, Change]
-    unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    buffers: Mapping[str, Buffer] = field(default_factory=dict)
+    unused: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    buffers: Mapping[str, Buffer] = MappingProxyType({})
     unexpected: tuple[str, ...] = ()
-    faults: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = MappingProxyType({})
 
 
 class Naming(ABC):

@@ -1,7 +1,7 @@
 """Recognise models and files that are mistaken for a BERT or an ELMo, and suggest what to do.
 
 There is a table for the names of tensors, one for the keys of a config and one for the names in a folder. In each, the first
-matching row of the expected model wins.
+matching row of the expected model wins. A pattern is compiled where it is used: most of them are for other models.
 """
 
 from __future__ import annotations
@@ -39,8 +39,7 @@ class Other(NamedTuple):
 
 
 def _any(pattern: str) -> Callable[[Collection[str], set[str]], bool]:
-    matches = re.compile(pattern).match
-    return lambda names, _: any(matches(name) for name in names)
+    return lambda names, _: any(map(re.compile(pattern).match, names))
 
 
 def _embeddings(_: Collection[str], top: set[str]) -> bool:
@@ -83,9 +82,9 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
 )  # fmt: skip
 
 _BY_VARIABLES = (
-    (BERT, re.compile(r"(?:.*/)?bert/embeddings/word_embeddings$")),
-    (BILM_TF, re.compile(r"lm/(?:char_embed$|CNN/|RNN_\d/)")),
-    (ELMO, re.compile(r"(?:char_embed$|CNN/|RNN_[01]/)")),
+    (BERT, r"(?:.*/)?bert/embeddings/word_embeddings$"),
+    (BILM_TF, r"lm/(?:char_embed$|CNN/|RNN_\d/)"),
+    (ELMO, r"(?:char_embed$|CNN/|RNN_[01]/)"),
 )
 
 _BY_KEYS: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
@@ -107,10 +106,10 @@ _BY_FILES: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("a BERT model", "load it with safeload.load_bert, or check it with: safeload check bert {folder}"), ("bert_config.json",)),
 )  # fmt: skip
 
-_UNFINISHED = re.compile(r"\.(part|partial|filepart|crdownload|download|incomplete|tmp|aria2)$")
+_UNFINISHED = r"\.(part|partial|filepart|crdownload|download|incomplete|tmp|aria2)$"
 _PIECES = {
-    BERT: re.compile(r"^vocab\.txt$|^checkpoint$|^bert_model\.ckpt|\.ckpt(-\d+)?\.meta$|\.data-\d{5}-of-\d{5}"),
-    ELMO: re.compile(r"\.hdf5\b"),
+    BERT: r"^vocab\.txt$|^checkpoint$|^bert_model\.ckpt|\.ckpt(-\d+)?\.meta$|\.data-\d{5}-of-\d{5}",
+    ELMO: r"\.hdf5\b",
 }
 """Files of a model beside those by which its folder is recognised."""
 
@@ -165,7 +164,7 @@ def other_folder(model: str, folder: str, names: Iterable[str]) -> Other | None:
 
 def models_of_variables(names: Collection[str]) -> list[str]:
     """Return the models that have a variable or dataset of one of these names: BERT, ELMo, or bilm-tf's own."""
-    return [model for model, pattern in _BY_VARIABLES if any(map(pattern.match, names))]
+    return [model for model, pattern in _BY_VARIABLES if any(map(re.compile(pattern).match, names))]
 
 
 def models_of_folder(names: Iterable[str]) -> list[str]:
@@ -181,8 +180,8 @@ def _is_folder_of(model: str, names: list[str]) -> bool:
 
 def has_piece_of(model: str, names: Iterable[str]) -> bool:
     """Return whether a folder has a file of the model, even if it is one that a copy or download left without the others."""
-    whole = [_UNFINISHED.sub("", name) for name in names]
-    return _is_folder_of(model, whole) or any(_PIECES[model].search(name) for name in whole)
+    whole = [re.sub(_UNFINISHED, "", name) for name in names]
+    return _is_folder_of(model, whole) or any(re.search(_PIECES[model], name) for name in whole)
 
 
 def what_config(data: Mapping[str, Any]) -> str:

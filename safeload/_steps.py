@@ -41,7 +41,7 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
         base_dir=request.base_dir,
     ) as source:
         with clock.step("resolve"):
-            places = kind.find_others(request, replace(config_ref, source=source))
+            places = kind.find_others(request, config_ref._replace(source=source))
         with clock.step("read"):
             config, notes, warnings = kind.read(places)
         checked = check_weights(kind, config, places.weights, patterns, clock, keep_values=keep_values)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._forms.seen import LARGE, Seen
 from safeload._text.words import counted, first_of
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 _NOTHING = Seen()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Marks:
+class Marks(NamedTuple):
     """What the values of a model's parameters show, by canonical name.
 
     Attributes:
@@ -29,7 +28,7 @@ class Marks:
 
     norms: tuple[str, str] | None = None
     tables: tuple[str, ...] = ()
-    heads: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    heads: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 
 def suspicions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,28 +16,7 @@ WIDENED = ("float16", "bfloat16", "float64")
 """Stored types that become float32 without loss; float64 only where every value is a float32."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inexact:
-    """A float64 tensor with values that float32 cannot hold.
-
-    Attributes:
-        count: How many values.
-        size: Of how many.
-        first: The first of them.
-        place: Its index.
-    """
-
-    count: int
-    size: int
-    first: float
-    place: tuple[int, ...]
-
-    def __str__(self) -> str:
-        """Return count, size, value and index on one line."""
-        return f"{self.count:,} of {self.size:,} values are not exactly float32; the first is {self.first!r} at {list(self.place)}"
-
-
-def read_parameters(weights: WeightFile, match: Match, *, keep: bool) -> tuple[dict[str, Array], dict[str, Inexact]]:
+def read_parameters(weights: WeightFile, match: Match, *, keep: bool) -> tuple[dict[str, Array], dict[str, str]]:
     """Verify the parameters and, with `keep`, return their values in float32.
 
     Returns:
@@ -77,15 +55,17 @@ def widened(values: Array, dtype: str) -> Array:
     return values
 
 
-def _inexact(doubles: Array, floats: Array) -> Inexact | None:
+def _inexact(doubles: Array, floats: Array) -> str:
+    """Count the values that float32 cannot hold, and show the first; "" if there is none."""
     import numpy as np  # noqa: PLC0415
 
     unequal = doubles != floats
-    count = int(np.count_nonzero(unequal))
-    if not count:
-        return None
+    n_inexact = int(np.count_nonzero(unequal))
+    if not n_inexact:
+        return ""
     place = tuple(map(int, np.unravel_index(int(np.argmax(unequal)), doubles.shape)))
-    return Inexact(count=count, size=doubles.size, first=float(doubles[place]), place=place)
+    first = float(doubles[place])
+    return f"{n_inexact:,} of {doubles.size:,} values are not exactly float32; the first is {first!r} at {list(place)}"
 
 
 def fits_buffer(values: Array, holds: str) -> bool:

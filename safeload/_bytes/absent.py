@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import paths
 from safeload._bytes.files import NotRegularError
-from safeload._bytes.hub import hub_hints
 from safeload.errors import FileSystemError, MissingFileError, UnreadableFileError, UnsafeFileError, WrongFileKindError
 
 if TYPE_CHECKING:
@@ -122,6 +121,8 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
 
 def foreign_hints(given: object) -> list[str]:
     """Return hints for a missing path that is one of Windows, or a name on a model hub."""
+    from safeload._bytes.hub import hub_hints  # noqa: PLC0415  (only a missing file needs it)
+
     return paths.windows_hints(given) or hub_hints(given)
 
 

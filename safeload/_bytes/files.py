@@ -6,8 +6,7 @@ import errno
 import io
 import os
 import stat
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import system
 from safeload.report import FileRead
@@ -186,8 +185,7 @@ class Source:
 DISK = Source()
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileRef:
+class FileRef(NamedTuple):
     """A reference to a file, before it is opened.
 
     Attributes:
@@ -209,4 +207,4 @@ class FileRef:
 
     def at(self, path: str, role: str | None = None) -> FileRef:
         """Return a reference to another file that belongs to the same argument."""
-        return replace(self, path=path, role=role or self.role)
+        return self._replace(path=path, role=role or self.role)

@@ -116,6 +116,9 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
     (FileKind("binary", "unrecognised binary file"), lambda head, _: b"\0" in head),
 )  # fmt: skip
 
+CHECKPOINT = "tensorflow"
+"""The form of several files, which are found by their prefix."""
+
 BY_ID = {kind.id: kind for kind, _ in KINDS}
 JSON_TEXT = BY_ID["json"].name
 UNKNOWN = FileKind("unknown", "an unrecognised file")
@@ -161,6 +164,18 @@ def kind_of_open(file: OpenFile) -> FileKind | None:
 def kinds_of(model: str | None) -> list[FileKind]:
     """Return the supported kinds of weight file, of one model or of all."""
     return [kind for kind, _ in KINDS if kind.form and (model is None or model in kind.models)]
+
+
+def files_of_forms(names: list[str], model: str | None) -> list[tuple[str, str]]:
+    """Return (name, form), sorted, of the files with the extension of a form; checkpoints are found by prefix instead."""
+    forms = [(ending, kind.form) for kind in kinds_of(model) for ending in kind.endings if kind.form != CHECKPOINT]
+    return [
+        (name, form)
+        for name in sorted(names)
+        if not name.startswith(".")
+        for ending, form in forms
+        if name.endswith(ending)
+    ]
 
 
 def wrong_kind(ref: FileRef, kind: FileKind, *, wanted: str) -> WrongFileKindError:

@@ -6,15 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from safeload._bytes import absent
-from safeload._bytes.kinds import kinds_of, sniff
+from safeload._bytes.kinds import CHECKPOINT, files_of_forms, kinds_of, sniff
 from safeload._forms.tensorflow.prefixes import find_checkpoint, list_prefixes
 from safeload._forms.weight_file import WeightPlace
 from safeload.errors import AmbiguousCheckpointError
 
 if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
-
-CHECKPOINT = "tensorflow"
 
 
 def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
@@ -45,15 +43,3 @@ def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
     if kind is not None and kind.form not in ("", CHECKPOINT) and kind in kinds_of(model):
         return WeightPlace(ref=ref.at(ref.path, "weight"), form=kind.form, place=kind.name)
     return find_checkpoint(ref)
-
-
-def files_of_forms(names: list[str], model: str | None) -> list[tuple[str, str]]:
-    """Return (name, form), sorted, of the files with the extension of a form; checkpoints are found by prefix instead."""
-    forms = [(ending, kind.form) for kind in kinds_of(model) for ending in kind.endings if kind.form != CHECKPOINT]
-    return [
-        (name, form)
-        for name in sorted(names)
-        if not name.startswith(".")
-        for ending, form in forms
-        if name.endswith(ending)
-    ]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from safeload._bytes.absent import failed
 from safeload._text.words import some_of, two_lines
@@ -28,8 +27,7 @@ File = TypeVar("File", bound="WeightFile")
 TOO_LARGE = "TOO LARGE: it does not fit into memory"
 
 
-@dataclass(frozen=True, kw_only=True)
-class WeightPlace:
+class WeightPlace(NamedTuple):
     """The location of a weight file, before it is opened.
 
     Attributes:
@@ -45,8 +43,7 @@ class WeightPlace:
     state_file: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredTensor:
+class StoredTensor(NamedTuple):
     """A tensor of a weight file.
 
     Attributes:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _recognise
-from safeload._advice import advice, lacks_config
 from safeload._arguments import as_python_tree, is_number
 from safeload._bytes import absent
 from safeload._json import Keys, read_json_object, shown
@@ -49,11 +47,10 @@ _OTHER_MODELS: tuple[tuple[str, tuple[object, ...], str], ...] = (
 """Keys that make another model than BERT's encoder: the values that do not, and what the others do; null does not either."""
 
 _READ = (*_SIZES, "hidden_act", "type_vocab_size", "model_type", *(key for key, _, _ in _OTHER_MODELS))
-_HUB_NAME = re.compile(r"(?=.*bert)\w+(?:-\w+)+", re.IGNORECASE)
+_HUB_NAME = r"(?i)(?=.*bert)\w+(?:-\w+)+"
 
 
-@dataclass(frozen=True, kw_only=True)
-class BertConfig:
+class BertConfig(NamedTuple):
     """A validated `bert_config.json`; sizes are counts of units, not bytes.
 
     Attributes:
@@ -82,7 +79,7 @@ def find_config(ref: FileRef) -> FileRef:
     """
     path, given = ref.path, ref.given
     if not os.path.isdir(path):
-        if isinstance(given, str) and _HUB_NAME.fullmatch(given) and not os.path.lexists(path):
+        if isinstance(given, str) and re.fullmatch(_HUB_NAME, given) and not os.path.lexists(path):
             error = absent.missing(ref)
             hint = "model hub names are not downloaded: pass the folder that contains the files"
             error.hints = (*error.hints, hint)
@@ -90,19 +87,19 @@ def find_config(ref: FileRef) -> FileRef:
         return ref
     for name in CONFIG_NAMES:
         if os.path.isfile(os.path.join(path, name)):
-            return replace(ref, path=os.path.join(path, name))
+            return ref._replace(path=os.path.join(path, name))
     names = absent.list_names(ref)
     others = [name for name in names if name.endswith("config.json") or name.startswith("bert_config")]
     others = [name for name in others if name.endswith(".json")]
     rejected = [name for name in others if not _may_be_config(ref.at(os.path.join(path, name)))]
     others = [name for name in others if name not in rejected]
     if len(others) == 1:
-        return replace(ref, path=os.path.join(path, others[0]))
+        return ref._replace(path=os.path.join(path, others[0]))
     if others:
         message = f"the folder has {len(others)} files that could be the config, none of them {CONFIG_NAMES[0]}"
         hints = [f"pass config_file, one of: {', '.join(others)}"]
         raise ConfigError(message, **ref.at(path, "folder").facts, hints=hints)
-    error = absent.missing(replace(ref, path=os.path.join(path, CONFIG_NAMES[0])), CONFIG_NAMES)
+    error = absent.missing(ref._replace(path=os.path.join(path, CONFIG_NAMES[0])), CONFIG_NAMES)
     error.close_names = tuple(name for name in error.close_names if name not in rejected)
     near = [f"did you mean {os.path.join(path, name)}?" for name in error.close_names]
     error.hints = (*_hints_of_folder(path, names), *near)
@@ -111,6 +108,8 @@ def find_config(ref: FileRef) -> FileRef:
 
 def _hints_of_folder(path: str, names: list[str]) -> list[str]:
     """Return hints for a folder without a config: it holds an ELMo, or the config is one folder up or down."""
+    from safeload._advice import advice, lacks_config  # noqa: PLC0415  (only a folder without a config needs it)
+
     near = [os.path.dirname(path), *(os.path.join(path, name) for name in names)]
     found = [f"did you mean {each}?" for each in near if os.path.isfile(os.path.join(each, CONFIG_NAMES[0]))][:3]
     return advice(path, _recognise.BERT) or [*found, *lacks_config(path)]

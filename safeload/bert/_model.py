@@ -9,7 +9,7 @@ from safeload._arguments import as_python, bad_argument
 from safeload._bytes.kinds import FileKind, wrong_kind
 from safeload._fit import require_match
 from safeload._model_kind import ModelKind
-from safeload.bert import _mismatch, _places, _vocabulary
+from safeload.bert import _places, _vocabulary
 from safeload.bert._arguments import FULL_LENGTH
 from safeload.bert._config import read_config, suspicious_keys, unused_keys
 from safeload.bert._parameters import FIRST_VARIABLE, MARKS, POSITIONS, list_parameters, with_positions_of
@@ -19,7 +19,7 @@ from safeload.errors import AmbiguousCheckpointError, ArgumentError, VocabularyE
 
 if TYPE_CHECKING:
     from safeload._forms.weight_file import WeightFile
-    from safeload._model_kind import Places, Stored
+    from safeload._model_kind import Mismatch, Places, Stored
     from safeload._naming import Naming
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
@@ -68,6 +68,11 @@ def bert(
         note = f"the checkpoint has {rows} positions, max_position_embeddings is {config.max_position_embeddings}"
         return shorter, [note] if shorter != config else []
 
+    def hints(mismatch: Mismatch[BertConfig]) -> list[str]:
+        from safeload.bert import _mismatch  # noqa: PLC0415  (only what does not fit needs it)
+
+        return _mismatch.hints(mismatch, len(tokens) or None)
+
     kind = ModelKind(
         model=_recognise.BERT,
         config_word="config",
@@ -79,7 +84,7 @@ def bert(
         read=read,
         list_parameters=lambda config: list_parameters(config, training=options.training),
         recognise=lambda weights: recognise(weights, scope),
-        hints=lambda mismatch: _mismatch.hints(mismatch, len(tokens) or None),
+        hints=hints,
         unverified=lambda config: {
             "num_attention_heads": config.num_attention_heads,
             "hidden_act": config.hidden_act,

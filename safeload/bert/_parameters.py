@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from safeload._suspicion import Marks
@@ -61,7 +60,7 @@ def with_positions_of(config: BertConfig, stored: StoredTensor | None, *, least:
         positions = max(positions, rows)
     elif least <= rows < positions:
         positions = rows
-    return dataclasses.replace(config, max_position_embeddings=positions)
+    return config._replace(max_position_embeddings=positions)
 
 
 def _hidden(config: BertConfig) -> tuple[str, int]:

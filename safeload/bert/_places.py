@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
-from safeload._advice import advice
 from safeload._arguments import as_python
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, sniff, wrong_kind
@@ -95,6 +94,8 @@ def _find_weights(ref: FileRef) -> WeightPlace:
     try:
         return find_weights(ref, _recognise.BERT)
     except (CheckpointNotFoundError, WrongFileKindError) as error:
+        from safeload._advice import advice  # noqa: PLC0415  (only an error needs it)
+
         error.hints = tuple(advice(ref.path, _recognise.BERT)) or error.hints
         raise
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload._bytes.kinds import kind_of_data, wrong_kind
@@ -75,7 +74,7 @@ def read_with_locks(ref: FileRef) -> dict[str, int]:
     if not locks:
         return read_vocabulary(ref)
     with closing(open_locked(locks, given=None, model="BERT", only=ref.path)) as source:
-        return read_vocabulary(replace(ref, source=source))
+        return read_vocabulary(ref._replace(source=source))
 
 
 def _faults(tokens: list[str], ids: dict[str, int], text: str) -> tuple[list[str], list[str]]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from safeload import _recognise
 from safeload._bytes.files import FileRef
+from safeload._bytes.kinds import CHECKPOINT
 from safeload._bytes.paths import resolve_path
 from safeload._forms import open_weights
-from safeload._forms.finding import CHECKPOINT, find_weights
+from safeload._forms.finding import find_weights
 from safeload._forms.tensorflow.prefixes import list_prefixes
 from safeload._text.words import with_article
 from safeload.elmo import _places as elmo_places

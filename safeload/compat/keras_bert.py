@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from safeload._boundary import typed_errors
@@ -109,7 +108,7 @@ def build_model_from_config(
     path = resolve_path(config_file, argument="config_file")
     ref = find_config(FileRef(path=path, role="config", given=config_file))
     with opened_source(BERT, [os.path.dirname(ref.path)], Clock()) as source:
-        config = read_config(replace(ref, source=source))
+        config = read_config(ref._replace(source=source))
     require_config_allows(options, config)
     backend = require_keras_bert()
     model, deferred = builder.build(backend, config, options)

@@ -8,7 +8,7 @@ from safeload import _recognise
 from safeload._bytes.kinds import FileKind, wrong_kind
 from safeload._model_kind import ModelKind
 from safeload._suspicion import Marks
-from safeload.elmo import _mismatch, _places
+from safeload.elmo import _places
 from safeload.elmo._arguments import require_options_allow, vocabulary_notes
 from safeload.elmo._options import read_options
 from safeload.elmo._parameters import CHAR_EMBED, list_parameters
@@ -17,7 +17,7 @@ from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
     from safeload._forms.weight_file import WeightFile
-    from safeload._model_kind import Places
+    from safeload._model_kind import Mismatch, Places
     from safeload._naming import Naming
     from safeload.elmo._arguments import ElmoArguments
     from safeload.elmo._options import ElmoOptions
@@ -33,6 +33,11 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
         require_options_allow(arguments, options)
         return options, vocabulary_notes(arguments), []
 
+    def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
+        from safeload.elmo import _mismatch  # noqa: PLC0415  (only what does not fit needs it)
+
+        return _mismatch.hints(mismatch)
+
     return ModelKind(
         model=_recognise.ELMO,
         config_word="options",
@@ -44,7 +49,7 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
         read=read,
         list_parameters=list_parameters,
         recognise=lambda weights: recognise(weights, scope),
-        hints=_mismatch.hints,
+        hints=hints,
         unverified=lambda options: options.unverified,
         unused_keys=lambda options: options.unused_keys,
         marks=Marks(tables=(CHAR_EMBED,)),

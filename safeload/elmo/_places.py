@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
-from safeload._advice import advice
 from safeload._bytes import absent
 from safeload._bytes.files import FileRef
-from safeload._bytes.kinds import JSON_TEXT, FileKind, kinds_of, sniff, wrong_kind
+from safeload._bytes.kinds import JSON_TEXT, FileKind, files_of_forms, kinds_of, sniff, wrong_kind
 from safeload._bytes.paths import is_remote, resolve_path
 from safeload._bytes.small import require_file
-from safeload._forms.finding import files_of_forms
-from safeload._forms.tensorflow.prefixes import is_of_checkpoint
 from safeload._forms.weight_file import WeightPlace
 from safeload._json import require_json
 from safeload._model_kind import Places
-from safeload.elmo._download import download
 from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKindError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from safeload._model_kind import Request
+    from safeload.errors import MissingFileError
 
 OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
 
@@ -86,8 +84,9 @@ def _place_of(ref: FileRef) -> WeightPlace:
     """
     kinds = kinds_of(_recognise.ELMO)
     found = sniff(ref.path)
-    hints = advice(ref.path, _recognise.ELMO) if found not in kinds else []
-    if hints:
+    if found not in kinds and (hints := _advice(ref.path)):
+        from safeload._forms.tensorflow.prefixes import is_of_checkpoint  # noqa: PLC0415  (only an error needs it)
+
         kind = found or FileKind("checkpoint", "part of a TensorFlow checkpoint")
         kind = kind if not is_of_checkpoint(ref.path) else FileKind("checkpoint", "part of a TensorFlow checkpoint")
         raise wrong_kind(ref, kind._replace(hint=hints[0]), wanted="an HDF5 file")
@@ -97,6 +96,8 @@ def _place_of(ref: FileRef) -> WeightPlace:
 
 def _resolved(given: object, argument: str, base_dir: object) -> str:
     if is_remote(given):
+        from safeload.elmo._download import download  # noqa: PLC0415  (only an address needs it)
+
         return download(given, argument)
     return resolve_path(given, argument=argument, base_dir=base_dir)
 
@@ -126,15 +127,13 @@ def _options_in(ref: FileRef) -> FileRef:
     _require_elmo_folder(ref, names)
     candidates = _preferred([name for name in names if name.endswith(".json")], "options")
     if len(candidates) == 1:
-        return replace(ref, path=os.path.join(folder, candidates[0]))
+        return ref._replace(path=os.path.join(folder, candidates[0]))
     if candidates:
         message = f"the folder has {len(candidates)} files that could be the options"
         hints = [f"pass options_file, one of: {', '.join(candidates)}"]
         raise ConfigError(message, **ref.at(folder, "folder").facts, hints=hints)
-    wanted = replace(ref, path=os.path.join(folder, OPTIONS_NAME))
-    error = absent.missing(wanted, ("*options*.json", "*.json"))
-    error.hints = (*(_hints_of_subfolders(folder, names) or advice(folder, _recognise.ELMO)), *error.hints)
-    raise error
+    wanted = ref._replace(path=os.path.join(folder, OPTIONS_NAME))
+    raise _missing(wanted, ("*options*.json", "*.json"), _hints_of_subfolders(folder, names))
 
 
 def find_weights(ref: FileRef) -> WeightPlace:
@@ -158,10 +157,20 @@ def find_weights(ref: FileRef) -> WeightPlace:
         hints = [f"pass weight_file, one of: {', '.join(candidates)}"]
         folder_ref = ref.at(folder, "folder")
         raise AmbiguousCheckpointError(message, candidates=paths, **folder_ref.facts, hints=hints)
-    wanted = ref.at(os.path.join(folder, WEIGHTS_NAME), "weight")
-    error = absent.missing(wanted, ("*weights*.hdf5", "*.hdf5"))
-    error.hints = (*advice(folder, _recognise.ELMO), *error.hints)
-    raise error
+    raise _missing(ref.at(os.path.join(folder, WEIGHTS_NAME), "weight"), ("*weights*.hdf5", "*.hdf5"))
+
+
+def _missing(ref: FileRef, looked_for: tuple[str, ...], near: Sequence[str] = ()) -> MissingFileError:
+    """Return the error for a file that a folder does not have, with hints: where it is, else what the folder holds."""
+    error = absent.missing(ref, looked_for)
+    error.hints = (*(near or _advice(os.path.dirname(ref.path))), *error.hints)
+    return error
+
+
+def _advice(path: str) -> list[str]:
+    from safeload._advice import advice  # noqa: PLC0415  (only an error needs it)
+
+    return advice(path, _recognise.ELMO)
 
 
 def _preferred(names: list[str], word: str) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._boundary import typed_errors
@@ -154,6 +153,8 @@ def _malformed(ref: FileRef, what: str) -> LockError:
 
 def write_again(path: str) -> str:
     """Return the hint to write a new lock."""
+    import shlex  # noqa: PLC0415  (only an error needs it)
+
     return f"write it again with: safeload lock --update {shlex.quote(os.path.dirname(path))}"
 
 

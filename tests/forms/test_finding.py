@@ -7,8 +7,9 @@ import shutil
 
 import pytest
 
+from safeload._bytes.kinds import files_of_forms
 from safeload._forms import open_weights
-from safeload._forms.finding import files_of_forms, find_weights
+from safeload._forms.finding import find_weights
 from safeload.errors import (
     AmbiguousCheckpointError,
     CheckpointNotFoundError,

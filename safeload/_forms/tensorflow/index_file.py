@@ -7,8 +7,7 @@ Source:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from safeload._bytes.kinds import N_HEAD_BYTES, FileKind, kind_of, wrong_kind
 from safeload._bytes.small import read_small
@@ -45,8 +44,7 @@ DTYPE_NUMBERS = {name: number for number, name in _DTYPE_NAMES.items()}
 Extents = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A variable, or a part of a partitioned one, as listed in the index file.
 
     Attributes:
@@ -155,7 +153,7 @@ class IndexFile:
             for extents in entry.slices:
                 part = entries.pop(sstable.part_key(key, extents), None)
                 if part is not None:
-                    parts[entry.name, extents] = replace(part, name=entry.name)
+                    parts[entry.name, extents] = part._replace(name=entry.name)
         return parts
 
     def _read_header(self, key: bytes, value: bytes) -> int:

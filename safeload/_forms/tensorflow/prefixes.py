@@ -20,13 +20,11 @@ MAX_STATE_BYTES = 1 << 20
 FORMS_HINT = "a checkpoint is several files with one prefix: PREFIX.index and PREFIX.data-00000-of-00001"
 
 _SUFFIXES = (
-    (re.compile(r"\.index$"), "index file"),
-    (re.compile(r"\.data-\d{5}-of-\d{5}$"), "data shard"),
-    (re.compile(r"\.meta$"), "meta graph file"),
+    (r"\.index$", "index file"),
+    (r"\.data-\d{5}-of-\d{5}$", "data shard"),
+    (r"\.meta$", "meta graph file"),
 )
-_STATE = re.compile(
-    rb'^[^\S\n]*model_checkpoint_path\s*:\s*(?:"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\')', re.MULTILINE
-)
+_STATE = rb'(?m)^[^\S\n]*model_checkpoint_path\s*:\s*(?:"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\')'
 _HIDDEN = (".", "__MACOSX")
 _OTHER_WEIGHTS = ("saved_model.pb", "tfhub_module.pb", "pytorch_model.bin", "model.safetensors", "tf_model.h5")
 
@@ -46,7 +44,7 @@ def find_checkpoint(ref: FileRef) -> WeightPlace:
     if os.path.isdir(path):
         return _in_folder(ref)
     for suffix, place in _SUFFIXES:
-        prefix = suffix.sub("", path)
+        prefix = re.sub(suffix, "", path)
         if prefix != path:
             return _require_index(ref, prefix, place)
     if os.path.basename(path) == STATE_NAME and os.path.isfile(path) and not os.path.exists(path + ".index"):
@@ -56,12 +54,12 @@ def find_checkpoint(ref: FileRef) -> WeightPlace:
 
 def prefix_of(path: str) -> str:
     """Return the prefix that a path names, if it is one of the files of a checkpoint; otherwise the path."""
-    return next((path[: match.start()] for suffix, _ in _SUFFIXES if (match := suffix.search(path))), path)
+    return next((path[: match.start()] for suffix, _ in _SUFFIXES if (match := re.search(suffix, path))), path)
 
 
 def is_of_checkpoint(path: str) -> bool:
     """Return whether `path` is a checkpoint prefix, or one of the files of a checkpoint."""
-    is_file = any(suffix.search(path) for suffix, _ in _SUFFIXES) and os.path.isfile(path)
+    is_file = any(re.search(suffix, path) for suffix, _ in _SUFFIXES) and os.path.isfile(path)
     return is_file or os.path.isfile(path + ".index")
 
 
@@ -167,7 +165,7 @@ def _from_state(ref: FileRef, state: str, place: str) -> WeightPlace:
     folder = os.path.dirname(state)
     ref = ref.at(state, "state file")
     data = read_small(ref, max_bytes=MAX_STATE_BYTES)
-    match = _STATE.search(data)
+    match = re.search(_STATE, data)
     if match is None:
         kind = kind_of_data(data)
         if kind is not None:
