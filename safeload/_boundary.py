@@ -42,6 +42,9 @@ def typed_errors(call: Callable[P, Result]) -> Callable[P, Result]:
             given = (value for value in (*args, *kwargs.values()) if isinstance(value, (str, bytes, os.PathLike)))
             raise _typed(exc, next(given, None)) from exc
 
+    vars(typed).update(
+        autograph_info__={}
+    )  # else a tf.function spends 10 s on translating the call's code for AutoGraph
     return typed
 
 

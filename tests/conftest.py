@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from safeload import testing
 from tests import forking
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -38,6 +39,21 @@ def run_script():
     """Return a function that runs a script in a process of its own, which has imported the frameworks that are installed."""
     with forking.template("h5py", "tensorflow", "keras_bert", "torch", "allennlp.modules.elmo") as run:
         yield run
+
+
+@pytest.fixture(scope="session")
+def one_layer_bert(tmp_path_factory):
+    """Return the folder of a BERT of one layer, for tests that build graphs and need no second layer."""
+    return testing.write_bert_checkpoint(tmp_path_factory.mktemp("one_layer_bert"), layers=1)
+
+
+@pytest.fixture
+def untraced():
+    """Let Keras run its functions eagerly: on a tiny model, tracing one takes longer than running it."""
+    tf = pytest.importorskip("tensorflow")
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

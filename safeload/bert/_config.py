@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _recognise
-from safeload._arguments import as_python_tree, is_number
+from safeload._arguments import is_number
 from safeload._bytes import absent
 from safeload._json import Keys, read_json_object, shown
 from safeload.bert._arguments import ACTIVATIONS
@@ -138,13 +138,12 @@ def read_config(ref: FileRef) -> BertConfig:
     return validate_config(read_json_object(ref), ref)
 
 
-def validate_config(data: Mapping[str, Any], ref: FileRef) -> BertConfig:
-    """Validate a config dict; `ref` names its source in error messages.
+def validate_config(raw: dict[str, Any], ref: FileRef) -> BertConfig:
+    """Validate a config dict as JSON holds it; `ref` names its source in error messages.
 
     Raises:
         ConfigError: As `read_config`.
     """
-    raw: dict[str, Any] = as_python_tree(data)
     other = _recognise.other_config(_recognise.BERT, raw)
     if other:
         message = f"the config is of {other.name}, which keras-bert cannot build"

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from safeload._arguments import as_python_tree
 from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
@@ -147,7 +148,7 @@ def load_model_weights_from_checkpoint(
     _require_what_build_returned(model, config)
     path = resolve_path(checkpoint_file, argument="checkpoint_file")
     folder = path if os.path.isdir(path) else os.path.dirname(path)
-    valid = validate_config(config, FileRef(path="the dict that was passed as config", role="config"))
+    valid = validate_config(as_python_tree(config), FileRef(path="the dict that was passed as config", role="config"))
     clock = Clock()
     with opened_source(BERT, [folder], clock) as source:
         ref = FileRef(path=path, role="checkpoint", given=checkpoint_file, source=source)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _recognise
-from safeload._arguments import as_python_tree
 from safeload._json import Keys, read_json_object, shown
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN, N_CHARACTERS
 from safeload.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from safeload._bytes.files import FileRef
 
 MAX_LAYERS = 100
@@ -97,13 +94,12 @@ def read_options(ref: FileRef) -> ElmoOptions:
     return validate_options(read_json_object(ref), ref)
 
 
-def validate_options(data: Mapping[str, Any], ref: FileRef) -> ElmoOptions:
-    """Validate an options dict; `ref` names its source in error messages.
+def validate_options(raw: dict[str, Any], ref: FileRef) -> ElmoOptions:
+    """Validate an options dict as JSON holds it; `ref` names its source in error messages.
 
     Raises:
         ConfigError: As `read_options`.
     """
-    raw: dict[str, Any] = as_python_tree(data)
     other = _recognise.other_config(_recognise.ELMO, raw)
     if other is not None:
         message = f"the options are of {other.name}, not of a character-level biLM"

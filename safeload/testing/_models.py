@@ -152,7 +152,7 @@ def bert_tensors(
 ) -> dict[str, NDArray[Any]]:
     """Return random values, of a BERT's magnitude, for every variable that keras-bert reads."""
     random = _random(seed)
-    valid = validate_config(config, FileRef(path="the arguments", role="config"))
+    valid = validate_config(dict(config), FileRef(path="the arguments", role="config"))
     read_without_heads = bert_parameters(valid, training=False)
     tensors: dict[str, NDArray[Any]] = {}
     for name, spec in bert_parameters(valid, training=True).items():
@@ -217,7 +217,7 @@ def elmo_datasets(options: Mapping[str, Any] = ELMO_OPTIONS, *, seed: int = 0) -
     """Return random values, of an ELMo's magnitude, for every dataset that a biLM reads."""
     random = _random(seed)
     datasets: dict[str, NDArray[Any]] = {}
-    valid = validate_options(options, FileRef(path="the arguments", role="options"))
+    valid = validate_options(dict(options), FileRef(path="the arguments", role="options"))
     for name, spec in elmo_parameters(valid).items():
         n_inputs = math.prod(spec.shape[:-1]) if name != CHAR_EMBED else 1
         datasets[name] = random.standard_normal(spec.shape, np.float32) / np.float32(n_inputs**0.5)

@@ -21,13 +21,13 @@ def statuses(found):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("seq_len", [8, None, safeload.FULL_LENGTH])
-def test_a_sound_model_has_no_fault(training, seq_len, tiny_bert):
-    found = safeload.diagnose_bert(tiny_bert, training=training, seq_len=seq_len)
+def test_a_sound_model_has_no_fault(training, seq_len, one_layer_bert):
+    found = safeload.diagnose_bert(one_layer_bert, training=training, seq_len=seq_len)
 
     assert found.at_fault == "nothing", str(found)
     assert set(statuses(found).values()) == {"ok"}
     assert found.differences == ()
-    assert len(found.report.read) == (46 if training else 37)
+    assert len(found.report.read) == (30 if training else 21)
     assert "num_attention_heads" in found.verdict
     assert str(found).splitlines()[0] == found.verdict
     assert json.loads(json.dumps(found.to_dict()))["at_fault"] == "nothing"
@@ -117,18 +117,18 @@ def test_keras_bert_that_reads_wrongly_is_at_fault(misread, tiny_bert, monkeypat
     assert "differs Encoder-" in str(found)
 
 
-def test_keras_bert_that_fails_is_at_fault(tiny_bert, monkeypatch):
+def test_keras_bert_that_fails_is_at_fault(one_layer_bert, monkeypatch):
     def fail(*_, **__):
         raise KeyError("bert/embeddings/word_embeddings")
 
     monkeypatch.setattr(keras_bert, "load_trained_model_from_checkpoint", fail)
-    found = safeload.diagnose_bert(tiny_bert)
+    found = safeload.diagnose_bert(one_layer_bert)
 
     assert found.at_fault == "keras-bert"
     assert "KeyError" in found.verdict
 
 
-def test_a_reader_that_reads_wrongly_is_at_fault(tiny_bert, monkeypatch):
+def test_a_reader_that_reads_wrongly_is_at_fault(one_layer_bert, monkeypatch):
     import tensorflow as tf
 
     class Reader:
@@ -143,14 +143,14 @@ def test_a_reader_that_reads_wrongly_is_at_fault(tiny_bert, monkeypatch):
 
     load = tf.train.load_checkpoint
     monkeypatch.setattr(tf.train, "load_checkpoint", Reader)
-    found = safeload.diagnose_bert(tiny_bert)
+    found = safeload.diagnose_bert(one_layer_bert)
 
     assert found.at_fault == "tensorflow", str(found)
     assert "Embedding-Token/embeddings" in {each.variable for each in found.differences}
 
 
 @pytest.mark.parametrize("how", ["wrong", "failing"])
-def test_safeload_that_fills_wrongly_is_at_fault(how, tiny_bert, monkeypatch):
+def test_safeload_that_fills_wrongly_is_at_fault(how, one_layer_bert, monkeypatch):
     from safeload.bert.builders import keras_bert as builder
 
     fill = builder.fill
@@ -164,7 +164,7 @@ def test_safeload_that_fills_wrongly_is_at_fault(how, tiny_bert, monkeypatch):
         return done
 
     monkeypatch.setattr(builder, "fill", wrongly)
-    found = safeload.diagnose_bert(tiny_bert)
+    found = safeload.diagnose_bert(one_layer_bert)
 
     assert found.at_fault == "safeload", str(found)
     assert "please report it" in found.verdict
@@ -184,7 +184,7 @@ def test_the_versions_are_at_fault(tiny_bert, monkeypatch):
     assert statuses(found)["safeload"] == "skipped"
 
 
-def test_when_no_two_agree_that_is_said(tiny_bert, monkeypatch):
+def test_when_no_two_agree_that_is_said(one_layer_bert, monkeypatch):
     def fail(*_, **__):
         raise ValueError("no")
 
@@ -192,7 +192,7 @@ def test_when_no_two_agree_that_is_said(tiny_bert, monkeypatch):
 
     monkeypatch.setattr(keras_bert, "load_trained_model_from_checkpoint", fail)
     monkeypatch.setattr(_trials, "_through_tensorflow", fail)
-    found = safeload.diagnose_bert(tiny_bert)
+    found = safeload.diagnose_bert(one_layer_bert)
 
     assert found.at_fault == "unknown"
     assert "no two loads agree" in found.verdict
@@ -207,8 +207,8 @@ def test_a_bad_argument_is_not_diagnosed(tiny_bert):
         safeload.diagnose_bert(None)
 
 
-def test_the_doctor_diagnoses_a_sound_model(tiny_bert, run_script):
-    done = run_script("-m", "safeload", "doctor", "bert", tiny_bert)
+def test_the_doctor_diagnoses_a_sound_model(one_layer_bert, run_script):
+    done = run_script("-m", "safeload", "doctor", "bert", one_layer_bert)
 
     assert (done.returncode, done.stdout.startswith("nothing is at fault: ")) == (0, True), done
     assert "Traceback" not in done.stderr

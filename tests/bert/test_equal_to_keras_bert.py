@@ -21,7 +21,7 @@ INPUTS = [
 LENGTHS = {"full": {}, "short": {"seq_len": 8}, "any": {"seq_len": None}}
 OUTPUTS = [1, 2, [0], [-1, 0], [0, 1], [-2]]
 TRAINABLE = [None, False, True, ["Encoder-1-FeedForward", "Embedding"]]
-"""The last two are one call of keras-bert, so that `upstream_once` needs them one after the other."""
+"""The first two and the last two are each one call of keras-bert, where they come one after the other."""
 OPTIONS = [
     {"dropout_rate": 0.0},
     {"dropout_rate": 0.3},
@@ -66,17 +66,24 @@ def train_only(model, prefixes):
 
 @pytest.fixture(scope="module")
 def upstream_once():
-    """Return `upstream` for models that are only looked at: a list of prefixes is applied to the last one if it fits."""
+    """Return `upstream` for models that are only looked at: the last one is used again where the call is the same.
+
+    keras-bert documents None as the value of `training`, and a list of prefixes is applied to a trainable model.
+    """
     last = {"call": None}
 
     def load(folder, **given):
         prefixes = given.get("trainable")
-        if not isinstance(prefixes, list):
-            last.update(call=given, model=upstream(folder, **given))
-        elif last["call"] == {**given, "trainable": True}:
+        default = given.get("training", False) if prefixes is None else prefixes
+        call = {**given, "trainable": isinstance(prefixes, list) or default}
+        if last["call"] != call:
+            last.update(
+                call=call,
+                model=upstream(folder, **{**given, "trainable": None if prefixes is None else call["trainable"]}),
+            )
+        if isinstance(prefixes, list):
             train_only(last["model"], prefixes)
-        else:
-            return upstream(folder, **given)
+            last["call"] = None
         return last["model"]
 
     return load
@@ -92,10 +99,9 @@ def outputs_of(model):
 
 
 @pytest.fixture(scope="module")
-def model_for(tiny_bert, tmp_path_factory):
+def model_for(tiny_bert, one_layer_bert):
     """Return the folder of a model of one layer, or of two where a case asks for outputs of both."""
-    one_layer = testing.write_bert_checkpoint(tmp_path_factory.mktemp("one_layer"), layers=1)
-    return lambda case: one_layer if case.get("output_layer_num", 1) in (1, [0]) else tiny_bert
+    return lambda case: one_layer_bert if case.get("output_layer_num", 1) in (1, [0]) else tiny_bert
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -134,6 +140,7 @@ def test_a_list_of_prefixes_is_what_keras_bert_refuses(tiny_bert):
     }
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_step_of_training_is_equal(tiny_bert):
     tf = require_keras_bert().tf
     models = (
@@ -180,13 +187,11 @@ def test_the_table_names_what_keras_bert_really_reads(tiny_bert, training, monke
     assert sorted(read) == sorted(list_parameters(config, training=training))
 
 
-def test_every_activation_that_the_config_may_name_builds(bert):
-    import json
-
+def test_every_activation_that_the_config_may_name_builds(tmp_path):
     from safeload.bert._arguments import ACTIVATIONS
-    from tests.checkpoints import BERT_CONFIG
 
+    bert = testing.write_bert_checkpoint(tmp_path, layers=1)
     for activation in ACTIVATIONS:
-        (bert / "bert_config.json").write_text(json.dumps({**BERT_CONFIG, "hidden_act": activation}))
+        testing.edit_config(bert, hidden_act=activation)
         theirs, ours = upstream(bert, training=True), safeload.load_bert(bert, training=True)
         np.testing.assert_array_equal(outputs_of(theirs)[0], outputs_of(ours)[0])

@@ -1,4 +1,4 @@
-"""`safeload doctor bert` where keras-bert crashes or stops the process that loads a tiny model."""
+"""`safeload doctor bert` where TensorFlow crashes or stops the process that loads a tiny model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import safeload
 from safeload import testing
 from safeload.cli import _diagnosing, _doctoring
 from tests.command_line import safeload_cli
@@ -15,9 +16,9 @@ VERDICT = "the versions are at fault: load_bert of a tiny model: the process end
 
 @pytest.fixture
 def diagnosed(tiny_bert, tmp_path):
-    """Return a function that runs `safeload doctor bert` beside a keras-bert that aborts, and returns what it prints."""
+    """Return a function that runs `safeload doctor bert` beside a TensorFlow that aborts, and returns what it prints."""
     pytest.importorskip("keras_bert")
-    (tmp_path / "keras_bert.py").write_text("import os; os.abort()")
+    (tmp_path / "tensorflow.py").write_text("import os; os.abort()")
     environment = {"PYTHONPATH": str(tmp_path)}
     return lambda *options: safeload_cli("doctor", "bert", tiny_bert, *options, code=1, env=environment).stdout
 
@@ -45,13 +46,13 @@ def test_a_crash_is_a_diagnosis_in_json(diagnosed):
 
 def test_a_load_that_never_ends_is_a_diagnosis_too(tiny_bert, tmp_path, monkeypatch, capsys):
     pytest.importorskip("keras_bert")
-    (tmp_path / "keras_bert.py").write_text("import time; time.sleep(600)")
+    (tmp_path / "tensorflow.py").write_text("import time; time.sleep(600)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(_doctoring, "TIMEOUT_SECONDS", 5)
+    monkeypatch.setattr(_doctoring, "TIMEOUT_SECONDS", 2)
 
     assert _diagnosing.run(str(tiny_bert), {}, as_json=True) == 1
     found = json.loads(capsys.readouterr().out)
-    assert found["verdict"] == "the versions are at fault: load_bert of a tiny model: it did not finish within 5 s"
+    assert found["verdict"] == "the versions are at fault: load_bert of a tiny model: it did not finish within 2 s"
     assert found["steps"][0]["finding"] == "not run, because load_bert of a tiny model did not return"
 
 
@@ -60,8 +61,7 @@ def test_the_problems_of_a_step_are_printed_once_as_check_prints_them(bert):
     testing.edit_config(bert, num_hidden_layers=3)
     checked = safeload_cli("check", "bert", bert, code=1).stdout.splitlines()
     shown = safeload_cli("doctor", "bert", bert, code=1).stdout
-    found = json.loads(safeload_cli("doctor", "bert", bert, "--json", code=1).stdout)
-    steps = {step["name"]: step for step in found["steps"]}
+    steps = {step["name"]: step for step in safeload.diagnose_bert(bert).to_dict()["steps"]}
 
     assert shown.startswith("the files are at fault: ")
     assert [line.strip() for line in shown.splitlines()[2:] if line.startswith(" " * 9)] == [

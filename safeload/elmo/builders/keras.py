@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from safeload._arguments import bad_argument
+from safeload._arguments import as_python_tree, bad_argument
 from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._frameworks.state import require_eager
@@ -263,7 +263,7 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
 def _validated(options: object) -> ElmoOptions:
     if not isinstance(options, Mapping):
         raise bad_argument("options", options, "the JSON object of an options.json", [_LOAD])
-    return validate_options(options, FileRef(path="the layer's config", role="options"))
+    return validate_options(as_python_tree(options), FileRef(path="the layer's config", role="options"))
 
 
 class _Values:
