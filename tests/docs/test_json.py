@@ -10,6 +10,8 @@ import shutil
 import numpy as np
 import pytest
 
+import safeload
+from safeload.cli import _diagnosing
 from safeload.testing import poison, write_checkpoint
 from tests.checkpoints import bert_tensors
 from tests.command_line import safeload_cli
@@ -41,6 +43,12 @@ def keys_of(value):
                 yield from keys_of(each)
 
 
+def require_published(found):
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator(closed(SCHEMA)).validate(found)
+    assert set(keys_of(found)) <= set(re.findall(r"`(\w+)`", REFERENCE)) | {"schema"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -61,13 +69,11 @@ def keys_of(value):
         (("lock", "{locked}"), 0),
         (("lock", "{other}"), 0),
         (("doctor", "bert", "{bert}"), 0),
-        (("doctor", "bert", "{poisoned}"), 1),
     ],
 )
 def test_what_a_command_prints_is_of_the_schema_and_in_the_reference(
     arguments, code, tiny_bert, tiny_elmo, bert, elmo, tmp_path
 ):
-    jsonschema = pytest.importorskip("jsonschema")
     if arguments[0] == "doctor" and not importlib.util.find_spec("keras_bert"):
         pytest.skip("needs keras-bert")
     poison(bert)
@@ -87,11 +93,19 @@ def test_what_a_command_prints_is_of_the_schema_and_in_the_reference(
 
     found = json.loads(safeload_cli(*[text.format(**places) for text in arguments], "--json", code=code).stdout)
 
-    jsonschema.Draft202012Validator(closed(SCHEMA)).validate(found)
-    assert set(keys_of(found)) <= set(re.findall(r"`(\w+)`", REFERENCE)) | {"schema"}
+    require_published(found)
     assert found.get("schema", "error") in REFERENCE or "error" in found
     if arguments[:1] == ("doctor",):
-        assert found["at_fault"] == ("files" if code else "nothing")
+        assert found["at_fault"] == "nothing"
+
+
+def test_a_diagnosis_of_bad_files_is_of_the_schema_and_in_the_reference(bert):
+    pytest.importorskip("keras_bert")
+    poison(bert)
+    found = json.loads(json.dumps(safeload.diagnose_bert(bert).to_dict()))
+
+    assert found["at_fault"] == "files"
+    require_published({"schema": _diagnosing.SCHEMA, **found})
 
 
 def test_the_schema_is_one_and_refuses_another_object():

@@ -27,7 +27,7 @@ def tensor_of(dtype, shape, seed):
     return tf.cast(random.integers(0, 120, shape), dtype)
 
 
-@settings(LAW, max_examples=1000)
+@settings(LAW, max_examples=400)
 @given(tensors=st.dictionaries(names, rows, min_size=1, max_size=8), n_shards=st.integers(1, 3))
 def test_any_checkpoint_is_read_as_tensorflow_reads_it(tensors, n_shards, tmp_path_factory):
     prefix = tmp_path_factory.getbasetemp() / "random.ckpt"
