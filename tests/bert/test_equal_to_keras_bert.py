@@ -31,6 +31,7 @@ OPTIONS = [
 ENCODERS = [
     {"trainable": trainable, "output_layer_num": number, **LENGTHS[length]}
     for number, length, trainable in itertools.product(OUTPUTS, LENGTHS, TRAINABLE)
+    if length == "short" or trainable in TRAINABLE[2:]
 ]
 WITH_HEADS = [
     {"training": True, "trainable": trainable, **LENGTHS[length]}

@@ -102,6 +102,7 @@ NOT_RUN_COMMANDS = {
     "make ": "makes environments; the target must be in the Makefile",
     "allennlp train ": "trains a model; tests/compat/test_allennlp_embedder.py does, with both packages",
     "pip ": "installs; the extras must be in setup.cfg",
+    "python examples/": "trains; tests/test_examples.py runs it in the same way",
     "safeload doctor": "half a minute, since it loads in many processes; tests/cli/test_doctor.py runs both forms",
 }
 """How commands begin that are not run, with the reason."""
@@ -158,6 +159,8 @@ def require_known(command):
     words = command.split()
     if words[0] == "make":
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(encoding="utf-8"), command
+    if words[0] == "python":
+        assert (ROOT / words[1]).is_file(), command
     if words[0] == "pip" and (extras := re.search(r"\[(.+)\]", command)):
         setup = configparser.ConfigParser()
         setup.read(ROOT / "setup.cfg")

@@ -41,7 +41,8 @@ def header(n_shards=1, *, endianness=0, min_consumer=0):
 
 def shape_of(*sizes):
     """Encode a TensorShapeProto."""
-    return message(*((2, message((1, size))) for size in sizes))
+    encoded = {size: message((2, message((1, size)))) for size in set(sizes)}
+    return b"".join(encoded[size] for size in sizes)
 
 
 def slice_of(*extents):
