@@ -27,13 +27,18 @@ WRITE = os.O_WRONLY | os.O_CREAT
 
 
 @contextlib.contextmanager
-def template(*modules):
-    """Import those of the modules that are installed in a process; give a function that runs a script in a fork of it."""
+def template(*modules, env=None):
+    """Import those of the modules that are installed in a process; give a function that runs a script in a fork of it.
+
+    Args:
+        modules: What to import.
+        env: The environment in which they are imported. Defaults to that of this process.
+    """
     command = [sys.executable, "-m", "tests.forking", *modules]
     with (
         tempfile.TemporaryFile("w+") as told,
         subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told, text=True
+            command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told, text=True
         ) as process,
     ):
 

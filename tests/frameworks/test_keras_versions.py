@@ -1,4 +1,4 @@
-"""Each case in a process of its own, since a process can choose its Keras once."""
+"""Each case in a process of its own, since a process can choose its Keras once; most fork one that has imported TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from importlib import metadata
 
 import pytest
+
+from tests import forking
 
 KERAS_3 = tuple(map(int, metadata.version("tensorflow").split(".")[:2])) >= (2, 16)
 brings_keras_3 = pytest.mark.skipif(not KERAS_3, reason="TensorFlow comes with Keras 2")
@@ -46,22 +48,49 @@ except MissingDependencyError as exc:
 """
 
 
+START = "import os, sys\nimport safeload\nfolder = {!r}\n"
+
+
+def without_choice():
+    return {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+
+
 def run(folder, code, **environment):
-    env = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
-    start = f"import os, sys\nimport safeload\nfolder = {str(folder)!r}\n"
     done = subprocess.run(
-        [sys.executable, "-c", start + code], capture_output=True, text=True, env={**env, **environment}, check=False
+        [sys.executable, "-c", START.format(str(folder)) + code],
+        capture_output=True,
+        text=True,
+        env={**without_choice(), **environment},
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
+@pytest.fixture(scope="module")
+def beside_tensorflow(tiny_bert, tmp_path_factory):
+    """Return a function that runs code where TensorFlow is imported already, and no Keras."""
+    script = tmp_path_factory.mktemp("keras") / "script.py"
+    with forking.template("tensorflow", env=without_choice()) as fork:
+
+        def run(code):
+            script.write_text(START.format(str(tiny_bert)) + code)
+            done = fork(script, env=without_choice())
+            assert done.returncode == 0, done.stderr
+            return done.stdout.strip()
+
+        yield run
+
+
+def test_a_load_imports_what_it_needs(tiny_bert):
+    assert run(tiny_bert, LOADED) == "loaded 37"
+
+
 @pytest.mark.parametrize(
-    "before",
-    ["", "import tensorflow", "from tensorflow import keras", "import tensorflow as tf; tf.constant(1)"],
+    "before", ["import tensorflow", "from tensorflow import keras", "import tensorflow as tf; tf.constant(1)"]
 )
-def test_a_load_works_until_tf_keras_is_resolved(tiny_bert, before):
-    assert run(tiny_bert, before + LOADED) == "loaded 37"
+def test_a_load_works_until_tf_keras_is_resolved(beside_tensorflow, before):
+    assert beside_tensorflow(before + LOADED) == "loaded 37"
 
 
 @brings_keras_3
@@ -74,8 +103,8 @@ def test_a_load_works_until_tf_keras_is_resolved(tiny_bert, before):
         "import keras_bert",
     ],
 )
-def test_a_tf_keras_that_is_keras_3_already_is_refused(tiny_bert, before):
-    assert run(tiny_bert, before + REFUSED) == "refused"
+def test_a_tf_keras_that_is_keras_3_already_is_refused(beside_tensorflow, before):
+    assert beside_tensorflow(before + REFUSED) == "refused"
 
 
 @brings_keras_3
@@ -98,13 +127,13 @@ def test_a_missing_package_is_named_with_what_installs_it(tiny_bert, hidden):
     assert run(tiny_bert, HIDE.format(hidden=hidden)) == f"refused {hidden.replace('_', '-')} none"
 
 
-def test_a_package_that_cannot_be_imported_is_told_from_a_missing_one(tiny_bert, tmp_path):
+def test_a_package_that_cannot_be_imported_is_told_from_a_missing_one(beside_tensorflow, tmp_path):
     (tmp_path / "keras_bert.py").write_text("raise TypeError('Descriptors cannot be created directly')")
     code = REFUSED.replace('"TF_USE_LEGACY_KERAS" in str(exc)', '"Descriptors" in str(exc) and exc.__cause__').replace(
         "assert dict(os.environ) == before", "assert exc.package == 'keras-bert'"
     )
 
-    assert run(tiny_bert, f"sys.path.insert(0, {str(tmp_path)!r})\n{code}") == "refused"
+    assert beside_tensorflow(f"sys.path.insert(0, {str(tmp_path)!r})\n{code}") == "refused"
 
 
 LIGHT = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from tests.elmos import SMALLEST, write_elmo
 
 WORDS = [["Hello", "world", "!"], ["Bye", "", ""]]
 
-FORMS = ["model.keras", "model.h5", "saved"]
+SAVED = [("model.keras", False), ("model.keras", True), ("model.h5", True), ("saved", False)]
 
 READ = """
 import sys
@@ -54,7 +53,7 @@ def model_of(keras, load, **options):
 def saved(keras, tmp_path_factory):
     """Save a model in each form, and read all of them in one other process; return the folder and the outputs of each."""
     saved = {}
-    for form, trainable in itertools.product(FORMS, [False, True]):
+    for form, trainable in SAVED:
         folder = tmp_path_factory.mktemp("elmo")
         write_elmo(folder, SMALLEST)
         model, layer = model_of(keras, partial(safeload.load_elmo, folder, backend="keras"), requires_grad=trainable)
@@ -80,8 +79,7 @@ def saved(keras, tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("trainable", [False, True])
+@pytest.mark.parametrize(("form", "trainable"), SAVED)
 def test_a_saved_model_needs_nothing_else(saved, form, trainable):
     elsewhere, wanted = saved[form, trainable]
     error = elsewhere / "error.txt"
