@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,10 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREA
 if importlib.util.find_spec("tf_keras"):
     # the upstream calls that the tests compare with need it from the first import of TensorFlow on
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # as in the background of a script, whose processes the tests of Ctrl-C could not stop
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 gc.set_threshold(200_000, 20, 100)  # with TensorFlow's and torch's objects, each full collection takes 0.2 s
 
