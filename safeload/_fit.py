@@ -13,6 +13,7 @@ from safeload._arguments import as_python
 from safeload._compare import compare, matched, split_ignored
 from safeload._forms import open_weights
 from safeload._model_kind import Checked, Mismatch
+from safeload._naming import as_stored
 from safeload._suspicion import suspicions
 from safeload._text.words import escaped, some_of, with_article
 from safeload._values import WIDENED, fits_buffer, read_parameters
@@ -63,7 +64,7 @@ def check_weights(
                 problems = [
                     Problem(kind="dtype", name=name, expected=parameters[name], found=found[name]) for name in inexact
                 ]
-                raise _error(kind, replace(mismatch, problems=problems, faults=inexact), match.scope)
+                raise _error(kind, replace(mismatch, problems=problems, faults=inexact), wanted)
         files, packages = weights.files(), weights.packages
         checksums = weights.checksums(len(parameters))
         strange = suspicions(kind.marks, parameters, match, weights.seen, weights.noun)
@@ -72,12 +73,15 @@ def check_weights(
         model=kind.model,
         noun=f"{weights.noun}s",
         given=str(as_python(place.ref.given)),
-        form=place.place,
+        place=place.place,
+        form=place.form,
+        naming=wanted.naming.id,
         scope=match.scope,
         read=tuple(parameters.values()),
         unused=match.unused,
         ignored=ignored,
         checksums=checksums,
+        activation=kind.activation(config),
         taken_from_config=kind.unverified(config),
         notes=(*wanted.notes, *_notes_of_dtypes(weights, match)),
         unused_keys=tuple(kind.unused_keys(config)),
@@ -112,7 +116,10 @@ class _Wanted(NamedTuple):
 def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> tuple[Config, _Wanted]:
     """List the parameters, and recognise how the file names them, which may change what the config says."""
     naming, scope, warnings = kind.recognise(weights)
-    config, notes = kind.adapted(config, lambda parameter: weights.tensors.get(naming.stored_as(parameter, scope)[0]))
+    names = weights.tensors
+    config, notes = kind.adapted(
+        config, naming, lambda parameter: names.get(naming.stored_as(parameter, scope, names)[0])
+    )
     return config, _Wanted(kind.list_parameters(config), naming, scope, notes, warnings)
 
 
@@ -122,15 +129,17 @@ def _require_match(
     """Return the match of names, shapes and dtypes that fit, what a later error about their values needs, and the ignored names."""
     parameters, scope = wanted.parameters, wanted.scope
     match, found = wanted.naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
-    buffers = _strange_buffers(weights, match)
-    ignored, unexpected = split_ignored([*match.unexpected, *buffers], patterns)
-    problems = compare(parameters, found, unexpected=unexpected, widened=WIDENED)
-    faults = {name: fault for name, fault in {**match.faults, **buffers}.items() if name in unexpected}
+    strange = {**_strange_buffers(weights, match), **_strange_copies(weights, match, wanted)}
+    ignored, unexpected = split_ignored([*match.unexpected, *strange], patterns)
+    n_heads = kind.n_heads(config)
+    expected = {name: as_stored(spec, match.changes[name], n_heads) for name, spec in parameters.items()}
+    problems = compare(expected, found, unexpected=unexpected, widened=WIDENED)
+    faults = {name: fault for name, fault in {**match.faults, **strange}.items() if name in unexpected}
     mismatch = Mismatch(
-        problems=problems, expected=parameters, found=found, weights=weights, config=config, faults=faults
+        problems=problems, expected=expected, found=found, weights=weights, config=config, faults=faults
     )
     if problems:
-        raise _error(kind, mismatch, scope)
+        raise _error(kind, mismatch, wanted)
     return match, mismatch, tuple(ignored)
 
 
@@ -144,6 +153,17 @@ def _strange_buffers(weights: WeightFile, match: Match) -> dict[str, str]:
     }
 
 
+def _strange_copies(weights: WeightFile, match: Match, wanted: _Wanted) -> dict[str, str]:
+    """Return the copies of parameters that are not equal to them: name without the scope -> why."""
+    faults = {}
+    for name, parameter in match.copies.items():
+        original = match.stored[parameter]
+        if original in weights.tensors and not weights.is_equal(name, original):
+            shown = wanted.naming.canonical(name, wanted.scope)
+            faults[shown] = f"BERT has one tensor for this and {original}, but their values differ"
+    return faults
+
+
 def _notes_of_dtypes(weights: WeightFile, match: Match) -> list[str]:
     counts = Counter(weights.tensors[name].spec.dtype for name in match.stored.values())
     return [
@@ -153,14 +173,15 @@ def _notes_of_dtypes(weights: WeightFile, match: Match) -> list[str]:
     ]
 
 
-def _error(kind: ModelKind[Config], mismatch: Mismatch[Config], scope: str) -> VariableMismatchError:
-    weights, word, problems = mismatch.weights, kind.config_word, mismatch.problems
+def _error(kind: ModelKind[Config], mismatch: Mismatch[Config], wanted: _Wanted) -> VariableMismatchError:
+    weights, word, scope = mismatch.weights, kind.config_word, wanted.scope
     noun, given = f"{weights.noun}s", str(as_python(weights.ref.given))
+    problems = [replace(each, name=wanted.naming.shown(each.name, scope)) for each in mismatch.problems]
     return VariableMismatchError(
         f"the {kind.model} {weights.title} does not fit its {word}: {matched(problems, mismatch.expected, noun)}",
         report=LoadReport(model=kind.model, noun=noun, given=given, scope=scope, problems=tuple(problems)),
         **weights.ref.facts,
-        context=[(word, mismatch.config.path), *([("scope", scope)] if scope != kind.usual_scope else [])],
+        context=[(word, mismatch.config.path), *([("scope", scope)] if scope != wanted.naming.usual_scope else [])],
         details=[str(problem) for problem in problems],
         hints=[*(f"{name}: {fault}" for name, fault in list(mismatch.faults.items())[:1]), *kind.hints(mismatch)],
     )

@@ -106,7 +106,6 @@ class ModelKind(Generic[Config]):
     Attributes:
         model: "BERT" or "ELMo".
         config_word: The name of the config in messages.
-        usual_scope: The scope of published files.
         example_pattern: An example of an `ignore_unused` pattern, for messages.
         find_config: Finds the config; raises if it is missing or another kind of file.
         weights_folder: Returns the folder of weights that were passed; None if none were, or at an address.
@@ -118,14 +117,15 @@ class ModelKind(Generic[Config]):
         hints: Returns hints about weights that do not fit.
         unverified: Returns the settings that no weight file can confirm.
         unused_keys: Returns the keys of the config that have no effect on the model.
-        adapted: Returns the config with the settings that are taken from the weights instead, and notes; its last
-            argument gives the stored tensor of a parameter, or None.
+        adapted: Returns the config with the settings that are taken from the weights and their naming instead, and notes;
+            its last argument gives the stored tensor of a parameter, or None.
+        activation: Returns the activation that the model is built with, as the report names it.
+        n_heads: Returns the number of attention heads; 0 if the model has none.
         marks: What the values of the parameters show.
     """
 
     model: str
     config_word: str
-    usual_scope: str
     example_pattern: str
     find_config: Callable[[Request], FileRef]
     weights_folder: Callable[[Request], str | None]
@@ -136,7 +136,9 @@ class ModelKind(Generic[Config]):
     hints: Callable[[Mismatch[Config]], list[str]]
     unverified: Callable[[Config], dict[str, object]]
     unused_keys: Callable[[Config], list[str]] = lambda config: []  # noqa: ARG005
-    adapted: Callable[[Config, Stored], tuple[Config, list[str]]] = lambda config, _: (config, [])
+    adapted: Callable[[Config, Naming, Stored], tuple[Config, list[str]]] = lambda config, *_: (config, [])
+    activation: Callable[[Config], str] = lambda config: ""  # noqa: ARG005
+    n_heads: Callable[[Config], int] = lambda config: 0  # noqa: ARG005
     marks: Marks
 
 

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
     from safeload.report import TensorSpec
 
-Change = Literal["same", "transposed"]
-"""How stored values are changed to become a parameter."""
+Change = Literal["same", "transposed", "heads first", "heads last"]
+"""How stored values are changed to become a parameter.
+
+With "heads first", the first two axes, (heads, size of a head), become one; with "heads last", the last two.
+"""
 
 
 class Buffer(NamedTuple):
@@ -28,8 +31,8 @@ class Buffer(NamedTuple):
     holds: Literal["positions", "zeros"]
 
 
-TRAINING, BUFFERS, OTHER = "training", "buffers", "other encoders"
-"""Classes of unused tensors: for training alone, computed by a model itself, of another model in the same file."""
+TRAINING, BUFFERS, COPIES, OTHER = "training", "buffers", "copies", "other encoders"
+"""Classes of unused tensors: for training alone, computed by a model itself, equal to others, of another model in the file."""
 
 
 class Match(NamedTuple):
@@ -41,6 +44,7 @@ class Match(NamedTuple):
         changes: Parameter -> the change of its stored values.
         unused: Class -> names, without the scope, of known tensors that this load does not need.
         buffers: Stored name -> buffer, of the unused tensors that are none if they hold anything else than they must.
+        copies: Stored name -> parameter, of the unused tensors that must be equal to a parameter.
         unexpected: Names, without the scope, of unknown tensors.
         faults: Unexpected name -> why, of a tensor that its name explains and its shape does not.
     """
@@ -50,6 +54,7 @@ class Match(NamedTuple):
     changes: Mapping[str, Change]
     unused: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     buffers: Mapping[str, Buffer] = MappingProxyType({})
+    copies: Mapping[str, str] = MappingProxyType({})
     unexpected: tuple[str, ...] = ()
     faults: Mapping[str, str] = MappingProxyType({})
 
@@ -59,9 +64,13 @@ class Naming(ABC):
 
     Attributes:
         id: The name of the convention in tables and reports.
+        usual_scope: The scope of published files.
+        gelu: What the library that writes these names computes for "gelu".
     """
 
     id: ClassVar[str]
+    usual_scope: ClassVar[str] = ""
+    gelu: ClassVar[Literal["gelu_erf", "gelu_tanh"]] = "gelu_tanh"
 
     @abstractmethod
     def scopes(self, names: Collection[str]) -> list[str]:
@@ -71,8 +80,12 @@ class Naming(ABC):
     def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
         """Return the class of a tensor that a load does not read, by its stored name; "" if it is unexpected."""
 
-    def stored_as(self, parameter: str, scope: str) -> tuple[str, Change]:
-        """Return the name of a parameter in the file, and the change of its values."""
+    def stored_as(self, parameter: str, scope: str, names: Collection[str] = ()) -> tuple[str, Change]:
+        """Return the name of a parameter in the file, and the change of its values.
+
+        Where a parameter may have several names, it is the one in `names`.
+        """
+        del names
         return scope + parameter, "same"
 
     def canonical(self, name: str, scope: str) -> str:
@@ -84,15 +97,28 @@ class Naming(ABC):
         del name
         return None
 
+    def copy_of(self, name: str, scope: str, expected: Collection[str]) -> str | None:
+        """Return the parameter of which a tensor must be a copy, in a load that reads the parameters `expected`; else None.
+
+        `name` is its stored name.
+        """
+        del name, scope, expected
+        return None
+
+    def shown(self, name: str, scope: str) -> str:
+        """Return a canonical name as messages show it, so that it is found in the file."""
+        del scope
+        return name
+
     def match(
         self, expected: Mapping[str, TensorSpec], stored: Mapping[str, TensorSpec], scope: str
     ) -> tuple[Match, dict[str, TensorSpec]]:
         """Match stored tensors with parameters.
 
         Returns:
-            The match, and parameter or name without scope -> stored spec.
+            The match, and parameter or name without scope -> stored spec; transposed shapes are those of the parameters.
         """
-        rows = {parameter: self.stored_as(parameter, scope) for parameter in expected}
+        rows = {parameter: self.stored_as(parameter, scope, stored) for parameter in expected}
         found = {}
         for parameter, (name, change) in rows.items():
             if name in stored:
@@ -100,6 +126,7 @@ class Naming(ABC):
                 found[parameter] = replace(spec, shape=spec.shape[::-1]) if change == "transposed" else spec
         classes: dict[str, list[str]] = {}
         buffers: dict[str, Buffer] = {}
+        copies: dict[str, str] = {}
         faults: dict[str, str] = {}
         parameters = {name for name, _ in rows.values()}
         for full_name, spec in stored.items():
@@ -107,6 +134,9 @@ class Naming(ABC):
                 continue
             name = self.canonical(full_name, scope)
             what = _class_of_slot(full_name, stored)
+            original = self.copy_of(full_name, scope, expected) if what is None else None
+            if original is not None:
+                copies[full_name], what = original, COPIES
             if what == "":
                 base = name.rpartition("/")[0]
                 shape = stored[full_name.rpartition("/")[0]].shape_text()
@@ -127,10 +157,21 @@ class Naming(ABC):
             changes={parameter: change for parameter, (_, change) in rows.items()},
             unused={what: tuple(names) for what, names in classes.items() if what},
             buffers=buffers,
+            copies=copies,
             unexpected=tuple(classes.get("", ())),
             faults=faults,
         )
         return match, found
+
+
+def as_stored(spec: TensorSpec, change: Change, n_heads: int) -> TensorSpec:
+    """Return the spec of a parameter with the axis of its heads split, where the file stores it so."""
+    if not change.startswith("heads"):
+        return spec
+    at = 0 if change == "heads first" else len(spec.shape) - 1
+    shape = (*spec.shape[:at], n_heads, spec.shape[at] // n_heads, *spec.shape[at + 1 :])
+    keys = (*spec.size_keys[:at], "num_attention_heads", "", *spec.size_keys[at + 1 :])
+    return replace(spec, shape=shape, size_keys=keys)
 
 
 def _class_of_slot(name: str, stored: Mapping[str, TensorSpec]) -> str | None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._forms.weight_file import WeightFile
-    from safeload._naming import Match
+    from safeload._naming import Change, Match
 
     Array = NDArray[Any]
 
@@ -34,13 +34,22 @@ def read_parameters(weights: WeightFile, match: Match, *, keep: bool) -> tuple[d
         if not keep and dtype != "float64":
             continue
         stored = found.pop(name) if keep else weights.read([name])[name]
-        turned = stored.T if match.changes[parameter] == "transposed" else stored
+        turned = rearranged(stored, match.changes[parameter])
         changed = widened(turned, dtype)
         if dtype == "float64" and (fault := _inexact(turned, changed)):
             faults[parameter] = fault
         if keep:
             values[parameter] = changed
     return values, faults
+
+
+def rearranged(values: Array, change: Change) -> Array:
+    """Return stored values as the parameter has them."""
+    if change == "heads first":
+        return values.reshape(-1, *values.shape[2:])
+    if change == "heads last":
+        return values.reshape(*values.shape[:-2], -1)
+    return values.T if change == "transposed" else values
 
 
 def widened(values: Array, dtype: str) -> Array:

@@ -126,7 +126,9 @@ class LoadReport:
         backend: The backend of an ELMo, such as "allennlp" or "torch"; "" for BERT.
         files: Every file that was read.
         given: The weights argument, as the caller passed it.
-        form: The recognised form of that argument, such as "checkpoint prefix" or "index file".
+        place: What that argument is: "checkpoint prefix", "index file", "folder with one checkpoint", ...
+        form: The form of the weights: "tensorflow", "hdf5", "safetensors", ...
+        naming: Whose names the tensors have: "google", "hugging-face", ...
         scope: What stands before `embeddings/` in the names of a BERT's file: "bert/" as published; "" for an ELMo.
         read: The tensors that were read, checked and, by `load_*`, filled.
         unused: Tensors in the file that this load does not need, by class.
@@ -134,6 +136,7 @@ class LoadReport:
         initialised: Variables of the model graph that no checkpoint has, initialised as upstream does.
         checksums: Which bytes were compared with a checksum, and which could not be.
         problems: Every variable that does not fit; empty after a successful load.
+        activation: The activation of a BERT's feed-forward layers: "gelu_erf", "gelu_tanh", "relu", ...; "" for an ELMo.
         taken_from_config: Settings that no weight file can confirm, taken from the config unverified.
         unused_keys: Keys of the config or options that have no effect on the model, such as "hidden_dropout_prob".
         notes: Non-fatal observations.
@@ -147,7 +150,9 @@ class LoadReport:
     backend: str = ""
     files: tuple[FileRead, ...] = ()
     given: str = ""
+    place: str = ""
     form: str = ""
+    naming: str = ""
     scope: str = ""
     read: tuple[TensorSpec, ...] = ()
     unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -155,6 +160,7 @@ class LoadReport:
     initialised: tuple[str, ...] = ()
     checksums: str = ""
     problems: tuple[Problem, ...] = ()
+    activation: str = ""
     taken_from_config: Mapping[str, object] = field(default_factory=dict)
     unused_keys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -181,7 +187,8 @@ class LoadReport:
         return facts_table(
             self.headline(),
             [
-                ("form", f"{self.form}, given as {self.given!r}" if self.form else ""),
+                ("given", f"{self.given!r}, {with_article(self.place)}" if self.place else ""),
+                ("form", self._form_text()),
                 ("scope", self.scope),
                 ("backend", self.backend),
                 ("files", [FileLine(file.role, file.path, file.facts_text()) for file in self.files]),
@@ -191,6 +198,7 @@ class LoadReport:
                 ("ignored", folded(f"{len(self.ignored)} named by ignore_unused", self.ignored)),
                 ("initialised", folded(f"{len(self.initialised)} variables", self.initialised)),
                 ("problems", folded(f"{len(self.problems)} problems", self.problems)),
+                ("activation", self.activation),
                 ("taken from the config", _pairs(self.taken_from_config, "=")),
                 ("keys not used", ", ".join(self.unused_keys)),
                 *[("warning", warning) for warning in self.warnings],
@@ -205,13 +213,15 @@ class LoadReport:
         rows = [(file.role, f"{file.path} ({file.n_bytes:,} bytes)") for file in self.files]
         rows += [("real path", file.real_path) for file in self.files if file.real_path]
         rows += [("sha256", f"{file.sha256} of the {file.role}") for file in self.files if file.sha256]
-        rows += [("given", f"{self.given!r}, {with_article(self.form)}")]
+        rows += [("given", f"{self.given!r}, {with_article(self.place)}")]
+        rows += [("form", self._form_text())]
         rows += [("backend", self.backend)]
         rows += [("scope", self.scope)] * bool(self.scope)
         rows += [("unused", f"{len(names)} {what}") for what, names in self.unused.items()]
         rows += [("ignored", name) for name in self.ignored]
         rows += [("initialised", name) for name in self.initialised]
         rows += [("checksums", self.checksums)]
+        rows += [("activation", self.activation)]
         rows += [("from config", _pairs(self.taken_from_config, "="))]
         rows += [("not used", ", ".join(self.unused_keys))]
         rows += [("warning", warning) for warning in self.warnings]
@@ -221,6 +231,9 @@ class LoadReport:
         return "\n".join(
             [self.headline(), *(f"  {escaped(f'{label}:'):<13}{escaped(value)}" for label, value in rows if value)]
         )
+
+    def _form_text(self) -> str:
+        return ", ".join([*([self.form] if self.form else []), *([f"{self.naming} names"] if self.naming else [])])
 
     def _seconds_text(self) -> str:
         return ", ".join(f"{step} {spent:.3f}" for step, spent in self.seconds.items())

@@ -17,7 +17,7 @@ class Plain(Naming):
 
 
 class Turned(Plain):
-    def stored_as(self, parameter, scope):
+    def stored_as(self, parameter, scope, names=()):  # noqa: ARG002
         return f"{scope}{parameter}.t", "transposed"
 
 

@@ -60,7 +60,7 @@ def test_a_problem_says_what_differs(kind, expected, found, text):
 def test_the_text_has_a_row_for_each_fact():
     file = FileRead(role="vocab", path="/a", n_bytes=1234, real_path="/b", sha256="c" * 64)
     report = LoadReport(
-        model="ELMo", noun="datasets", backend="torch", files=(file,), given="m", form="index file", scope="module/",
+        model="ELMo", noun="datasets", backend="torch", files=(file,), given="m", place="index file", scope="module/",
         read=(SPEC,), unused={"steps": ("global_step",)}, ignored=("extra",), initialised=("task",), checksums="none",
         taken_from_config={"dim": 4}, notes=("odd",), seconds={"read": 0.5}, versions={"python": "3"},
     )  # fmt: skip
@@ -91,7 +91,7 @@ def test_nothing_of_a_file_is_printed_as_it_is():
         model="BERT",
         files=(FileRead(role="config", path=odd, n_bytes=1, real_path=odd),),
         scope=odd,
-        form="folder",
+        place="folder",
         unused={"heads": (odd,)},
         ignored=(odd,),
         initialised=(odd,),

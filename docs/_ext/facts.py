@@ -216,7 +216,7 @@ def checkpoint_forms() -> str:
             if index != os.path.join(folder, "bert_model.ckpt.index"):
                 message = f"{last} means {index}"
                 raise ValueError(message)
-            rows.append((what, f"`{os.path.join('models/uncased', last)}`", report.form))
+            rows.append((what, f"`{os.path.join('models/uncased', last)}`", report.place))
     return long_names(table(("what", "written", "`form` in the report"), rows))
 
 

@@ -44,6 +44,7 @@ class FileKind(NamedTuple):
         form: The module in `_forms` that reads it; "" if none does.
         models: The models whose weights are stored in this kind of file.
         endings: The file extensions to look for in a folder.
+        usual: The names in a folder that go before others with these extensions, the first before the second.
     """
 
     id: str
@@ -52,6 +53,7 @@ class FileKind(NamedTuple):
     form: str = ""
     models: tuple[str, ...] = ()
     endings: tuple[str, ...] = ()
+    usual: tuple[str, ...] = ()
 
 
 def _begins(*starts: bytes) -> Callable[[bytes, bytes], bool]:
@@ -100,7 +102,8 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
     (FileKind("zstd", "zstd archive", _UNPACK), _begins(b"\x28\xb5\x2f\xfd")),
     (FileKind("xz", "xz archive", _UNPACK), _begins(b"\xfd7zXZ")),
     (FileKind("bzip2", "bzip2 archive", _UNPACK), _begins(b"BZh")),
-    (FileKind("safetensors", "safetensors file"), _is_safetensors),
+    (FileKind("safetensors", "safetensors file", form="safetensors", models=("BERT",), endings=(".safetensors",),
+              usual=("model.safetensors", "model.safetensors.index.json")), _is_safetensors),
     (FileKind("pickle", "pickle (PyTorch's older files are pickles too)", _PICKLE), _begins(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")),
     (FileKind("npy", "NumPy array file"), _begins(b"\x93NUMPY")),
     (FileKind("pdf", "PDF document", _DOWNLOAD_AGAIN), _begins(b"%PDF")),
@@ -167,14 +170,20 @@ def kinds_of(model: str | None) -> list[FileKind]:
 
 
 def files_of_forms(names: list[str], model: str | None) -> list[tuple[str, str]]:
-    """Return (name, form), sorted, of the files with the extension of a form; checkpoints are found by prefix instead."""
-    forms = [(ending, kind.form) for kind in kinds_of(model) for ending in kind.endings if kind.form != CHECKPOINT]
+    """Return (name, form) of the files of a form; checkpoints are found by prefix instead.
+
+    Where a file has a usual name, it is the only one; else they are those with the extension of a form, sorted.
+    """
+    kinds = [kind for kind in kinds_of(model) if kind.form != CHECKPOINT]
+    usual = next(((name, kind.form) for kind in kinds for name in kind.usual if name in names), None)
+    if usual is not None:
+        return [usual]
     return [
-        (name, form)
+        (name, kind.form)
         for name in sorted(names)
         if not name.startswith(".")
-        for ending, form in forms
-        if name.endswith(ending)
+        for kind in kinds
+        if name.endswith(kind.endings)
     ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from safeload._bytes import absent
 from safeload._bytes.kinds import CHECKPOINT, files_of_forms, kinds_of, sniff
+from safeload._forms import shards
 from safeload._forms.tensorflow.prefixes import find_checkpoint, list_prefixes
 from safeload._forms.weight_file import WeightPlace
 from safeload.errors import AmbiguousCheckpointError
@@ -37,9 +38,21 @@ def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
             raise AmbiguousCheckpointError(message, candidates=candidates, **folder.facts, hints=hints)
         if single:
             name, form = single[0]
-            return WeightPlace(ref=ref.at(os.path.join(ref.path, name), "weight"), form=form, place="folder")
+            path = os.path.join(ref.path, name)
+            found = _of_file(ref.at(path), model)
+            return found._replace(place="folder") if found else WeightPlace(ref.at(path, "weight"), form, "folder")
         return find_checkpoint(ref)
-    kind = sniff(ref.path)
-    if kind is not None and kind.form not in ("", CHECKPOINT) and kind in kinds_of(model):
-        return WeightPlace(ref=ref.at(ref.path, "weight"), form=kind.form, place=kind.name)
-    return find_checkpoint(ref)
+    return _of_file(ref, model) or find_checkpoint(ref)
+
+
+def _of_file(ref: FileRef, model: str | None) -> WeightPlace | None:
+    """Return the place of a weight file, by its bytes, or of the index that lists it; None if it is of no form."""
+    index = shards.index_beside(ref) or ref
+    first = shards.first_shard(index)
+    if first is not None:
+        kind, ref, place = sniff(first.path), index.at(index.path, "index"), "index of shards"
+    else:
+        kind, ref, place = sniff(ref.path), ref.at(ref.path, "weight"), ""
+    if kind is None or kind.form in ("", CHECKPOINT) or kind not in kinds_of(model):
+        return None
+    return WeightPlace(ref, kind.form, place or kind.name)

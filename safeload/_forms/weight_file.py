@@ -115,6 +115,20 @@ class WeightFile(ABC):
         self.seen.update((name, seen) for name, (_, seen) in found.items())
         return {name: values for name, (values, _) in found.items()}
 
+    def is_equal(self, name: str, other: str) -> bool:
+        """Return whether two tensors have the same shape, dtype and verified values.
+
+        Raises:
+            CorruptFileError, FileSystemError: As `verify`.
+        """
+        import numpy as np  # noqa: PLC0415  (`WeightPlace` does not need it)
+
+        one, two = self.tensors[name].spec, self.tensors[other].spec
+        if (one.shape, one.dtype) != (two.shape, two.dtype):
+            return False
+        values = self.read([name, other])
+        return np.array_equal(values[name], values[other])
+
     @abstractmethod
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a tensor for display, even if it is damaged.

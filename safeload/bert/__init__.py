@@ -9,7 +9,7 @@ from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
 from safeload._reports import remember, warn_of
-from safeload.bert._arguments import FULL_LENGTH, build_options
+from safeload.bert._arguments import FULL_LENGTH, activation_option, build_options
 from safeload.bert._diagnosis import Diagnosis, Difference, Step
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
     scope: str | None = None,
+    activation: str | None = None,
     **get_model_options: Any,  # noqa: ANN401  (keras-bert's own, each checked)
 ) -> Any:  # noqa: ANN401  (a Keras model; Keras has no stable types)
     """Verify the files of a BERT model and load it.
@@ -70,6 +71,9 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
             against its locked size and SHA-256, and read from that copy.
         scope: What stands before `embeddings/` in the names of the encoder to load, such as "bert_1/"; a final slash may be
             left out. Defaults to the only encoder of the checkpoint; of several, to the one under "bert/", with a warning.
+        activation: Which GELU the feed-forward layers compute: "gelu_erf" or "gelu_tanh". Defaults to that of the library
+            that owns the form of the files: erf for Hugging Face's, tanh for Google's. A saved model needs the
+            `get_custom_objects` of `safeload.compat.keras_bert` where it is erf.
         **get_model_options: `dropout_rate`, `attention_activation`, `use_task_embed` and `task_num` of
             `keras_bert.get_model`.
 
@@ -106,7 +110,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         output_layer_num=output_layer_num,
         seq_len=seq_len,
         model_options=get_model_options,
-    )
+    )._replace(activation=activation_option(activation))
     request = Request(
         config=config_file,
         weights=checkpoint_file,
@@ -160,6 +164,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
     scope: str | None = None,
+    activation: str | None = None,
 ) -> LoadReport:
     """Run every check of `load_bert` without TensorFlow or Keras.
 
@@ -175,6 +180,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         ignore_unused: As in `load_bert`.
         lock_file: As in `load_bert`.
         scope: As in `load_bert`.
+        activation: As in `load_bert`.
 
     Returns:
         The report on what was read.
@@ -197,7 +203,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         ignore_unused=ignore_unused,
         lock_file=lock_file,
     )
-    options = build_options(training=training, seq_len=seq_len)
+    options = build_options(training=training, seq_len=seq_len)._replace(activation=activation_option(activation))
     report = check(bert(options, scope), request, keep_values=False).report
     warn_of(report)
     return report
@@ -215,6 +221,7 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
     scope: str | None = None,
+    activation: str | None = None,
 ) -> Diagnosis:
     """Find out whether the files, the versions, TensorFlow, keras-bert or safeload is at fault.
 
@@ -232,6 +239,7 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
         ignore_unused: As in `load_bert`.
         lock_file: As in `load_bert`.
         scope: As in `load_bert`.
+        activation: As in `load_bert`.
 
     Returns:
         What is at fault, the verdict in one sentence, and the evidence. `print` shows all of it.
@@ -253,13 +261,14 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
         "ignore_unused": ignore_unused,
         "lock_file": lock_file,
         "scope": scope,
+        "activation": activation,
     }
     paths = (config_file, checkpoint_file, vocab_file)
     return diagnose(
         lambda: check_bert(*paths, **shared),
         lambda: load_bert(*paths, **shared),
         Request(config=config_file, weights=checkpoint_file, vocab=vocab_file, base_dir=base_dir),
-        build_options(training=training, seq_len=seq_len),
+        build_options(training=training, seq_len=seq_len)._replace(activation=activation_option(activation)),
     )
 
 

@@ -22,6 +22,9 @@ ACTIVATIONS = (
 )  # fmt: skip
 """Activations that keras-bert can build: its own gelu, and those that Keras 2 finds by name."""
 
+GELU, GELU_ERF, GELU_TANH = "gelu", "gelu_erf", "gelu_tanh"
+"""GELU by the error function, as PyTorch computes it, and by its approximation with tanh, as Google's BERT does."""
+
 MODEL_OPTIONS = ("dropout_rate", "attention_activation", "use_task_embed", "task_num")
 _FROM_CONFIG = {
     "token_num": "vocab_size",
@@ -42,6 +45,7 @@ class BuildOptions(NamedTuple):
     output_layer_num: int | tuple[int, ...]
     seq_len: int | None
     model_options: Mapping[str, Any]
+    activation: str | None = None
     clipped: bool = False
 
 
@@ -111,6 +115,19 @@ def _seq_len(seq_len: object) -> int | None:
         return seq_len
     hints = ["pass a length in tokens, None for any length, or leave it out for the full length"]
     raise bad_argument("seq_len", seq_len, "a positive int or None", hints)
+
+
+def activation_option(activation: object) -> str | None:
+    """Validate the activation that a caller chooses.
+
+    Raises:
+        ArgumentError: It is none of the two.
+    """
+    activation = as_python(activation)
+    if activation is None or (isinstance(activation, str) and activation in (GELU_ERF, GELU_TANH)):
+        return activation
+    hints = ["leave it out for what the library computes that owns the form of the files"]
+    raise bad_argument("activation", activation, f"None, {GELU_ERF!r} or {GELU_TANH!r}", hints)
 
 
 def _require_model_options(options: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from safeload import _recognise
 from safeload._arguments import is_number
 from safeload._bytes import absent
 from safeload._json import Keys, read_json_object, shown
-from safeload.bert._arguments import ACTIVATIONS
+from safeload.bert._arguments import ACTIVATIONS, GELU, GELU_ERF, GELU_TANH
 from safeload.errors import ConfigError, SafeLoadError
 
 if TYPE_CHECKING:
@@ -33,6 +33,22 @@ _SIZES = {
     "intermediate_size": MAX_SIZE,
     "max_position_embeddings": MAX_SIZE,
 }
+_OF_TRANSFORMERS = ("model_type", "architectures", "transformers_version")
+_DEFAULTS = {
+    "vocab_size": 30522,
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "hidden_act": "gelu",
+    "max_position_embeddings": 512,
+}
+"""What transformers takes for a key that a config with one of `_OF_TRANSFORMERS` lacks.
+
+Source:
+    transformers/models/bert/configuration_bert.py, BertConfig, transformers 4.49 and 5.24.
+"""
+
 _OTHER_MODELS: tuple[tuple[str, tuple[object, ...], str], ...] = (
     ("is_decoder", (False,), "a decoder sees only the tokens before"),
     ("add_cross_attention", (False,), "cross-attention has variables and an input of its own"),
@@ -47,6 +63,17 @@ _OTHER_MODELS: tuple[tuple[str, tuple[object, ...], str], ...] = (
 """Keys that make another model than BERT's encoder: the values that do not, and what the others do; null does not either."""
 
 _READ = (*_SIZES, "hidden_act", "type_vocab_size", "model_type", *(key for key, _, _ in _OTHER_MODELS))
+_ALIASES = {
+    **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate"), GELU_TANH),
+    "gelu_python": GELU_ERF,
+    "silu": "swish",
+}
+"""Activations that transformers calls by other names than keras-bert.
+
+Source:
+    transformers/activations.py, ACT2FN, transformers 4.49 and 5.24.
+"""
+
 _HUB_NAME = r"(?i)(?=.*bert)\w+(?:-\w+)+"
 
 
@@ -56,6 +83,7 @@ class BertConfig(NamedTuple):
     Attributes:
         path: Absolute path of the file.
         raw: The whole JSON object, as keras-bert returns it.
+        activation: What `hidden_act` means: for "gelu", which has two meanings, what keras-bert computes.
     """
 
     path: str
@@ -67,6 +95,7 @@ class BertConfig(NamedTuple):
     hidden_act: str
     max_position_embeddings: int
     raw: dict[str, Any]
+    activation: str
 
 
 def find_config(ref: FileRef) -> FileRef:
@@ -148,16 +177,17 @@ def validate_config(raw: dict[str, Any], ref: FileRef) -> BertConfig:
     if other:
         message = f"the config is of {other.name}, which keras-bert cannot build"
         raise ConfigError(message, **ref.facts, hints=[other.hint])
-    keys = Keys(raw)
+    keys = Keys({**_DEFAULTS, **raw} if any(key in raw for key in _OF_TRANSFORMERS) else raw)
     sizes = {key: keys.integer(key, 1, high) for key, high in _SIZES.items()}
-    hidden_act = keys.word("hidden_act", ACTIVATIONS)
+    hidden_act = keys.word("hidden_act", (*ACTIVATIONS, *_ALIASES))
     _require_combinations(keys, sizes)
     _require_the_same_model(keys)
     hints = []
     if len(keys.problems) > 1 and all(problem.is_missing for problem in keys.problems):
         hints = ["this may be the config of another program; BERT's is published as bert_config.json"]
     keys.raise_problems("the BERT config cannot be used", ref, hints)
-    return BertConfig(path=ref.path, hidden_act=hidden_act, raw=raw, **sizes)
+    activation = GELU_TANH if hidden_act == GELU else _ALIASES.get(hidden_act, hidden_act)
+    return BertConfig(path=ref.path, hidden_act=hidden_act, raw=raw, activation=activation, **sizes)
 
 
 def unused_keys(data: Mapping[str, Any]) -> list[str]:

@@ -10,14 +10,22 @@ from safeload._bytes.kinds import FileKind, wrong_kind
 from safeload._fit import require_match
 from safeload._model_kind import ModelKind
 from safeload.bert import _places, _vocabulary
-from safeload.bert._arguments import FULL_LENGTH
+from safeload.bert._arguments import FULL_LENGTH, GELU, GELU_ERF, GELU_TANH
 from safeload.bert._config import read_config, suspicious_keys, unused_keys
-from safeload.bert._parameters import FIRST_VARIABLE, MARKS, POSITIONS, list_parameters, with_positions_of
+from safeload.bert._parameters import (
+    FIRST_VARIABLE,
+    MARKS,
+    POSITIONS,
+    list_parameters,
+    with_positions_of,
+)
 from safeload.bert.namings import NAMINGS
-from safeload.bert.namings.google import SCOPE, lacks_positions
+from safeload.bert.namings.google import SCOPE
 from safeload.errors import AmbiguousCheckpointError, ArgumentError, VocabularyError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from safeload._forms.weight_file import WeightFile
     from safeload._model_kind import Mismatch, Places, Stored
     from safeload._naming import Naming
@@ -58,7 +66,11 @@ def bert(
         require_config_allows(options, config)
         return config, notes, [*warnings, *suspicious_keys(config)]
 
-    def adapted(config: BertConfig, stored: Stored) -> tuple[BertConfig, list[str]]:
+    def adapted(config: BertConfig, naming: Naming, stored: Stored) -> tuple[BertConfig, list[str]]:
+        activation = options.activation
+        if activation is None and config.hidden_act == GELU:
+            activation = naming.gelu
+        config = config._replace(activation=activation or config.activation)
         if may_be_clipped:
             return with_positions_of(config, stored(POSITIONS)), []
         if options.seq_len in (None, FULL_LENGTH):
@@ -76,7 +88,6 @@ def bert(
     kind = ModelKind(
         model=_recognise.BERT,
         config_word="config",
-        usual_scope=SCOPE,
         example_pattern="bert/encoder/layer_*",
         find_config=_places.resolve_config,
         weights_folder=_places.weights_folder,
@@ -91,6 +102,8 @@ def bert(
         },
         unused_keys=lambda config: unused_keys(config.raw),
         adapted=adapted,
+        activation=lambda config: config.activation,
+        n_heads=lambda config: config.num_attention_heads,
         marks=MARKS,
     )
     return kind
@@ -112,17 +125,18 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
     scope = _chosen(list(found), wanted, weights)
     if scope not in found:
         return NAMINGS[0], scope, []
-    other = _recognise.other_tensors(_recognise.BERT, [found[scope].stored_as(FIRST_VARIABLE, scope)[0]])
+    naming = found[scope]
+    other = _recognise.other_tensors(_recognise.BERT, [f"{scope.replace('.', '/')}{FIRST_VARIABLE}"])
     if other is not None:
         raise _wrong_weights(weights, FileKind("other", other.name, other.hint))
-    if lacks_positions(weights.tensors, scope):
+    if lacks_positions(weights.tensors, naming, scope):
         name = "NEZHA, or another BERT without absolute positions"
         raise _wrong_weights(weights, FileKind("nezha", name, "load it with a library for NEZHA"))
     others = [repr(each) for each in found if each != scope]
     warnings = []
     if others and wanted is None:
         warnings.append(f"the checkpoint has other encoders, under {', '.join(others)}; pass scope to choose one")
-    return found[scope], scope, warnings
+    return naming, scope, warnings
 
 
 def _chosen(scopes: list[str], wanted: object, weights: WeightFile) -> str:
@@ -132,17 +146,28 @@ def _chosen(scopes: list[str], wanted: object, weights: WeightFile) -> str:
     if wanted is not None:
         if not isinstance(wanted, str):
             raise bad_argument("scope", wanted, "a str", ["pass what stands before embeddings/ in the names"])
-        fitting = [scope for scope in scopes if wanted in (scope, scope.rstrip("/"))]
+        fitting = [scope for scope in scopes if wanted in (scope, scope.rstrip("/."))]
         if not fitting:
             message = f"the checkpoint has no encoder under the scope {wanted!r}"
             hints = [f"the scopes of its encoders are {listed}"]
             raise ArgumentError(message, argument="scope", **weights.ref.facts | {"given": wanted}, hints=hints)
         return fitting[0]
-    if len(scopes) > 1 and SCOPE not in scopes:
+    usual = next((scope for scope in scopes if scope.rstrip("/.") == "bert"), None)
+    if len(scopes) > 1 and usual is None:
         message = f"the checkpoint has {len(scopes)} encoders"
         hints = [f"pass scope, one of: {listed}"]
         raise AmbiguousCheckpointError(message, candidates=scopes, **weights.ref.facts, hints=hints)
-    return SCOPE if SCOPE in scopes or not scopes else scopes[0]
+    return usual or (scopes[0] if scopes else SCOPE)
+
+
+def lacks_positions(names: Collection[str], naming: Naming, scope: str) -> bool:
+    """Return whether only the table of absolute positions is missing, as in NEZHA."""
+    first, positions = (naming.stored_as(name, scope, names)[0] for name in (FIRST_VARIABLE, POSITIONS))
+    return (
+        first in names
+        and positions not in names
+        and any(naming.canonical(name, scope).startswith("bert/encoder/layer_0/") for name in names)
+    )
 
 
 def _wrong_weights(weights: WeightFile, kind: FileKind) -> WrongFileKindError:
@@ -162,6 +187,9 @@ def require_config_allows(options: BuildOptions, config: BertConfig) -> None:
         wanted = f"at most max_position_embeddings={limit}"
         hints = [f"pass seq_len={limit} or less, or leave it out for the full length"]
         raise bad_argument("seq_len", options.seq_len, wanted, hints, **contradicted)
+    if options.activation is not None and config.activation not in (GELU_ERF, GELU_TANH):
+        hints = [f"leave it out: hidden_act is {config.hidden_act}"]
+        raise bad_argument("activation", options.activation, "None for a config without GELU", hints, **contradicted)
     number = options.output_layer_num
     if isinstance(number, int) and number > layers and not options.clipped:
         wanted = f"at most num_hidden_layers={layers}"

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 FIRST_VARIABLE = "bert/embeddings/word_embeddings"
 POSITIONS = "bert/embeddings/position_embeddings"
+HEAD = "cls/predictions/output_bias"
+"""A parameter of the heads, which a load without them does not read."""
+
 _MLM_TRANSFORM = "cls/predictions/transform"
 MARKS = Marks(
     norms=("/gamma", "/beta"),
     tables=(FIRST_VARIABLE, POSITIONS),
     heads={
         "MLM head": {
-            "cls/predictions/output_bias": 0,
+            HEAD: 0,
             f"{_MLM_TRANSFORM}/dense/bias": 0,
             f"{_MLM_TRANSFORM}/LayerNorm/gamma": 1,
             f"{_MLM_TRANSFORM}/LayerNorm/beta": 0,
@@ -100,7 +103,7 @@ def _heads(config: BertConfig) -> Iterator[TensorSpec]:
     yield TensorSpec.of_sizes(f"{_MLM_TRANSFORM}/dense/kernel", hidden, hidden)
     yield TensorSpec.of_sizes(f"{_MLM_TRANSFORM}/dense/bias", hidden)
     yield from _norm(config, f"{_MLM_TRANSFORM}/LayerNorm")
-    yield TensorSpec.of_sizes("cls/predictions/output_bias", ("vocab_size", config.vocab_size))
+    yield TensorSpec.of_sizes(HEAD, ("vocab_size", config.vocab_size))
     yield TensorSpec.of_sizes("bert/pooler/dense/kernel", hidden, hidden)
     yield TensorSpec.of_sizes("bert/pooler/dense/bias", hidden)
     yield TensorSpec.of_sizes("cls/seq_relationship/output_weights", ("", 2), hidden)

@@ -73,6 +73,21 @@ def _public_names() -> list[str]:
     return sorted(name for name in vars(require_keras_bert().keras_bert) if not name.startswith("_"))
 
 
+def get_custom_objects() -> dict[str, Any]:
+    """Return what Keras needs to read a saved model: keras-bert's own layers, and the GELU of models from PyTorch.
+
+    Raises:
+        MissingDependencyError: keras-bert cannot be imported.
+
+    Source:
+        keras_bert/bert.py, get_custom_objects, keras-bert 0.89.0.
+    """
+    from safeload.bert.builders.keras_gelu import SAVED_NAME, gelu_erf  # noqa: PLC0415  (only a saved model needs it)
+
+    backend = require_keras_bert()
+    return {**backend.keras_bert.get_custom_objects(), SAVED_NAME: gelu_erf(backend.tf)}
+
+
 @typed_errors
 def build_model_from_config(
     config_file: StrPath,

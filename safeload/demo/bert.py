@@ -41,7 +41,7 @@ def show_forms(folder: Path, show: Callable[[str], None]) -> None:
         output = model(inputs).numpy()
         first = output if first is None else first
         same = "equal outputs" if np.array_equal(first, output) else "DIFFERENT OUTPUTS"
-        show(f"  {Path(given).name:<36} {report.form:<28} {len(report.read)} variables, {same}")
+        show(f"  {Path(given).name:<36} {report.place:<28} {len(report.read)} variables, {same}")
     show(f"\nThe report of the last one:\n{report}")
 
 

@@ -41,7 +41,6 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
     return ModelKind(
         model=_recognise.ELMO,
         config_word="options",
-        usual_scope="",
         example_pattern="RNN_*",
         find_config=_places.resolve_config,
         weights_folder=_places.weights_folder,

@@ -36,7 +36,7 @@ from safeload.testing._faults import (
     swap_index,
     truncate,
 )
-from safeload.testing._models import write_bert_checkpoint, write_elmo
+from safeload.testing._models import write_bert, write_bert_checkpoint, write_elmo
 
 __all__ = [
     "BERT_FAULTS",
@@ -57,6 +57,7 @@ __all__ = [
     "reshape_variable",
     "swap_index",
     "truncate",
+    "write_bert",
     "write_bert_checkpoint",
     "write_checkpoint",
     "write_elmo",

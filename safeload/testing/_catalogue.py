@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import errors
 from safeload.testing import _faults as f
-from safeload.testing._models import CONFIG_NAME, OPTIONS_NAME, PREFIX, VOCAB_NAME
+from safeload.testing._forms import CONFIG_NAME, PREFIX
+from safeload.testing._models import OPTIONS_NAME, VOCAB_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,6 +17,7 @@ from safeload._forms.hdf5.file import Hdf5File
 from safeload._forms.tensorflow.bundle import TensorBundle
 from safeload._forms.tensorflow.prefixes import find_checkpoint
 from safeload._text.words import reason_of
+from safeload.bert._config import CONFIG_NAMES
 from safeload.errors import ArgumentError, CorruptFileError, SafeLoadError
 from safeload.testing._bundle import valid_name, write_bundle
 from safeload.testing._models import OPTIONS_NAME, WEIGHTS_NAME
@@ -58,6 +59,16 @@ def file_ref(folder: StrPath, file: StrPath | None) -> FileRef:
     ref = FileRef(path=resolve_path(file, argument="file", base_dir=path), role="model", given=folder)
     require_file(ref)
     return ref
+
+
+def config_ref(folder: StrPath) -> FileRef:
+    """Return the options of an ELMo, or the config of a BERT under the name that its form gives it.
+
+    Raises:
+        SafeLoadError: As `file_ref`.
+    """
+    names = (OPTIONS_NAME,) if is_elmo(folder) else CONFIG_NAMES
+    return file_ref(folder, next((name for name in names if (_folder(folder) / name).exists()), names[0]))
 
 
 def file_of(folder: StrPath, file: StrPath | None) -> Path:

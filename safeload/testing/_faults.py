@@ -21,6 +21,7 @@ from safeload._text.words import reason_of
 from safeload.errors import ArgumentError, VocabularyError
 from safeload.testing._bundle import is_utf8, write_bundle
 from safeload.testing._editing import (
+    config_ref,
     edit_tensors,
     edited_hdf5,
     file_of,
@@ -34,7 +35,7 @@ from safeload.testing._editing import (
     sizes_of,
     tensors_of,
 )
-from safeload.testing._models import CONFIG_NAME, OPTIONS_NAME, VOCAB_NAME, WEIGHTS_NAME
+from safeload.testing._models import OPTIONS_NAME, VOCAB_NAME, WEIGHTS_NAME
 from safeload.testing._writing import new_files, remove, write_file
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def as_html_page(folder: StrPath, file: str | None = None) -> None:
 @typed_errors
 def edit_config(folder: StrPath, **changes: object) -> None:
     """Change keys of a BERT's config or an ELMo's options; None removes a key, a dict is merged into a nested object."""
-    ref = file_ref(folder, OPTIONS_NAME if is_elmo(folder) else CONFIG_NAME)
+    ref = config_ref(folder)
     merged = _merged(read_json_object(ref), as_python_tree(changes))
     try:
         text = json.dumps(merged, indent=2)

@@ -24,6 +24,7 @@ from safeload.elmo._parameters import CHAR_EMBED
 from safeload.elmo._parameters import list_parameters as elmo_parameters
 from safeload.errors import UnreadableFileError
 from safeload.testing._bundle import is_utf8, valid_shards, write_bundle
+from safeload.testing._forms import CONFIG_NAME, PREFIX, valid_form, write_form
 from safeload.testing._writing import new_files
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from safeload._bytes.paths import StrPath
 
-CONFIG_NAME, VOCAB_NAME, PREFIX = "bert_config.json", "vocab.txt", "bert_model.ckpt"
+VOCAB_NAME = "vocab.txt"
 OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
 TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "bad", "film", "good", "plot")
 FILTERS = ((1, 4), (2, 6), (3, 8))
@@ -65,8 +66,65 @@ ELMO_OPTIONS: dict[str, dict[str, Any]] = {
         "max_characters_per_token": 50,
     },
 }
+_SIZES = (
+    "num_hidden_layers",
+    "hidden_size",
+    "num_attention_heads",
+    "intermediate_size",
+    "vocab_size",
+    "max_position_embeddings",
+)
 SPREAD = np.float32(0.02)
 _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EACCES, errno.EPERM)
+
+
+@typed_errors
+def write_bert(  # noqa: PLR0913  (what a test varies)
+    folder: StrPath,
+    *,
+    form: str = "tensorflow",
+    layers: int = 2,
+    hidden: int = 16,
+    attention_heads: int = 4,
+    intermediate: int = 32,
+    vocab: int = 30,
+    positions: int = 20,
+    heads: bool = True,
+    seed: int = 0,
+) -> Path:
+    """Write a BERT in any form that safeload reads: its config, `vocab.txt` and the weights.
+
+    No framework is needed. The same arguments give the same values in each form.
+
+    Args:
+        folder: The folder to write to; created if missing.
+        form: The form of the weights, as `LoadReport.form` names it: "tensorflow" for Google's files, "safetensors" for
+            Hugging Face's, ...
+        layers: As in `write_bert_checkpoint`.
+        hidden: As in `write_bert_checkpoint`.
+        attention_heads: As in `write_bert_checkpoint`.
+        intermediate: As in `write_bert_checkpoint`.
+        vocab: As in `write_bert_checkpoint`.
+        positions: As in `write_bert_checkpoint`.
+        heads: As in `write_bert_checkpoint`.
+        seed: As in `write_bert_checkpoint`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ArgumentError: `form`, `vocab`, `heads` or `seed` is invalid.
+        SafeLoadError: As `write_bert_checkpoint`.
+    """
+    name = valid_form(form)
+    sizes = (layers, hidden, attention_heads, intermediate, vocab, positions)
+    config = _config_of(sizes)
+    tensors = bert_tensors(config, heads=_flag("heads", heads), seed=seed)
+    path = _created(folder)
+    with new_files(path) as new:
+        write_form(new, name, config, tensors)
+        _write_vocabulary(new, config)
+    return path
 
 
 @typed_errors
@@ -116,20 +174,8 @@ def write_bert_checkpoint(  # noqa: PLR0913  (what a test varies)
     Source:
         google-research/bert, modeling.py, for names and shapes.
     """
-    sizes = {
-        "vocab_size": vocab,
-        "hidden_size": hidden,
-        "num_hidden_layers": layers,
-        "num_attention_heads": attention_heads,
-        "intermediate_size": intermediate,
-        "max_position_embeddings": positions,
-    }
-    config = as_python_tree({**BERT_CONFIG, **sizes})
-    prefix, n_shards, n_tokens = as_python(scope), valid_shards(shards), config["vocab_size"]
-    if is_int(n_tokens) and n_tokens < len(TOKENS):
-        raise bad_argument(
-            "vocab", vocab, f"an integer from {len(TOKENS)}", ["the special tokens and a few words come first"]
-        )
+    config = _config_of((layers, hidden, attention_heads, intermediate, vocab, positions))
+    prefix, n_shards = as_python(scope), valid_shards(shards)
     if not isinstance(prefix, str) or not is_utf8(prefix):
         raise bad_argument("scope", scope, "text that UTF-8 can encode", ["it ends in a slash, such as 'module/'"])
     with_slots = _flag("slots", slots)
@@ -138,13 +184,31 @@ def write_bert_checkpoint(  # noqa: PLR0913  (what a test varies)
     if with_slots:
         named |= {f"{name}/adam_{slot}": np.zeros_like(value) for name, value in named.items() for slot in "mv"}
         named["global_step"] = np.array(1000, np.int64)
-    more = [f"word{number}" for number in range(n_tokens - len(TOKENS))]
     path = _created(folder)
     with new_files(path) as new:
         (new / CONFIG_NAME).write_text(json.dumps(config, indent=2), encoding="utf-8")
-        (new / VOCAB_NAME).write_text("\n".join([*TOKENS, *more]) + "\n", encoding="utf-8")
+        _write_vocabulary(new, config)
         write_bundle(new / PREFIX, named, n_shards)
     return path
+
+
+def _config_of(sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Return the config for these sizes, in the order of `_SIZES`.
+
+    Raises:
+        ArgumentError: The vocabulary would not have the special tokens.
+    """
+    config: dict[str, Any] = as_python_tree({**BERT_CONFIG, **dict(zip(_SIZES, sizes, strict=True))})
+    vocab = config["vocab_size"]
+    if is_int(vocab) and vocab < len(TOKENS):
+        hints = ["the special tokens and a few words come first"]
+        raise bad_argument("vocab", vocab, f"an integer from {len(TOKENS)}", hints)
+    return config
+
+
+def _write_vocabulary(folder: Path, config: Mapping[str, Any]) -> None:
+    more = [f"word{number}" for number in range(config["vocab_size"] - len(TOKENS))]
+    (folder / VOCAB_NAME).write_text("\n".join([*TOKENS, *more]) + "\n", encoding="utf-8")
 
 
 def bert_tensors(

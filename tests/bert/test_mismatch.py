@@ -328,7 +328,7 @@ def test_a_prefix_may_be_named_checkpoint(given, bert):
     (bert / "checkpoint").write_text('model_checkpoint_path: "gone"')
     form = {"checkpoint": "checkpoint prefix", "": "folder with one checkpoint"}.get(given, "index file")
 
-    assert safeload.check_bert(bert, bert / given).form == form
+    assert safeload.check_bert(bert, bert / given).place == form
 
 
 def test_a_folder_named_checkpoint_is_a_folder(bert):
@@ -336,7 +336,7 @@ def test_a_folder_named_checkpoint_is_a_folder(bert):
     for path in [path for path in bert.iterdir() if path.name.startswith(PREFIX)]:
         path.rename(bert / "checkpoint" / path.name)
 
-    assert safeload.check_bert(bert, bert / "checkpoint").form == "folder with one checkpoint"
+    assert safeload.check_bert(bert, bert / "checkpoint").place == "folder with one checkpoint"
 
 
 def test_each_path_starts_at_the_base_and_is_named_where_it_is_none(bert):

@@ -32,7 +32,7 @@ def test_a_check_says_all_that_it_found(tiny_bert):
     assert set(report.taken_from_config) == {"num_attention_heads", "hidden_act"}
     assert (report.ignored, report.notes, report.problems) == ((), (), ())
     assert list(report.seconds) == ["resolve", "read", "list", "compare"]
-    assert (report.given, report.form) == (str(tiny_bert), "folder with one checkpoint")
+    assert (report.given, report.place) == (str(tiny_bert), "folder with one checkpoint")
     assert set(report.versions) == {"python", "safeload", "numpy"}
     assert report.versions["python"] == ".".join(map(str, sys.version_info[:3]))
 
@@ -240,7 +240,7 @@ class Dotted(Naming):
     def class_of(self, name, _spec, _scope):
         return "heads" if name.startswith(("cls.", "bert.pooler.")) else ""
 
-    def stored_as(self, parameter, _scope):
+    def stored_as(self, parameter, _scope, _names=()):
         return parameter.replace("/", "."), "transposed" if parameter.endswith("kernel") else "same"
 
 

@@ -34,7 +34,7 @@ FORMS = [
 def test_every_form_means_the_same_checkpoint(tiny_bert, name, form):
     report = safeload.check_bert(tiny_bert, tiny_bert / name)
 
-    assert (index_of(report), report.form) == (str(tiny_bert / INDEX), form)
+    assert (index_of(report), report.place) == (str(tiny_bert / INDEX), form)
     assert len(report.read) == 37
 
 
@@ -104,7 +104,7 @@ def test_a_state_file_is_read_as_where_it_lies_now(bert, listed, given):
     report = safeload.check_bert(bert, bert / given)
 
     assert index_of(report) == str(bert / INDEX)
-    assert "state file" in report.form
+    assert "state file" in report.place
 
 
 def test_a_state_file_that_tensorflow_wrote_is_read(bert):

@@ -47,7 +47,7 @@ def test_a_report_says_whether_the_weights_were_given(form, tiny_elmo):
     report = safeload.check_elmo(*arguments, **options)
 
     assert report.given == str(arguments[-1])
-    assert report.form == ("HDF5 file" if form in ("two_files", "bytes", "base_dir", "file_url") else "folder")
+    assert report.place == ("HDF5 file" if form in ("two_files", "bytes", "base_dir", "file_url") else "folder")
 
 
 def test_the_options_are_told_first_and_both_files_before_either_is_read(elmo):

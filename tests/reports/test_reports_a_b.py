@@ -32,17 +32,17 @@ def calling(*arguments, **options):
 
 def test_A1_prefix_is_no_file(bert, said):
     assert not (bert / PREFIX).exists()
-    assert check(bert, bert / PREFIX).form == "checkpoint prefix"
+    assert check(bert, bert / PREFIX).place == "checkpoint prefix"
     said.handled("takes the prefix, though no file has that name, and the folder, which needs no choice at all")
 
 
 def test_A2_data_shard_given(bert, said):
-    assert check(bert, bert / f"{PREFIX}.data-00000-of-00001").form == "data shard"
+    assert check(bert, bert / f"{PREFIX}.data-00000-of-00001").place == "data shard"
     said.handled("takes the data shard for its prefix; the report's `form` says so")
 
 
 def test_A3_index_given(bert, said):
-    assert check(bert, bert / f"{PREFIX}.index").form == "index file"
+    assert check(bert, bert / f"{PREFIX}.index").place == "index file"
     said.handled("takes the index file for its prefix; the report's `form` says so")
 
 
@@ -53,7 +53,7 @@ def test_A4_any_convention(bert, said):
 
 
 def test_A5_folder_given(bert, said):
-    assert check(bert, bert).form == "folder with one checkpoint"
+    assert check(bert, bert).place == "folder with one checkpoint"
     testing.write_checkpoint(bert / "other.ckpt", {"a": np.zeros(1, np.float32)})
     error = said.typed(AmbiguousCheckpointError, calling(bert, bert))
     assert [os.path.basename(path) for path in error.candidates] == [PREFIX, "other.ckpt"]
@@ -61,7 +61,7 @@ def test_A5_folder_given(bert, said):
 
 def test_A6_state_file_of_another_machine(bert, said):
     (bert / "checkpoint").write_text(f'model_checkpoint_path: "/usr/local/google/home/x/{PREFIX}"\n')
-    assert check(bert, bert).form == "folder with a checkpoint state file"
+    assert check(bert, bert).place == "folder with a checkpoint state file"
     said.handled(
         "an absolute path in the state file is that of another machine; its last name is looked for beside the file"
     )
@@ -70,7 +70,7 @@ def test_A6_state_file_of_another_machine(bert, said):
 def test_A7_nothing_given(bert):
     with pytest.raises(InvalidPathError, match="is empty"):
         check("")
-    assert safeload.check_bert(bert, None).form == "folder with one checkpoint"
+    assert safeload.check_bert(bert, None).place == "folder with one checkpoint"
 
 
 def test_A9_nothing_there(bert, reported):
@@ -79,7 +79,7 @@ def test_A9_nothing_there(bert, reported):
 
 def test_A12_no_meta_file(bert, said):
     assert not (bert / f"{PREFIX}.meta").exists()
-    assert check(bert, bert / f"{PREFIX}.meta").form == "meta graph file"
+    assert check(bert, bert / f"{PREFIX}.meta").place == "meta graph file"
     said.handled("the .meta file is never needed, and its path means the prefix")
 
 

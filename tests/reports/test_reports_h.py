@@ -188,7 +188,6 @@ def test_H16_other_names_of_keras_bert(said):
     keras_bert = pytest.importorskip("keras_bert")
     from safeload.compat.keras_bert import AdamWarmup, Tokenizer, get_custom_objects
 
-    assert (AdamWarmup, Tokenizer, get_custom_objects) == (
-        keras_bert.AdamWarmup, keras_bert.Tokenizer, keras_bert.get_custom_objects,
-    )  # fmt: skip
+    assert (AdamWarmup, Tokenizer) == (keras_bert.AdamWarmup, keras_bert.Tokenizer)
+    assert get_custom_objects().items() > keras_bert.get_custom_objects().items()
     said.handled("safeload.compat.keras_bert has every public name of keras_bert, so one changed import line is enough")

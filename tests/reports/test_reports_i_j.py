@@ -48,7 +48,7 @@ def test_I11_other_names(elmo, said):
     (elmo / "options.json").rename(elmo / "elmo_2x4096_512_options.json")
     (elmo / "weights.hdf5").rename(elmo / "elmo_2x4096_512_weights.hdf5")
     (elmo / "vocab.txt").write_text("the\n")
-    assert safeload.check_elmo(elmo).form == "folder"
+    assert safeload.check_elmo(elmo).place == "folder"
     said.handled(
         "in a folder, the one JSON file with 'options' and the one HDF5 file with 'weights' in its name are found"
     )

@@ -151,6 +151,6 @@ def test_a_report_is_html_for_a_notebook(tiny_bert, tmp_path):
 
 
 def test_a_report_escapes_what_a_file_says():
-    report = safeload.LoadReport(model="BERT", given="<b>", form="folder", notes=("<i>note</i>",))
+    report = safeload.LoadReport(model="BERT", given="<b>", place="folder", notes=("<i>note</i>",))
     assert "<i>" not in report._repr_html_()
     assert "&lt;b&gt;" in report._repr_html_()

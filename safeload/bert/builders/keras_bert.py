@@ -9,6 +9,7 @@ from safeload._bytes.paths import close_names
 from safeload._frameworks.state import checks_numerics, require_eager, require_whole_floats
 from safeload._tensors import holds, tensor_of
 from safeload._text.words import counted, first_few
+from safeload.bert.builders.keras_gelu import activation_for
 from safeload.bert.builders.keras_targets import changed, target_of
 from safeload.bert.builders.keras_tracing import trace_alike_layers_once
 from safeload.errors import ArgumentError, BackendError
@@ -79,7 +80,7 @@ def build_graph(backend: KerasBert, config: BertConfig, options: BuildOptions) -
         transformer_num=config.num_hidden_layers,
         head_num=config.num_attention_heads,
         feed_forward_dim=config.intermediate_size,
-        feed_forward_activation=config.hidden_act,
+        feed_forward_activation=activation_for(backend.tf, config.activation),
         training=options.training,
         trainable=options.trainable if isinstance(options.trainable, bool) else True,
         output_layer_num=list(layers) if isinstance(layers, tuple) else layers,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from safeload.bert.namings.google import Google
+from safeload.bert.namings.hugging_face import HuggingFace
 
 if TYPE_CHECKING:
     from safeload._naming import Naming
 
-NAMINGS: tuple[Naming, ...] = (Google(),)
+NAMINGS: tuple[Naming, ...] = (Google(), HuggingFace())

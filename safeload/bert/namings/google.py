@@ -35,13 +35,15 @@ class Google(Naming):
     """The names in Google's checkpoints."""
 
     id = "google"
+    usual_scope = SCOPE
 
     def scopes(self, names: Collection[str]) -> list[str]:
         """Return what stands before `embeddings/`: `["bert/"]` as published, `["module/bert/"]` in a TF-Hub export."""
         return sorted({name.removesuffix(_FIRST) for name in names if name == _FIRST or name.endswith(f"/{_FIRST}")})
 
-    def stored_as(self, parameter: str, scope: str) -> tuple[str, Change]:
+    def stored_as(self, parameter: str, scope: str, names: Collection[str] = ()) -> tuple[str, Change]:
         """Return the name of a parameter in the file; the heads stand beside the encoder's scope."""
+        del names
         if parameter.startswith(SCOPE):
             return scope + parameter.removeprefix(SCOPE), "same"
         return _beside(scope) + parameter, "same"
@@ -68,7 +70,12 @@ class Google(Naming):
 
     def buffer_of(self, name: str) -> Buffer | None:
         """Return the buffer with a name: those of the embeddings, which some converters store as integers."""
-        return _BUFFERS.get(name)
+        return buffer_named(name)
+
+
+def buffer_named(name: str) -> Buffer | None:
+    """Return the buffer with a name; None if there is none."""
+    return _BUFFERS.get(name)
 
 
 def _is_inside(name: str, scope: str) -> bool:
@@ -78,12 +85,3 @@ def _is_inside(name: str, scope: str) -> bool:
 def _beside(scope: str) -> str:
     """Return the scope in which the encoder's stands."""
     return scope[: scope.rstrip("/").rfind("/") + 1]
-
-
-def lacks_positions(names: Collection[str], scope: str) -> bool:
-    """Return whether only the table of absolute positions is missing, as in NEZHA."""
-    return (
-        scope + _FIRST in names
-        and scope + _POSITIONS not in names
-        and any(name.startswith(f"{scope}encoder/layer_0/") for name in names)
-    )

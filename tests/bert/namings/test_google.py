@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from safeload.bert.namings.google import Google, lacks_positions
+from safeload.bert._model import lacks_positions
+from safeload.bert.namings.google import Google
 from safeload.report import TensorSpec
 
 WORDS, POSITIONS, LAYER = (
@@ -76,5 +77,5 @@ def test_the_scope_is_what_stands_before_the_embeddings():
     ids=str,
 )
 def test_nezha_is_a_bert_without_positions(names, yes):
-    assert lacks_positions(names, "bert/") is yes
-    assert lacks_positions([f"a/{name}" for name in names], "a/bert/") is yes
+    assert lacks_positions(names, Google(), "bert/") is yes
+    assert lacks_positions([f"a/{name}" for name in names], Google(), "a/bert/") is yes

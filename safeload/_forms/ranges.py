@@ -1,0 +1,165 @@
+"""Read tensors that lie uncompressed in one or more files, as most forms without checksums of their own store them."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from safeload._forms.arrays import FLOATS, DamagedError, Run, columns_of, fill, memory_for, read_run
+from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
+from safeload._text.words import escaped
+from safeload.errors import CorruptFileError
+from safeload.report import TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._forms.seen import Seen
+
+    Array = NDArray[Any]
+
+N_BYTES_OF = {
+    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int16": 2, "int8": 1,
+    "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
+}  # fmt: skip
+"""The size in bytes of the element types that are read."""
+
+COPY_AGAIN = "copy or download the file again"
+
+
+class Extent(NamedTuple):
+    """The bytes of a tensor.
+
+    Attributes:
+        file: The number of its file.
+        offset: The offset of its first byte in the file.
+        n_bytes: The number of bytes from the first to the last.
+        strides: The distance between neighbours along each axis, in elements; None where they lie in C order.
+    """
+
+    file: int
+    offset: int
+    n_bytes: int
+    strides: tuple[int, ...] | None = None
+
+
+class RangeFile(WeightFile):
+    """Tensors that lie uncompressed in open files.
+
+    Attributes:
+        opened: The files that hold values.
+        refs: The reference of each.
+        extents: Name -> the tensor's bytes.
+        others: (role, path) of further files, which hold no values.
+    """
+
+    noun = "tensor"
+    title = "weight file"
+    without: ClassVar[str]
+    """What the form has no checksums of, and what instead: the text of `checksums`."""
+
+    opened: list[OpenFile]
+    refs: list[FileRef]
+    extents: Mapping[str, Extent]
+    others: Sequence[tuple[str, str]] = ()
+
+    def close(self) -> None:
+        """Close the files; the listing stays available."""
+        for file in self.opened:
+            file.close()
+
+    def files(self) -> list[tuple[str, str]]:
+        """Return (role, path) of each file."""
+        return [*self.others, *((ref.role, ref.path) for ref in self.refs)]
+
+    def checksums(self, n_read: int) -> str:  # noqa: ARG002  (there are none)
+        """State what was compared with checksums."""
+        return self.without
+
+    def look(self, name: str) -> tuple[Array | None, str]:
+        """Read a tensor for display; NaN and infinity do not count as faults."""
+        if self.tensors[name].spec.dtype not in N_BYTES_OF:
+            return None, ""
+        try:
+            return self._unchecked(name), ""
+        except MemoryError:
+            return None, TOO_LARGE
+        except DamagedError as exc:
+            return None, str(exc)
+
+    def require_unchanged(self) -> None:
+        """Require that the files have not changed since they were opened.
+
+        Raises:
+            CorruptFileError: A file was replaced or written to.
+        """
+        for file, ref in zip(self.opened, self.refs, strict=True):
+            if file.is_replaced():
+                message = f"the {ref.role} file was replaced or written to while the model was being loaded"
+                hints = ["load again when nothing writes to the folder"]
+                raise CorruptFileError(message, **ref.facts, hints=hints)
+
+    def _check(self, name: str) -> Seen:
+        return read_run(self._run(name))
+
+    def _read(self, name: str) -> tuple[Array, Seen]:
+        run = self._run(name)
+        memory = memory_for(run.n_bytes)
+        seen = read_run(run, memory)
+        return self._shaped(name, memory), seen
+
+    def _unchecked(self, name: str) -> Array:
+        run = self._run(name)
+        memory = memory_for(run.n_bytes)
+        fill(run, 0, memory)
+        return self._shaped(name, memory)
+
+    def _run(self, name: str) -> Run:
+        spec, extent = self.tensors[name].spec, self.extents[name]
+        if spec.dtype not in N_BYTES_OF:
+            raise DamagedError("TYPE", f"{escaped(spec.dtype)} cannot be read")
+        looked_at = spec.dtype if spec.dtype in FLOATS else ""
+        columns = columns_of(spec.shape) if extent.strides is None else 1
+        return Run(self.opened[extent.file], extent.offset, extent.n_bytes, looked_at, columns=columns)
+
+    def _shaped(self, name: str, memory: NDArray[np.uint8]) -> Array:
+        spec, strides = self.tensors[name].spec, self.extents[name].strides
+        flat = memory.view("uint16" if spec.dtype == "bfloat16" else spec.dtype)
+        if strides is None:
+            return flat.reshape(spec.shape)
+        n_bytes = [stride * flat.itemsize for stride in strides]
+        return np.lib.stride_tricks.as_strided(flat, spec.shape, n_bytes, writeable=False)
+
+    def _ref_of(self, name: str) -> FileRef:
+        return self.refs[self.extents[name].file]
+
+    def _position(self, name: str) -> tuple[int, int]:
+        extent = self.extents[name]
+        return extent.file, extent.offset
+
+    def _place_text(self, name: str, fault: DamagedError) -> str:  # noqa: ARG002  (a fault concerns the whole tensor)
+        extent = self.extents[name]
+        return f"bytes {extent.offset:,} to {extent.offset + extent.n_bytes:,}: "
+
+    def _faults_facts(self, faults: list[tuple[str, DamagedError]], n_read: int) -> dict[str, Any]:  # noqa: ARG002
+        name = faults[0][0]
+        kinds = {fault.kind for _, fault in faults}
+        hints = [COPY_AGAIN] * bool(kinds & {"CHECKSUM", "TRUNCATED"})
+        if "NOT FINITE" in kinds:
+            hints.append("training diverged before the weights were saved, or bytes were damaged; take another copy")
+        return {**self._ref_of(name).facts, "offset": self.extents[name].offset, "hints": hints}
+
+
+def listed(name: str, shape: tuple[int, ...], dtype: str, n_bytes: int) -> StoredTensor:
+    """Return a tensor for the listing of a form."""
+    return StoredTensor(spec=TensorSpec(name=name, shape=shape, dtype=dtype), n_bytes=n_bytes)
+
+
+def n_bytes_of(shape: tuple[int, ...], dtype: str) -> int:
+    """Return the size of a tensor in C order, in bytes."""
+    return prod(shape) * N_BYTES_OF[dtype]

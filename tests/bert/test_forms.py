@@ -1,0 +1,99 @@
+"""A BERT in each form: the same model, value for value, and the same faults."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import safeload
+from safeload import errors, testing
+from safeload._forms import open_weights
+from safeload._forms.finding import find_weights
+from safeload.testing._forms import FORMS
+from safeload.testing._models import bert_tensors
+from tests.opened import ref
+
+FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "keras_bert", "torch", "transformers", "safetensors"}
+OTHERS = sorted(set(FORMS) - {"tensorflow"})
+
+
+def opened_weights(folder, form):
+    place = find_weights(ref(folder, "checkpoint"), "BERT")
+    assert place.form == form
+    return open_weights(place)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Return the folder of the same BERT in each form."""
+    return {form: testing.write_bert(tmp_path_factory.mktemp("forms") / form, form=form) for form in FORMS}
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_has_the_same_values(written, form, training):
+    from safeload._model_kind import Request
+    from safeload._steps import check
+    from safeload.bert._arguments import build_options
+    from safeload.bert._model import bert
+
+    checked = check(bert(build_options(training=training, seq_len=None)), Request(written[form]), keep_values=True)
+
+    wanted = bert_tensors()
+    assert set(checked.values) == {spec.name for spec in checked.report.read}
+    assert len(checked.values) == (46 if training else 37)
+    for name, values in checked.values.items():
+        assert values.dtype == np.float32
+        np.testing.assert_array_equal(values, wanted[name], err_msg=name)
+    assert (checked.report.form, checked.report.naming) == (form, FORMS[form].naming)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_makes_the_same_model(written, form):
+    pytest.importorskip("keras_bert")
+    wanted = safeload.load_bert(written["tensorflow"], training=True)
+    model = safeload.load_bert(written[form], training=True)
+
+    for ours, theirs in zip(model.get_weights(), wanted.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_check_of_any_form_imports_no_framework(written):
+    code = f"import sys, safeload\nfor path in {list(map(str, written.values()))}: safeload.check_bert(path, training=True)\n"
+    code += f"print(*sorted({FRAMEWORKS} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+@pytest.mark.parametrize("form", OTHERS)
+def test_a_config_of_another_model_names_the_stored_tensors(form, tmp_path):
+    folder = testing.write_bert(tmp_path / "two", form=form)
+    deeper = testing.write_bert(tmp_path / "three", form=form, layers=3)
+    (config,) = {path.name for path in folder.glob("*config*.json")} & {
+        path.name for path in deeper.glob("*config*.json")
+    }
+
+    with pytest.raises(errors.VariableMismatchError) as caught:
+        safeload.check_bert(deeper / config, folder)
+    assert {problem.kind for problem in caught.value.report.problems} == {"missing"}
+    assert len(caught.value.report.problems) == 16
+    with pytest.raises(errors.VariableMismatchError) as caught:
+        safeload.check_bert(folder / config, deeper)
+    assert {problem.kind for problem in caught.value.report.problems} == {"unexpected"}
+    with opened_weights(deeper, form) as weights:
+        assert {problem.name for problem in caught.value.report.problems} < set(weights.tensors)
+
+
+@pytest.mark.parametrize("form", OTHERS)
+def test_sizes_of_another_model_are_hinted_at(form, tmp_path):
+    small = testing.write_bert(tmp_path / "small", form=form)
+    wide = testing.write_bert(tmp_path / "wide", form=form, intermediate=48)
+    (config,) = (path for path in small.glob("*config*.json"))
+
+    with pytest.raises(errors.VariableMismatchError) as caught:
+        safeload.check_bert(config, wide)
+    assert any(hint.startswith("intermediate_size is 32 in the config but 48") for hint in caught.value.hints)
