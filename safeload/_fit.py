@@ -129,7 +129,7 @@ def _require_match(
     """Return the match of names, shapes and dtypes that fit, what a later error about their values needs, and the ignored names."""
     parameters, scope = wanted.parameters, wanted.scope
     match, found = wanted.naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
-    strange = {**_strange_buffers(weights, match), **_strange_copies(weights, match, wanted)}
+    strange = {**_strange_buffers(weights, match, wanted), **_strange_copies(weights, match, wanted)}
     ignored, unexpected = split_ignored([*match.unexpected, *strange], patterns)
     n_heads = kind.n_heads(config)
     expected = {name: as_stored(spec, match.changes[name], n_heads) for name, spec in parameters.items()}
@@ -143,11 +143,11 @@ def _require_match(
     return match, mismatch, tuple(ignored)
 
 
-def _strange_buffers(weights: WeightFile, match: Match) -> dict[str, str]:
+def _strange_buffers(weights: WeightFile, match: Match, wanted: _Wanted) -> dict[str, str]:
     """Return the buffers that hold anything else than what a model computes: name without the scope -> why."""
     stored = weights.read(match.buffers) if match.buffers else {}
     return {
-        buffer.name: f"BERT computes {_HELD[buffer.holds]} here; other values make another model"
+        wanted.naming.canonical(name, wanted.scope): f"BERT computes {_HELD[buffer.holds]} here; other values make another model"
         for name, buffer in match.buffers.items()
         if not fits_buffer(stored[name], buffer.holds)
     }

@@ -89,7 +89,7 @@ class Naming(ABC):
         return scope + parameter, "same"
 
     def canonical(self, name: str, scope: str) -> str:
-        """Return a stored name without the scope."""
+        """Return the parameter that a stored name means, or the name without the scope."""
         return name.removeprefix(scope)
 
     def buffer_of(self, name: str) -> Buffer | None:

@@ -90,14 +90,16 @@ class Table(Naming):
         return next((name for name in listed if name in names), listed[0]), row.change
 
     def canonical(self, name: str, scope: str) -> str:
-        """Return Google's name of a parameter; other names lose the scope, those of another encoder keep theirs."""
+        """Return Google's name of a parameter; other names, and those of copies, stay as they are."""
         inner = self._inner(name, scope)
+        if inner in self.copies:
+            return name
         found = self._by_name.get(inner)
         if found is None and (layer := self._numbered.match(inner)):
             start, end = layer.span(1)
             found = self._by_name.get(f"{inner[:start]}{{}}{inner[end:]}")
             found = found and found.replace("{}", layer[1], 1)
-        return found or inner
+        return found or name
 
     def shown(self, name: str, scope: str) -> str:
         """Return the stored name of a parameter."""
@@ -128,8 +130,8 @@ class Table(Naming):
         return parameter if counts else None
 
     def buffer_of(self, name: str) -> Buffer | None:
-        """Return the buffer with a name without the scope."""
-        return buffer_named(self.buffers.get(name, ""))
+        """Return the buffer with a stored name."""
+        return next((buffer_named(ours) for theirs, ours in self.buffers.items() if name.endswith(theirs)), None)
 
     def _inner(self, name: str, scope: str) -> str:
         return name.removeprefix(scope) if self._is_inside(name, scope) else name.removeprefix(self._beside(scope))
