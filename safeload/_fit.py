@@ -147,7 +147,9 @@ def _strange_buffers(weights: WeightFile, match: Match, wanted: _Wanted) -> dict
     """Return the buffers that hold anything else than what a model computes: name without the scope -> why."""
     stored = weights.read(match.buffers) if match.buffers else {}
     return {
-        wanted.naming.canonical(name, wanted.scope): f"BERT computes {_HELD[buffer.holds]} here; other values make another model"
+        wanted.naming.canonical(
+            name, wanted.scope
+        ): f"BERT computes {_HELD[buffer.holds]} here; other values make another model"
         for name, buffer in match.buffers.items()
         if not fits_buffer(stored[name], buffer.holds)
     }

@@ -15,8 +15,9 @@ from safeload._forms.look import count_non_finite
 from safeload._text.words import counted
 from safeload.cli import _console
 from safeload.cli._pairing import pair
+from safeload.cli._renaming import sides_of
 from safeload.cli._values import ValueDifference, values_differ
-from safeload.cli._weights import Weights, open_given
+from safeload.cli._weights import open_given
 from safeload.errors import SafeLoadError
 from safeload.report import Problem
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload.cli._pairing import Pairing
+    from safeload.cli._renaming import Side
 
 SCHEMA = "safeload-diff/1"
 FINE_TUNED_BELOW = 0.5
@@ -74,10 +76,10 @@ def run(first: str, second: str, *, as_json: bool) -> int:
 @typed_errors
 def _compare(first: str, second: str) -> tuple[FileDifference, tuple[str, str]]:
     with closing(open_given(first)) as a, closing(open_given(second)) as b:
-        return difference(a, b), (a.file.ref.path, b.file.ref.path)
+        return difference(*sides_of(a, b)), (a.file.ref.path, b.file.ref.path)
 
 
-def difference(a: Weights, b: Weights) -> FileDifference:
+def difference(a: Side, b: Side) -> FileDifference:
     """Compare two open weight files; every tensor is read, so that damage is found wherever it is."""
     names = pair(a.tensors, b.tensors)
     problems = _problems(a, b, names)
@@ -85,7 +87,7 @@ def difference(a: Weights, b: Weights) -> FileDifference:
     rows = [*names.both, *((name, None) for name in names.first_only), *((None, name) for name in names.second_only)]
     changed: list[ValueDifference] = []
     damage = Damage()
-    n_equal = n_unread = 0
+    n_equal = 0
     with _console.progress(_console.console(), len(rows), "comparing") as advance:
         for number, (name_a, name_b) in enumerate(rows, 1):
             left = damage.look(a, name_a, "first")
@@ -94,15 +96,15 @@ def difference(a: Weights, b: Weights) -> FileDifference:
             if name_a is None or name_b is None or name_a in unfit:
                 continue
             if left is None or right is None:
-                n_unread += 1
+                damage.n_unread += 1
             elif each := values_differ(name_a, left, right, a.tensors[name_a].spec.dtype):
                 changed.append(each)
             else:
                 n_equal += 1
     changed.sort(key=lambda each: -(each.distance if each.distance is not None else np.inf))
     return FileDifference(
-        verdict=_verdict(names, problems, n_equal, changed, damage, n_unread),
-        is_same=not (problems or changed or n_unread),
+        verdict=_verdict(names, _names_text(a, b), problems, n_equal, changed, damage),
+        is_same=not (problems or changed or damage.n_unread),
         scopes=names.scopes,
         problems=problems,
         n_equal=n_equal,
@@ -118,16 +120,18 @@ class Damage:
     Attributes:
         faults: One line each.
         counts: Which file -> number of its tensors.
+        n_unread: The number of tensors of both files that could not be compared.
     """
 
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    n_unread: int = 0
 
-    def look(self, weights: Weights, name: str | None, which: str) -> NDArray[Any] | None:
+    def look(self, side: Side, name: str | None, which: str) -> NDArray[Any] | None:
         """Return a tensor's values, None if they cannot be read, and keep what is wrong with them."""
         if name is None:
             return None
-        values, fault = weights.file.look(name)
+        values, fault = side.look(name)
         if not fault and values is not None and values.dtype.kind == "f" and (n_bad := count_non_finite(values)):
             fault = f"NOT FINITE: {n_bad:,} of {values.size:,} values are NaN or infinite"
         if fault:
@@ -136,26 +140,31 @@ class Damage:
         return values
 
 
-def _problems(a: Weights, b: Weights, names: Pairing) -> list[Problem]:
+def _problems(a: Side, b: Side, names: Pairing) -> list[Problem]:
     specs_a = {name: tensor.spec for name, tensor in a.tensors.items()}
     specs_b = {name_a: b.tensors[name_b].spec for name_a, name_b in names.both}
     extra = [Problem(kind="unexpected", name=name, found=b.tensors[name].spec) for name in names.second_only]
     return [*compare(specs_a, specs_b), *extra]
 
 
+def _names_text(a: Side, b: Side) -> str:
+    return f"{a.naming} and {b.naming}" if a.naming else ""
+
+
 def _verdict(
     names: Pairing,
+    namings: str,
     problems: Sequence[Problem],
     n_equal: int,
     changed: Sequence[ValueDifference],
     damage: Damage,
-    n_unread: int,
 ) -> str:
     other = ""
     if any(names.scopes):
         other = f", under another scope ({names.scopes[0]!r} and {names.scopes[1]!r})"
+    other += f", under other names ({namings})" if namings else ""
     also = f"; {counted(len(problems), 'tensor')} in one file only, or of another shape or dtype" if problems else ""
-    also += f"; the values of {counted(n_unread, 'tensor')} could not be compared" if n_unread else ""
+    also += f"; the values of {counted(damage.n_unread, 'tensor')} could not be compared" if damage.n_unread else ""
     equal = f"{counted(n_equal, 'tensor')} equal"
     counts = f"{counted(len(changed), 'tensor')} differ{'s' * (len(changed) == 1)}, {n_equal:,} equal"
     if damage.faults:
@@ -164,9 +173,11 @@ def _verdict(
         )
         return f"damaged: {where}{other}; {counts if changed else equal}{also}"
     if not (n_equal or changed):
-        return f"nothing in common: no tensor has the same name, shape and dtype in both{also if n_unread else ''}"
+        return (
+            f"nothing in common: no tensor has the same name, shape and dtype in both{also if damage.n_unread else ''}"
+        )
     if not changed:
-        return f"{'equal where both have it' if also else 'the same weights'}{other}: {equal}{also}"
+        return f"{'equal where both have it' if also else 'the same values' if namings else 'the same weights'}{other}: {equal}{also}"
     known = [each.distance for each in changed if each.distance is not None]
     typical = float(np.median(known)) if known else np.inf
     if typical < FINE_TUNED_BELOW:

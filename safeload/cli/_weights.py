@@ -42,7 +42,7 @@ class Tensor:
     @property
     def inner_name(self) -> str:
         """The name without the layer."""
-        return self.spec.name.removeprefix(self.layer).lstrip("/") or self.spec.name
+        return self.spec.name.removeprefix(self.layer).lstrip("/.") or self.spec.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,15 +90,17 @@ def _place_of(ref: FileRef) -> WeightPlace:
 
 def layer_of(name: str) -> str:
     """Return a tensor's layer: its path up to the last numbered part, or else the first two parts."""
-    parts = name.split("/")
-    last = next((at for at in range(len(parts) - 2, -1, -1) if _is_numbered(parts[at])), None)
+    separator = "/" if "/" in name else "."
+    parts = name.split(separator)
+    last = next((at for at in range(len(parts) - 2, -1, -1) if _is_numbered(parts[at], separator)), None)
     if last is not None:
-        return "/".join(parts[: last + 1])
-    return "/".join(parts[: min(2, max(1, len(parts) - 1))])
+        return separator.join(parts[: last + 1])
+    return separator.join(parts[: min(2, max(1, len(parts) - 1))])
 
 
-def _is_numbered(part: str) -> bool:
-    return part[-1:] in _NUMERALS and part[:1] not in _NUMERALS
+def _is_numbered(part: str, separator: str) -> bool:
+    """Return whether a part is `layer_0` or, in PyTorch's names, `0`."""
+    return part[-1:] in _NUMERALS and (part[:1] not in _NUMERALS or separator == ".")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -10,8 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
+from safeload import testing
 from safeload.cli._pairing import pair
 from safeload.cli._values import values_differ
+from safeload.testing._forms import FORMS
 from tests.checkpoints import bert_tensors, write_checkpoint
 from tests.command_line import safeload_cli
 
@@ -64,6 +66,19 @@ def compared(folder, a, b, code=1):
     write_checkpoint(folder / "a", a)
     write_checkpoint(folder / "b", b)
     return json.loads(safeload_cli("diff", folder / "a", folder / "b", "--json", code=code).stdout)
+
+
+@pytest.mark.parametrize("form", sorted(set(FORMS) - {"tensorflow"}))
+def test_two_forms_of_a_model_have_the_same_values(tiny_bert, tmp_path, form):
+    same, other = (testing.write_bert(tmp_path / str(seed), form=form, seed=seed) for seed in (0, 1))
+    naming = FORMS[form].naming
+
+    done = safeload_cli("diff", tiny_bert, same, code=0)
+    assert done.stdout.startswith(f"the same values, under other names (google and {naming}): 46 tensors equal\n")
+    found = json.loads(safeload_cli("diff", other, tiny_bert, "--json", code=1).stdout)
+    assert found["verdict"].startswith("unrelated weights of equal shapes, under other names")
+    assert {each["name"] for each in found["changed"]} == set(bert_tensors())
+    assert safeload_cli("diff", same, same, code=0).stdout.startswith("the same weights: ")
 
 
 def test_tensors_outside_the_scope_are_named(tmp_path):

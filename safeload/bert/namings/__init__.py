@@ -8,6 +8,14 @@ from safeload.bert.namings.google import Google
 from safeload.bert.namings.hugging_face import HuggingFace
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from safeload._naming import Naming
 
 NAMINGS: tuple[Naming, ...] = (Google(), HuggingFace())
+
+
+def naming_of(names: Collection[str]) -> tuple[Naming, str] | None:
+    """Return the naming and scope of the only encoder that these names contain; None without one, or of several."""
+    found = [(naming, scope) for naming in NAMINGS for scope in naming.scopes(names)]
+    return found[0] if len(found) == 1 else None
