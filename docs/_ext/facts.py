@@ -92,6 +92,12 @@ LIMITS = {
         "MAX_SIZE": "any other size of an ELMo's options",
     },
     "_compare": {"MAX_DIGITS": "digits of a layer's number in a name; a longer one is no layer's"},
+    "_forms.shards": {"MAX_FILES": "files that the index of a model in several files names"},
+    "_forms.safetensors.header": {
+        "MAX_HEADER_BYTES": "bytes of a safetensors file's header",
+        "MAX_ENTRIES": "tensors in a safetensors file",
+        "MAX_AXES": "dimensions of a tensor in a safetensors file",
+    },
     "_forms.tensorflow.prefixes": {"MAX_STATE_BYTES": "bytes of a checkpoint state file"},
     "_forms.tensorflow.sstable": {"MAX_TABLE_BYTES": "bytes of an index file, before and after its keys are unpacked"},
     "_forms.tensorflow.index_file": {
@@ -217,7 +223,31 @@ def checkpoint_forms() -> str:
                 message = f"{last} means {index}"
                 raise ValueError(message)
             rows.append((what, f"`{os.path.join('models/uncased', last)}`", report.place))
-    return long_names(table(("what", "written", "`form` in the report"), rows))
+    return long_names(table(("what", "written", "`place` in the report"), rows))
+
+
+WRITERS = {
+    "tensorflow": "Google's scripts, keras-bert's users, TensorFlow 1",
+    "safetensors": "transformers 4 and 5, sentence-transformers",
+}
+"""Form of `testing.write_bert` -> who writes it."""
+
+
+def bert_forms() -> str:
+    """Return the table of the forms of a BERT's weights; each is written, and loaded as the table says."""
+    rows = []
+    for form, writer in WRITERS.items():
+        with tempfile.TemporaryDirectory() as name:
+            report = safeload.check_bert(testing.write_bert(name, form=form), training=True)
+        proven, _, instead = report.checksums.partition(":")
+        unproven = ", ".join(f"`{key}`" for key in report.taken_from_config)
+        names = ", ".join(
+            f"`{os.path.basename(file.path)}`" for file in report.files if file.role not in ("config", "vocab")
+        )
+        row = (f"`{report.form}`", f"`{report.naming}`", writer, names, f"`{report.activation}`")
+        rows.append((*row, proven if instead else report.checksums, unproven))
+    head = ("`form`", "`naming`", "written by", "files", "`activation` of gelu", "checksums", "taken from the config")
+    return table(head, rows)
 
 
 def limits() -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
     from safeload._forms.weight_file import StoredTensor
 
-MAX_SHARDS = 10_000
+MAX_FILES = 10_000
 """The number of files that an index may name."""
 
 
@@ -134,8 +134,8 @@ def read_index(ref: FileRef) -> ShardIndex:
         message = "the index names a file outside its folder"
         hints = ["take the index from where the model was published"]
         raise UnsafeFileError(message, **ref.facts, context=[("name", outside[0])], hints=hints)
-    if len(names) > MAX_SHARDS:
-        message = f"the index names {len(names):,} files; no model needs more than {MAX_SHARDS:,}"
+    if len(names) > MAX_FILES:
+        message = f"the index names {len(names):,} files; no model needs more than {MAX_FILES:,}"
         raise UnsafeFileError(message, **ref.facts, hints=["take the index from where the model was published"])
     folder = os.path.dirname(ref.path)
     refs = [ref.at(os.path.join(folder, name), "shard") for name in names]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_HEADER_BYTES = 1 << 24
 """The size of a header, in bytes: some 100,000 tensors."""
 
-MAX_TENSORS = 100_000
+MAX_ENTRIES = 100_000
 """The number of tensors in a file."""
 
 MAX_AXES = 32
@@ -86,8 +86,8 @@ def read_header(file: OpenFile, ref: FileRef) -> Header:
     if len(data) < n_bytes or begin > file.n_bytes:
         raise _truncated(ref, file.n_bytes, begin)
     n_tensors = data.count(b'"data_offsets"')
-    if n_tensors > MAX_TENSORS:
-        message = f"the header lists {n_tensors:,} tensors; no weight file needs more than {MAX_TENSORS:,}"
+    if n_tensors > MAX_ENTRIES:
+        message = f"the header lists {n_tensors:,} tensors; no weight file needs more than {MAX_ENTRIES:,}"
         raise UnsafeFileError(message, **ref.facts, hints=["take the file from where the model was published"])
     try:
         table = json_object(data, ref)

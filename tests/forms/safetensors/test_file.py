@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis.extra import numpy as arrays
 
 from safeload._forms.safetensors.file import Safetensors
-from safeload._forms.safetensors.header import MAX_HEADER_BYTES, MAX_TENSORS
+from safeload._forms.safetensors.header import MAX_HEADER_BYTES, MAX_ENTRIES
 from safeload.errors import ConfigError, CorruptFileError, SafeLoadError, UnsafeFileError, WrongFileKindError
 from safeload.testing._safetensors import write_safetensors
 from tests.forms.laws import LAW
@@ -152,9 +152,9 @@ def test_headers_beyond_the_limits_are_refused(tmp_path):
     (tmp_path / "long").write_bytes((MAX_HEADER_BYTES + 1).to_bytes(8, "little") + b"{")
     assert f"declares {MAX_HEADER_BYTES + 1:,} bytes" in failure(tmp_path / "long", UnsafeFileError).message
 
-    many = b",".join(b'"%d":{"data_offsets":0}' % number for number in range(MAX_TENSORS + 1))
+    many = b",".join(b'"%d":{"data_offsets":0}' % number for number in range(MAX_ENTRIES + 1))
     file_of(tmp_path / "many", b"{" + many + b"}")
-    assert f"lists {MAX_TENSORS + 1:,} tensors" in failure(tmp_path / "many", UnsafeFileError).message
+    assert f"lists {MAX_ENTRIES + 1:,} tensors" in failure(tmp_path / "many", UnsafeFileError).message
 
 
 @pytest.fixture
