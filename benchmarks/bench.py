@@ -27,7 +27,7 @@ from safeload._frameworks.packages import version_of
 
 SIDES = Path(__file__).with_name("sides.py")
 PACKAGES = ("tensorflow", "tf-keras", "keras-bert", "torch", "allennlp", "numpy", "h5py", "safetensors")
-OURS = ("load_", "check_", "process_check", "process_load", "forward_torch", "forward_keras")
+OURS = ("load_", "check_", "cold_check", "process_check", "process_load", "forward_torch", "forward_keras")
 """How the names of safeload's sides begin."""
 
 HAS_ALLENNLP = importlib.util.find_spec("allennlp") is not None
@@ -83,6 +83,12 @@ def groups() -> list[Group]:
             against="process_import_torch",
         ),
     ]
+    for model in models.IN_FORMS:
+        found += [
+            Group(title="load", model=model, sides=("load_bert", "load_google"), against="load_google"),
+            Group(title="check", model=model, sides=("check_bert", "raw_scan"), against="raw_scan"),
+            Group(title="cold check", model=model, sides=("cold_check_bert", "cold_scan"), against="cold_scan"),
+        ]
     for layers in models.LAYERS:
         model = f"BERT of {layers} layers"
         found.append(Group(title="load", model=model, sides=("load_bert", "keras_bert"), against="keras_bert"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from safeload.testing import write_bert_checkpoint, write_elmo
+from safeload.testing import write_bert, write_bert_checkpoint, write_elmo
+from safeload.testing._forms import FORMS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,17 +23,25 @@ BERTS = {
     "BERT-Large": LARGE,
     **{f"BERT of {layers} layers": {"layers": layers, **NARROW} for layers in LAYERS},
 }
-MODELS = (*BERTS, "ELMo")
+GOOGLES = "google"
+IN_FORMS = {f"BERT-Base as {form}": form for form in FORMS if form != "tensorflow"}
+"""The same BERT in each other form, with Google's files in a folder `GOOGLES` beside it."""
+
+MODELS = (*BERTS, *IN_FORMS, "ELMo")
 
 
 def write(model: str, folder: Path) -> None:
     """Write one of MODELS."""
     if model == "ELMo":
         write_elmo(folder, **ELMO)
+    elif model in IN_FORMS:
+        write_bert(folder, form=IN_FORMS[model], **BASE)
+        write_bert_checkpoint(folder / GOOGLES, **BASE)
     else:
         write_bert_checkpoint(folder, **BERTS[model])
 
 
 def weight_files(folder: Path) -> list[Path]:
     """Return the files that hold the values."""
-    return sorted([*folder.glob("*.data-*"), *folder.glob("*.hdf5")])
+    others = (".json", ".txt", ".index")
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix not in others)

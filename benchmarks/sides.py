@@ -10,11 +10,12 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import weight_files
+from models import GOOGLES, IN_FORMS, weight_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,21 @@ def raw_scan(folder: Path) -> Call:
                     pass
 
     return scan
+
+
+def cold_scan(folder: Path) -> Call:
+    """The same from a disk whose pages are not in memory."""
+    return _after_dropping_pages(folder, raw_scan(folder))
+
+
+def cold_check_bert(folder: Path) -> Call:
+    """safeload's check from a disk whose pages are not in memory."""
+    return _after_dropping_pages(folder, check_bert(folder))
+
+
+def load_google(folder: Path) -> Call:
+    """safeload, the same model from Google's checkpoint."""
+    return load_bert(folder / GOOGLES)
 
 
 def load_bert(folder: Path) -> Call:
@@ -107,9 +123,10 @@ def write_safetensors(folder: Path) -> Call:
 def check_bert(folder: Path) -> Call:
     """safeload's check, every checksum."""
     import safeload
-    import safeload._forms.tensorflow.bundle
-    import safeload.bert._model
+    from safeload import testing
 
+    with tempfile.TemporaryDirectory() as name:  # what a check imports is not a part of what is timed
+        safeload.check_bert(testing.write_bert(name, form=IN_FORMS.get(folder.name, "tensorflow")))
     return lambda: safeload.check_bert(folder, training=True)
 
 
@@ -194,6 +211,14 @@ def forward_keras(folder: Path) -> Call:
     layer, ids = tf.function(load_elmo_keras(folder)()), tf.constant(ids_of(SENTENCES), tf.int32)
     layer(ids)
     return lambda: layer(ids)
+
+
+def _after_dropping_pages(folder: Path, call: Call) -> Call:
+    for path in weight_files(folder):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return call
 
 
 def _keras_bert() -> Any:

@@ -16,6 +16,9 @@ WIDENED = ("float16", "bfloat16", "float64")
 """Stored types that become float32 without loss; float64 only where every value is a float32."""
 
 
+N_STRIP_ROWS = 64
+
+
 def read_parameters(weights: WeightFile, match: Match, *, keep: bool) -> tuple[dict[str, Array], dict[str, str]]:
     """Verify the parameters and, with `keep`, return their values in float32.
 
@@ -25,31 +28,62 @@ def read_parameters(weights: WeightFile, match: Match, *, keep: bool) -> tuple[d
     Raises:
         CorruptFileError: As `WeightFile.read`.
     """
+    from safeload._forms.arrays import in_shares  # noqa: PLC0415  (imports NumPy)
+
     found = weights.read(match.stored.values()) if keep else {}
     if not keep:
         weights.verify(match.stored.values())
-    values, faults = {}, {}
-    for parameter, name in match.stored.items():
-        dtype = weights.tensors[name].spec.dtype
-        if not keep and dtype != "float64":
-            continue
+
+    spare: dict[int, list[Array]] = {}
+
+    def changed(parameter: str) -> tuple[Array, str]:
+        name = match.stored[parameter]
         stored = found.pop(name) if keep else weights.read([name])[name]
-        turned = rearranged(stored, match.changes[parameter])
-        changed = widened(turned, dtype)
-        if dtype == "float64" and (fault := _inexact(turned, changed)):
-            faults[parameter] = fault
-        if keep:
-            values[parameter] = changed
-    return values, faults
+        dtype = weights.tensors[name].spec.dtype
+        turned = rearranged(stored, match.changes[parameter], spare)
+        values = widened(turned, dtype)
+        return values, _inexact(turned, values) if dtype == "float64" else ""
+
+    specs = {parameter: weights.tensors[name] for parameter, name in match.stored.items()}
+    rows = [parameter for parameter in specs if keep or specs[parameter].spec.dtype == "float64"]
+    results = dict(zip(rows, in_shares(rows, lambda row: specs[row].n_bytes, changed), strict=True))
+    faults = {parameter: fault for parameter, (_, fault) in results.items() if fault}
+    return {parameter: values for parameter, (values, _) in results.items()} if keep else {}, faults
 
 
-def rearranged(values: Array, change: Change) -> Array:
-    """Return stored values as the parameter has them."""
+def rearranged(values: Array, change: Change, spare: dict[int, list[Array]]) -> Array:
+    """Return stored values as the parameter has them.
+
+    Args:
+        values: The stored values, which the caller does not use again.
+        change: What to do with them.
+        spare: Size in bytes -> memory that transposes may use. Memory that was used before needs no new pages of the
+            system: transposing the 326 MB of a BERT-Base took 0.33 s of a processor without it, 0.17 s with it.
+    """
     if change == "heads first":
         return values.reshape(-1, *values.shape[2:])
     if change == "heads last":
         return values.reshape(*values.shape[:-2], -1)
-    return values.T if change == "transposed" else values
+    return _transposed(values, spare) if change == "transposed" else values
+
+
+def _transposed(values: Array, spare: dict[int, list[Array]]) -> Array:
+    """Return the transpose in C order; by strips of rows, since NumPy's own copy misses the cache: 3072 by 768, 24 ms -> 2.3 ms."""
+    from safeload._forms.arrays import memory_for  # noqa: PLC0415  (imports NumPy)
+
+    turned = values.T
+    if turned.flags.c_contiguous:
+        return turned
+    try:
+        memory = spare[values.nbytes].pop()
+    except (KeyError, IndexError):  # another thread may have taken the last
+        memory = memory_for(values.nbytes)
+    out = memory.reshape(-1).view(values.dtype).reshape(turned.shape)
+    for start in range(0, len(values), N_STRIP_ROWS):
+        out[:, start : start + N_STRIP_ROWS] = values[start : start + N_STRIP_ROWS].T
+    if values.flags.c_contiguous and values.flags.writeable:
+        spare.setdefault(values.nbytes, []).append(values)
+    return out
 
 
 def widened(values: Array, dtype: str) -> Array:
