@@ -16,6 +16,7 @@ from safeload import testing
 from safeload._forms.tensorflow.sstable import read_table
 from safeload.lock import lock_text, make_lock
 from safeload.testing._models import BERT_CONFIG, ELMO_OPTIONS, TOKENS
+from safeload.testing._safetensors import write_safetensors
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -62,6 +63,11 @@ def seeds():
     for version in ("earliest", "latest"):
         for name, options in HDF5.items():
             yield "hdf5", f"{version}_{name}", hdf5(version, **options)
+    with tempfile.TemporaryDirectory() as name:
+        write_safetensors(Path(name, "a"), {"a": np.float32([1, 2]), "b/c": np.int64(3)}, {"format": "pt"})
+        yield "safetensors", "two", Path(name, "a").read_bytes()
+    weight_map = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    yield "shards", "two", json.dumps({"metadata": {"total_size": 12}, "weight_map": weight_map}).encode()
     yield "chunk", "gzip", b"\0\0" + zlib.compress(bytes(64))
     yield "chunk", "lzf", b"\1\0\x03\0\1\2\3\xe0\x33\3"
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from safeload._bytes.files import DISK
 from safeload._forms.hdf5.chunks import FLETCHER32, GZIP, LZF, SHUFFLE, Chunk, Chunks, read_chunks
+from safeload._forms.safetensors.file import Safetensors
+from safeload._forms.shards import read_index
 from safeload._forms.tensorflow.prefixes import find_checkpoint
 from safeload._forms.tensorflow.sstable import MAGIC, mask
 from safeload.bert._config import read_config
@@ -109,9 +111,22 @@ def hdf5(data):
                 file.verify([name])
 
 
+def safetensors(data):
+    """Read a safetensors file of these bytes, and the values of what it lists."""
+    with suppress(SafeLoadError), Safetensors(ref(written("model.safetensors", data), "weight")) as file:
+        file.verify(file.tensors)
+
+
+def shards(data):
+    """Read an index of shards of these bytes."""
+    with suppress(SafeLoadError):
+        read_index(ref(written("model.safetensors.index.json", data), "index"))
+
+
 TARGETS = {
     target.__name__: target
     for target in (
-        config, options, vocabulary, lock, settings, state_file, index, block, entries, chunk, hdf5
+        config, options, vocabulary, lock, settings, state_file, index, block, entries, chunk, hdf5,
+        safetensors, shards,
     )
 }  # fmt: skip

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis.extra import numpy as arrays
 
 from safeload._forms.safetensors.file import Safetensors
-from safeload._forms.safetensors.header import MAX_HEADER_BYTES, MAX_ENTRIES
+from safeload._forms.safetensors.header import MAX_ENTRIES, MAX_HEADER_BYTES
 from safeload.errors import ConfigError, CorruptFileError, SafeLoadError, UnsafeFileError, WrongFileKindError
 from safeload.testing._safetensors import write_safetensors
 from tests.forms.laws import LAW
