@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from safeload import _recognise
 from safeload._bytes.absent import names_in
-from safeload._bytes.files import FileRef
 from safeload._bytes.hub import MAX_LISTED, snapshots_in
 from safeload._bytes.kinds import files_of_forms, sniff
 from safeload._forms import open_weights
@@ -22,6 +21,8 @@ from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from safeload._bytes.files import FileRef
 
 _OF_TORCH = ("torch", "pickle", "zip")
 _SHARD = r"(-\d+-of-\d+)?"
@@ -39,19 +40,19 @@ _READS = {
 }
 
 
-def advice(path: str, model: str) -> list[str]:
-    """Return hints on what is at `path`, where the files of a model were not found; empty if nothing is recognised.
+def advice(ref: FileRef, model: str) -> list[str]:
+    """Return hints on what is at a path, where the files of a model were not found; empty if nothing is recognised.
 
     Args:
-        path: A folder or file.
+        ref: A folder or file.
         model: "BERT" or "ELMo": the model that was expected.
     """
-    rules = _OF_FOLDERS if os.path.isdir(path) else _OF_FILES
-    return next((hints for rule in rules if (hints := rule(path, model))), [])
+    rules = _OF_FOLDERS if ref.is_dir() else _OF_FILES
+    return next((hints for rule in rules if (hints := rule(ref, model))), [])
 
 
-def _cache(folder: str, model: str) -> list[str]:
-    snapshots = snapshots_in(folder)
+def _cache(folder: FileRef, model: str) -> list[str]:
+    snapshots = snapshots_in(folder.path)
     if not snapshots:
         return []
     hints = [f"this belongs to the cache of huggingface_hub; the files of a model are in {snapshots[0]}"]
@@ -61,35 +62,33 @@ def _cache(folder: str, model: str) -> list[str]:
             + ", ".join(snapshots[:MAX_LISTED])
             + (", ..." if len(snapshots) > MAX_LISTED else "")
         ]
-    return [*hints, *(_hugging_face(snapshots[0], model) if len(snapshots) == 1 else [])]
+    return [*hints, *(_hugging_face(folder.at(snapshots[0]), model) if len(snapshots) == 1 else [])]
 
 
-def _saved_model(folder: str, model: str) -> list[str]:
+def _saved_model(folder: FileRef, model: str) -> list[str]:
     names = names_in(folder)
     if not {"saved_model.pb", "tfhub_module.pb"} & set(names):
         return []
-    prefix = os.path.join(folder, "variables", "variables")
+    prefix = folder.inside(os.path.join("variables", "variables"))
     variables = variables_of(prefix)
     if variables and _has(BERT, variables):
         config = next((name for name in names if name in ("bert_config.json", "config.json")), None)
         first = (
-            f"pass {os.path.join(folder, config)}"
-            if config
-            else "a SavedModel has no config: pass its bert_config.json"
+            f"pass {folder.inside(config).path}" if config else "a SavedModel has no config: pass its bert_config.json"
         )
         return [
-            f"the folder is a SavedModel with BERT's variables; {first} as config_file and {prefix} as checkpoint_file"
+            f"the folder is a SavedModel with BERT's variables; {first} as config_file and {prefix.path} as checkpoint_file"
         ]
     loader = "tf.keras.models.load_model of Keras 2" if "keras_metadata.pb" in names else "tf.saved_model.load"
     return [f"the folder is a SavedModel or TF-Hub module, which {loader} loads; {_READS[model]}"]
 
 
-def _hugging_face(folder: str, model: str) -> list[str]:
+def _hugging_face(folder: FileRef, model: str) -> list[str]:
     names = names_in(folder)
     weights = [name for name in names if _HUGGING_FACE.match(name)]
     if not weights or (model == ELMO and "config.json" not in names):
         return []
-    held = f"{folder} holds a Hugging Face model ({', '.join(weights[:MAX_LISTED])})"
+    held = f"{folder.path} holds a Hugging Face model ({', '.join(weights[:MAX_LISTED])})"
     if "config.json" not in names:
         return [f"{held} without its config.json, which transformers needs too", _READS[model]]
     loader = "TFAutoModel" if all(name.startswith("tf_") for name in weights) else "AutoModel"
@@ -99,94 +98,92 @@ def _hugging_face(folder: str, model: str) -> list[str]:
     return hints
 
 
-def _other_model(folder: str, model: str) -> list[str]:
+def _other_model(folder: FileRef, model: str) -> list[str]:
     names = names_in(folder)
-    other = _recognise.other_folder(model, folder, names)
+    other = _recognise.other_folder(model, folder.path, names)
     if other is not None:
         return [f"the folder contains {other.name}: {other.hint}"]
     if model == BERT and _has_elmo(folder, names):
-        return [f"the folder contains an ELMo: {_LOAD[ELMO]} {folder}"]
-    if model == ELMO and any(_has(BERT, variables_of(prefix)) for prefix in list_prefixes(folder)[-1:]):
-        return [f"the folder contains a BERT: {_LOAD[BERT]} {folder}"]
+        return [f"the folder contains an ELMo: {_LOAD[ELMO]} {folder.path}"]
+    if model == ELMO and any(_has(BERT, variables_of(folder.at(prefix))) for prefix in list_prefixes(folder)[-1:]):
+        return [f"the folder contains a BERT: {_LOAD[BERT]} {folder.path}"]
     return []
 
 
-def _has_elmo(folder: str, names: list[str]) -> bool:
+def _has_elmo(folder: FileRef, names: list[str]) -> bool:
     weights = [name for name, _ in files_of_forms(names, ELMO)]
     has_options = any(name.endswith(".json") and "options" in name for name in names)
-    return bool(weights) and (
-        has_options or any(_has(ELMO, _datasets(os.path.join(folder, name))[0]) for name in weights)
-    )
+    return bool(weights) and (has_options or any(_has(ELMO, _datasets(folder.inside(name))[0]) for name in weights))
 
 
 def _has(model: str, names: list[str]) -> bool:
     return model in _recognise.models_of_variables(names)
 
 
-def _checkpoint(folder: str, model: str) -> list[str]:
+def _checkpoint(folder: FileRef, model: str) -> list[str]:
     prefixes = list_prefixes(folder)
-    return _checkpoint_file(prefixes[-1], model) if prefixes else []
+    return _checkpoint_file(folder.at(prefixes[-1]), model) if prefixes else []
 
 
-def lacks_config(folder: str) -> list[str]:
+def lacks_config(folder: FileRef) -> list[str]:
     """Return the hint for a folder with a BERT's checkpoint and no config, such as an Estimator's `model_dir`."""
     prefixes = list_prefixes(folder)
-    found = [prefix for prefix in prefixes if _has(BERT, variables_of(prefix))]
+    found = [prefix for prefix in prefixes if _has(BERT, variables_of(folder.at(prefix)))]
     if not found:
         return []
-    is_chosen = len(prefixes) == 1 or os.path.isfile(os.path.join(folder, STATE_NAME))
+    is_chosen = len(prefixes) == 1 or folder.inside(STATE_NAME).is_file()
     name = os.path.basename(found[-1])
     wanted = "pass the bert_config.json that it was trained with as config_file"
     hint = f"the folder has a checkpoint of a BERT, {name}, and no config, which training does not write"
-    return [f"{hint}: {wanted}, and {folder if is_chosen else found[-1]} as checkpoint_file"]
+    return [f"{hint}: {wanted}, and {folder.path if is_chosen else found[-1]} as checkpoint_file"]
 
 
-def _checkpoint_file(path: str, model: str) -> list[str]:
-    variables = variables_of(prefix_of(path))
+def _checkpoint_file(ref: FileRef, model: str) -> list[str]:
+    variables = variables_of(ref.at(prefix_of(ref.path)))
     models = _recognise.models_of_variables(variables)
     if _recognise.BILM_TF in models:
-        return [f"{os.path.basename(path)} belongs to a training checkpoint of bilm-tf: {_recognise.DUMP_WEIGHTS}"]
+        return [f"{os.path.basename(ref.path)} belongs to a training checkpoint of bilm-tf: {_recognise.DUMP_WEIGHTS}"]
     if model == BERT or not variables:
         return []
     what = "of a BERT: pass it to safeload.load_bert" if models else "of another model"
-    return [f"{os.path.basename(path)} belongs to a TensorFlow checkpoint {what}", _READS[model]]
+    return [f"{os.path.basename(ref.path)} belongs to a TensorFlow checkpoint {what}", _READS[model]]
 
 
-def _by_name(path: str, model: str) -> list[str]:
-    kind, name = sniff(path), os.path.basename(path)
+def _by_name(ref: FileRef, model: str) -> list[str]:
+    kind, name = sniff(ref), os.path.basename(ref.path)
     if kind is None:
         return []
     if kind.id in _OF_TORCH and name.endswith(".th"):
         what = "the weights of a whole AllenNLP model: load its archive with allennlp.models.archival.load_archive"
         return [f"{name} has {what}; {_READS[model]}"]
     if kind.id in (*_OF_TORCH, "safetensors") and _HUGGING_FACE.match(name):
-        return _hugging_face(os.path.dirname(path), model)
+        return _hugging_face(ref.folder(), model)
     if kind.id == "hdf5" and model == BERT:
-        return _hdf5(path)
+        return _hdf5(ref)
     if name in ("saved_model.pb", "tfhub_module.pb"):
-        return _saved_model(os.path.dirname(path), model)
+        return _saved_model(ref.folder(), model)
     return []
 
 
-def _hdf5(path: str) -> list[str]:
-    names, groups = _datasets(path)
+def _hdf5(ref: FileRef) -> list[str]:
+    names, groups = _datasets(ref)
     other = _recognise.other_tensors(ELMO, names, groups)
     if other is not None:
         return [f"the file is {other.name}: {other.hint}"]
     if _has(ELMO, names):
-        return [f"the file has the weights of an ELMo: {_LOAD[ELMO]} {os.path.dirname(path)}"]
+        return [f"the file has the weights of an ELMo: {_LOAD[ELMO]} {ref.folder().path}"]
     return [_READS[BERT]]
 
 
-def variables_of(prefix: str) -> list[str]:
+def variables_of(prefix: FileRef) -> list[str]:
     """Return the names of the variables of a checkpoint; empty if it cannot be read."""
-    if not os.path.isfile(f"{prefix}.index"):
+    if not prefix.source.is_file(f"{prefix.path}.index"):
         return []
-    return _names_of(WeightPlace(ref=FileRef(path=prefix, role="prefix"), form="tensorflow", place=""))[0]
+    return _names_of(WeightPlace(ref=prefix.at(prefix.path, "prefix"), form="tensorflow", place=""))[0]
 
 
-def _datasets(path: str) -> tuple[list[str], list[str]]:
-    return _names_of(WeightPlace(ref=FileRef(path=path, role="weight"), form="hdf5", place=""))
+def _datasets(ref: FileRef) -> tuple[list[str], list[str]]:
+    return _names_of(WeightPlace(ref=ref.at(ref.path, "weight"), form="hdf5", place=""))
 
 
 def _names_of(place: WeightPlace) -> tuple[list[str], list[str]]:
@@ -198,6 +195,6 @@ def _names_of(place: WeightPlace) -> tuple[list[str], list[str]]:
         return [], []
 
 
-_Rule = tuple["Callable[[str, str], list[str]]", ...]
+_Rule = tuple["Callable[[FileRef, str], list[str]]", ...]
 _OF_FOLDERS: _Rule = (_cache, _saved_model, _hugging_face, _other_model, _checkpoint)
 _OF_FILES: _Rule = (_checkpoint_file, _by_name)

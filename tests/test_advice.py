@@ -15,6 +15,7 @@ from safeload._advice import advice
 from safeload.errors import CheckpointNotFoundError, InvalidPathError, MissingFileError, WrongFileKindError
 from safeload.testing._bundle import write_checkpoint
 from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
+from tests.opened import ref
 
 READS_BERT = (
     "safeload reads BERT from TensorFlow V2 checkpoints with Google's names: bert_config.json, bert_model.ckpt.index "
@@ -435,4 +436,4 @@ def test_advice_never_raises(tmp_path):
         (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n" if name.endswith("5") else b"PK\3\4")
     for path in [tmp_path, *tmp_path.iterdir(), tmp_path / "x", tmp_path / "gone"]:
         for model in CHECKS:
-            assert isinstance(advice(str(path), model), list)
+            assert isinstance(advice(ref(path), model), list)

@@ -80,7 +80,7 @@ def missing(ref: FileRef, looked_for: tuple[str, ...] = ()) -> MissingFileError:
     """
     message = (
         f"the {ref.role} file is a broken symbolic link"
-        if os.path.islink(ref.path)
+        if ref.source.is_link(ref.path)
         else f"there is no {ref.role} file at this path"
     )
     return MissingFileError(message, **missing_facts(ref, looked_for or (os.path.basename(ref.path),)))
@@ -94,12 +94,12 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
     """
     path = ref.path
     try:
-        os.stat(path)
+        ref.source.mode(path)
     except OSError as exc:
         if exc.errno not in _MISSING:
             raise failed(ref, exc) from exc
-    parent = nearest_folder(path)
-    beside = names_in(parent)
+    parent = nearest_folder(ref)
+    beside = names_in(ref.at(parent))
     near = paths.near_paths(path, parent, beside)
     context = [("cwd", paths.working_directory() or "removed")] if not os.path.isabs(str(ref.given)) else []
     if parent != os.path.dirname(path):
@@ -107,7 +107,7 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
     context.append(("inside", names_text(beside)))
     hints = paths.invisible_hints(path) + [f"did you mean {other}?" for other in near]
     hints = hints or foreign_hints(ref.given)
-    if os.path.islink(path):
+    if ref.source.is_link(path):
         context.append(("link to", os.path.realpath(path)))
     return {
         **ref.facts,
@@ -126,10 +126,10 @@ def foreign_hints(given: object) -> list[str]:
     return paths.windows_hints(given) or hub_hints(given)
 
 
-def nearest_folder(path: str) -> str:
+def nearest_folder(ref: FileRef) -> str:
     """Return the nearest folder above a path that exists."""
-    parent = os.path.dirname(path)
-    while not os.path.isdir(parent) and parent != os.path.dirname(parent):
+    parent = os.path.dirname(ref.path)
+    while not ref.source.is_dir(parent) and parent != os.path.dirname(parent):
         parent = os.path.dirname(parent)
     return parent
 
@@ -141,15 +141,15 @@ def list_names(ref: FileRef) -> list[str]:
         MissingFileError, UnreadableFileError, FileSystemError: The system cannot list the folder.
     """
     try:
-        return sorted(name for name in os.listdir(ref.path) if not name.startswith("."))
+        return sorted(name for name in ref.source.names_in(ref.path) if not name.startswith("."))
     except OSError as exc:
         raise failed(ref.at(ref.path, "folder"), exc) from exc
 
 
-def names_in(folder: str) -> list[str]:
+def names_in(ref: FileRef) -> list[str]:
     """List the names in a folder as `list_names` does, for a hint; empty if the folder cannot be read."""
     try:
-        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+        return sorted(name for name in ref.source.names_in(ref.path) if not name.startswith("."))
     except OSError:
         return []
 

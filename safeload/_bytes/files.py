@@ -152,7 +152,47 @@ class _Cursor(io.RawIOBase):
 
 
 class Source:
-    """Open a model's files from disk; `lock/` has a subclass that opens verified copies."""
+    """The place of a model's files: the disk; `lock/` has a subclass that opens verified copies."""
+
+    def is_dir(self, path: str) -> bool:
+        """Return whether a folder is at the path."""
+        return os.path.isdir(path)
+
+    def is_file(self, path: str) -> bool:
+        """Return whether a regular file is at the path."""
+        return os.path.isfile(path)
+
+    def exists(self, path: str) -> bool:
+        """Return whether anything is at the path, or at the end of its symbolic links."""
+        return os.path.exists(path)
+
+    def is_there(self, path: str) -> bool:
+        """Return whether anything is at the path, even a broken symbolic link."""
+        return os.path.lexists(path)
+
+    def is_link(self, path: str) -> bool:
+        """Return whether a symbolic link is at the path."""
+        return os.path.islink(path)
+
+    def mode(self, path: str) -> int:
+        """Return the mode of what is at the path, as `os.stat` gives it.
+
+        Raises:
+            OSError: Nothing is there, or the system cannot look at it.
+        """
+        return os.stat(path).st_mode
+
+    def may_read(self, path: str) -> bool:
+        """Return whether this process may read the file."""
+        return os.access(path, os.R_OK)
+
+    def names_in(self, path: str) -> list[str]:
+        """Return the names in a folder, in no order.
+
+        Raises:
+            OSError: The system cannot list the folder.
+        """
+        return os.listdir(path)
 
     def open(self, path: str) -> OpenFile:
         """Open a regular file for reading.
@@ -166,6 +206,14 @@ class Source:
             file.close()
             raise NotRegularError(errno.EINVAL, "no longer a regular file", path)
         return OpenFile(file, path)
+
+    def look_at(self, path: str) -> OpenFile:
+        """Open a regular file as it is now, even if a verified copy of it is read.
+
+        Raises:
+            OSError: As `open`.
+        """
+        return Source.open(self, path)
 
     def holds(self, path: str) -> bool:  # noqa: ARG002  (a source of copies looks)
         """Return whether a verified copy of the file is read, whatever is at the path now."""
@@ -208,3 +256,19 @@ class FileRef(NamedTuple):
     def at(self, path: str, role: str | None = None) -> FileRef:
         """Return a reference to another file that belongs to the same argument."""
         return self._replace(path=path, role=role or self.role)
+
+    def inside(self, name: str, role: str | None = None) -> FileRef:
+        """Return a reference to a file in this folder."""
+        return self.at(os.path.join(self.path, name), role)
+
+    def folder(self) -> FileRef:
+        """Return a reference to the folder of this file."""
+        return self.at(os.path.dirname(self.path))
+
+    def is_dir(self) -> bool:
+        """Return whether it is a folder."""
+        return self.source.is_dir(self.path)
+
+    def is_file(self) -> bool:
+        """Return whether it is a regular file."""
+        return self.source.is_file(self.path)

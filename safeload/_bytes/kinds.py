@@ -6,11 +6,9 @@ its file extensions.
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from safeload._bytes.files import DISK
 from safeload.errors import WrongFileKindError
 
 if TYPE_CHECKING:
@@ -144,12 +142,12 @@ def kind_of_data(data: bytes) -> FileKind | None:
     return kind_of(data[:N_HEAD_BYTES], data[-N_TAIL_BYTES:])
 
 
-def sniff(path: str) -> FileKind | None:
-    """Recognise the regular file at `path`; None if no row matches or the system cannot read it."""
-    if not os.path.isfile(path):
+def sniff(ref: FileRef) -> FileKind | None:
+    """Recognise a regular file as it is now; None if no row matches or the system cannot read it."""
+    if not ref.is_file():
         return None  # opening a FIFO would wait for its writer
     try:
-        with DISK.open(path) as file:
+        with ref.source.look_at(ref.path) as file:
             return kind_of_open(file)
     except OSError:
         return None

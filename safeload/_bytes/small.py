@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -27,18 +26,18 @@ def require_file(ref: FileRef) -> None:
     if ref.source.holds(ref.path):
         return
     try:
-        status = os.stat(ref.path)
+        mode = ref.source.mode(ref.path)
     except OSError as exc:
         raise absent.failed(ref, exc) from exc
-    if stat.S_ISDIR(status.st_mode):
+    if stat.S_ISDIR(mode):
         message = f"the {ref.role} path is a directory, not a file"
-        inside = ("inside", absent.names_text(absent.names_in(ref.path)))
+        inside = ("inside", absent.names_text(absent.names_in(ref)))
         wanted = f"{ref.role} file"
         raise WrongFileKindError(message, wanted=wanted, found="directory", **ref.facts, context=[inside])
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(mode):
         message = f"the {ref.role} path is not a regular file; FIFOs, sockets and devices are never read"
         raise UnsafeFileError(message, **ref.facts)
-    if not os.access(ref.path, os.R_OK):
+    if not ref.source.may_read(ref.path):
         raise absent.unreadable(ref)
 
 
@@ -66,7 +65,7 @@ def read_small(ref: FileRef, *, max_bytes: int) -> bytes:
     """
     with open_file(ref) as file:
         if file.n_bytes > max_bytes:
-            kind = sniff(ref.path)
+            kind = sniff(ref)
             message = (
                 f"the {ref.role} file has {file.n_bytes:,} bytes; no {ref.role} file needs more than {max_bytes:,}"
             )

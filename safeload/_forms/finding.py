@@ -27,8 +27,8 @@ def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
         AmbiguousCheckpointError: The folder contains several weight files.
         SafeLoadError: As `find_checkpoint`, if the path has no other form.
     """
-    if os.path.isdir(ref.path):
-        single = [] if list_prefixes(ref.path) else files_of_forms(absent.names_in(ref.path), model)
+    if ref.is_dir():
+        single = [] if list_prefixes(ref) else files_of_forms(absent.names_in(ref), model)
         if len(single) > 1:
             names = ", ".join(name for name, _ in single)
             message = f"the folder has {len(single)} files that could be the weights"
@@ -38,9 +38,8 @@ def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
             raise AmbiguousCheckpointError(message, candidates=candidates, **folder.facts, hints=hints)
         if single:
             name, form = single[0]
-            path = os.path.join(ref.path, name)
-            found = _of_file(ref.at(path), model)
-            return found._replace(place="folder") if found else WeightPlace(ref.at(path, "weight"), form, "folder")
+            found = _of_file(ref.inside(name), model)
+            return found._replace(place="folder") if found else WeightPlace(ref.inside(name, "weight"), form, "folder")
         return find_checkpoint(ref)
     return _of_file(ref, model) or find_checkpoint(ref)
 
@@ -50,9 +49,9 @@ def _of_file(ref: FileRef, model: str | None) -> WeightPlace | None:
     index = shards.index_beside(ref) or ref
     first = shards.first_shard(index)
     if first is not None:
-        kind, ref, place = sniff(first.path), index.at(index.path, "index"), "index of shards"
+        kind, ref, place = sniff(first), index.at(index.path, "index"), "index of shards"
     else:
-        kind, ref, place = sniff(ref.path), ref.at(ref.path, "weight"), ""
+        kind, ref, place = sniff(ref), ref.at(ref.path, "weight"), ""
     if kind is None or kind.form in ("", CHECKPOINT) or kind not in kinds_of(model):
         return None
     return WeightPlace(ref, kind.form, place or kind.name)

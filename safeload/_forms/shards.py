@@ -81,7 +81,7 @@ def index_beside(ref: FileRef) -> FileRef | None:
     """Return the index beside a file that has the name of a shard, such as `model-00001-of-00002.safetensors`."""
     match = re.fullmatch(r"(?s)(.*)-[0-9]{5}-of-[0-9]{5}(\.[^./]+)", ref.path)
     path = f"{match[1]}{match[2]}.index.json" if match else ""
-    return ref.at(path) if path and os.path.isfile(path) else None
+    return ref.at(path) if path and ref.source.is_file(path) else None
 
 
 def first_shard(ref: FileRef) -> FileRef | None:
@@ -90,7 +90,7 @@ def first_shard(ref: FileRef) -> FileRef | None:
     Raises:
         UnsafeFileError: As `read_index`.
     """
-    kind = sniff(ref.path)
+    kind = sniff(ref)
     if kind is None or kind.id != "json":
         return None
     try:

@@ -107,41 +107,41 @@ def find_config(ref: FileRef) -> FileRef:
         UnreadableFileError, FileSystemError: The system cannot list the folder.
     """
     path, given = ref.path, ref.given
-    if not os.path.isdir(path):
-        if isinstance(given, str) and re.fullmatch(_HUB_NAME, given) and not os.path.lexists(path):
+    if not ref.is_dir():
+        if isinstance(given, str) and re.fullmatch(_HUB_NAME, given) and not ref.source.is_there(path):
             error = absent.missing(ref)
             hint = "model hub names are not downloaded: pass the folder that contains the files"
             error.hints = (*error.hints, hint)
             raise error
         return ref
     for name in CONFIG_NAMES:
-        if os.path.isfile(os.path.join(path, name)):
-            return ref._replace(path=os.path.join(path, name))
+        if ref.inside(name).is_file():
+            return ref.inside(name)
     names = absent.list_names(ref)
     others = [name for name in names if name.endswith("config.json") or name.startswith("bert_config")]
     others = [name for name in others if name.endswith(".json")]
-    rejected = [name for name in others if not _may_be_config(ref.at(os.path.join(path, name)))]
+    rejected = [name for name in others if not _may_be_config(ref.inside(name))]
     others = [name for name in others if name not in rejected]
     if len(others) == 1:
-        return ref._replace(path=os.path.join(path, others[0]))
+        return ref.inside(others[0])
     if others:
         message = f"the folder has {len(others)} files that could be the config, none of them {CONFIG_NAMES[0]}"
         hints = [f"pass config_file, one of: {', '.join(others)}"]
         raise ConfigError(message, **ref.at(path, "folder").facts, hints=hints)
-    error = absent.missing(ref._replace(path=os.path.join(path, CONFIG_NAMES[0])), CONFIG_NAMES)
+    error = absent.missing(ref.inside(CONFIG_NAMES[0]), CONFIG_NAMES)
     error.close_names = tuple(name for name in error.close_names if name not in rejected)
     near = [f"did you mean {os.path.join(path, name)}?" for name in error.close_names]
-    error.hints = (*_hints_of_folder(path, names), *near)
+    error.hints = (*_hints_of_folder(ref, names), *near)
     raise error
 
 
-def _hints_of_folder(path: str, names: list[str]) -> list[str]:
+def _hints_of_folder(folder: FileRef, names: list[str]) -> list[str]:
     """Return hints for a folder without a config: it holds an ELMo, or the config is one folder up or down."""
     from safeload._advice import advice, lacks_config  # noqa: PLC0415  (only a folder without a config needs it)
 
-    near = [os.path.dirname(path), *(os.path.join(path, name) for name in names)]
-    found = [f"did you mean {each}?" for each in near if os.path.isfile(os.path.join(each, CONFIG_NAMES[0]))][:3]
-    return advice(path, _recognise.BERT) or [*found, *lacks_config(path)]
+    near = [folder.folder(), *map(folder.inside, names)]
+    found = [f"did you mean {each.path}?" for each in near if each.inside(CONFIG_NAMES[0]).is_file()][:3]
+    return advice(folder, _recognise.BERT) or [*found, *lacks_config(folder)]
 
 
 def _may_be_config(ref: FileRef) -> bool:

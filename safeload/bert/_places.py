@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
 from safeload._arguments import as_python
-from safeload._bytes.files import FileRef
+from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, sniff, wrong_kind
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import require_file
@@ -20,6 +19,7 @@ from safeload.bert._vocabulary import VOCAB_NAME
 from safeload.errors import CheckpointNotFoundError, InvalidPathError, WrongFileKindError
 
 if TYPE_CHECKING:
+    from safeload._bytes.files import Source
     from safeload._forms.weight_file import WeightPlace
     from safeload._model_kind import Request
 
@@ -35,19 +35,18 @@ def resolve_config(request: Request) -> FileRef:
         message = f"vocab_file is {request.vocab}, not a path"
         hints = ["in load_bert, training is keyword-only: training=True"]
         raise InvalidPathError(message, given=request.vocab, hints=hints)
-    path = resolve_path(request.config, argument="config_file", base_dir=request.base_dir)
-    ref = find_config(FileRef(path=path, role="config", given=request.config))
-    if is_of_checkpoint(ref.path):
+    ref = find_config(_resolved(request.config, "config_file", request, DISK))
+    if is_of_checkpoint(ref):
         raise _checkpoint_as_config(ref, request)
     require_file(ref)
-    require_json(sniff(ref.path), ref)
+    require_json(sniff(ref), ref)
     return ref
 
 
 def _checkpoint_as_config(ref: FileRef, request: Request) -> WrongFileKindError:
     """Return the error for a checkpoint passed as the config; the message says if the two arguments are swapped."""
     if request.weights is not None:
-        other = resolve_path(request.weights, argument="checkpoint_file", base_dir=request.base_dir)
+        other = _resolved(request.weights, "checkpoint_file", request, DISK)
         kind = sniff(other)
         if kind is not None and kind.id == "json":
             message = "config_file and checkpoint_file are swapped: the first is a checkpoint, the second JSON text"
@@ -56,7 +55,7 @@ def _checkpoint_as_config(ref: FileRef, request: Request) -> WrongFileKindError:
                 wanted=JSON_TEXT,
                 found="TensorFlow checkpoint",
                 **ref.facts,
-                context=[("checkpoint", other)],
+                context=[("checkpoint", other.path)],
                 hints=["pass the config first, then the checkpoint"],
             )
     hint = "pass bert_config.json, or the folder that contains it, as config_file, and this as checkpoint_file"
@@ -72,8 +71,8 @@ def weights_folder(request: Request) -> str | None:
     """
     if request.weights is None:
         return None
-    path = resolve_path(request.weights, argument="checkpoint_file", base_dir=request.base_dir)
-    return path if os.path.isdir(path) else os.path.dirname(path)
+    ref = _resolved(request.weights, "checkpoint_file", request, DISK)
+    return ref.path if ref.is_dir() else ref.folder().path
 
 
 def resolve_others(request: Request, config: FileRef) -> Places:
@@ -82,11 +81,9 @@ def resolve_others(request: Request, config: FileRef) -> Places:
     Raises:
         SafeLoadError: As `resolve_path` and `find_weights`.
     """
-    folder = os.path.dirname(config.path)
-    weights = config.at(folder, "checkpoint")
+    weights = config.at(config.folder().path, "checkpoint")
     if request.weights is not None:
-        path = resolve_path(request.weights, argument="checkpoint_file", base_dir=request.base_dir)
-        weights = FileRef(path=path, role="checkpoint", given=request.weights, source=config.source)
+        weights = _resolved(request.weights, "checkpoint_file", request, config.source)
     return Places(config=config, weights=_find_weights(weights), vocab=_resolve_vocabulary(request, config))
 
 
@@ -96,14 +93,18 @@ def _find_weights(ref: FileRef) -> WeightPlace:
     except (CheckpointNotFoundError, WrongFileKindError) as error:
         from safeload._advice import advice  # noqa: PLC0415  (only an error needs it)
 
-        error.hints = tuple(advice(ref.path, _recognise.BERT)) or error.hints
+        error.hints = tuple(advice(ref, _recognise.BERT)) or error.hints
         raise
 
 
 def _resolve_vocabulary(request: Request, config: FileRef) -> FileRef | None:
     if request.vocab is None:
-        path = os.path.join(os.path.dirname(config.path), VOCAB_NAME)
-        return FileRef(path=path, role="vocab", given=path, source=config.source) if os.path.lexists(path) else None
-    path = resolve_path(request.vocab, argument="vocab_file", base_dir=request.base_dir)
-    path = os.path.join(path, VOCAB_NAME) if os.path.isdir(path) else path
-    return FileRef(path=path, role="vocab", given=request.vocab, source=config.source)
+        beside = config.folder().inside(VOCAB_NAME, "vocab")
+        return beside._replace(given=beside.path) if beside.source.is_there(beside.path) else None
+    ref = _resolved(request.vocab, "vocab_file", request, config.source)
+    return ref.inside(VOCAB_NAME) if ref.is_dir() else ref
+
+
+def _resolved(given: object, argument: str, request: Request, source: Source) -> FileRef:
+    path = resolve_path(given, argument=argument, base_dir=request.base_dir)
+    return FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source)

@@ -39,15 +39,15 @@ def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
 
 @typed_errors
 def _describe(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
-    path = resolve_path(given, argument="path")
-    side = _beside_weights(path, given)
+    ref = FileRef(path=resolve_path(given, argument="path"), role="path", given=given)
+    side = _beside_weights(ref)
     if side is None:
         with closing(open_given(given)) as weights:
             return _inspect(weights, stats=stats, html=html, as_json=as_json)
     try:
         _print_facts(side, as_json=as_json)
     except RecursionError as exc:  # printing nests more calls than reading did
-        raise UnsafeFileError("the file is nested too deeply to print", resolved=path) from exc
+        raise UnsafeFileError("the file is nested too deeply to print", resolved=ref.path) from exc
     return 0
 
 
@@ -68,15 +68,16 @@ def _inspect(weights: Weights, *, stats: bool, html: str | None, as_json: bool) 
     return 1 if is_damaged else 0
 
 
-def _beside_weights(path: str, given: str) -> dict[str, Any] | None:
+def _beside_weights(ref: FileRef) -> dict[str, Any] | None:
     """Describe a JSON file or vocabulary; return None for any other path."""
-    if not os.path.isfile(path):
+    path = ref.path
+    if not ref.is_file():
         return None
     if path.endswith(".json"):
-        data = read_json_object(FileRef(path=path, role="JSON", given=given))
+        data = read_json_object(ref.at(path, "JSON"))
         return {"path": path, "what": what_config(data), "keys": data}
-    if os.path.basename(path) == VOCAB_NAME or (path.endswith(".txt") and sniff(path) is None):
-        tokens = read_vocabulary(FileRef(path=path, role="vocab", given=given))
+    if os.path.basename(path) == VOCAB_NAME or (path.endswith(".txt") and sniff(ref) is None):
+        tokens = read_vocabulary(ref.at(path, "vocab"))
         first = dict(list(tokens.items())[:5])
         return {"path": path, "what": f"a BERT vocabulary of {len(tokens):,} tokens", "keys": first}
     return None
@@ -113,7 +114,8 @@ def _as_dict(weights: Weights, found: Mapping[str, Statistics]) -> dict[str, Any
         "path": weights.file.ref.path,
         "what": weights.what,
         "files": [
-            {"role": role, "path": path, "n_bytes": os.stat(path).st_size} for role, path in weights.file.files()
+            {"role": role, "path": path, "n_bytes": weights.file.ref.source.file_read(role, path).n_bytes}
+            for role, path in weights.file.files()
         ],
         "tensors": [
             {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -82,8 +81,8 @@ def open_given(given: str) -> Weights:
 
 
 def _place_of(ref: FileRef) -> WeightPlace:
-    is_single_file = os.path.isdir(ref.path) and not list_prefixes(ref.path)
-    if is_single_file and _recognise.models_of_folder(os.listdir(ref.path)) == [_recognise.ELMO]:
+    is_single_file = ref.is_dir() and not list_prefixes(ref)
+    if is_single_file and _recognise.models_of_folder(ref.source.names_in(ref.path)) == [_recognise.ELMO]:
         return elmo_places.find_weights(ref)
     return find_weights(ref, None)
 

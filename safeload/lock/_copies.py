@@ -124,7 +124,7 @@ def _change(path: str, file: LockedFile, copy: FileIO) -> str:
     try:
         with DISK.open(path) as original:
             if original.n_bytes != file.n_bytes:
-                kind = sniff(path)
+                kind = sniff(FileRef(path=path, role=file.role))
                 looks = f"; it is now: {kind.name}" if kind and kind.hint else ""
                 return f"locked with {file.n_bytes:,} bytes, found {original.n_bytes:,}{looks}"
             sha256, n_bytes = hash_of(original, copy)

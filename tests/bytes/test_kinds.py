@@ -92,7 +92,7 @@ def test_an_example_is_of_its_kind(name, tmp_path):
     (tmp_path / "f").write_bytes(EXAMPLES[name])
 
     assert kind_of_data(EXAMPLES[name]).id == name
-    assert sniff(str(tmp_path / "f")).id == name
+    assert sniff(ref(tmp_path / "f")).id == name
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
@@ -112,7 +112,7 @@ def test_plain_text_is_of_no_kind(data, tmp_path):
     (tmp_path / "f").write_bytes(data)
 
     assert kind_of_data(data) is None
-    assert sniff(str(tmp_path / "f")) is None
+    assert sniff(ref(tmp_path / "f")) is None
 
 
 @pytest.mark.parametrize("n_bytes", [0x280, 0x380, 0x480, 0x580])
@@ -142,7 +142,7 @@ def test_a_model_has_its_forms():
 def test_what_is_no_regular_file_is_of_no_kind(tmp_path):
     os.mkfifo(tmp_path / "fifo")
 
-    assert [sniff(str(tmp_path / name)) for name in ("fifo", "none", "")] == [None] * 3
+    assert [sniff(ref(tmp_path / name)) for name in ("fifo", "none", "")] == [None] * 3
 
 
 @pytest.mark.parametrize("name", ["zip", "npy"])

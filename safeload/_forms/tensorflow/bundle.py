@@ -143,7 +143,7 @@ class TensorBundle(WeightFile):
 
     def _open_shards(self) -> None:
         paths = [self.shard_path(number) for number in range(self.n_shards)]
-        missing = [path for path in paths if not (self.ref.source.holds(path) or os.path.exists(path))]
+        missing = [path for path in paths if not (self.ref.source.holds(path) or self.ref.source.exists(path))]
         if missing:
             are = "is" if len(missing) == 1 else "are"
             message = f"{len(missing)} of the checkpoint's {counted(self.n_shards, 'data shard')} {are} missing"

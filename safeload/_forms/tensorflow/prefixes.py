@@ -41,13 +41,14 @@ def find_checkpoint(ref: FileRef) -> WeightPlace:
         UnreadableFileError, FileSystemError: The system cannot list the folder.
     """
     path = ref.path
-    if os.path.isdir(path):
+    if ref.is_dir():
         return _in_folder(ref)
     for suffix, place in _SUFFIXES:
         prefix = re.sub(suffix, "", path)
         if prefix != path:
             return _require_index(ref, prefix, place)
-    if os.path.basename(path) == STATE_NAME and os.path.isfile(path) and not os.path.exists(path + ".index"):
+    is_state = os.path.basename(path) == STATE_NAME and ref.is_file()
+    if is_state and not ref.source.exists(path + ".index"):
         return _from_state(ref, path, "checkpoint state file")
     return _require_index(ref, path, "checkpoint prefix")
 
@@ -57,19 +58,19 @@ def prefix_of(path: str) -> str:
     return next((path[: match.start()] for suffix, _ in _SUFFIXES if (match := re.search(suffix, path))), path)
 
 
-def is_of_checkpoint(path: str) -> bool:
-    """Return whether `path` is a checkpoint prefix, or one of the files of a checkpoint."""
-    is_file = any(re.search(suffix, path) for suffix, _ in _SUFFIXES) and os.path.isfile(path)
-    return is_file or os.path.isfile(path + ".index")
+def is_of_checkpoint(ref: FileRef) -> bool:
+    """Return whether a path is a checkpoint prefix, or one of the files of a checkpoint."""
+    is_file = any(re.search(suffix, ref.path) for suffix, _ in _SUFFIXES) and ref.is_file()
+    return is_file or ref.source.is_file(ref.path + ".index")
 
 
-def list_prefixes(folder: str) -> list[str]:
+def list_prefixes(folder: FileRef) -> list[str]:
     """List the prefixes of the index files in a folder, sorted; none if it cannot be read.
 
     Hidden and AppleDouble files do not count.
     """
     return [
-        os.path.join(folder, name.removesuffix(".index"))
+        os.path.join(folder.path, name.removesuffix(".index"))
         for name in absent.names_in(folder)
         if name.endswith(".index") and not name.startswith(_HIDDEN)
     ]
@@ -82,8 +83,8 @@ def _place(ref: FileRef, prefix: str, place: str, state_file: str | None = None)
 def _in_folder(ref: FileRef) -> WeightPlace:
     folder = ref.path
     state = os.path.join(folder, STATE_NAME)
-    prefixes = list_prefixes(folder)
-    if os.path.isfile(state) and state not in prefixes:
+    prefixes = list_prefixes(ref)
+    if ref.source.is_file(state) and state not in prefixes:
         return _from_state(ref, state, "folder with a checkpoint state file")
     if len(prefixes) == 1:
         return _place(ref, prefixes[0], "folder with one checkpoint")
@@ -95,11 +96,7 @@ def _in_folder(ref: FileRef) -> WeightPlace:
     inside = absent.list_names(ref)
     message = "the folder contains no TensorFlow checkpoint: no file in it ends in .index"
     facts = absent.missing_facts(ref.at(os.path.join(folder, "*.index"), "folder"), ("checkpoint", "*.index"))
-    deeper = [
-        os.path.join(folder, name)
-        for name in inside
-        if os.path.isdir(os.path.join(folder, name)) and not name.startswith(_HIDDEN)
-    ]
+    deeper = [ref.inside(name) for name in inside if ref.inside(name).is_dir() and not name.startswith(_HIDDEN)]
     hints = [f"there is one a level deeper: pass {found}" for inner in deeper for found in list_prefixes(inner)]
     hints += [
         f"{name} is another format; safeload reads TensorFlow V2 checkpoints"
@@ -111,26 +108,26 @@ def _in_folder(ref: FileRef) -> WeightPlace:
 
 
 def _require_index(ref: FileRef, prefix: str, place: str) -> WeightPlace:
-    if os.path.isfile(prefix + ".index"):
+    if ref.source.is_file(prefix + ".index"):
         return _place(ref, prefix, place)
-    if os.path.isfile(ref.path):
+    if ref.is_file():
         _refuse_single_file(ref, prefix)
     folder, name = os.path.split(prefix)
     index = ref.at(prefix + ".index", "index")
     facts = absent.missing_facts(index, (name + ".index",))
     invisible = paths.invisible_hints(index.path)
-    if not os.path.isdir(folder):
+    if not ref.source.is_dir(folder):
         message = "there is no TensorFlow checkpoint with this prefix: its folder does not exist"
-        near = paths.near_paths(index.path, absent.nearest_folder(index.path), facts["beside"])
+        near = paths.near_paths(index.path, absent.nearest_folder(index), facts["beside"])
         hints = [f"did you mean the prefix {other.removesuffix('.index')}?" for other in near]
         facts["hints"] = [*invisible, *hints] or absent.foreign_hints(ref.given) or [FORMS_HINT]
         raise CheckpointNotFoundError(message, **facts)
-    message, hints = _siblings(folder, name, facts["beside"])
+    message, hints = _siblings(ref.at(folder), name, facts["beside"])
     facts["hints"] = [*hints, *invisible] or absent.foreign_hints(ref.given) or [FORMS_HINT]
     raise CheckpointNotFoundError(message, **facts)
 
 
-def _siblings(folder: str, name: str, beside: tuple[str, ...]) -> tuple[str, list[str]]:
+def _siblings(folder: FileRef, name: str, beside: tuple[str, ...]) -> tuple[str, list[str]]:
     """Return the message and the hints for a prefix without an index file."""
     siblings = [other for other in beside if re.match(re.escape(name) + r"(\(\d+\))?\.(data-|meta|index)", other)]
     message = "there is no TensorFlow checkpoint with this prefix"
@@ -138,7 +135,7 @@ def _siblings(folder: str, name: str, beside: tuple[str, ...]) -> tuple[str, lis
         message = f"the checkpoint has no index file; found only {', '.join(siblings[:4])}"
     near = [os.path.basename(found) for found in list_prefixes(folder)]
     close = paths.close_names(name, near) or [other for other in near if other.startswith(name)]
-    hints = [f"did you mean the prefix {os.path.join(folder, other)}?" for other in close]
+    hints = [f"did you mean the prefix {os.path.join(folder.path, other)}?" for other in close]
     renamed = [other for other in siblings if re.search(r"\(\d+\)", other)]
     hints += [f"{other} looks renamed by a browser; all files of a checkpoint share one prefix" for other in renamed]
     return message, hints
@@ -152,7 +149,7 @@ def _refuse_single_file(ref: FileRef, prefix: str) -> NoReturn:
         facts = absent.missing_facts(ref.at(prefix + ".index", "index"), (name,))
         facts["hints"] = [f"put {name}, from the same checkpoint, beside it"]
         raise CheckpointNotFoundError(message, **facts)
-    kind = sniff(ref.path)
+    kind = sniff(ref)
     if kind is not None and kind.id == "sstable":
         hint = "load it in TensorFlow 1 and save it with Saver(write_version=V2)"
         kind = FileKind("checkpoint-v1", "a TensorFlow V1 checkpoint", hint)
@@ -178,13 +175,13 @@ def _from_state(ref: FileRef, state: str, place: str) -> WeightPlace:
         message = "the checkpoint state file points outside its folder"
         hints = ["pass the checkpoint prefix itself, if that is the one you mean"]
         raise UnsafeFileError(message, **ref.facts, context=[("leads to", listed)], hints=hints)
-    if not os.path.isfile(prefix + ".index"):
+    if not ref.source.is_file(prefix + ".index"):
         message = "the checkpoint that the state file names does not exist"
         facts: dict[str, Any] = absent.missing_facts(
             ref.at(prefix + ".index", "index"), (os.path.basename(prefix) + ".index",)
         )
         facts["context"] = [("state file", state), ("it names", listed), *facts["context"]]
-        facts["hints"] = [f"pass the prefix itself: {found}" for found in list_prefixes(folder)[:3]]
+        facts["hints"] = [f"pass the prefix itself: {found}" for found in list_prefixes(ref.folder())[:3]]
         raise CheckpointNotFoundError(message, **facts)
     return _place(ref, prefix, place, state)
 
