@@ -66,7 +66,7 @@ def check_weights(
                 ]
                 raise _error(kind, replace(mismatch, problems=problems, faults=inexact), wanted)
         files, packages = weights.files(), weights.packages
-        checksums = weights.checksums(len(parameters))
+        checksums = "; ".join(filter(None, [weights.checksums(len(parameters)), weights.ref.source.proof]))
         strange = suspicions(kind.marks, parameters, match, weights.seen, weights.noun)
     logger.info("checked %s, %s", escaped(place.ref.path), with_article(place.place))
     report = LoadReport(

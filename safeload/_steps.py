@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload._arguments import require_patterns
+from safeload._bytes.archives.source import lock_folder, through
 from safeload._bytes.files import DISK
 from safeload._fit import check_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
@@ -15,10 +15,11 @@ from safeload._model_kind import Clock
 from safeload.lock._copies import LockedSource, find_locks, open_locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from safeload._bytes.files import Source
-    from safeload._model_kind import Checked, Config, ModelKind, Request
+    from safeload._model_kind import Checked, Config, ModelKind, Places, Request
+    from safeload.report import FileRead
 
 
 def check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> Checked[Config]:
@@ -32,7 +33,7 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
     patterns = require_patterns(request.ignore_unused, example=kind.example_pattern)
     with clock.step("resolve"):
         config_ref = kind.find_config(request)
-        folders = [os.path.dirname(config_ref.path), kind.weights_folder(request)]
+        folders = [lock_folder(config_ref.path), kind.weights_folder(request)]
     with opened_source(
         kind.model,
         [folder for folder in folders if folder is not None],
@@ -41,15 +42,11 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
         base_dir=request.base_dir,
     ) as source:
         with clock.step("resolve"):
-            places = kind.find_others(request, config_ref._replace(source=source))
+            places = kind.find_others(request, through(config_ref, source))
         with clock.step("read"):
             config, notes, warnings = kind.read(places)
         checked = check_weights(kind, config, places.weights, patterns, clock, keep_values=keep_values)
-        refs = [places.config, *([places.vocab] if places.vocab else [])]
-        rows = [(ref.role, ref.path) for ref in refs]
-        rows += [("state file", places.weights.state_file)] if places.weights.state_file else []
-        rows += checked.files
-        files = [source.file_read(role, path) for role, path in rows]
+        files = _files_read(places, checked.files)
         if isinstance(source, LockedSource):
             files += [DISK.file_read("lock", lock.path) for lock in source.locks]
     checked.report = replace(
@@ -59,6 +56,16 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
         warnings=(*warnings, *checked.report.warnings),
     )
     return checked
+
+
+def _files_read(places: Places, of_weights: Iterable[tuple[str, str]]) -> list[FileRead]:
+    """Return the report entries for the files of a model, and for the archives that they are in."""
+    config, vocab, weights = places.config, places.vocab, places.weights
+    refs = [config, *([vocab] if vocab else [])]
+    refs += [weights.ref.at(weights.state_file, "state file")] if weights.state_file else []
+    refs += [weights.ref.at(path, role) for role, path in of_weights]
+    archives = {each.path: each for ref in refs for each in ref.source.containers()}
+    return [*(ref.source.file_read(ref.role, ref.path) for ref in refs), *archives.values()]
 
 
 @contextmanager

@@ -265,10 +265,10 @@ def test_a_file_of_keras_is_loaded_with_keras(model, name, tmp_path, tensorflow,
     assert "unpack" not in str(error)
 
 
-def test_an_archive_of_a_model_is_still_to_be_unpacked(tmp_path, tiny_bert):
-    shutil.make_archive(str(tmp_path / "m"), "zip", tiny_bert)
+def test_an_archive_that_cannot_be_read_is_to_be_unpacked(tmp_path, tiny_bert):
+    shutil.make_archive(str(tmp_path / "m"), "xztar", tiny_bert)
 
-    assert failure(safeload.check_bert, tmp_path / "m.zip").hints == (
+    assert failure(safeload.check_bert, tmp_path / "m.tar.xz").hints == (
         "unpack the archive and pass the folder or file inside it",
     )
 

@@ -98,6 +98,14 @@ LIMITS = {
         "MAX_ENTRIES": "tensors in a safetensors file",
         "MAX_AXES": "dimensions of a tensor in a safetensors file",
     },
+    "_bytes.archives.members": {
+        "MAX_MEMBERS": "members of an archive",
+        "MAX_NAME_BYTES": "bytes of a member's name",
+        "MAX_EXPANSION": "ratio of a member's bytes, or of an unpacked .tar.gz's, to the compressed ones, beyond",
+        "MIN_EXPANDED_BYTES": "bytes, which an archive may always unpack to",
+    },
+    "_bytes.archives.zips": {"MAX_DIRECTORY_BYTES": "bytes of a zip's central directory"},
+    "_bytes.archives.tars": {"MAX_HEADER_BYTES": "bytes of a name or of facts before a tar's member"},
     "_forms.tensorflow.prefixes": {"MAX_STATE_BYTES": "bytes of a checkpoint state file"},
     "_forms.tensorflow.sstable": {"MAX_TABLE_BYTES": "bytes of an index file, before and after its keys are unpacked"},
     "_forms.tensorflow.index_file": {

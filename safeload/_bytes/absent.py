@@ -10,8 +10,15 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import paths
-from safeload._bytes.files import NotRegularError
-from safeload.errors import FileSystemError, MissingFileError, UnreadableFileError, UnsafeFileError, WrongFileKindError
+from safeload._bytes.files import DamagedDataError, NotRegularError
+from safeload.errors import (
+    CorruptFileError,
+    FileSystemError,
+    MissingFileError,
+    UnreadableFileError,
+    UnsafeFileError,
+    WrongFileKindError,
+)
 
 if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
@@ -39,11 +46,14 @@ def failed(ref: FileRef, exc: OSError, verb: str = "read") -> SafeLoadError:
     """Return the error for a file or folder that the system could not open, read or write.
 
     `MissingFileError`, `UnreadableFileError`, `WrongFileKindError` for a directory, `UnsafeFileError` if it is no longer a
-    regular file, else `FileSystemError`.
+    regular file, `CorruptFileError` if an archive's checksum says so, else `FileSystemError`.
     """
     if isinstance(exc, NotRegularError):
         message = f"the {ref.role} path is no longer a regular file; FIFOs, sockets and devices are never read"
         return UnsafeFileError(message, **ref.facts)
+    if isinstance(exc, DamagedDataError):
+        message = f"the {ref.role} file in the archive is damaged: {exc.strerror}"
+        return CorruptFileError(message, **ref.facts, hints=["copy or download the archive again, in binary mode"])
     is_write = verb == "write"
     if exc.errno in _MISSING and not is_write:
         return missing(ref)

@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import stat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from safeload._bytes import system
 from safeload.report import FileRead
@@ -15,8 +15,20 @@ if TYPE_CHECKING:
     from io import FileIO
 
 
+Access = Literal["random", "in order", "once"]
+"""How a file is read fastest: anywhere, in threads each of which reads a part in order, or in one thread in order."""
+
+
 class NotRegularError(OSError):
     """A path is no longer a regular file; internal to `_bytes`."""
+
+
+class DamagedDataError(OSError):
+    """What is stored at a path is damaged or changed; internal to `_bytes`."""
+
+    def __init__(self, text: str) -> None:
+        """Store what is wrong, to follow the name of the file."""
+        super().__init__(errno.EBADMSG, text)
 
 
 class OpenFile:
@@ -74,6 +86,24 @@ class OpenFile:
         block = bytearray(min(n_bytes, max(0, self.n_bytes - offset) + 1))
         n_read = self.read_into(memoryview(block), offset)
         return bytes(block[:n_read])
+
+    def prove(self) -> None:
+        """Compare what was read, and the rest, with the checksum of the whole file; a file on disk has none.
+
+        Raises:
+            DamagedDataError: They differ.
+            OSError: The system cannot read.
+        """
+
+    @property
+    def access(self) -> Access:
+        """How it is read fastest."""
+        return "random"
+
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """What identifies the file and its contents, as long as nobody sets its time."""
+        return _identity(self._opened)
 
     def cursor(self) -> io.RawIOBase:
         """Return a file object with its own position, for libraries that expect one."""
@@ -152,7 +182,13 @@ class _Cursor(io.RawIOBase):
 
 
 class Source:
-    """The place of a model's files: the disk; `lock/` has a subclass that opens verified copies."""
+    """The place of a model's files: the disk; there are subclasses for archives, and for verified copies.
+
+    Attributes:
+        proof: What its own checksums prove of the files that are read; "" if it has none.
+    """
+
+    proof = ""
 
     def is_dir(self, path: str) -> bool:
         """Return whether a folder is at the path."""
@@ -214,6 +250,26 @@ class Source:
             OSError: As `open`.
         """
         return Source.open(self, path)
+
+    def prove(self, path: str) -> None:
+        """Compare what was read of an open file with the checksum of the whole file, where the source has one.
+
+        Raises:
+            DamagedDataError: They differ.
+            OSError: The system cannot read.
+        """
+
+    def access(self, path: str) -> Access:  # noqa: ARG002  (an archive looks)
+        """Return how an open file is read fastest."""
+        return "random"
+
+    def containers(self) -> list[FileRead]:
+        """Return the report entries for the files that hold the others: none on disk.
+
+        Raises:
+            OSError: They are not there any more.
+        """
+        return []
 
     def holds(self, path: str) -> bool:  # noqa: ARG002  (a source of copies looks)
         """Return whether a verified copy of the file is read, whatever is at the path now."""

@@ -6,6 +6,7 @@ its file extensions.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,7 @@ N_TAIL_BYTES = 8
 MAX_SAFETENSORS_HEADER = 1 << 27
 
 _UNPACK = "unpack the archive and pass the folder or file inside it"
+_IN_PLACE = "if the model is in it, pass the archive itself as the path; it is read in place"
 _DOWNLOAD_AGAIN = "download the file again; something else was saved in its place"
 _PICKLE = "safeload never unpickles a file; convert the weights with the library that saved them"
 _TORCH = "do not unpack it, since its values are described by a pickle; load it with the library that saved it"
@@ -94,7 +96,7 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
      _begins(b"\x89HDF\r\n\x1a\n")),
     (FileKind("torch", "PyTorch file", _TORCH), _is_torch),
     (FileKind("keras", "model saved by Keras", _KERAS), _zip_with_first(b"metadata.json")),
-    (FileKind("zip", "zip archive (PyTorch saves such files too)", _UNPACK), _begins(b"PK\x03\x04")),
+    (FileKind("zip", "zip archive (PyTorch saves such files too)", _IN_PLACE), _begins(b"PK\x03\x04")),
     (FileKind("gzip", "gzip archive", _UNPACK), _begins(b"\x1f\x8b")),
     (FileKind("7z", "7z archive", _UNPACK), _begins(b"7z\xbc\xaf\x27\x1c")),
     (FileKind("zstd", "zstd archive", _UNPACK), _begins(b"\x28\xb5\x2f\xfd")),
@@ -111,7 +113,7 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
      lambda _, tail: tail == bytes.fromhex("57fb808b247547db")),
     (FileKind("html", "HTML page", _DOWNLOAD_AGAIN), _text_begins(b"<!doctype html", b"<html")),
     (FileKind("xml", "XML error page of a server", _DOWNLOAD_AGAIN), _text_begins(b"<?xml", b"<error>")),
-    (FileKind("tar", "tar archive", _UNPACK), lambda head, _: head[257:262] == b"ustar"),
+    (FileKind("tar", "tar archive", _IN_PLACE), lambda head, _: head[257:262] == b"ustar"),
     (FileKind("sentencepiece", "SentencePiece model"), lambda head, _: b"<unk>" in head[:64] and b"\0" in head[:64]),
     (FileKind("json", "JSON text"), _text_begins(b"{")),
     (FileKind("binary", "unrecognised binary file"), lambda head, _: b"\0" in head),
@@ -121,6 +123,9 @@ CHECKPOINT = "tensorflow"
 """The form of several files, which are found by their prefix."""
 
 BY_ID = {kind.id: kind for kind, _ in KINDS}
+_BY_HEAD = frozenset(itertools.takewhile(lambda name: name != "sstable", BY_ID))
+"""The kinds that are recognised by a file's first bytes alone, because they come before those that are not."""
+
 JSON_TEXT = BY_ID["json"].name
 UNKNOWN = FileKind("unknown", "an unrecognised file")
 NOT_THE_FILE = ("lfs", "html", "xml")
@@ -159,7 +164,11 @@ def kind_of_open(file: OpenFile) -> FileKind | None:
     Raises:
         OSError: The system cannot read.
     """
-    return kind_of(file.read(N_HEAD_BYTES), file.read(N_TAIL_BYTES, max(0, file.n_bytes - N_TAIL_BYTES)))
+    head = file.read(N_HEAD_BYTES)
+    kind = kind_of(head)
+    if kind is not None and kind.id in _BY_HEAD:
+        return kind  # the end of a compressed file is far
+    return kind_of(head, file.read(N_TAIL_BYTES, max(0, file.n_bytes - N_TAIL_BYTES)))
 
 
 def kinds_of(model: str | None) -> list[FileKind]:

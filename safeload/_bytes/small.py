@@ -72,6 +72,7 @@ def read_small(ref: FileRef, *, max_bytes: int) -> bytes:
             raise UnsafeFileError(message, **ref.facts, hints=[f"this looks like: {kind.name}"] if kind else [])
         try:
             data = file.read(max_bytes + 1)
+            file.prove()
         except OSError as exc:
             raise absent.failed(ref, exc) from exc
         if len(data) != file.n_bytes or file.is_written_to():

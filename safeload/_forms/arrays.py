@@ -17,11 +17,11 @@ from safeload._forms.look import Look, block_bytes
 from safeload._forms.seen import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from safeload._bytes.files import OpenFile
+    from safeload._bytes.files import Access, OpenFile
 
     Bytes = NDArray[np.uint8]
 
@@ -31,6 +31,9 @@ N_ALIGN_BYTES = 64
 
 MIN_MAPPED_BYTES = 1 << 20
 FLOATS = ("float16", "float32", "float64", "bfloat16")
+
+ACCESSES: tuple[Access, ...] = ("random", "in order", "once")
+"""From the one that needs least to the one that needs most."""
 
 FaultKind = Literal["CHECKSUM", "NOT FINITE", "TRUNCATED", "UNREADABLE", "UNWRITTEN", "PARTITION", "TYPE"]
 
@@ -187,19 +190,42 @@ def memory_for(n_bytes: int) -> Bytes:
     return padded[start : start + n_bytes]
 
 
-def in_shares(items: Iterable[Item], n_bytes: Callable[[Item], int], use: Callable[[Item], Result]) -> list[Result]:
-    """Return `use(item)` for each item, in order; the items are divided among threads by size."""
+def in_shares(
+    items: Iterable[Item],
+    n_bytes: Callable[[Item], int],
+    use: Callable[[Item], Result],
+    *,
+    access: Access = "random",
+) -> list[Result]:
+    """Return `use(item)` for each item, in order; the items are divided among threads by size, and as they are accessed."""
     listed = list(items)
-    n_threads = min(MAX_THREADS, os.cpu_count() or 1, len(listed))
+    n_threads = 1 if access == "once" else min(MAX_THREADS, os.cpu_count() or 1, len(listed))
     if n_threads < 2:  # noqa: PLR2004  (one thread gains nothing)
         return [use(item) for item in listed]
-    shares: list[list[int]] = [[] for _ in range(n_threads)]
-    totals = [0] * n_threads
-    for number in sorted(range(len(listed)), key=lambda number: -n_bytes(listed[number])):
-        least = totals.index(min(totals))
-        shares[least].append(number)
-        totals[least] += n_bytes(listed[number])
+    sizes = [n_bytes(item) for item in listed]
+    shares = _neighbours(sizes, n_threads) if access == "in order" else _balanced(sizes, n_threads)
     with ThreadPoolExecutor(n_threads) as pool:
         done = pool.map(lambda share: [(number, use(listed[number])) for number in sorted(share)], shares)
         results = dict(pair for pairs in done for pair in pairs)
     return [results[number] for number in range(len(listed))]
+
+
+def _balanced(sizes: Sequence[int], n_shares: int) -> list[list[int]]:
+    """Divide numbered items into shares of about the same size."""
+    shares: list[list[int]] = [[] for _ in range(n_shares)]
+    totals = [0] * n_shares
+    for number in sorted(range(len(sizes)), key=lambda number: -sizes[number]):
+        least = totals.index(min(totals))
+        shares[least].append(number)
+        totals[least] += sizes[number]
+    return shares
+
+
+def _neighbours(sizes: Sequence[int], n_shares: int) -> list[list[int]]:
+    """Divide numbered items into shares of neighbours, of about the same size."""
+    shares: list[list[int]] = [[] for _ in range(n_shares)]
+    before, total = 0, max(1, sum(sizes))
+    for number, size in enumerate(sizes):
+        shares[min(n_shares - 1, before * n_shares // total)].append(number)
+        before += size
+    return shares

@@ -184,7 +184,7 @@ class WeightFile(ABC):
     def _each(self, names: Iterable[str], use: Callable[[str], Any]) -> dict[str, Any]:
         import numpy as np  # noqa: PLC0415  (`WeightPlace` does not need it)
 
-        from safeload._forms.arrays import DamagedError, in_shares  # noqa: PLC0415
+        from safeload._forms.arrays import ACCESSES, DamagedError, in_shares  # noqa: PLC0415
 
         def attempt(name: str) -> Any:  # noqa: ANN401  (values or a fault)
             with np.errstate(all="ignore"):
@@ -194,7 +194,8 @@ class WeightFile(ABC):
                     return exc
 
         listed = sorted(names, key=self._position)
-        results = in_shares(listed, lambda name: self.tensors[name].n_bytes, attempt)
+        access = max((self.ref.source.access(path) for _, path in self.files()), key=ACCESSES.index)
+        results = in_shares(listed, lambda name: self.tensors[name].n_bytes, attempt, access=access)
         found = dict(zip(listed, results, strict=True))
         faults = [(name, result) for name, result in found.items() if isinstance(result, DamagedError)]
         failure = next(((name, cause) for name, fault in faults if isinstance(cause := fault.__cause__, OSError)), None)
@@ -203,7 +204,15 @@ class WeightFile(ABC):
             raise failed(self._ref_of(name), cause) from cause
         if faults:
             raise self._damaged(faults, len(found))
+        self._prove()
         return found
+
+    def _prove(self) -> None:
+        for role, path in self.files():
+            try:
+                self.ref.source.prove(path)
+            except OSError as exc:  # noqa: PERF203  (few files)
+                raise failed(self.ref.at(path, role), exc) from exc
 
     def _damaged(self, faults: list[tuple[str, DamagedError]], n_read: int) -> CorruptFileError:
         message = f"{some_of(len(faults), n_read, self.noun)} damaged in the {self.title}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from safeload import _recognise
 from safeload._arguments import as_python
+from safeload._bytes.archives.source import located, lock_folder
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, sniff, wrong_kind
 from safeload._bytes.paths import resolve_path
@@ -71,8 +72,7 @@ def weights_folder(request: Request) -> str | None:
     """
     if request.weights is None:
         return None
-    ref = _resolved(request.weights, "checkpoint_file", request, DISK)
-    return ref.path if ref.is_dir() else ref.folder().path
+    return lock_folder(resolve_path(request.weights, argument="checkpoint_file", base_dir=request.base_dir))
 
 
 def resolve_others(request: Request, config: FileRef) -> Places:
@@ -107,4 +107,4 @@ def _resolve_vocabulary(request: Request, config: FileRef) -> FileRef | None:
 
 def _resolved(given: object, argument: str, request: Request, source: Source) -> FileRef:
     path = resolve_path(given, argument=argument, base_dir=request.base_dir)
-    return FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source)
+    return located(FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from safeload._bytes.archives.source import archive_at, located, lock_folder
 from safeload._bytes.kinds import kind_of_data, wrong_kind
 from safeload._bytes.small import read_small
 from safeload.errors import UnsafeFileError, VocabularyError
@@ -70,11 +70,12 @@ def read_with_locks(ref: FileRef) -> dict[str, int]:
         LockError: The file does not match the lock, or the lock is invalid.
         SafeLoadError: As `read_vocabulary`.
     """
-    locks = find_locks(None, folders=[os.path.dirname(ref.path)], base_dir=None)
+    locks = find_locks(None, folders=[lock_folder(ref.path)], base_dir=None)
     if not locks:
-        return read_vocabulary(ref)
-    with closing(open_locked(locks, given=None, model="BERT", only=ref.path)) as source:
-        return read_vocabulary(ref._replace(source=source))
+        return read_vocabulary(located(ref))
+    only = archive_at(ref.path) or ref.path
+    with closing(open_locked(locks, given=None, model="BERT", only=only)) as source:
+        return read_vocabulary(located(ref._replace(source=source)))
 
 
 def _faults(tokens: list[str], ids: dict[str, int], text: str) -> tuple[list[str], list[str]]:

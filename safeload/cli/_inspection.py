@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from safeload._boundary import typed_errors
+from safeload._bytes.archives.source import located
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import sniff
 from safeload._bytes.paths import resolve_path
@@ -39,7 +40,7 @@ def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
 
 @typed_errors
 def _describe(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
-    ref = FileRef(path=resolve_path(given, argument="path"), role="path", given=given)
+    ref = located(FileRef(path=resolve_path(given, argument="path"), role="path", given=given))
     side = _beside_weights(ref)
     if side is None:
         with closing(open_given(given)) as weights:

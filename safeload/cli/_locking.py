@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
+from safeload._bytes.archives.source import located, lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
@@ -48,27 +49,25 @@ def run(given: str, *, update: bool, as_json: bool) -> int:
 def _lock(given: str, *, update: bool) -> tuple[str, Lock, str]:
     """Return the path of the lock file, what it holds and what was done."""
     folder = resolve_path(given, argument="folder")
-    path = os.path.join(folder, LOCK_NAME)
-    check = _check_of(folder, given)
+    path = os.path.join(lock_folder(folder), LOCK_NAME)
+    check = _check_of(located(FileRef(path=folder, role="model", given=given)))
     if os.path.lexists(path) and not update:
         check(folder)
         return path, read_lock(path), "unchanged"
     return path, _write(path, check, folder), "written"
 
 
-def _check_of(folder: str, given: str) -> Callable[..., LoadReport]:
-    if not os.path.isdir(folder):
-        raise absent.missing(FileRef(path=folder, role="model", given=given))
-    models = models_of_folder(absent.list_names(FileRef(path=folder, role="folder", given=given)))
+def _check_of(ref: FileRef) -> Callable[..., LoadReport]:
+    if not ref.is_dir():
+        raise absent.missing(ref)
+    models = models_of_folder(absent.list_names(ref.at(ref.path, "folder")))
     if len(models) != 1:
         message = f"the folder contains {'both a BERT and an ELMo' if models else 'no BERT or ELMo'}"
         raise WrongFileKindError(
             message,
             wanted="the folder of one model",
             found="another folder",
-            resolved=folder,
-            given=given,
-            label="folder",
+            **ref.at(ref.path, "folder").facts,
             hints=["a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file"],
         )
     return CHECKS[models[0].lower()]

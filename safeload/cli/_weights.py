@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
+from safeload._bytes.archives.source import located
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import CHECKPOINT
 from safeload._bytes.paths import resolve_path
@@ -69,7 +70,7 @@ def open_given(given: str) -> Weights:
     Raises:
         SafeLoadError: As `find_weights` and `open_weights`.
     """
-    ref = FileRef(path=resolve_path(given, argument="path"), role="checkpoint", given=given)
+    ref = located(FileRef(path=resolve_path(given, argument="path"), role="checkpoint", given=given))
     place = _place_of(ref)
     file = open_weights(place)
     what = f"{file.summary}, given as {with_article(place.place)}" if place.form == CHECKPOINT else file.summary

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from safeload import _recognise
 from safeload._bytes import absent
+from safeload._bytes.archives.source import located, lock_folder
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, files_of_forms, kinds_of, sniff, wrong_kind
 from safeload._bytes.paths import is_remote, resolve_path
@@ -54,8 +55,7 @@ def weights_folder(request: Request) -> str | None:
     """
     if request.weights is None or is_remote(request.weights):
         return None
-    ref = _resolved(request.weights, "weight_file", request, DISK)
-    return ref.path if ref.is_dir() else ref.folder().path
+    return lock_folder(resolve_path(request.weights, argument="weight_file", base_dir=request.base_dir))
 
 
 def resolve_others(request: Request, options: FileRef) -> Places:
@@ -100,7 +100,7 @@ def _resolved(given: object, argument: str, request: Request, source: Source) ->
         path = download(given, argument)
     else:
         path = resolve_path(given, argument=argument, base_dir=request.base_dir)
-    return FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source)
+    return located(FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source))
 
 
 def _weights_as_options(ref: FileRef, kind: FileKind, request: Request) -> WrongFileKindError:

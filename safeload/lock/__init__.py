@@ -170,8 +170,9 @@ def make_lock(report: LoadReport, path: StrPath) -> Lock:
     path = resolve_path(path, argument="path")
     folder = os.path.dirname(path)
     files = []
+    archives = tuple(file.path + os.sep for file in report.files if file.role == "archive")
     for file in report.files:
-        if file.role == "lock":
+        if file.role == "lock" or file.path.startswith(archives):
             continue
         name = os.path.relpath(file.path, folder)
         if name.split(os.sep, 1)[0] == "..":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from tests.faults.fault import (
     rename,
     then,
     write,
+    zipped,
 )
 
 if TYPE_CHECKING:
@@ -98,16 +98,6 @@ def cached(folder: Path) -> None:
     snapshot.mkdir(parents=True)
     for name in (INDEX, SHARD, VOCAB):
         (folder / name).rename(snapshot / name)
-
-
-def zipped(name: str, member: str) -> Callable[[Path], object]:
-    """Write a zip with one member."""
-
-    def spoil(folder: Path) -> None:
-        with zipfile.ZipFile(folder / name, "w") as archive:
-            archive.writestr(member, "{}")
-
-    return spoil
 
 
 def state(text: str) -> Callable[[Path], object]:
@@ -231,7 +221,7 @@ FAULTS = [
     row(name="config_is_a_prefix", error=Wrong, path=PREFIX, call={"config_file": f"{{}}/{PREFIX}"}),
     row(name="files_exchanged", error=Wrong, path=PREFIX,
         call={"config_file": f"{{}}/{PREFIX}", "checkpoint_file": f"{{}}/{CONFIG_NAME}"}),
-    row(name="config_is_a_zip", error=Wrong, path="model.zip", spoil=then(remove(CONFIG_NAME, INDEX, SHARD), write("model.zip", b"PK\x03\x04")),
+    row(name="config_is_a_zip", error=Missing, path="model.zip/bert_config.json", spoil=zipped("model.zip", "readme.md"),
         call={"config_file": "{}/model.zip"}),
     row(name="config_is_empty", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, "")),
     row(name="config_is_utf16", error=Wrong, path=CONFIG_NAME, spoil=write(CONFIG_NAME, json.dumps(BERT_CONFIG).encode("utf-16"))),
@@ -244,7 +234,9 @@ FAULTS = [
     row(name="shard_is_an_lfs_pointer", error=Wrong, path=SHARD, spoil=write(SHARD, LFS), call=CKPT),
     row(name="checkpoint_is_hdf5", error=Wrong, path="model.h5", spoil=write("model.h5", b"\x89HDF\r\n\x1a\n" + bytes(99)),
         call={"checkpoint_file": "{}/model.h5"}, reports=("A14",)),
-    row(name="checkpoint_is_a_zip", error=Wrong, path="uncased.zip", spoil=write("uncased.zip", b"PK\x03\x04" + bytes(99)),
+    row(name="zip_is_truncated", error=Corrupt, path="uncased.zip", spoil=write("uncased.zip", b"PK\x03\x04" + bytes(99)),
+        call={"config_file": "{}/uncased.zip"}),
+    row(name="checkpoint_is_a_zip", error=NotFound, path="uncased.zip", spoil=zipped("uncased.zip", "readme.md"),
         call={"checkpoint_file": "{}/uncased.zip"}, reports=("A13",)),
     row(name="checkpoint_is_a_file_of_torch", error=Wrong, path="pytorch_model.bin",
         spoil=zipped("pytorch_model.bin", "archive/data.pkl"), call={"checkpoint_file": "{}/pytorch_model.bin"}, reports=("A18",)),

@@ -30,6 +30,7 @@ from tests.faults.fault import (
     rename,
     then,
     write,
+    zipped,
 )
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ FAULTS = [
     row(name="weights_misspelt", error=Missing, path="weight.hdf5", call={"weight_file": "{}/weight.hdf5"}),
     row(name="weights_with_a_space_behind", error=Missing, path=f"{WEIGHTS_NAME} ", call={"weight_file": f"{{}}/{WEIGHTS_NAME} "}),
     row(name="folder_one_level_too_high", error=Missing, path=OPTIONS_NAME, spoil=in_subfolder(OPTIONS_NAME, WEIGHTS_NAME)),
-    row(name="options_are_a_zip", error=Wrong, path="elmo.zip", spoil=then(remove(OPTIONS_NAME, WEIGHTS_NAME), write("elmo.zip", b"PK\x03\x04")),
+    row(name="options_are_a_zip", error=Missing, path="elmo.zip/options.json", spoil=zipped("elmo.zip", "readme.md"),
         call={"options_file": "{}/elmo.zip"}),
     row(name="folder_with_two_options", error=Config, path="",
         spoil=then(rename(OPTIONS_NAME, "a_options.json"), write("b_options.json", "{}"))),
@@ -252,7 +253,7 @@ FAULTS = [
         spoil=lambda folder: write_checkpoint(folder / "model.ckpt-9", {"bert/embeddings/word_embeddings": np.zeros((9, 4), np.float32)}),
         call={"weight_file": "{}/model.ckpt-9.index"}),
     row(name="handle_of_tf_hub", error=errors.InvalidPathError, path=None, call={"options_file": "https://tfhub.dev/google/elmo/3"}),
-    row(name="weights_is_a_pytorch_file", error=Wrong, path="weights.th", spoil=write("weights.th", b"PK\x03\x04" + bytes(99)),
+    row(name="weights_is_a_pytorch_file", error=Wrong, path="weights.th", spoil=zipped("weights.th", "archive/data.pkl"),
         call={"weight_file": "{}/weights.th"}, reports=("I27",)),
     row(name="weights_is_a_pickle", error=Wrong, path="encoder.pkl", spoil=write("encoder.pkl", b"\x80\x02" + bytes(99)),
         call={"weight_file": "{}/encoder.pkl"}, reports=("C4",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
@@ -168,3 +169,13 @@ def lock(check: Callable[[Path], LoadReport], change: Callable[[str], str] = str
 def then(*steps: Callable[[Path], object]) -> Callable[[Path], object]:
     """Do one after the other."""
     return lambda folder: [step(folder) for step in steps]
+
+
+def zipped(name: str, member: str) -> Callable[[Path], object]:
+    """Write a zip with one member."""
+
+    def spoil(folder: Path) -> None:
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            archive.writestr(member, "{}")
+
+    return spoil

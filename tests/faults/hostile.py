@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import socket
+import tarfile
+import zipfile
 import zlib
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from safeload._forms.tensorflow.sstable import SNAPPY
 from safeload.lock import LOCK_NAME
 from tests.checkpoints import PREFIX, SHARD
 from tests.elmos import OPTIONS_NAME, WEIGHTS_NAME
+from tests.faults import archives as a
 from tests.faults.bert import (
     CONFIG_NAME,
     INDEX,
@@ -263,6 +266,11 @@ def settings(name, what, content, ending, **more):
     return hostile("settings", name, what, write(file, content), Config, call={"file": f"{{}}/{file}"}, **more)
 
 
+def archive(name, what, spoil, error, file=a.ZIP):
+    """Return the row of an archive of a BERT."""
+    return hostile("bert", name, what, spoil, error, call={"config_file": f"{{}}/{file}"})
+
+
 bert, elmo = partial(hostile, "bert"), partial(hostile, "elmo")
 FAULTS = [
     # the index file
@@ -378,6 +386,34 @@ FAULTS = [
     elmo("index_of_many_levels", "an index of chunks that says it has 200 levels", index_of_many_levels, Corrupt),
     elmo("group_in_itself", "the index of a group has itself as its child", lambda f: bombs.group_in_itself(f / WEIGHTS_NAME), Corrupt),
     elmo("chunks_of_one_value", "a dataset of 100 million chunks, in a few kB", hdf5(lambda file: file.create_dataset("x", (100_000_000,), "u1", chunks=(1,))), Unsafe | Corrupt),
+    # archives
+    archive("zip_name_leads_up", "a member ../x", a.zip_with("../x"), Unsafe),
+    archive("zip_name_is_absolute", "a member /etc/x", a.zip_with("/etc/x"), Unsafe),
+    archive("zip_name_has_backslashes", "a name with backslashes, as of Windows", a.zip_with("..\\x"), Unsafe),
+    archive("zip_two_members_of_one_name", "two configs in a zip: readers differ in which one they take", a.zip_with(CONFIG_NAME), Unsafe),
+    archive("zip_file_and_folder", "a file with the name of a folder", a.zip_with("a/b", "a"), Unsafe),
+    archive("zip_link", "a symbolic link in a zip", a.zip_with(a.linked(), data=b"/etc/passwd"), Unsafe),
+    archive("zip_of_bzip2", "a member compressed by bzip2", a.zip_with("x", method=zipfile.ZIP_BZIP2), Unsafe),
+    archive("zip_is_encrypted", "a member that is said to be encrypted", a.edited_zip(a.in_both(8, 1)), Unsafe),
+    archive("zip_bomb", "2 GB of zeros in 2 MB", a.zip_bomb, Unsafe),
+    archive("zip_members_overlap", "200 members of the same bytes", a.overlapping, Unsafe),
+    archive("zip_of_65000_members", "65,000 empty members", a.many_members, Unsafe),
+    archive("zip64_of_an_endless_directory", "a zip64 directory of 2**60 entries", a.edited_zip(a.endless_directory), Unsafe),
+    archive("zip_headers_disagree", "a member whose own header has another size", a.edited_zip(a.in_entry(20, 9, 4)), Corrupt),
+    archive("zip_offset_beyond_the_end", "a member at an offset of 4 GB", a.edited_zip(a.in_entry(42, 0xFFFFFFF0, 4)), Corrupt),
+    archive("zip_without_an_end", "a zip that is cut off", a.cut(a.zip_with(), a.ZIP, 30), Corrupt),
+    archive("tar_name_leads_up", "a member ../x of a tar", a.tar_with(("../x", {})), Unsafe, a.TAR),
+    archive("tar_name_is_absolute", "a member /etc/x of a tar", a.tar_with(("/etc/x", {})), Unsafe, a.TAR),
+    archive("tar_two_members_of_one_name", "two configs in a tar", a.tar_with((CONFIG_NAME, {})), Unsafe, a.TAR),
+    archive("tar_symbolic_link", "a symbolic link to /etc/passwd", a.tar_of_type(tarfile.SYMTYPE), Unsafe, a.TAR),
+    archive("tar_hard_link", "a hard link to /etc/passwd", a.tar_of_type(tarfile.LNKTYPE), Unsafe, a.TAR),
+    archive("tar_device", "a device in a tar", a.tar_of_type(tarfile.CHRTYPE), Unsafe, a.TAR),
+    archive("tar_fifo", "a FIFO in a tar", a.tar_of_type(tarfile.FIFOTYPE), Unsafe, a.TAR),
+    archive("tar_sparse", "a sparse member of GNU tar", a.tar_of_type(tarfile.GNUTYPE_SPARSE), Unsafe, a.TAR),
+    archive("tar_sparse_in_pax", "a sparse member in pax headers", a.tar_with(("x", {"pax_headers": {"GNU.sparse.major": "1"}})), Unsafe, a.TAR),
+    archive("tar_name_of_8_gigabytes", "a name of 8 GB", a.huge_header, Unsafe, a.TAR),
+    archive("tar_is_truncated", "a tar that is cut off", a.cut(a.tar_with(), a.TAR, 10_000), Corrupt, a.TAR),
+    archive("tar_gz_bomb", "4 GB of zeros in a .tar.gz of 4 MB", a.gzip_bomb, Unsafe, a.TGZ),
     # code
     elmo("options_of_an_endless_clip", "a cell_clip of 1e999, which is infinite", lambda f: (f / OPTIONS_NAME).write_text((f / OPTIONS_NAME).read_text().replace('"cell_clip": 3', '"cell_clip": 1e999')), Config),
     elmo("pickle_as_weights", "a pickle that runs code, named weights.hdf5", pickled(WEIGHTS_NAME), Wrong, reports=("J1",)),

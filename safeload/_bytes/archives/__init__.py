@@ -1,0 +1,1 @@
+"""Read zip and tar archives in place; nothing is unpacked to disk."""
