@@ -58,6 +58,7 @@ def check_weights(
         with clock.step("compare"):
             match, mismatch, ignored = _require_match(kind, config, wanted, weights, patterns)
             values, inexact = read_parameters(weights, match, keep=keep_values)
+            weights.prove()
             weights.require_unchanged()
             if inexact:
                 found = mismatch.found

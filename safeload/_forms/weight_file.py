@@ -129,6 +129,19 @@ class WeightFile(ABC):
         values = self.read([name, other])
         return np.array_equal(values[name], values[other])
 
+    def prove(self) -> None:
+        """Compare the files with the checksums of the archive that they are in, after the tensors were read.
+
+        Raises:
+            CorruptFileError: They differ.
+            FileSystemError: The system cannot read.
+        """
+        for role, path in self.files():
+            try:
+                self.ref.source.prove(path)
+            except OSError as exc:  # noqa: PERF203  (few files)
+                raise failed(self.ref.at(path, role), exc) from exc
+
     @abstractmethod
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a tensor for display, even if it is damaged.
@@ -204,15 +217,7 @@ class WeightFile(ABC):
             raise failed(self._ref_of(name), cause) from cause
         if faults:
             raise self._damaged(faults, len(found))
-        self._prove()
         return found
-
-    def _prove(self) -> None:
-        for role, path in self.files():
-            try:
-                self.ref.source.prove(path)
-            except OSError as exc:  # noqa: PERF203  (few files)
-                raise failed(self.ref.at(path, role), exc) from exc
 
     def _damaged(self, faults: list[tuple[str, DamagedError]], n_read: int) -> CorruptFileError:
         message = f"{some_of(len(faults), n_read, self.noun)} damaged in the {self.title}"

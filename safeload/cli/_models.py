@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from safeload._bytes.archives.source import lock_folder
 from safeload._text.words import escaped, reason_of
 from safeload.bert import check_bert
 from safeload.cli import _console
@@ -93,7 +94,7 @@ class Checker:
     def _report(self, path: str) -> LoadReport:
         report = CHECKS[self.kind](path, **self.options)
         if self.needs_lock and not any(file.role == "lock" for file in report.files):
-            folder = os.path.dirname(report.files[0].path)
+            folder = lock_folder(report.files[0].path)
             message = "the model has no lock file"
             hints = [f"when the files are known to be correct: safeload lock {folder}"]
             raise LockError(message, resolved=os.path.join(folder, LOCK_NAME), label="lock", hints=hints)
