@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
 import tempfile
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -38,6 +40,22 @@ def hdf5(version, **options):
         return data.getvalue()
 
 
+def archive(kind):
+    """Return an archive of two small files."""
+    with io.BytesIO() as data:
+        if kind in ("stored", "deflated"):
+            with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED if kind == "deflated" else zipfile.ZIP_STORED) as file:
+                file.writestr("a/x", bytes(100))
+                file.writestr("a/y", b"y")
+        else:
+            with tarfile.open(fileobj=data, mode=kind, format=tarfile.PAX_FORMAT) as file:
+                for name in ("a/x", "a/ü" * 40):
+                    info = tarfile.TarInfo(name)
+                    info.size = 100
+                    file.addfile(info, io.BytesIO(bytes(100)))
+        return data.getvalue() if kind != "w" else data.getvalue()[:4096] + bytes(1024)
+
+
 def seeds():
     """Yield the target, a name and the bytes."""
     with tempfile.TemporaryDirectory() as name:
@@ -68,6 +86,8 @@ def seeds():
         yield "safetensors", "two", Path(name, "a").read_bytes()
     weight_map = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
     yield "shards", "two", json.dumps({"metadata": {"total_size": 12}, "weight_map": weight_map}).encode()
+    for kind in ("stored", "deflated", "w", "w:gz"):
+        yield "archive", kind.replace("w:gz", "tar.gz").replace("w", "tar"), archive(kind)
     yield "chunk", "gzip", b"\0\0" + zlib.compress(bytes(64))
     yield "chunk", "lzf", b"\1\0\x03\0\1\2\3\xe0\x33\3"
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import crc32c
 import numpy as np
 
+from safeload._bytes.archives.source import ArchiveSource
 from safeload._bytes.files import DISK
+from safeload._bytes.small import read_small
 from safeload._forms.hdf5.chunks import FLETCHER32, GZIP, LZF, SHUFFLE, Chunk, Chunks, read_chunks
 from safeload._forms.safetensors.file import Safetensors
 from safeload._forms.shards import read_index
@@ -123,10 +125,26 @@ def shards(data):
         read_index(ref(written("model.safetensors.index.json", data), "index"))
 
 
+def archive(data):
+    """List an archive of these bytes, and read each member and compare its checksum."""
+    path = written("archive", data)
+    with suppress(SafeLoadError):
+        source = ArchiveSource(ref(path))
+        left = [path]
+        while left:
+            folder = left.pop()
+            for inner in (f"{folder}/{name}" for name in source.names_in(folder)):
+                if source.is_dir(inner):
+                    left.append(inner)
+                    continue
+                with suppress(SafeLoadError):
+                    read_small(ref(inner, source=source), max_bytes=1 << 20)
+
+
 TARGETS = {
     target.__name__: target
     for target in (
         config, options, vocabulary, lock, settings, state_file, index, block, entries, chunk, hdf5,
-        safetensors, shards,
+        safetensors, shards, archive,
     )
 }  # fmt: skip
