@@ -127,31 +127,6 @@ class OpenFile:
         self._file.close()
 
 
-class CopiedFile(OpenFile):
-    """A copy of a file, in a part of an open file that no other process can change."""
-
-    def __init__(self, file: FileIO, path: str, start: int, n_bytes: int) -> None:
-        """Use a part of an open file, which stays open."""
-        super().__init__(file, path)
-        self._start = start
-        self.n_bytes = n_bytes
-
-    def read_into(self, block: memoryview, offset: int) -> int:
-        """Fill the block as `OpenFile` does, to the end of the copy."""
-        return super().read_into(block[: max(0, self.n_bytes - offset)], self._start + offset)
-
-    def is_written_to(self) -> bool:
-        """Return False."""
-        return False
-
-    def is_replaced(self) -> bool:
-        """Return False."""
-        return False
-
-    def close(self) -> None:
-        """Leave the file open: it has other copies."""
-
-
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 

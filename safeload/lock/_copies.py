@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import system
 from safeload._bytes.absent import MAX_NAMES_PRINTED, failed
-from safeload._bytes.files import DISK, CopiedFile, FileRef, OpenFile, Source
+from safeload._bytes.files import DISK, FileRef, OpenFile, Source
 from safeload._bytes.kinds import sniff
 from safeload._bytes.paths import resolve_path
 from safeload._text.words import some_of, two_lines
@@ -27,6 +27,31 @@ if TYPE_CHECKING:
 
 UNLOCKED: Any = object()
 """Passed as `lock_file`, ignores an existing lock. Only for the command that writes locks."""
+
+
+class CopiedFile(OpenFile):
+    """A copy of a file, in a part of an open file that no other process can change."""
+
+    def __init__(self, file: FileIO, path: str, start: int, n_bytes: int) -> None:
+        """Use a part of an open file, which stays open."""
+        super().__init__(file, path)
+        self._start = start
+        self.n_bytes = n_bytes
+
+    def read_into(self, block: memoryview, offset: int) -> int:
+        """Fill the block as `OpenFile` does, to the end of the copy."""
+        return super().read_into(block[: max(0, self.n_bytes - offset)], self._start + offset)
+
+    def is_written_to(self) -> bool:
+        """Return False."""
+        return False
+
+    def is_replaced(self) -> bool:
+        """Return False."""
+        return False
+
+    def close(self) -> None:
+        """Leave the file open: it has other copies."""
 
 
 class LockedSource(Source):

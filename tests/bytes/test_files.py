@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from safeload._bytes.files import DISK, CopiedFile, FileRef, Source
+from safeload._bytes.files import DISK, FileRef, Source
+from safeload.lock._copies import CopiedFile
 
 DATA = bytes(range(256)) * 40
 
