@@ -119,6 +119,31 @@ def test_each_argument_may_be_in_an_archive_or_on_disk(models, tmp_path):
     assert safeload.load_vocabulary(f"{archive}/vocab.txt") == safeload.load_vocabulary(folder / "vocab.txt")
 
 
+@pytest.mark.parametrize("name", ["deflated.zip", "pax.tgz"])
+def test_a_model_is_built_from_an_archive(models, tmp_path, name):
+    pytest.importorskip("keras_bert")
+    archive = write_archive(models["tensorflow"], tmp_path / name)
+
+    ours, theirs = (safeload.load_bert(path).get_weights() for path in (archive, models["tensorflow"]))
+
+    assert all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("backend", ["allennlp", "torch", "keras"])
+def test_an_elmo_is_built_from_an_archive(models, tmp_path, backend):
+    pytest.importorskip({"keras": "tensorflow"}.get(backend, backend))
+    archive = write_archive(models["elmo"], tmp_path / "deflated.zip")
+
+    ours, theirs = (safeload.load_elmo(path, backend=backend) for path in (archive, models["elmo"]))
+
+    if backend == "keras":
+        pairs = list(zip(ours.get_weights(), theirs.get_weights(), strict=True))
+    else:
+        pairs = [(values.numpy(), theirs.state_dict()[key].numpy()) for key, values in ours.state_dict().items()]
+    assert pairs
+    assert all(np.array_equal(one, other) for one, other in pairs)
+
+
 def test_what_macos_adds_is_ignored(models, tmp_path):
     archive = write_archive(models["tensorflow"], tmp_path / "stored.zip")
     with zipfile.ZipFile(archive, "a") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import os
 import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -98,7 +99,7 @@ def _reads_replaced(options: ElmoOptions, values: Mapping[str, NDArray[Any]]) ->
         (torch.nn.modules.conv._ConvNd, "reset_parameters", nothing),  # noqa: SLF001  (the base of Conv1d)
         (cell, "reset_parameters", nothing),
         (lstm, "load_weights", require_grad_as_asked),
-        (elmo, "cached_path", lambda path: path),
+        (elmo, "cached_path", lambda path: os.devnull),  # noqa: ARG005  (it is opened, and not read: it may be in an archive)
     )
     with _LOCK:
         owner = threading.get_ident()
