@@ -68,6 +68,7 @@ def check_weights(
                 raise _error(kind, replace(mismatch, problems=problems, faults=inexact), wanted)
         files, packages = weights.files(), weights.packages
         checksums = "; ".join(filter(None, [weights.checksums(len(parameters)), weights.ref.source.proof]))
+        proven = {key for spec in mismatch.expected.values() for key in spec.size_keys}
         strange = suspicions(kind.marks, parameters, match, weights.seen, weights.noun)
     logger.info("checked %s, %s", escaped(place.ref.path), with_article(place.place))
     report = LoadReport(
@@ -83,7 +84,7 @@ def check_weights(
         ignored=ignored,
         checksums=checksums,
         activation=kind.activation(config),
-        taken_from_config=kind.unverified(config),
+        taken_from_config={key: value for key, value in kind.unverified(config).items() if key not in proven},
         notes=(*wanted.notes, *_notes_of_dtypes(weights, match)),
         unused_keys=tuple(kind.unused_keys(config)),
         warnings=(*wanted.warnings, *strange),

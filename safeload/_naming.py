@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 Change = Literal["same", "transposed", "heads first", "heads last"]
 """How stored values are changed to become a parameter.
 
-With "heads first", the first two axes, (heads, size of a head), become one; with "heads last", the last two.
+With "heads first", the first two axes, (heads, size of a head), become one; with "heads last", the last two. Values that
+are stored with these axes as one stay the same.
 """
 
 
@@ -120,6 +121,10 @@ class Naming(ABC):
         """
         rows = {parameter: self.stored_as(parameter, scope, stored) for parameter in expected}
         found = {}
+        changes = {
+            parameter: _needed(change, stored.get(name), expected[parameter])
+            for parameter, (name, change) in rows.items()
+        }
         for parameter, (name, change) in rows.items():
             if name in stored:
                 spec = stored[name]
@@ -154,7 +159,7 @@ class Naming(ABC):
         match = Match(
             scope=scope,
             stored={parameter: name for parameter, (name, _) in rows.items()},
-            changes={parameter: change for parameter, (_, change) in rows.items()},
+            changes=changes,
             unused={what: tuple(names) for what, names in classes.items() if what},
             buffers=buffers,
             copies=copies,
@@ -172,6 +177,12 @@ def as_stored(spec: TensorSpec, change: Change, n_heads: int) -> TensorSpec:
     shape = (*spec.shape[:at], n_heads, spec.shape[at] // n_heads, *spec.shape[at + 1 :])
     keys = (*spec.size_keys[:at], "num_attention_heads", "", *spec.size_keys[at + 1 :])
     return replace(spec, shape=shape, size_keys=keys)
+
+
+def _needed(change: Change, stored: TensorSpec | None, expected: TensorSpec) -> Change:
+    """Return the change of a parameter, which is none where the axis of the heads is not stored."""
+    is_joined = stored is not None and len(stored.shape) == len(expected.shape)
+    return "same" if is_joined and change.startswith("heads") else change
 
 
 def _class_of_slot(name: str, stored: Mapping[str, TensorSpec]) -> str | None:

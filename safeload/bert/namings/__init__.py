@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from safeload.bert.namings.google import Google
 from safeload.bert.namings.hugging_face import HuggingFace
+from safeload.bert.namings.tf_models import TfModels
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from safeload._naming import Naming
 
-NAMINGS: tuple[Naming, ...] = (Google(), HuggingFace())
+NAMINGS: tuple[Naming, ...] = (Google(), HuggingFace(), TfModels())
 
 
 def naming_of(names: Collection[str]) -> tuple[Naming, str] | None:

@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
     Attributes:
         parameter: Google's name.
-        names: The names in the file, of which it has one.
+        names: The names in the file, of which it has one; a parameter may have several rows, for several changes.
         change: The change of the stored values.
     """
 
@@ -55,8 +55,11 @@ class Table(Naming):
     heads: ClassVar[tuple[str, ...]] = ("cls",)
 
     @cached_property
-    def _by_parameter(self) -> dict[str, Row]:
-        return {row.parameter: row for row in self.rows}
+    def _by_parameter(self) -> dict[str, list[tuple[str, Change]]]:
+        found: dict[str, list[tuple[str, Change]]] = {}
+        for row in self.rows:
+            found.setdefault(row.parameter, []).extend((name, row.change) for name in row.names)
+        return found
 
     @cached_property
     def _by_name(self) -> dict[str, str]:
@@ -70,7 +73,7 @@ class Table(Naming):
 
     def scopes(self, names: Collection[str]) -> list[str]:
         """Return what stands before the name of the word embeddings."""
-        firsts = self._by_parameter[FIRST_VARIABLE].names
+        firsts = [name for name, _ in self._by_parameter[FIRST_VARIABLE]]
         return sorted(
             {
                 name.removesuffix(first)
@@ -84,10 +87,10 @@ class Table(Naming):
         """Return the name of a parameter in the file, and the change of its values."""
         layer = _LAYER.match(parameter)
         number = layer[1] if layer else ""
-        row = self._by_parameter[parameter.replace(f"layer_{number}/", "layer_{}/", 1) if layer else parameter]
+        known = parameter.replace(f"layer_{number}/", "layer_{}/", 1) if layer else parameter
         where = scope if parameter.startswith(SCOPE) else self._beside(scope)
-        listed = [where + name.replace("{}", number, 1) for name in row.names]
-        return next((name for name in listed if name in names), listed[0]), row.change
+        listed = [(where + name.replace("{}", number, 1), change) for name, change in self._by_parameter[known]]
+        return next((each for each in listed if each[0] in names), listed[0])
 
     def canonical(self, name: str, scope: str) -> str:
         """Return Google's name of a parameter; other names, and those of copies, stay as they are."""
