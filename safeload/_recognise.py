@@ -50,6 +50,10 @@ def _words(_: Collection[str], top: set[str]) -> bool:
     return "embedding" in top and "char_embed" not in top and any(name.startswith("RNN_") for name in top)
 
 
+def _no_variables(names: Collection[str], _: set[str]) -> bool:
+    return set(names) == {"save_counter"}
+
+
 def _keras_model(_: Collection[str], top: set[str]) -> bool:
     return "model_weights" in top
 
@@ -60,9 +64,12 @@ def _keras_weights(_: Collection[str], top: set[str]) -> bool:
 
 
 _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]], ...] = (
-    (BERT, Other("a TensorFlow 2 object-based checkpoint",
-                 "export it by variable names with tf.compat.v1.train.Saver, or load it with tf.train.Checkpoint or, if Keras saved it, load_weights"),
-     _any(r"_CHECKPOINTABLE_OBJECT_GRAPH$|.*/\.ATTRIBUTES/VARIABLE_VALUE$")),
+    (BERT, Other("a TensorFlow 2 checkpoint of an object that had no variables when it was saved",
+                 "an encoder has none before it is called: call it once, load its weights, and save it again"),
+     _no_variables),
+    (BERT, Other("a TensorFlow 2 checkpoint whose variables have no full names of their own",
+                 "it has several models, or no object graph: save the encoder alone again, with tf.train.Checkpoint"),
+     _any(r".*/\.ATTRIBUTES/VARIABLE_VALUE$")),
     (BERT, Other("ALBERT", "load it with a library for ALBERT", has_berts_names=True),
      _any(r".*(encoder/transformer/group_0|embedding_hidden_mapping_in)/")),
     (BERT, Other("ELECTRA", "load it with a library for ELECTRA", has_berts_names=True),
@@ -82,7 +89,7 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
 )  # fmt: skip
 
 _BY_VARIABLES = (
-    (BERT, r"(?:.*/)?bert/embeddings/word_embeddings$"),
+    (BERT, r"(?:.*/)?(?:bert/embeddings/word_embeddings|word_embeddings/embeddings)$"),
     (BILM_TF, r"lm/(?:char_embed$|CNN/|RNN_\d/)"),
     (ELMO, r"(?:char_embed$|CNN/|RNN_[01]/)"),
 )

@@ -112,6 +112,11 @@ LIMITS = {
         "MAX_VARIABLES": "variables of a checkpoint, and parts of variables",
         "MAX_KEY_BYTES": "bytes of a variable's name",
     },
+    "_forms.tensorflow.object_graph": {
+        "MAX_GRAPH_BYTES": "bytes of an object graph, and of the names of its slots",
+        "MAX_NODES": "objects of an object graph",
+        "MAX_FIELDS": "fields of an object graph",
+    },
     "_forms.tensorflow.protobuf": {"MAX_RANK": "dimensions of a variable"},
     "_forms.hdf5.listing": {
         "MAX_OBJECTS": "groups and datasets of an HDF5 file",

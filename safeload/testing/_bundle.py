@@ -149,7 +149,7 @@ def _payload(values: NDArray[Any]) -> tuple[bytes, int]:
         data = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
         return data, crc32c.crc32c(data)
     strings = [bytes(value) for value in values.reshape(-1)]
-    lengths = b"".join(_varint(len(value)) for value in strings)
+    lengths = b"".join(varint(len(value)) for value in strings)
     crc = crc32c.crc32c(b"".join(len(value).to_bytes(4, "little") for value in strings))
     stored = mask(crc).to_bytes(4, "little")
     text = b"".join(strings)
@@ -157,15 +157,15 @@ def _payload(values: NDArray[Any]) -> tuple[bytes, int]:
 
 
 def _header(shards: int) -> bytes:
-    return b"\x08" + _varint(shards) + b"\x1a" + _sized(b"\x08" + _varint(PRODUCER))
+    return b"\x08" + varint(shards) + b"\x1a" + sized(b"\x08" + varint(PRODUCER))
 
 
 def _entry(values: NDArray[Any], shard: int, offset: int, n_bytes: int, crc: int) -> bytes:
     name = STRING if values.dtype == object else values.dtype.name
-    sizes = b"".join(b"\x12" + _sized(b"\x08" + _varint(size) if size else b"") for size in values.shape)
+    sizes = b"".join(b"\x12" + sized(b"\x08" + varint(size) if size else b"") for size in values.shape)
     fields = [(1, DTYPE_NUMBERS[name]), (3, shard), (4, offset), (5, n_bytes)]
-    dtype, *places = [bytes([number << 3]) + _varint(value) if value else b"" for number, value in fields]
-    return dtype + b"\x12" + _sized(sizes) + b"".join(places) + b"\x35" + mask(crc).to_bytes(4, "little")
+    dtype, *places = [bytes([number << 3]) + varint(value) if value else b"" for number, value in fields]
+    return dtype + b"\x12" + sized(sizes) + b"".join(places) + b"\x35" + mask(crc).to_bytes(4, "little")
 
 
 def _table(entries: Mapping[bytes, bytes]) -> bytes:
@@ -197,10 +197,10 @@ def _append_block(data: bytearray, rows: Sequence[tuple[bytes, bytes]], restart_
             n_shared = _n_shared(previous, key)
         elif number:
             restarts.append(len(block))
-        block += _varint(n_shared) + _varint(len(key) - n_shared) + _varint(len(value)) + key[n_shared:] + value
+        block += varint(n_shared) + varint(len(key) - n_shared) + varint(len(value)) + key[n_shared:] + value
         previous = key
     block += b"".join(at.to_bytes(4, "little") for at in (*restarts, len(restarts)))
-    handle = _varint(len(data)) + _varint(len(block))
+    handle = varint(len(data)) + varint(len(block))
     block += b"\0"  # not compressed
     data += block + mask(crc32c.crc32c(bytes(block))).to_bytes(4, "little")
     return handle
@@ -211,7 +211,7 @@ def _n_bytes_of_entry(block: list[tuple[bytes, bytes]]) -> int:
     key, value = block[-1]
     n_shared = _n_shared(block[-2][0], key) if (len(block) - 1) % RESTART_EVERY else 0
     n_own = len(key) - n_shared
-    return sum(len(_varint(size)) for size in (n_shared, n_own, len(value))) + n_own + len(value)
+    return sum(len(varint(size)) for size in (n_shared, n_own, len(value))) + n_own + len(value)
 
 
 def _n_bytes_of_restarts(block: list[tuple[bytes, bytes]]) -> int:
@@ -237,7 +237,8 @@ def _successor(key: bytes) -> bytes:
     return key if at is None else key[:at] + bytes([key[at] + 1])
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Encode an unsigned number as protocol buffers do."""
     out = bytearray()
     while value >= 0x80:  # noqa: PLR2004  (the bit that says "more follows")
         out.append(value & 0x7F | 0x80)
@@ -245,5 +246,6 @@ def _varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def _sized(message: bytes) -> bytes:
-    return _varint(len(message)) + message
+def sized(message: bytes) -> bytes:
+    """Return a message with its size before it."""
+    return varint(len(message)) + message

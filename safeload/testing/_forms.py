@@ -10,6 +10,7 @@ import numpy as np
 from safeload._arguments import as_python, bad_argument
 from safeload.bert.namings import NAMINGS
 from safeload.testing._bundle import write_bundle
+from safeload.testing._object_graph import write_objects
 from safeload.testing._safetensors import write_safetensors
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Form(NamedTuple):
     """How a form is written.
 
     Attributes:
-        naming: The id of its usual names.
+        naming: The id of its names.
         config_name: The name of the config file.
         config: Returns the config that the form's own library writes, from Google's.
         write: Writes the tensors into a folder.
@@ -53,12 +54,15 @@ def _of_transformers(config: Mapping[str, Any]) -> dict[str, Any]:
 
 FORMS = {
     "tensorflow": Form("google", CONFIG_NAME, dict, lambda folder, tensors: write_bundle(folder / PREFIX, tensors, 1)),
+    "tensorflow/tf-models": Form(
+        "tf-models", CONFIG_NAME, dict, lambda folder, tensors: write_objects(folder / PREFIX, tensors)
+    ),
     "safetensors": Form(
         "hugging-face", "config.json", _of_transformers,
         lambda folder, tensors: write_safetensors(folder / "model.safetensors", tensors, {"format": "pt"}),
     ),
 }  # fmt: skip
-"""Form -> how it is written; the keys are the forms of `LoadReport.form`."""
+"""Form -> how it is written; the keys are the forms of `LoadReport.form`, with a naming that is not the form's usual one."""
 
 
 def write_form(folder: Path, form: str, config: Mapping[str, Any], tensors: Tensors) -> None:
@@ -93,6 +97,9 @@ def valid_form(form: object) -> str:
     name = as_python(form)
     if not isinstance(name, str) or name not in FORMS:
         raise bad_argument(
-            "form", form, f"one of {', '.join(FORMS)}", ["safeload.report_of(model).form has the same names"]
+            "form",
+            form,
+            f"one of {', '.join(FORMS)}",
+            ["safeload.report_of(model) has the same names, as form and naming"],
         )
     return name

@@ -99,7 +99,7 @@ def write_bert(  # noqa: PLR0913  (what a test varies)
     Args:
         folder: The folder to write to; created if missing.
         form: The form of the weights, as `LoadReport.form` names it: "tensorflow" for Google's files, "safetensors" for
-            Hugging Face's, ...
+            Hugging Face's, ... With another naming than the form's usual one, both: "tensorflow/tf-models".
         layers: As in `write_bert_checkpoint`.
         hidden: As in `write_bert_checkpoint`.
         attention_heads: As in `write_bert_checkpoint`.

@@ -33,7 +33,7 @@ OTHERS = sorted(set(FORMS) - {"tensorflow"})
 
 def opened_weights(folder, form):
     place = find_weights(ref(folder, "checkpoint"), "BERT")
-    assert place.form == form
+    assert place.form == form.partition("/")[0]
     return open_weights(place)
 
 
@@ -54,7 +54,7 @@ def test_every_form_has_the_same_values(written, form, training):
     for name, values in checked.values.items():
         assert values.dtype == np.float32
         np.testing.assert_array_equal(values, wanted[name], err_msg=name)
-    assert (checked.report.form, checked.report.naming) == (form, FORMS[form].naming)
+    assert (checked.report.form, checked.report.naming) == (form.partition("/")[0], FORMS[form].naming)
 
 
 @pytest.mark.parametrize("form", FORMS)

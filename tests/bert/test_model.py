@@ -107,7 +107,6 @@ def test_a_bert_without_positions_is_told(bert):
         ("bert/encoder/transformer/group_0/x", "ALBERT"),
         ("electra/x", "ELECTRA"),
         ("roberta/x", None),
-        ("_CHECKPOINTABLE_OBJECT_GRAPH", None),
     ],
 )
 def test_a_model_that_has_bert_s_embeddings_is_told_from_what_else_lies_beside_a_bert(bert, name, found):

@@ -15,8 +15,10 @@ import h5py
 import numpy as np
 
 from safeload import errors, testing
+from safeload._forms.tensorflow.object_graph import GRAPH, VALUE
 from safeload._forms.tensorflow.sstable import SNAPPY
 from safeload.lock import LOCK_NAME
+from safeload.testing._forms import renamed
 from tests.checkpoints import PREFIX, SHARD
 from tests.elmos import OPTIONS_NAME, WEIGHTS_NAME
 from tests.faults import archives as a
@@ -35,7 +37,9 @@ from tests.faults.bert import (
 from tests.faults.elmo import BIAS, hdf5, link, replaced
 from tests.faults.fault import Fault, bytes_of, fifo, then, write
 from tests.forms.hdf5 import bombs
+from tests.forms.tensorflow import graph_writer as g
 from tests.forms.tensorflow import index_writer as w
+from tests.opened import opened_checkpoint
 
 Lock = errors.LockError
 MARK = "/tmp/safeload-attack-ran-code"
@@ -226,6 +230,27 @@ def name_that_forges_a_line(folder):
     index(folder, {forged: w.entry((1_000_000,), n_bytes=4_000_000)})
 
 
+def with_graph(*nodes, left_out=0, **options):
+    """Save the model by keys, with an object graph of its variables, but some, and of more objects."""
+
+    def make(folder):
+        with opened_checkpoint(folder / PREFIX) as bundle:
+            tensors = renamed(bundle.read(bundle.tensors), "tf-models", 4)
+        tensors |= options.get("more", {})
+        keys = {name: f"model/{number}{VALUE}" for number, name in enumerate(tensors)}
+        objects = [[g.attribute(name, key)] for name, key in list(keys.items())[left_out:]]
+        found = np.array(g.graph(*objects, *nodes), object)
+        testing.write_checkpoint(folder / PREFIX, {**{keys[n]: v for n, v in tensors.items()}, GRAPH: found})
+
+    return make
+
+
+def slots_of_a_long_name():
+    """Return the graph of a variable with a long name and many slots."""
+    more = {"n" * 16_000: np.zeros(1, np.float32), **{f"s{at}": np.zeros(1, np.float32) for at in range(3000)}}
+    return with_graph([g.slot(46, "m", 47 + at) for at in range(3000)], more=more)
+
+
 def lock_text(name=VOCAB, n_bytes="1"):
     table = (
         f'version = 1\nmodel = "BERT"\nn_files = 1\n[[file]]\nname = "{name}"\nrole = "vocab"\nn_bytes = {n_bytes}\n'
@@ -295,6 +320,17 @@ FAULTS = [
     bert("compressed_block_bomb", "a compressed block that unpacks to 64 MB, and is not unpacked", compressed_block, Wrong),
     bert("index_of_40_megabytes", "an index file of 40 MB of zeros", lambda f: raw_index(f, bytes(40 << 20)), Unsafe),
     bert("index_of_a_terabyte", "a sparse index file of 1 TB", sparse(INDEX, 1 << 40), Unsafe),
+    # the object graph
+    bert("graph_with_cycles", "objects that hold themselves, each other and objects that do not exist: no reference is followed", with_graph([g.child(0, "a"), g.child(46, "a"), g.child(1 << 30, "b"), g.child(-1, "c")]), None),
+    bert("graph_of_a_million_objects", "an object graph of a million objects", with_graph(*[[]] * 1_000_000), Unsafe),
+    bert("graph_of_a_million_references", "an object that holds two million others", with_graph([(1, b"")] * 2_000_000), Unsafe),
+    bert("graph_of_40_megabytes", "an object graph of 40 MB", with_graph([(1, bytes(40 << 20))]), Unsafe),
+    bert("graph_with_a_name_of_a_megabyte", "a variable whose full name has 1 MB", with_graph([g.attribute("n" * (1 << 20), "x")]), Unsafe),
+    bert("graph_without_a_key", "an object graph that does not name one of the keys", with_graph(left_out=1), Corrupt),
+    bert("graph_with_a_key_too_many", "an object graph that names a key that is not there", with_graph([g.attribute("x", f"x{VALUE}")]), Corrupt),
+    bert("graph_with_two_names_for_a_key", "an object graph that gives two names to a key", with_graph([g.attribute("x", f"model/0{VALUE}")]), Corrupt),
+    bert("graph_of_slots_outside", "a slot of an object that does not exist", with_graph([g.slot(1 << 30, "m", 0)]), Corrupt),
+    bert("graph_of_slots_of_a_long_name", "3,000 slots of a variable whose name has 16,000 letters: their names would have 48 MB", slots_of_a_long_name(), Unsafe),
     # the state file
     bert("state_leads_up", "the state file names ../x", write("checkpoint", 'model_checkpoint_path: "../x"\n'), Unsafe),
     bert("state_leads_up_inside", "the state file names a/../../x", write("checkpoint", 'model_checkpoint_path: "a/../../x"\n'), Unsafe),

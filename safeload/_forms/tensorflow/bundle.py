@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from safeload._bytes import absent
+from safeload._bytes.absent import failed
 from safeload._bytes.kinds import NOT_THE_FILE, kind_of_open, wrong_kind
 from safeload._bytes.small import open_file
 from safeload._forms.arrays import DamagedError
-from safeload._forms.tensorflow.index_file import N_BYTES_OF, Entry, IndexFile
+from safeload._forms.tensorflow.index_file import N_BYTES_OF, STRING, Entry, IndexFile
+from safeload._forms.tensorflow.object_graph import GRAPH, MAX_GRAPH_BYTES, GraphTooLargeError, names_of
 from safeload._forms.tensorflow.values import Values
 from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
 from safeload._text.words import counted, one_line
-from safeload.errors import CheckpointNotFoundError, CorruptFileError
+from safeload.errors import CheckpointNotFoundError, CorruptFileError, SafeLoadError, UnsafeFileError
 from safeload.report import TensorSpec
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ class TensorBundle(WeightFile):
     """A TensorFlow V2 checkpoint; its shards stay open, so that replacing them does not change what is read.
 
     Attributes:
-        variables: Name -> entry of the index file, sorted by name.
+        variables: Name -> entry of the index file, sorted by its key, which is the name in all checkpoints but those with
+            an object graph.
         n_shards: The number of data shards.
     """
 
@@ -48,27 +51,29 @@ class TensorBundle(WeightFile):
 
         Raises:
             CheckpointNotFoundError: A shard is missing.
-            CorruptFileError: The index file is damaged, or a shard has too few or too many bytes.
+            CorruptFileError: The index file or the object graph is damaged, or a shard has too few or too many bytes.
             WrongFileKindError: Big-endian, of another format version, or a Git LFS pointer.
             UnreadableFileError, FileSystemError: The system cannot open a shard.
-            UnsafeFileError: The index file exceeds a size limit.
+            UnsafeFileError: The index file or the object graph exceeds a size limit.
         """
         self.ref = ref
         self._index = IndexFile(ref.at(f"{ref.path}.index", "index"))
         self.n_shards, self.variables = self._index.n_shards, self._index.variables
         self.summary = f"a TensorFlow checkpoint of {counted(self.n_shards, 'shard')}"
-        self.tensors = {
-            name: StoredTensor(spec=TensorSpec(name=name, shape=entry.shape, dtype=entry.dtype), n_bytes=entry.n_bytes)
-            for name, entry in self.variables.items()
-        }
         self._shards: list[OpenFile] = []
         try:
             self._open_shards()
             self._require_extents()
+            self._values = Values(self._shards, self._index.parts)
+            if GRAPH in self.variables:
+                self._use_full_names()
         except BaseException:
             self.close()
             raise
-        self._values = Values(self._shards, self._index.parts)
+        self.tensors = {
+            name: StoredTensor(spec=TensorSpec(name=name, shape=entry.shape, dtype=entry.dtype), n_bytes=entry.n_bytes)
+            for name, entry in self.variables.items()
+        }
 
     def close(self) -> None:
         """Close the shards; the listing stays available."""
@@ -169,6 +174,36 @@ class TensorBundle(WeightFile):
                 end = max(end, stop)
             if self._shards[number].n_bytes != end:
                 self._raise_size(number, end, rows)
+
+    def _use_full_names(self) -> None:
+        """Name the variables by the object graph, which is none of them."""
+        variables = dict(self.variables)
+        graph, ref = variables.pop(GRAPH), self._ref_of(GRAPH)
+        if (graph.dtype, graph.shape, graph.slices) != (STRING, (), ()):
+            self._index.damaged("the object graph is not one string")
+        try:
+            names = names_of(self._read_graph(graph), variables)
+        except SafeLoadError:
+            raise
+        except GraphTooLargeError as exc:
+            message = f"the checkpoint's object graph is too large: {exc}"
+            raise UnsafeFileError(message, **ref.facts) from exc
+        except ValueError as exc:
+            message = f"the checkpoint's object graph is damaged: {exc}"
+            context, hints = [("index", self._index.ref.path)], ["copy or download the checkpoint again"]
+            raise CorruptFileError(message, **ref.facts, context=context, hints=hints) from exc
+        self.variables = {names[key]: entry for key, entry in variables.items()}
+
+    def _read_graph(self, entry: Entry) -> bytes:
+        if entry.n_bytes > MAX_GRAPH_BYTES:
+            message = f"it has {entry.n_bytes:,} bytes; at most {MAX_GRAPH_BYTES:,} are read"
+            raise GraphTooLargeError(message)
+        try:
+            return bytes(self._values.read(entry)[0].item())
+        except DamagedError as exc:
+            if isinstance(exc.__cause__, OSError):
+                raise failed(self._ref_of(GRAPH), exc.__cause__) from exc.__cause__
+            raise self._damaged([(GRAPH, exc)], 1) from exc
 
     def _raise_size(self, number: int, wanted: int, rows: list[tuple[int, int, str]]) -> None:
         ref = self.ref.at(self.shard_path(number), "shard")

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
+from safeload._forms.tensorflow.object_graph import GRAPH
 from tests.checkpoints import write_checkpoint
 from tests.opened import opened_checkpoint
 
 
 def listed_by_tensorflow(prefix):
-    """Return name -> (dtype name, shape)."""
+    """Return key -> (dtype name, shape), without the object graph."""
     import tensorflow as tf
 
     reader = tf.train.load_checkpoint(str(prefix))
     dtypes = reader.get_variable_to_dtype_map()
-    return {name: (dtypes[name].name, tuple(shape)) for name, shape in reader.get_variable_to_shape_map().items()}
+    shapes = reader.get_variable_to_shape_map()
+    return {key: (dtypes[key].name, tuple(shape)) for key, shape in shapes.items() if key != GRAPH}
 
 
 def listed_by_safeload(prefix):
-    """Return name -> (dtype name, shape)."""
+    """Return key -> (dtype name, shape)."""
     with opened_checkpoint(str(prefix)) as bundle:
-        return {name: (entry.dtype, entry.shape) for name, entry in bundle.variables.items()}
+        return {entry.name: (entry.dtype, entry.shape) for entry in bundle.variables.values()}
 
 
 def read_all(prefix):
-    """Check every variable, then return name -> values."""
+    """Check every variable, then return key -> values."""
     with opened_checkpoint(str(prefix)) as bundle:
         bundle.verify(bundle.variables)
-        return bundle.read(bundle.variables)
+        return {bundle.variables[name].name: values for name, values in bundle.read(bundle.variables).items()}
 
 
 def bits(values):

@@ -27,7 +27,6 @@ def test_an_object_based_checkpoint_with_its_optimizer_is_read(method, model, tm
 
     values = assert_same(prefix)
 
-    assert "_CHECKPOINTABLE_OBJECT_GRAPH" in values
     assert sum("OPTIMIZER_SLOT" in name for name in values) == 6
     assert values["step/.ATTRIBUTES/VARIABLE_VALUE"] == 7
 
