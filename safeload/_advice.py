@@ -14,7 +14,7 @@ from safeload._bytes.absent import names_in
 from safeload._bytes.hub import MAX_LISTED, snapshots_in
 from safeload._bytes.kinds import files_of_forms, sniff
 from safeload._forms import open_weights
-from safeload._forms.tensorflow.prefixes import STATE_NAME, list_prefixes, prefix_of
+from safeload._forms.tensorflow.prefixes import STATE_NAME, VARIABLES, list_prefixes, prefix_of
 from safeload._forms.weight_file import WeightPlace
 from safeload._recognise import BERT, ELMO
 from safeload.errors import SafeLoadError
@@ -69,15 +69,10 @@ def _saved_model(folder: FileRef, model: str) -> list[str]:
     names = names_in(folder)
     if not {"saved_model.pb", "tfhub_module.pb"} & set(names):
         return []
-    prefix = folder.inside(os.path.join("variables", "variables"))
-    variables = variables_of(prefix)
-    if variables and _has(BERT, variables):
-        config = next((name for name in names if name in ("bert_config.json", "config.json")), None)
-        first = (
-            f"pass {folder.inside(config).path}" if config else "a SavedModel has no config: pass its bert_config.json"
-        )
+    if _has(BERT, variables_of(folder.inside(os.path.join(VARIABLES, VARIABLES)))):
+        first = "pass the bert_config.json that it was made with as config_file"
         return [
-            f"the folder is a SavedModel with BERT's variables; {first} as config_file and {prefix.path} as checkpoint_file"
+            f"the folder is a SavedModel with BERT's variables, without a config: {first}, and {folder.path} as checkpoint_file"
         ]
     loader = "tf.keras.models.load_model of Keras 2" if "keras_metadata.pb" in names else "tf.saved_model.load"
     return [f"the folder is a SavedModel or TF-Hub module, which {loader} loads; {_READS[model]}"]

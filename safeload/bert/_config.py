@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload import _recognise
 from safeload._arguments import is_number
 from safeload._bytes import absent
+from safeload._forms.tensorflow.prefixes import ASSETS, saved_model_of
 from safeload._json import Keys, read_json_object, shown
 from safeload.bert._arguments import ACTIVATIONS, GELU, GELU_ERF, GELU_TANH
 from safeload.errors import ConfigError, SafeLoadError
@@ -99,7 +100,7 @@ class BertConfig(NamedTuple):
 
 
 def find_config(ref: FileRef) -> FileRef:
-    """Return the config file at a path, or in the folder at that path.
+    """Return the config file at a path, or in the folder at that path or its assets, as SavedModels have them.
 
     Raises:
         MissingFileError: The path does not exist, or the folder has no config.
@@ -114,7 +115,8 @@ def find_config(ref: FileRef) -> FileRef:
             error.hints = (*error.hints, hint)
             raise error
         return ref
-    for name in CONFIG_NAMES:
+    in_assets = [os.path.join(ASSETS, name) for name in CONFIG_NAMES] if saved_model_of(ref) == ref else []
+    for name in (*CONFIG_NAMES, *in_assets):
         if ref.inside(name).is_file():
             return ref.inside(name)
     names = absent.list_names(ref)

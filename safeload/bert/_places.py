@@ -12,7 +12,7 @@ from safeload._bytes.kinds import JSON_TEXT, FileKind, sniff, wrong_kind
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import require_file
 from safeload._forms.finding import find_weights
-from safeload._forms.tensorflow.prefixes import is_of_checkpoint
+from safeload._forms.tensorflow.prefixes import ASSETS, is_of_checkpoint, saved_model_of
 from safeload._json import require_json
 from safeload._model_kind import Places
 from safeload.bert._config import find_config
@@ -65,14 +65,19 @@ def _checkpoint_as_config(ref: FileRef, request: Request) -> WrongFileKindError:
 
 
 def weights_folder(request: Request) -> str | None:
-    """Return the folder of a checkpoint that was passed, whose lock applies too; None if none was.
+    """Return the folder of a checkpoint that was passed, or of the SavedModel that has it, whose lock applies too.
+
+    Without a checkpoint, it is the SavedModel that has the config; None if none has.
 
     Raises:
         InvalidPathError: As `resolve_path`.
     """
-    if request.weights is None:
-        return None
-    return lock_folder(resolve_path(request.weights, argument="checkpoint_file", base_dir=request.base_dir))
+    is_passed = request.weights is not None
+    given, argument = (request.weights, "checkpoint_file") if is_passed else (request.config, "config_file")
+    path = resolve_path(given, argument=argument, base_dir=request.base_dir)
+    folder = FileRef(path=lock_folder(path), role="folder")
+    saved = saved_model_of(folder)
+    return saved.path if saved else folder.path if is_passed else None
 
 
 def resolve_others(request: Request, config: FileRef) -> Places:
@@ -81,10 +86,12 @@ def resolve_others(request: Request, config: FileRef) -> Places:
     Raises:
         SafeLoadError: As `resolve_path` and `find_weights`.
     """
-    weights = config.at(config.folder().path, "checkpoint")
+    folder = config.folder()
+    weights = (saved_model_of(folder) or folder)._replace(role="checkpoint")
     if request.weights is not None:
         weights = _resolved(request.weights, "checkpoint_file", request, config.source)
-    return Places(config=config, weights=_find_weights(weights), vocab=_resolve_vocabulary(request, config))
+    place = _find_weights(weights)
+    return Places(config=config, weights=place, vocab=_resolve_vocabulary(request, config, place))
 
 
 def _find_weights(ref: FileRef) -> WeightPlace:
@@ -97,10 +104,13 @@ def _find_weights(ref: FileRef) -> WeightPlace:
         raise
 
 
-def _resolve_vocabulary(request: Request, config: FileRef) -> FileRef | None:
+def _resolve_vocabulary(request: Request, config: FileRef, weights: WeightPlace) -> FileRef | None:
+    """Find the vocabulary: by default the one beside the config, or else in the assets of the weights' SavedModel."""
     if request.vocab is None:
-        beside = config.folder().inside(VOCAB_NAME, "vocab")
-        return beside._replace(given=beside.path) if beside.source.is_there(beside.path) else None
+        saved = saved_model_of(weights.ref.folder())
+        folders = [config.folder(), *([saved.inside(ASSETS)] if saved else [])]
+        refs = [folder.inside(VOCAB_NAME, "vocab") for folder in folders]
+        return next((ref._replace(given=ref.path) for ref in refs if ref.source.is_there(ref.path)), None)
     ref = _resolved(request.vocab, "vocab_file", request, config.source)
     return ref.inside(VOCAB_NAME) if ref.is_dir() else ref
 

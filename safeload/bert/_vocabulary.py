@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from safeload._bytes.archives.source import archive_at, located, lock_folder
 from safeload._bytes.kinds import kind_of_data, wrong_kind
 from safeload._bytes.small import read_small
+from safeload._forms.tensorflow.prefixes import saved_model_of
 from safeload.errors import UnsafeFileError, VocabularyError
 from safeload.lock._copies import find_locks, open_locked
 
@@ -64,13 +65,15 @@ def read_vocabulary(ref: FileRef) -> dict[str, int]:
 
 
 def read_with_locks(ref: FileRef) -> dict[str, int]:
-    """Read a vocabulary by itself: it must match the lock file beside it, if there is one.
+    """Read a vocabulary by itself: it must match the lock file beside it, or that of its SavedModel, if there is one.
 
     Raises:
         LockError: The file does not match the lock, or the lock is invalid.
         SafeLoadError: As `read_vocabulary`.
     """
-    locks = find_locks(None, folders=[lock_folder(ref.path)], base_dir=None)
+    saved = saved_model_of(ref.folder())
+    folders = [lock_folder(ref.path), *([saved.path] if saved else [])]
+    locks = find_locks(None, folders=folders, base_dir=None)
     if not locks:
         return read_vocabulary(located(ref))
     only = archive_at(ref.path) or ref.path

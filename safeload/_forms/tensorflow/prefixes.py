@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
 
 STATE_NAME = "checkpoint"
+SAVED_MODEL, ASSETS, VARIABLES = "saved_model.pb", "assets", "variables"
+"""The graph of a SavedModel, which is never read, and its folders of other files and of the checkpoint."""
 MAX_STATE_BYTES = 1 << 20
 FORMS_HINT = "a checkpoint is several files with one prefix: PREFIX.index and PREFIX.data-00000-of-00001"
 
@@ -30,7 +32,7 @@ _OTHER_WEIGHTS = ("saved_model.pb", "tfhub_module.pb", "pytorch_model.bin", "mod
 
 
 def find_checkpoint(ref: FileRef) -> WeightPlace:
-    """Find the checkpoint at a path: a prefix, one of its files, a folder or a checkpoint state file.
+    """Find the checkpoint at a path: a prefix, one of its files, a folder, a SavedModel or a checkpoint state file.
 
     Raises:
         CheckpointNotFoundError: The path has no index file.
@@ -64,6 +66,12 @@ def is_of_checkpoint(ref: FileRef) -> bool:
     return is_file or ref.source.is_file(ref.path + ".index")
 
 
+def saved_model_of(folder: FileRef) -> FileRef | None:
+    """Return the SavedModel that is a folder, or whose variables or assets are in it; None if there is none."""
+    above = [folder.folder()] if os.path.basename(folder.path) in (ASSETS, VARIABLES) else []
+    return next((each for each in (folder, *above) if each.inside(SAVED_MODEL).is_file()), None)
+
+
 def list_prefixes(folder: FileRef) -> list[str]:
     """List the prefixes of the index files in a folder, sorted; none if it cannot be read.
 
@@ -88,6 +96,9 @@ def _in_folder(ref: FileRef) -> WeightPlace:
         return _from_state(ref, state, "folder with a checkpoint state file")
     if len(prefixes) == 1:
         return _place(ref, prefixes[0], "folder with one checkpoint")
+    inner = os.path.join(folder, VARIABLES, VARIABLES)
+    if not prefixes and saved_model_of(ref) == ref and ref.source.is_file(inner + ".index"):
+        return _place(ref, inner, "SavedModel")
     if prefixes:
         message = f"the folder has {len(prefixes)} checkpoints and no checkpoint state file that names one"
         names = ", ".join(map(os.path.basename, prefixes[: absent.MAX_NAMES_PRINTED]))
