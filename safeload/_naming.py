@@ -122,7 +122,9 @@ class Naming(ABC):
         rows = {parameter: self.stored_as(parameter, scope, stored) for parameter in expected}
         found = {}
         changes = {
-            parameter: _needed(change, stored.get(name), expected[parameter])
+            parameter: needed(change, len(stored[name].shape), len(expected[parameter].shape))
+            if name in stored
+            else change
             for parameter, (name, change) in rows.items()
         }
         for parameter, (name, change) in rows.items():
@@ -179,10 +181,9 @@ def as_stored(spec: TensorSpec, change: Change, n_heads: int) -> TensorSpec:
     return replace(spec, shape=shape, size_keys=keys)
 
 
-def _needed(change: Change, stored: TensorSpec | None, expected: TensorSpec) -> Change:
-    """Return the change of a parameter, which is none where the axis of the heads is not stored."""
-    is_joined = stored is not None and len(stored.shape) == len(expected.shape)
-    return "same" if is_joined and change.startswith("heads") else change
+def needed(change: Change, n_stored: int, n_wanted: int) -> Change:
+    """Return the change of a parameter, by the numbers of dimensions: none where the axis of the heads is not stored."""
+    return "same" if change.startswith("heads") and n_stored == n_wanted else change
 
 
 def _class_of_slot(name: str, stored: Mapping[str, TensorSpec]) -> str | None:

@@ -241,6 +241,7 @@ def checkpoint_forms() -> str:
 
 WRITERS = {
     "tensorflow": "Google's scripts, keras-bert's users, TensorFlow 1",
+    "tensorflow/tf-models": "tf-models, TF-Hub's modules of TensorFlow 2",
     "safetensors": "transformers 4 and 5, sentence-transformers",
 }
 """Form of `testing.write_bert` -> who writes it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from safeload._naming import needed
 from safeload._values import rearranged
 from safeload.bert.namings import naming_of
 
@@ -59,11 +60,15 @@ def _renamed(weights: Weights, naming: Naming, scope: str) -> Side:
         if new == name or new in tensors:
             new = name
         else:
-            change = naming.stored_as(new, scope, weights.tensors)[1]
+            change = needed(naming.stored_as(new, scope, weights.tensors)[1], len(tensor.spec.shape), _rank_of(new))
         stored[new] = name, change
         spec = replace(tensor.spec, name=new, shape=_shape(tensor.spec.shape, change))
         tensors[new] = replace(tensor, spec=spec)
     return Side(weights=weights, tensors=tensors, stored=stored, naming=naming.id)
+
+
+def _rank_of(parameter: str) -> int:
+    return 1 if parameter.endswith(("bias", "/gamma", "/beta")) else 2
 
 
 def _shape(shape: tuple[int, ...], change: Change) -> tuple[int, ...]:

@@ -86,6 +86,7 @@ def test_a_checkpoint_that_was_converted_has_google_s_values(name, tmp_path):
     assert values_of(prefix(name)).keys() == values_of(source).keys()
     for parameter, values in values_of(source).items():
         np.testing.assert_array_equal(values_of(prefix(name))[parameter], values, err_msg=parameter)
+    assert "the same values" in safeload_cli("diff", source, prefix(name)).stdout
 
 
 def values_of(weights, *, training=True):
