@@ -14,7 +14,7 @@ from safeload._bytes.absent import names_in
 from safeload._bytes.hub import MAX_LISTED, snapshots_in
 from safeload._bytes.kinds import files_of_forms, sniff
 from safeload._forms import open_weights
-from safeload._forms.tensorflow.prefixes import STATE_NAME, VARIABLES, list_prefixes, prefix_of
+from safeload._forms.tensorflow.prefixes import STATE_NAME, VARIABLES, list_prefixes, names_in_assets, prefix_of
 from safeload._forms.weight_file import WeightPlace
 from safeload._recognise import BERT, ELMO
 from safeload.errors import SafeLoadError
@@ -70,10 +70,11 @@ def _saved_model(folder: FileRef, model: str) -> list[str]:
     if not {"saved_model.pb", "tfhub_module.pb"} & set(names):
         return []
     if _has(BERT, variables_of(folder.inside(os.path.join(VARIABLES, VARIABLES)))):
+        what = "the folder is a SavedModel with BERT's variables"
+        if any(name.endswith("config.json") for name in (*names, *names_in_assets(folder))):
+            return [f"{what}: pass {folder.path}"]
         first = "pass the bert_config.json that it was made with as config_file"
-        return [
-            f"the folder is a SavedModel with BERT's variables, without a config: {first}, and {folder.path} as checkpoint_file"
-        ]
+        return [f"{what}, without a config: {first}, and {folder.path} as checkpoint_file"]
     loader = "tf.keras.models.load_model of Keras 2" if "keras_metadata.pb" in names else "tf.saved_model.load"
     return [f"the folder is a SavedModel or TF-Hub module, which {loader} loads; {_READS[model]}"]
 
@@ -146,6 +147,8 @@ def _checkpoint_file(ref: FileRef, model: str) -> list[str]:
 
 def _by_name(ref: FileRef, model: str) -> list[str]:
     kind, name = sniff(ref), os.path.basename(ref.path)
+    if name in ("saved_model.pb", "tfhub_module.pb"):
+        return _saved_model(ref.folder(), model)
     if kind is None:
         return []
     if kind.id in _OF_TORCH and name.endswith(".th"):
@@ -155,8 +158,6 @@ def _by_name(ref: FileRef, model: str) -> list[str]:
         return _hugging_face(ref.folder(), model)
     if kind.id == "hdf5" and model == BERT:
         return _hdf5(ref)
-    if name in ("saved_model.pb", "tfhub_module.pb"):
-        return _saved_model(ref.folder(), model)
     return []
 
 

@@ -11,6 +11,7 @@ from safeload._bytes.archives.source import located, lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
+from safeload._forms.tensorflow.prefixes import names_in_assets
 from safeload._recognise import models_of_folder
 from safeload.cli import _console
 from safeload.cli._models import CHECKS
@@ -60,7 +61,8 @@ def _lock(given: str, *, update: bool) -> tuple[str, Lock, str]:
 def _check_of(ref: FileRef) -> Callable[..., LoadReport]:
     if not ref.is_dir():
         raise absent.missing(ref)
-    models = models_of_folder(absent.list_names(ref.at(ref.path, "folder")))
+    folder = ref.at(ref.path, "folder")
+    models = models_of_folder([*absent.list_names(folder), *names_in_assets(folder)])
     if len(models) != 1:
         message = f"the folder contains {'both a BERT and an ELMo' if models else 'no BERT or ELMo'}"
         raise WrongFileKindError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from safeload._bytes import absent
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
+from safeload._forms.tensorflow.prefixes import ASSETS, SAVED_MODEL, VARIABLES, names_in_assets
 from safeload._recognise import BERT, ELMO, has_piece_of
 from safeload.cli._models import Outcome
 from safeload.errors import FileSystemError, SafeLoadError, UnreadableFileError
@@ -74,13 +75,15 @@ def _in_tree(kind: str, root: str) -> Found:
         except OSError as exc:
             unreadable.append(_unreadable(folder, exc))
             continue
-        is_model = has_piece_of(_MODELS[kind], names)
+        is_model = has_piece_of(_MODELS[kind], [*names, *names_in_assets(FileRef(path=folder, role="folder"))])
         if is_model:
             models.append(folder)
         elif not (names or inner or lost or is_inside_model or folder == root):
             models.append(folder)
             empty.add(folder)
         unreadable += [_unreadable(path, exc) for path, exc in lost if not (is_model and _is_broken(exc))]
+        parts = (VARIABLES, ASSETS) if SAVED_MODEL in names else ()
+        inner = [path for path in inner if os.path.basename(path) not in parts]
         left += [(path, is_model or is_inside_model) for path in reversed(inner)]
     return Found(models if len(models) > len(empty) else [], unreadable)
 

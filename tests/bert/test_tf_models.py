@@ -12,7 +12,6 @@ import pytest
 import safeload
 from safeload import errors, testing
 from safeload._forms.tensorflow.prefixes import SAVED_MODEL
-from safeload.lock import LOCK_NAME, lock_text, make_lock
 from tests.command_line import safeload_cli
 from tests.opened import opened_checkpoint
 
@@ -232,11 +231,28 @@ def test_the_vocabulary_beside_the_config_goes_first(hub, tmp_path):
 
 
 @pytest.mark.parametrize("folder", [".", "assets"])
+def test_the_folders_of_a_saved_model_are_no_models(folder, hub):
+    shutil.copy(CONFIG, hub / folder)
+    found = json.loads(safeload_cli("check", "bert", hub.parent, "--json").stdout)
+
+    assert [each["path"] for each in found["models"]] == [str(hub)]
+
+
+@pytest.mark.parametrize("folder", [".", "assets"])
+def test_its_graph_in_the_place_of_a_checkpoint_is_explained(folder, hub):
+    shutil.copy(CONFIG, hub / folder)
+    with pytest.raises(errors.WrongFileKindError) as caught:
+        safeload.check_bert(CONFIG, hub / SAVED_MODEL)
+
+    assert caught.value.hints == (f"the folder is a SavedModel with BERT's variables: pass {hub}",)
+
+
+@pytest.mark.parametrize("folder", [".", "assets"])
 def test_the_lock_of_a_saved_model_applies_to_all_of_it(folder, hub):
     shutil.copy(CONFIG, hub / folder)
-    lock = hub / LOCK_NAME
-    lock.write_text(lock_text(make_lock(safeload.check_bert(hub), lock)))
+    safeload_cli("lock", hub)
     assert all(file.sha256 for file in safeload.check_bert(hub / folder).files if file.role != "lock")
+    safeload_cli("check", "bert", hub, "--lock")
     vocab = hub / "assets" / "vocab.txt"
     vocab.write_text(vocab.read_text().replace("g", "h"))
 

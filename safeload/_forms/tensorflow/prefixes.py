@@ -72,6 +72,11 @@ def saved_model_of(folder: FileRef) -> FileRef | None:
     return next((each for each in (folder, *above) if each.inside(SAVED_MODEL).is_file()), None)
 
 
+def names_in_assets(folder: FileRef) -> list[str]:
+    """List the names in the assets of a SavedModel, sorted; none if the folder is none, or if it cannot be read."""
+    return absent.names_in(folder.inside(ASSETS)) if saved_model_of(folder) == folder else []
+
+
 def list_prefixes(folder: FileRef) -> list[str]:
     """List the prefixes of the index files in a folder, sorted; none if it cannot be read.
 
