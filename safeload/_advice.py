@@ -156,19 +156,7 @@ def _by_name(ref: FileRef, model: str) -> list[str]:
         return [f"{name} has {what}; {_READS[model]}"]
     if kind.id in (*_OF_TORCH, "safetensors") and _HUGGING_FACE.match(name):
         return _hugging_face(ref.folder(), model)
-    if kind.id == "hdf5" and model == BERT:
-        return _hdf5(ref)
     return []
-
-
-def _hdf5(ref: FileRef) -> list[str]:
-    names, groups = _datasets(ref)
-    other = _recognise.other_tensors(ELMO, names, groups)
-    if other is not None:
-        return [f"the file is {other.name}: {other.hint}"]
-    if _has(ELMO, names):
-        return [f"the file has the weights of an ELMo: {_LOAD[ELMO]} {ref.folder().path}"]
-    return [_READS[BERT]]
 
 
 def variables_of(prefix: FileRef) -> list[str]:

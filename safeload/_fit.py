@@ -15,10 +15,10 @@ from safeload._forms import open_weights
 from safeload._model_kind import Checked, Mismatch
 from safeload._naming import as_stored
 from safeload._suspicion import suspicions
-from safeload._text.words import escaped, some_of, with_article
+from safeload._text.words import counted, escaped, some_of, two_lines, with_article
 from safeload._values import WIDENED, fits_buffer, read_parameters
 from safeload._version import __version__
-from safeload.errors import VariableMismatchError
+from safeload.errors import CorruptFileError, VariableMismatchError
 from safeload.report import LoadReport, Problem
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> tuple
     config, notes = kind.adapted(
         config, naming, lambda parameter: names.get(naming.stored_as(parameter, scope, names)[0])
     )
+    kind.require_settings(config, weights)
     return config, _Wanted(kind.list_parameters(config), naming, scope, notes, warnings)
 
 
@@ -130,6 +131,7 @@ def _require_match(
 ) -> tuple[Match, Mismatch[Config], tuple[str, ...]]:
     """Return the match of names, shapes and dtypes that fit, what a later error about their values needs, and the ignored names."""
     parameters, scope = wanted.parameters, wanted.scope
+    _require_labels(weights, wanted)
     match, found = wanted.naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
     strange = {**_strange_buffers(weights, match, wanted), **_strange_copies(weights, match, wanted)}
     ignored, unexpected = split_ignored([*match.unexpected, *strange], patterns)
@@ -143,6 +145,19 @@ def _require_match(
     if problems:
         raise _error(kind, mismatch, wanted)
     return match, mismatch, tuple(ignored)
+
+
+def _require_labels(weights: WeightFile, wanted: _Wanted) -> None:
+    """Require that no layer has the name of another, where the names of tensors say only its place."""
+    rows = []
+    for group, label in wanted.naming.labels(wanted.parameters, wanted.scope, weights.tensors).items():
+        found = weights.note(group, "name")
+        if found not in (None, label):
+            rows.append(two_lines("EXCHANGED", group, f"the place of the layer {label}, but the layer is {found!r}"))
+    if rows:
+        message = f"{counted(len(rows), 'layer')} of the {weights.title} were renamed or exchanged"
+        hints = ["save the weights again from a model whose layers have the names that its library gives them"]
+        raise CorruptFileError(message, **weights.ref.facts, details=rows, hints=hints)
 
 
 def _strange_buffers(weights: WeightFile, match: Match, wanted: _Wanted) -> dict[str, str]:

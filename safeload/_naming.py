@@ -106,6 +106,14 @@ class Naming(ABC):
         del name, scope, expected
         return None
 
+    def labels(self, expected: Collection[str], scope: str, names: Collection[str]) -> Mapping[str, str]:
+        """Return group -> the name of its layer, which the writer may have recorded, for the parameters `expected`.
+
+        Only names by place, which say nothing of the layer, need it.
+        """
+        del expected, scope, names
+        return {}
+
     def shown(self, name: str, scope: str) -> str:
         """Return a canonical name as messages show it, so that it is found in the file."""
         del scope

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
 BERT, ELMO, BILM_TF = "BERT", "ELMo", "bilm-tf"
+_EITHER = "either"
+"""The owner of rows for both models."""
+
 DUMP_WEIGHTS = (
     "export it to HDF5 with bilm-tf's bin/dump_weights.py, and pass the result with options.json to safeload.load_elmo"
 )
@@ -36,6 +39,9 @@ class Other(NamedTuple):
     name: str
     hint: str
     has_berts_names: bool = False
+
+
+_AN_ELMO = Other("an ELMo", "load it with safeload.load_elmo, or check it with: safeload check elmo")
 
 
 def _any(pattern: str) -> Callable[[Collection[str], set[str]], bool]:
@@ -74,22 +80,25 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
      _any(r".*(encoder/transformer/group_0|embedding_hidden_mapping_in)/")),
     (BERT, Other("ELECTRA", "load it with a library for ELECTRA", has_berts_names=True),
      _any(r"(electra|discriminator_predictions|generator_predictions|generator/(embeddings|encoder))/")),
+    (BERT, _AN_ELMO, _any(r"(char_embed$|CNN/)")),
     (BERT, Other("a training checkpoint of bilm-tf", DUMP_WEIGHTS), _any(r"lm/(char_embed$|CNN/|RNN_\d/)")),
     (BERT, Other("RoBERTa", "load it with a library for RoBERTa"), _any(r"(.*/)?roberta/")),
     (BERT, Other("a checkpoint saved by Keras, with layer names",
                  "load it with model.load_weights, or save it again with keras_bert's variable names"),
      _any(r"(Embedding-Token|Embedding-Position|Encoder-\d+-.*)/")),
     (BERT, Other("a model with PyTorch's names", "convert the model to BERT's own variable names"), _any(r".*\.(weight|bias)$")),
-    (ELMO, Other("a file of computed embeddings",
+    (_EITHER, Other("a file of computed embeddings",
                  "these are vectors that a biLM computed; pass the weights of the biLM itself, published as ..._weights.hdf5"),
      _embeddings),
-    (ELMO, Other("the weights of a word-level biLM", "ELMo needs a character-level biLM; pass the weights of one"), _words),
-    (ELMO, Other("a model saved by Keras", KERAS_LOADS), _keras_model),
-    (ELMO, Other("weights saved by Keras", "load them with load_weights, into the Keras model that saved them"), _keras_weights),
+    (_EITHER, Other("the weights of a word-level biLM", "ELMo needs a character-level biLM; pass the weights of one"), _words),
+    (ELMO, Other("a BERT", "load it with safeload.load_bert, or check it with: safeload check bert"),
+     _any(r"(?:.*/)?(bert/embeddings|Embedding-Token|(token_embedding|reversible_embedding)/vars)/")),
+    (_EITHER, Other("a model saved by Keras", KERAS_LOADS), _keras_model),
+    (_EITHER, Other("weights saved by Keras", "load them with load_weights, into the Keras model that saved them"), _keras_weights),
 )  # fmt: skip
 
 _BY_VARIABLES = (
-    (BERT, r"(?:.*/)?(?:bert/embeddings/word_embeddings|word_embeddings/embeddings)$"),
+    (BERT, r"(?:.*/)?(?:bert/embeddings/word_embeddings(?:/weight:0)?|word_embeddings/embeddings)$"),
     (BILM_TF, r"lm/(?:char_embed$|CNN/|RNN_\d/)"),
     (ELMO, r"(?:char_embed$|CNN/|RNN_[01]/)"),
 )
@@ -125,7 +134,12 @@ def other_tensors(model: str, names: Iterable[str], groups: Iterable[str] = ()) 
     """Recognise tensors of another model; None if no row matches."""
     listed = list(names)
     top = {name.split("/", 1)[0] for name in (*listed, *groups)}
-    return next((other for owner, other, fits in _BY_TENSORS if owner == model and fits(listed, top)), None)
+    return next((other for owner, other, fits in _BY_TENSORS if owner in (model, _EITHER) and fits(listed, top)), None)
+
+
+def other_encoder(name: str) -> Other | None:
+    """Recognise another encoder than BERT's by the name of one of its tensors; None if no row matches."""
+    return next((other for owner, other, fits in _BY_TENSORS if owner == BERT and fits([name], set())), None)
 
 
 def other_config(model: str, data: Mapping[str, Any]) -> Other | None:
@@ -140,6 +154,8 @@ def other_config(model: str, data: Mapping[str, Any]) -> Other | None:
 
 
 def _variant_of_bert(data: Mapping[str, Any]) -> Other | None:
+    if "lstm" in data and "char_cnn" in data:
+        return _AN_ELMO
     model_type = data.get("model_type", "bert")
     if not isinstance(model_type, str) or not model_type.strip():
         return Other(f"another model (model_type {shown(model_type)})", "load it with a library for that model")
@@ -181,7 +197,12 @@ def models_of_folder(names: Iterable[str]) -> list[str]:
 
 
 def _is_folder_of(model: str, names: list[str]) -> bool:
-    endings = tuple(ending for kind in kinds_of(model) if kind.models == (model,) for ending in kind.endings)
+    kinds = kinds_of(model)
+    endings = tuple(ending for kind in kinds if kind.models[0] == model for ending in kind.endings)
+    usual = {name for kind in kinds for name in kind.usual}
+    if model == BERT and usual & set(names):
+        return True
+    names = [name for name in names if name not in usual]
     return any(name.endswith(endings) or (name.endswith(".json") and _CONFIGS[model] in name) for name in names)
 
 

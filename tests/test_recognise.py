@@ -15,6 +15,7 @@ from safeload._recognise import (
     what_config,
 )
 
+EITHER = _recognise._EITHER
 TENSORS = {
     "a TensorFlow 2 checkpoint of an object that had no variables when it was saved": (BERT, ["save_counter"]),
     "a TensorFlow 2 checkpoint whose variables have no full names of their own": (
@@ -23,14 +24,16 @@ TENSORS = {
     ),
     "ALBERT": (BERT, ["bert/encoder/transformer/group_0/inner_group_0/x"]),
     "ELECTRA": (BERT, ["electra/embeddings/word_embeddings"]),
+    "an ELMo": (BERT, ["char_embed"]),
     "a training checkpoint of bilm-tf": (BERT, ["lm/char_embed"]),
     "RoBERTa": (BERT, ["module/roberta/x"]),
     "a checkpoint saved by Keras, with layer names": (BERT, ["Encoder-1-MultiHeadSelfAttention/x"]),
     "a model with PyTorch's names": (BERT, ["embeddings.LayerNorm.weight"]),
-    "a file of computed embeddings": (ELMO, ["0", "1", "sentence_to_index"]),
-    "the weights of a word-level biLM": (ELMO, ["embedding", "RNN_0/RNN/x"]),
-    "a model saved by Keras": (ELMO, ["model_weights/dense/kernel:0"]),
-    "weights saved by Keras": (ELMO, ["dense/kernel:0", "top_level_model_weights"]),
+    "a file of computed embeddings": (EITHER, ["0", "1", "sentence_to_index"]),
+    "the weights of a word-level biLM": (EITHER, ["embedding", "RNN_0/RNN/x"]),
+    "a BERT": (ELMO, ["bert/tf_bert_model/bert/embeddings/word_embeddings/weight:0"]),
+    "a model saved by Keras": (EITHER, ["model_weights/dense/kernel:0"]),
+    "weights saved by Keras": (EITHER, ["dense/kernel:0", "top_level_model_weights"]),
 }
 CONFIGS = {
     "ELMoForManyLangs, another architecture": {"encoder": {}, "token_embedder": {}},
@@ -54,13 +57,28 @@ def test_every_row_has_an_example():
 
 
 @pytest.mark.parametrize("name", TENSORS)
-def test_tensors_are_recognised_for_one_model_alone(name):
-    model, names = TENSORS[name]
-    other = {BERT: ELMO, ELMO: BERT}[model]
+def test_tensors_are_recognised_for_their_models_alone(name):
+    owner, names = TENSORS[name]
 
-    assert other_tensors(model, names).name == name
-    assert other_tensors(model, names).hint
-    assert other_tensors(other, names) is None
+    for model in (BERT, ELMO):
+        if owner in (model, EITHER):
+            assert other_tensors(model, names).name == name
+            assert other_tensors(model, names).hint
+        else:
+            assert other_tensors(model, names) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Embedding-Token/Embedding-Token/embeddings:0",
+        "model_weights/Embedding-Token/Embedding-Token/embeddings:0",
+        "layers/token_embedding/vars/0",
+        "layers/reversible_embedding/vars/0",
+    ],
+)
+def test_a_bert_of_keras_is_no_elmo(name):
+    assert other_tensors(ELMO, [name]).name == "a BERT"
 
 
 @pytest.mark.parametrize("name", ["discriminator/dense/kernel", "generator/conv1/kernel", "my_electra/x"])
@@ -173,6 +191,8 @@ def test_a_folder_of_another_model_is_recognised(name):
         (["a.h5", "b.hdf"], [ELMO]),
         (["elmo_options.json"], [ELMO]),
         (["bert_config.json", "weights.hdf5"], [BERT, ELMO]),
+        (["tf_model.h5"], [BERT]),
+        (["tf_model.h5", "weights.hdf5"], [BERT, ELMO]),
         (["config.json", "model.bin"], []),
     ],
 )

@@ -21,6 +21,7 @@ N_HEAD_BYTES = 1024
 N_TAIL_BYTES = 8
 MAX_SAFETENSORS_HEADER = 1 << 27
 
+_ELMO = "ELMo"
 _UNPACK = "unpack the archive and pass the folder or file inside it"
 _IN_PLACE = "if the model is in it, pass the archive itself as the path; it is read in place"
 _DOWNLOAD_AGAIN = "download the file again; something else was saved in its place"
@@ -42,9 +43,10 @@ class FileKind(NamedTuple):
         name: The name in messages: "HDF5 file".
         hint: What to do if another kind was expected; may be "".
         form: The module in `_forms` that reads it; "" if none does.
-        models: The models whose weights are stored in this kind of file.
+        models: The models whose weights are stored in this kind of file; of the first are those whose name does not say it.
         endings: The file extensions to look for in a folder.
-        usual: The names in a folder that go before others with these extensions, the first before the second.
+        usual: The names of a BERT's files in a folder, which go before others with these extensions, the first before the
+            second.
     """
 
     id: str
@@ -92,10 +94,8 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
      lambda head, _: not head),
     (FileKind("lfs", "Git LFS pointer", "run: git lfs install && git lfs pull, in the clone"),
      _begins(b"version https://git-lfs.github.com/spec/v1")),
-    (FileKind("hdf5", "HDF5 file", form="hdf5", models=("ELMo",), endings=(".hdf5", ".h5", ".hdf")),
-     _begins(b"\x89HDF\r\n\x1a\n")),
     (FileKind("torch", "PyTorch file", _TORCH), _is_torch),
-    (FileKind("keras", "model saved by Keras", _KERAS), _zip_with_first(b"metadata.json")),
+    (FileKind("keras", "model saved by Keras", _KERAS, form="keras", models=("BERT",), endings=(".keras",)), _zip_with_first(b"metadata.json")),
     (FileKind("zip", "zip archive (PyTorch saves such files too)", _IN_PLACE), _begins(b"PK\x03\x04")),
     (FileKind("gzip", "gzip archive", _UNPACK), _begins(b"\x1f\x8b")),
     (FileKind("7z", "7z archive", _UNPACK), _begins(b"7z\xbc\xaf\x27\x1c")),
@@ -104,6 +104,8 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
     (FileKind("bzip2", "bzip2 archive", _UNPACK), _begins(b"BZh")),
     (FileKind("safetensors", "safetensors file", form="safetensors", models=("BERT",), endings=(".safetensors",),
               usual=("model.safetensors", "model.safetensors.index.json")), _is_safetensors),
+    (FileKind("hdf5", "HDF5 file", form="hdf5", models=(_ELMO, "BERT"), endings=(".hdf5", ".h5", ".hdf"),
+              usual=("tf_model.h5", "model.weights.h5")), _begins(b"\x89HDF\r\n\x1a\n")),
     (FileKind("pickle", "pickle (PyTorch's older files are pickles too)", _PICKLE), _begins(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")),
     (FileKind("npy", "NumPy array file"), _begins(b"\x93NUMPY")),
     (FileKind("pdf", "PDF document", _DOWNLOAD_AGAIN), _begins(b"%PDF")),
@@ -182,15 +184,15 @@ def files_of_forms(names: list[str], model: str | None) -> list[tuple[str, str]]
     Where a file has a usual name, it is the only one; else they are those with the extension of a form, sorted.
     """
     kinds = [kind for kind in kinds_of(model) if kind.form != CHECKPOINT]
-    usual = next(((name, kind.form) for kind in kinds for name in kind.usual if name in names), None)
-    if usual is not None:
-        return [usual]
+    usual = [(name, kind.form) for kind in kinds for name in kind.usual if name in names]
+    if usual and model != _ELMO:
+        return usual[:1]
     return [
         (name, kind.form)
         for name in sorted(names)
         if not name.startswith(".")
         for kind in kinds
-        if name.endswith(kind.endings)
+        if name.endswith(kind.endings) and name not in kind.usual
     ]
 
 

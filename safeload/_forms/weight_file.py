@@ -142,6 +142,18 @@ class WeightFile(ABC):
             except OSError as exc:  # noqa: PERF203  (few files)
                 raise failed(self.ref.at(path, role), exc) from exc
 
+    def note(self, group: str, name: str) -> str | None:  # noqa: ARG002  (few forms have notes)
+        """Return the text that the writer attached to a group under a name; None if there is none.
+
+        The text is data: nothing that it names is looked up. The group of the whole file is "".
+
+        Raises:
+            UnsafeFileError: The text is longer than any that a library writes.
+            CorruptFileError: It cannot be read.
+            FileSystemError: The system cannot read.
+        """
+        return None
+
     @abstractmethod
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a tensor for display, even if it is damaged.

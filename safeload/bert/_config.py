@@ -12,6 +12,7 @@ from safeload._bytes import absent
 from safeload._forms.tensorflow.prefixes import ASSETS, saved_model_of
 from safeload._json import Keys, read_json_object, shown
 from safeload.bert._arguments import ACTIVATIONS, GELU, GELU_ERF, GELU_TANH
+from safeload.bert._dialects import translated
 from safeload.errors import ConfigError, SafeLoadError
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ def validate_config(raw: dict[str, Any], ref: FileRef) -> BertConfig:
     Raises:
         ConfigError: As `read_config`.
     """
-    other = _recognise.other_config(_recognise.BERT, raw)
+    raw, other = translated(raw)
+    other = other or _recognise.other_config(_recognise.BERT, raw)
     if other:
         message = f"the config is of {other.name}, which keras-bert cannot build"
         raise ConfigError(message, **ref.facts, hints=[other.hint])

@@ -19,6 +19,7 @@ from safeload.bert._parameters import (
     list_parameters,
     with_positions_of,
 )
+from safeload.bert._saved_config import require_agreement
 from safeload.bert.namings import NAMINGS
 from safeload.bert.namings.google import SCOPE
 from safeload.errors import AmbiguousCheckpointError, ArgumentError, VocabularyError
@@ -104,6 +105,9 @@ def bert(
         adapted=adapted,
         activation=lambda config: config.activation,
         n_heads=lambda config: config.num_attention_heads,
+        require_settings=lambda config, weights: require_agreement(
+            config, weights, activation_is_chosen=options.activation is not None
+        ),
         marks=MARKS,
     )
     return kind
@@ -119,14 +123,14 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
         ArgumentError: No encoder is under the scope that was passed.
     """
     found = {scope: naming for naming in NAMINGS for scope in naming.scopes(weights.tensors)}
-    other = _recognise.other_tensors(_recognise.BERT, weights.tensors)
+    other = _recognise.other_tensors(_recognise.BERT, weights.tensors, weights.groups)
     if other is not None and (not found or other.has_berts_names):
         raise _wrong_weights(weights, FileKind("other", other.name, other.hint))
     scope = _chosen(list(found), wanted, weights)
     if scope not in found:
         return NAMINGS[0], scope, []
     naming = found[scope]
-    other = _recognise.other_tensors(_recognise.BERT, [f"{scope.replace('.', '/')}{FIRST_VARIABLE}"])
+    other = _recognise.other_encoder(f"{scope.replace('.', '/')}{FIRST_VARIABLE}")
     if other is not None:
         raise _wrong_weights(weights, FileKind("other", other.name, other.hint))
     if lacks_positions(weights.tensors, naming, scope):

@@ -16,7 +16,7 @@ from safeload._forms.tensorflow.prefixes import ASSETS, is_of_checkpoint, saved_
 from safeload._json import require_json
 from safeload._model_kind import Places
 from safeload.bert._config import find_config
-from safeload.bert._vocabulary import VOCAB_NAME
+from safeload.bert._vocabulary import VOCAB_NAME, VOCABS_BELOW
 from safeload.errors import CheckpointNotFoundError, InvalidPathError, WrongFileKindError
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _resolve_vocabulary(request: Request, config: FileRef, weights: WeightPlace)
         saved = saved_model_of(weights.ref.folder())
         folders = [config.folder(), *([saved.inside(ASSETS)] if saved else [])]
         refs = [folder.inside(VOCAB_NAME, "vocab") for folder in folders]
+        refs += [config.folder().inside(name, "vocab") for name in VOCABS_BELOW]
         return next((ref._replace(given=ref.path) for ref in refs if ref.source.is_there(ref.path)), None)
     ref = _resolved(request.vocab, "vocab_file", request, config.source)
     return ref.inside(VOCAB_NAME) if ref.is_dir() else ref

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from safeload.bert._config import BertConfig
 
 VOCAB_NAME = "vocab.txt"
+VOCABS_BELOW = ("assets/tokenizer/vocabulary.txt",)
+"""Where other libraries keep the vocabulary in a model's folder: KerasHub in a preset."""
+
 MAX_VOCAB_BYTES = 64 << 20
 MAX_TOKENS = 1 << 22
 PADDED_TO = (8, 64, 128)

@@ -10,6 +10,7 @@ import numpy as np
 from safeload._arguments import as_python, bad_argument
 from safeload.bert.namings import NAMINGS
 from safeload.testing._bundle import write_bundle
+from safeload.testing._keras import write_keras, write_layers, write_tf_model
 from safeload.testing._object_graph import write_objects
 from safeload.testing._safetensors import write_safetensors
 
@@ -34,12 +35,14 @@ class Form(NamedTuple):
         config_name: The name of the config file.
         config: Returns the config that the form's own library writes, from Google's.
         write: Writes the tensors into a folder.
+        scope: What stands before the names; None for the naming's usual scope.
     """
 
     naming: str
     config_name: str
     config: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     write: Callable[[Path, Tensors], None]
+    scope: str | None = None
 
 
 def _of_transformers(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,21 +64,26 @@ FORMS = {
         "hugging-face", "config.json", _of_transformers,
         lambda folder, tensors: write_safetensors(folder / "model.safetensors", tensors, {"format": "pt"}),
     ),
+    "hdf5": Form("hugging-face-tf", "config.json", _of_transformers, write_tf_model, scope="bert/tf_bert_for_pre_training/bert/"),
+    "hdf5/keras-bert": Form("keras-bert", CONFIG_NAME, dict, lambda folder, tensors: write_layers(folder / "model.h5", tensors)),
+    "keras": Form("keras-bert-numbered", CONFIG_NAME, dict, write_keras),
 }  # fmt: skip
-"""Form -> how it is written; the keys are the forms of `LoadReport.form`, with a naming that is not the form's usual one."""
+"""Form -> how it is written; the keys are the forms of `LoadReport.form`, with the naming unless it is the form's first."""
 
 
 def write_form(folder: Path, form: str, config: Mapping[str, Any], tensors: Tensors) -> None:
     """Write the config and the weights of a BERT; `tensors` have the names and shapes of its parameters."""
     row = FORMS[form]
     (folder / row.config_name).write_text(json.dumps(row.config(config), indent=2), encoding="utf-8")
-    row.write(folder, renamed(tensors, row.naming, config["num_attention_heads"]))
+    row.write(folder, renamed(tensors, row, config["num_attention_heads"]))
 
 
-def renamed(tensors: Tensors, naming_id: str, n_heads: int) -> dict[str, NDArray[Any]]:
-    """Return parameters with the names and in the arrangement of a naming."""
-    naming = next(naming for naming in NAMINGS if naming.id == naming_id)
-    rows = {parameter: naming.stored_as(parameter, naming.usual_scope) for parameter in tensors}
+def renamed(tensors: Tensors, form: Form, n_heads: int) -> dict[str, NDArray[Any]]:
+    """Return parameters with the names and in the arrangement of a form."""
+    naming = next(naming for naming in NAMINGS if naming.id == form.naming)
+    scope = naming.usual_scope if form.scope is None else form.scope
+    names = {naming.stored_as(parameter, scope)[0] for parameter in tensors}
+    rows = {parameter: naming.stored_as(parameter, scope, names) for parameter in tensors}
     return {rows[parameter][0]: _stored(values, rows[parameter][1], n_heads) for parameter, values in tensors.items()}
 
 

@@ -86,7 +86,8 @@ def test_a_config_of_another_model_names_the_stored_tensors(form, tmp_path):
     with pytest.raises(errors.VariableMismatchError) as caught:
         safeload.check_bert(deeper / config, folder)
     assert {problem.kind for problem in caught.value.report.problems} == {"missing"}
-    assert len(caught.value.report.problems) == 16
+    n_of_heads = 2 if form == "keras" else 0  # by its number, the MLM head's LayerNorm could be a third layer's
+    assert len(caught.value.report.problems) == 16 - n_of_heads
     with pytest.raises(errors.VariableMismatchError) as caught:
         safeload.check_bert(folder / config, deeper)
     assert {problem.kind for problem in caught.value.report.problems} == {"unexpected"}

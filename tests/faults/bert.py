@@ -13,6 +13,7 @@ from safeload import check_bert, errors, testing
 from safeload.lock import LOCK_NAME
 from safeload.testing import BERT_FAULTS
 from safeload.testing._bundle import write_checkpoint as write_bundle
+from safeload.testing._models import write_weights
 from tests.checkpoints import BERT_CONFIG, PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
 from tests.checkpoints import TOKENS as BERT_TOKENS
 from tests.faults.fault import (
@@ -232,7 +233,8 @@ FAULTS = [
     row(name="index_is_an_lfs_pointer", error=Wrong, path=INDEX, spoil=write(INDEX, LFS), call=CKPT),
     row(name="index_is_an_xml_error", error=Wrong, path=INDEX, spoil=write(INDEX, XML), call=CKPT),
     row(name="shard_is_an_lfs_pointer", error=Wrong, path=SHARD, spoil=write(SHARD, LFS), call=CKPT),
-    row(name="checkpoint_is_hdf5", error=Wrong, path="model.h5", spoil=write("model.h5", b"\x89HDF\r\n\x1a\n" + bytes(99)),
+    row(name="checkpoint_is_hdf5", error=Wrong, path="model.h5",
+        spoil=lambda folder: write_weights(folder / "model.h5", {"model_weights/dense/kernel:0": np.ones((3, 4), "f4")}),
         call={"checkpoint_file": "{}/model.h5"}, reports=("A14",)),
     row(name="zip_is_truncated", error=Corrupt, path="uncased.zip", spoil=write("uncased.zip", b"PK\x03\x04" + bytes(99)),
         call={"config_file": "{}/uncased.zip"}),
@@ -240,7 +242,7 @@ FAULTS = [
         call={"checkpoint_file": "{}/uncased.zip"}, reports=("A13",)),
     row(name="checkpoint_is_a_file_of_torch", error=Wrong, path="pytorch_model.bin",
         spoil=zipped("pytorch_model.bin", "archive/data.pkl"), call={"checkpoint_file": "{}/pytorch_model.bin"}, reports=("A18",)),
-    row(name="checkpoint_is_a_file_of_keras", error=Wrong, path="model.keras",
+    row(name="checkpoint_is_a_file_of_keras", error=Corrupt, path="model.keras",
         spoil=zipped("model.keras", "metadata.json"), call={"checkpoint_file": "{}/model.keras"}, reports=("A21",)),
     row(name="checkpoint_is_a_pickle", error=Wrong, path="model.pkl", spoil=write("model.pkl", b"\x80\x04\x95" + bytes(99)),
         call={"checkpoint_file": "{}/model.pkl"}),

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from safeload import testing
 from safeload._bytes.kinds import files_of_forms
 from safeload._forms import open_weights
 from safeload._forms.finding import find_weights
@@ -62,9 +63,11 @@ def test_a_file_is_known_by_its_bytes_and_not_by_its_name(elmo):
     failure(elmo, CheckpointNotFoundError)
 
 
-def test_a_form_of_another_model_is_not_looked_for(tiny_elmo):
-    assert "HDF5" in failure(tiny_elmo / WEIGHTS_NAME, WrongFileKindError, "BERT").found
-    failure(tiny_elmo, CheckpointNotFoundError, "BERT")
+def test_a_form_of_another_model_is_not_looked_for(tmp_path):
+    folder = testing.write_bert(tmp_path / "a", form="safetensors")
+
+    assert "safetensors" in failure(folder / "model.safetensors", WrongFileKindError, "ELMo").found
+    failure(folder, CheckpointNotFoundError, "ELMo")
 
 
 def test_a_checkpoint_goes_before_another_file_in_its_folder(bert, tiny_elmo):
@@ -110,4 +113,12 @@ def test_files_of_a_form_are_known_by_their_endings():
     names = ["w.hdf5", "a.h5", ".hidden.h5", "b.hdf", "m.index", "x.h5.txt", "options.json"]
 
     assert files_of_forms(names, None) == [("a.h5", "hdf5"), ("b.hdf", "hdf5"), ("w.hdf5", "hdf5")]
-    assert files_of_forms(names, "BERT") == []
+    assert files_of_forms(names, "BERT") == files_of_forms(names, None)
+
+
+def test_a_bert_s_usual_names_go_before_others_and_are_not_an_elmo_s():
+    names = ["model.keras", "other.h5", "tf_model.h5", "weights.hdf5"]
+
+    assert files_of_forms(names, "BERT") == [("tf_model.h5", "hdf5")]
+    assert files_of_forms([*names, "model.safetensors"], "BERT") == [("model.safetensors", "safetensors")]
+    assert files_of_forms(names, "ELMo") == [("other.h5", "hdf5"), ("weights.hdf5", "hdf5")]

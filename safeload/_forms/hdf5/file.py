@@ -16,6 +16,7 @@ from safeload._bytes import absent
 from safeload._bytes.kinds import N_HEAD_BYTES, UNKNOWN, kind_of, wrong_kind
 from safeload._bytes.small import open_file
 from safeload._forms.arrays import FLOATS, DamagedError, Run, columns_of, fill, look_at, memory_for, read_run
+from safeload._forms.hdf5.attributes import read_text
 from safeload._forms.hdf5.chunks import read_chunks
 from safeload._forms.hdf5.listing import Listing, MisplacedError, RefusedError
 from safeload._forms.hdf5.superblock import find_superblock
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._bytes.files import FileRef
+    from safeload._bytes.files import FileRef, OpenFile
     from safeload._forms.hdf5.listing import Dataset
     from safeload._forms.seen import Seen
 
@@ -69,19 +70,21 @@ class Hdf5File(WeightFile):
             MissingFileError, UnreadableFileError, FileSystemError: As `open_file`.
         """
         self.ref = ref
-        self._file = open_file(ref)
+        self._file = self._opened(ref)
         self.n_bytes = self._file.n_bytes
         self._h5: Any = None
         try:
             self._require_superblock()
             with self._translated("its structure cannot be read"):
                 self._h5 = h5py.File(self._file.cursor(), "r")
-                listing = Listing(self._h5.id, place_of(self._file))
+                self._place = place_of(self._file)
+                listing = Listing(self._h5.id, self._place)
         except BaseException:
             self.close()
             raise
         self.datasets = listing.datasets
-        self.groups = tuple(listing.groups)
+        self._addresses = listing.groups
+        self.groups = tuple(name for name in listing.groups if name)
         self.tensors = {
             name: StoredTensor(spec=dataset.spec, n_bytes=dataset.n_bytes) for name, dataset in self.datasets.items()
         }
@@ -99,6 +102,13 @@ class Hdf5File(WeightFile):
     def checksums(self, n_read: int) -> str:  # noqa: ARG002  (HDF5 has none)
         """State that HDF5 has no checksums."""
         return "none: HDF5 stores no checksums of values; a lock file records a SHA-256 of each file"
+
+    def note(self, group: str, name: str) -> str | None:
+        """Return the text of an attribute of a group."""
+        if group not in self._addresses:
+            return None
+        with self._translated(f"the attribute {name} of {group or 'the file'} cannot be read"):
+            return read_text(self._place, self._addresses[group], name)
 
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a dataset for display; NaN and infinity do not count as faults."""
@@ -126,6 +136,10 @@ class Hdf5File(WeightFile):
         """
         if self._file.is_written_to():
             raise self._corrupt("the weight file changed while it was being read", ["load again when it is complete"])
+
+    def _opened(self, ref: FileRef) -> OpenFile:
+        """Open the bytes of the HDF5 file."""
+        return open_file(ref)
 
     def _check(self, name: str) -> Seen:
         dataset = self._require_readable(name)

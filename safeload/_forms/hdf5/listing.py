@@ -82,7 +82,7 @@ class Listing:
 
     Attributes:
         datasets: Path in the file -> dataset.
-        groups: The paths of its groups.
+        groups: The path of each group -> the address of its header; that of the file's own is "".
     """
 
     def __init__(self, root: Any, place: Place) -> None:  # noqa: ANN401  (h5py's low-level ids)
@@ -96,11 +96,11 @@ class Listing:
             Exception: As h5py, for a damaged file.
         """
         self.datasets: dict[str, Dataset] = {}
-        self.groups: list[str] = []
+        self.groups: dict[str, int] = {"": h5py.h5o.get_info(root).addr}
         self._names: set[str] = set()
         self._place = place
         self._n_bytes = place.file.n_bytes
-        require_trees(place, h5py.h5o.get_info(root).addr)
+        require_trees(place, self.groups[""])
         self._list(root, "", 0)
         self._require_no_overlap()
 
@@ -119,10 +119,10 @@ class Listing:
                 raise RefusedError(name, "a link, which may point to another file")
             require_trees(self._place, link.u)
             opened = h5py.h5o.open(group, raw)
-            if len(self.groups) + len(self.datasets) >= MAX_OBJECTS or depth > MAX_DEPTH:
+            if len(self.groups) - 1 + len(self.datasets) >= MAX_OBJECTS or depth > MAX_DEPTH:
                 raise RefusedError(name, f"more than {MAX_OBJECTS:,} objects, or groups nested deeper than {MAX_DEPTH}")
             if isinstance(opened, h5py.h5g.GroupID):
-                self.groups.append(name)
+                self.groups[name] = link.u
                 self._list(opened, name + "/", depth + 1)
             elif isinstance(opened, h5py.h5d.DatasetID):
                 self.datasets[name] = self._describe(opened, name)

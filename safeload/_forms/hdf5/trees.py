@@ -81,7 +81,7 @@ def require_trees(place: Place, address: int) -> None:
         ValueError: A node is in two places, a tree is too deep, or a structure is cut off.
         OSError: The system cannot read.
     """
-    for kind, data in _messages(place, address):
+    for kind, data in messages(place, address):
         if kind == _SYMBOL_TABLE:
             _require_first_tree(place, place.address(data, 0), _GROUP, place.n_length)
         elif kind == _LINK_INFO:
@@ -140,7 +140,7 @@ def _require_second_tree(place: Place, address: int | None) -> None:
     require_intact(head.startswith(_SECOND_TREE) and struct.unpack_from("<H", head, 12)[0] <= MAX_TREE_DEPTH)
 
 
-def _messages(place: Place, address: int) -> Iterator[tuple[int, bytes]]:
+def messages(place: Place, address: int) -> Iterator[tuple[int, bytes]]:
     """Yield (type, data) of each message of an object header, in all of its blocks."""
     start = place.read(address, 1)
     blocks, flags = _first_block(place, address, start)

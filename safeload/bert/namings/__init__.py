@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from safeload.bert.namings.google import Google
 from safeload.bert.namings.hugging_face import HuggingFace
+from safeload.bert.namings.hugging_face_tf import HuggingFaceTf
+from safeload.bert.namings.keras_bert import KerasBert, NumberedKerasBert
+from safeload.bert.namings.keras_hub import KerasHub
 from safeload.bert.namings.tf_models import TfModels
 
 if TYPE_CHECKING:
@@ -13,7 +16,15 @@ if TYPE_CHECKING:
 
     from safeload._naming import Naming
 
-NAMINGS: tuple[Naming, ...] = (Google(), HuggingFace(), TfModels())
+NAMINGS: tuple[Naming, ...] = (
+    Google(),
+    HuggingFace(),
+    TfModels(),
+    HuggingFaceTf(),
+    KerasBert(),
+    NumberedKerasBert(),
+    KerasHub(),
+)
 
 
 def naming_of(names: Collection[str]) -> tuple[Naming, str] | None:

@@ -88,8 +88,11 @@ class Table(Naming):
         layer = _LAYER.match(parameter)
         number = layer[1] if layer else ""
         known = parameter.replace(f"layer_{number}/", "layer_{}/", 1) if layer else parameter
-        where = scope if parameter.startswith(SCOPE) else self._beside(scope)
-        listed = [(where + name.replace("{}", number, 1), change) for name, change in self._by_parameter[known]]
+        is_inside = parameter.startswith(SCOPE)
+        listed = [
+            ((scope if is_inside else self._before_head(name, scope)) + name.replace("{}", number, 1), change)
+            for name, change in self._by_parameter[known]
+        ]
         return next((each for each in listed if each[0] in names), listed[0])
 
     def canonical(self, name: str, scope: str) -> str:
@@ -137,13 +140,14 @@ class Table(Naming):
         return next((buffer_named(ours) for theirs, ours in self.buffers.items() if name.endswith(theirs)), None)
 
     def _inner(self, name: str, scope: str) -> str:
-        return name.removeprefix(scope) if self._is_inside(name, scope) else name.removeprefix(self._beside(scope))
+        return name.removeprefix(scope if self._is_inside(name, scope) else self._before_head(name, scope))
 
     def _is_inside(self, name: str, scope: str) -> bool:
         return name.startswith(scope or tuple(f"{part}{self.separator}" for part in self.inside))
 
-    def _beside(self, scope: str) -> str:
-        """Return the scope in which the encoder's stands."""
+    def _before_head(self, name: str, scope: str) -> str:
+        """Return what stands before the name of a head: the scope in which the encoder's stands."""
+        del name
         return scope[: scope.rstrip(self.separator).rfind(self.separator) + 1]
 
     def _is_of_heads(self, inner: str) -> bool:

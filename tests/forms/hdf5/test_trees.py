@@ -91,7 +91,7 @@ def test_a_header_that_continues_in_itself_is_told(tmp_path):
             file["x"].attrs[f"a{number}"] = "text" * 50
         address = h5py.h5o.get_info(file["x"].id).addr
     with DISK.open(str(path)) as file:
-        messages = list(trees._messages(trees.place_of(file), address))
+        messages = list(trees.messages(trees.place_of(file), address))
     where = next(data[:8] for kind, data in messages if kind == trees._CONTINUATION)
     data = bytearray(path.read_bytes())
     at = int.from_bytes(where, "little")

@@ -1,0 +1,104 @@
+"""Read an open `.keras` file in place: no class that its config names is looked up, and nothing in it is run.
+
+Source:
+    keras/src/saving/saving_lib.py, _save_model_to_fileobj and _save_container_state, Keras 3.15, Keras 2.15 and tf-keras 2.21.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from safeload._bytes import absent
+from safeload._bytes.files import Section
+from safeload._bytes.kinds import UNKNOWN, kind_of_open, wrong_kind
+from safeload._bytes.small import open_file
+from safeload._forms.hdf5.file import Hdf5File
+from safeload._forms.zip_directory import read_directory, require_checksum, require_stored
+from safeload._json import MAX_JSON_BYTES, json_object
+from safeload.errors import CorruptFileError, UnsafeFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from safeload._bytes.files import FileRef, OpenFile
+
+WEIGHTS, CONFIG = "model.weights.h5", "config.json"
+
+
+class KerasFile(Hdf5File):
+    """An open `.keras` file; its datasets are those of the HDF5 file in it."""
+
+    summary = "a model saved by Keras"
+    _config: bytes = b""
+
+    def checksums(self, n_read: int) -> str:  # noqa: ARG002  (the CRC-32 is that of the whole member)
+        """State that the archive has a CRC-32 of the weights."""
+        return f"the CRC-32 of {WEIGHTS} and {CONFIG} in the zip archive; HDF5 stores none of its own"
+
+    def note(self, group: str, name: str) -> str | None:
+        """Return the text of an attribute, the config, or the name that the config has for a layer."""
+        if (group, name) == ("", "model_config"):
+            return self._config.decode("utf-8") or None
+        found = super().note(group, name)
+        return self._layers.get(group) if found is None and name == "name" else found
+
+    @cached_property
+    def _layers(self) -> dict[str, str]:
+        """Group -> the name of its layer, by the order of the layers in the config."""
+        return dict(_numbered(json_object(self._config, self.ref.at(self.ref.path, CONFIG)))) if self._config else {}
+
+    def _opened(self, ref: FileRef) -> OpenFile:
+        """Open the weights in the archive, and read its config."""
+        file = open_file(ref)
+        try:
+            return self._member(file, ref)
+        except OSError as exc:
+            file.close()
+            raise absent.failed(ref, exc) from exc
+        except BaseException:
+            file.close()
+            raise
+
+    def _member(self, file: OpenFile, ref: FileRef) -> OpenFile:
+        kind = kind_of_open(file)
+        if kind is None or kind.id != "keras":
+            raise wrong_kind(ref, kind or UNKNOWN, wanted="a model saved by Keras")
+        members = read_directory(file, ref)
+        if WEIGHTS not in members:
+            message = f"the file of Keras has no {WEIGHTS}"
+            raise CorruptFileError(message, **ref.facts, hints=["save the model again with Keras"])
+        config = members.get(CONFIG)
+        if config is not None:
+            if config.n_bytes > MAX_JSON_BYTES:
+                message = f"the {CONFIG} in the file of Keras has {config.n_bytes:,} bytes; no config needs more than {MAX_JSON_BYTES:,}"
+                raise UnsafeFileError(message, **ref.facts)
+            require_checksum(file, ref, config)
+            self._config = file.read(config.n_bytes, require_stored(config, ref))
+        require_checksum(file, ref, members[WEIGHTS])
+        return Section(file, require_stored(members[WEIGHTS], ref), members[WEIGHTS].n_bytes)
+
+
+def _numbered(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the group that Keras numbers for each layer of a model, by its class, and the layer's name."""
+    inner = config.get("config")
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    seen: Counter[str] = Counter()
+    for layer in layers if isinstance(layers, list) else []:
+        settings = layer.get("config") if isinstance(layer, dict) else None
+        class_name = layer.get("class_name") if isinstance(layer, dict) else None
+        name = settings.get("name") if isinstance(settings, dict) else None
+        if isinstance(class_name, str):
+            word = _snake(class_name)
+            number, seen[word] = seen[word], seen[word] + 1
+            if isinstance(name, str):
+                yield f"layers/{word}{f'_{number}' if number else ''}/vars", name
+
+
+def _snake(name: str) -> str:
+    """Return the name of a class in lower case, its words joined by underscores."""
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()

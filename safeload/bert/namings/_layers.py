@@ -1,0 +1,139 @@
+"""Match the names that Keras gives the weights of a model's layers, which have the layer's number in one or more places."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from safeload._compare import NUMBER
+from safeload._naming import OTHER, TRAINING, Change, Naming
+from safeload.bert._parameters import FIRST_VARIABLE
+from safeload.bert.namings._table import HEADS, POOLER, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from safeload.report import TensorSpec
+
+_LAYER = re.compile(rf"bert/encoder/layer_{NUMBER}/")
+_FIRST_NUMBER = re.compile(NUMBER)
+_OF_TRAINING = ("optimizer_weights", "optimizer", "metrics")
+_LAST_NORM = "{last}"
+QUERY = "bert/encoder/layer_{}/attention/self/query/kernel"
+
+
+def fields(number: int) -> dict[str, object]:
+    """Return what stands for the number of an encoder's layer, from 0, in a name.
+
+    `at` counts from 1; `nth` is what Keras adds to the name of a class for its objects after the first; `one` and `two` are
+    the numbers of the layer's LayerNorms.
+    """
+    return {
+        "at": number + 1,
+        "nth": f"_{number}" if number else "",
+        "one": 2 * number + 1,
+        "two": 2 * number + 2,
+        "number": number,
+    }
+
+
+class Layers(Naming):
+    """Names of Keras's layers, by a table; each row has one name.
+
+    Attributes:
+        rows: The names of the parameters, with `fields` in braces.
+        inside: The beginnings of the names of the encoder.
+        norms: The beginning of names whose place alone says whether they belong to a layer or to a head; "" for none.
+        recorded: Group, with `fields` in braces -> the name that the layer has where its writer recorded it.
+    """
+
+    rows: ClassVar[tuple[Row, ...]]
+    inside: ClassVar[tuple[str, ...]]
+    norms: ClassVar[str] = ""
+    recorded: ClassVar[Mapping[str, str]] = {}
+
+    def scopes(self, names: Collection[str]) -> list[str]:
+        """Return what stands before the name of the word embeddings."""
+        first = self._name_of(FIRST_VARIABLE)
+        return sorted({name.removesuffix(first) for name in names if name == first or name.endswith(f"/{first}")})
+
+    def stored_as(self, parameter: str, scope: str, names: Collection[str] = ()) -> tuple[str, Change]:
+        """Return the name of a parameter in the file, and the change of its values; others than the rows' keep Google's."""
+        if self._template_of(parameter) not in self._by_parameter:
+            return parameter, "same"
+        row, number = self._row_of(parameter)
+        more = {"last": 2 * self.n_layers(scope, names) + 1} if _LAST_NORM in row.names[0] else {}
+        return scope + row.names[0].format(**fields(number), **more), row.change
+
+    def n_layers(self, scope: str, names: Collection[str]) -> int:
+        """Return the number of encoder layers that the names have."""
+        number = 0
+        while scope + self._name_of(QUERY, number) in names:
+            number += 1
+        return number
+
+    def canonical(self, name: str, scope: str) -> str:
+        """Return Google's name of a parameter; other names stay as they are."""
+        inner = name.removeprefix(scope)
+        found = _FIRST_NUMBER.search(inner)
+        numbers = {0, int(found[1]), int(found[1]) - 1} if found else {0}
+        for row in self.rows:
+            if not (self.norms and row.names[0].startswith(self.norms)):
+                for number in numbers if "{" in row.parameter else (0,):
+                    if row.names[0].format(**fields(number)) == inner:
+                        return row.parameter.format(number)
+        return name
+
+    def shown(self, name: str, scope: str) -> str:
+        """Return the stored name of a parameter, if its number does not depend on the file."""
+        if self._template_of(name) not in self._by_parameter or _LAST_NORM in self._row_of(name)[0].names[0]:
+            return name
+        return self.stored_as(name, scope)[0]
+
+    def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
+        """Return the class of a tensor that a load does not read.
+
+        Unexpected are encoder layers beyond the config, and unknown names in the encoder.
+        """
+        del spec
+        if name.partition("/")[0] in _OF_TRAINING:
+            return TRAINING
+        if not name.startswith(scope):
+            return OTHER
+        found, inner = self.canonical(name, scope), name.removeprefix(scope)
+        if found.startswith("cls/") or (self.norms and inner.startswith(self.norms)):
+            return HEADS
+        if found.startswith("bert/pooler/"):
+            return POOLER
+        return "" if found != name or inner.startswith(self.inside) else "task heads"
+
+    def labels(self, expected: Collection[str], scope: str, names: Collection[str]) -> dict[str, str]:
+        """Return group -> the name of its layer, as the writer records it where it does, for the layers that are read."""
+        found = {}
+        last = 2 * self.n_layers(scope, names) + 1
+        for parameter in expected:
+            if self._template_of(parameter) not in self._by_parameter:
+                continue
+            row, number = self._row_of(parameter)
+            for group, label in self.recorded.items():
+                if row.names[0].startswith(group.removesuffix("vars")):
+                    filled = {**fields(number), "last": last}
+                    found[scope + group.format(**filled)] = label.format(**filled)
+        return found
+
+    @cached_property
+    def _by_parameter(self) -> dict[str, Row]:
+        return {row.parameter: row for row in self.rows}
+
+    def _row_of(self, parameter: str) -> tuple[Row, int]:
+        layer = _LAYER.match(parameter)
+        return self._by_parameter[self._template_of(parameter)], int(layer[1]) if layer else 0
+
+    def _name_of(self, template: str, number: int = 0) -> str:
+        return self._by_parameter[template].names[0].format(**fields(number))
+
+    @staticmethod
+    def _template_of(parameter: str) -> str:
+        layer = _LAYER.match(parameter)
+        return parameter.replace(f"layer_{layer[1]}/", "layer_{}/", 1) if layer else parameter
