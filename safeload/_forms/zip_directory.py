@@ -98,7 +98,7 @@ def _member(file: OpenFile, ref: FileRef, data: bytes, at: int) -> tuple[Member,
     if mark != b"PK\x01\x02" or len(raw) < n_name or len(local) < _LOCAL.size + n_name:
         raise _contradicted(ref)
     head = _LOCAL.unpack_from(local)
-    if head[0] != b"PK\x03\x04" or head[3] != method or local[_LOCAL.size :] != raw:
+    if (head[0], head[3], head[9]) != (b"PK\x03\x04", method, n_name) or local[_LOCAL.size :] != raw:
         raise _contradicted(ref)
     name = raw.decode("utf-8", "backslashreplace")
     _require_inside(name, ref)

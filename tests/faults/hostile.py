@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import marshal
 import os
 import pickle
 import socket
 import tarfile
+import warnings
 import zipfile
 import zlib
 from functools import partial
@@ -18,8 +22,8 @@ from safeload import errors, testing
 from safeload._forms.tensorflow.object_graph import GRAPH, VALUE
 from safeload._forms.tensorflow.sstable import SNAPPY
 from safeload.lock import LOCK_NAME
-from safeload.testing._forms import renamed
-from tests.checkpoints import PREFIX, SHARD
+from safeload.testing._forms import renamed, write_form
+from tests.checkpoints import BERT_CONFIG, PREFIX, SHARD, bert_tensors
 from tests.elmos import OPTIONS_NAME, WEIGHTS_NAME
 from tests.faults import archives as a
 from tests.faults.bert import (
@@ -42,6 +46,7 @@ from tests.forms.tensorflow import index_writer as w
 from tests.opened import opened_checkpoint
 
 Lock = errors.LockError
+SEGMENTS = "Embedding-Segment/Embedding-Segment/embeddings:0"
 MARK = "/tmp/safeload-attack-ran-code"
 
 
@@ -258,6 +263,83 @@ def lock_text(name=VOCAB, n_bytes="1"):
     return table + f'sha256 = "{"0" * 64}"\n'
 
 
+def of_keras(change=lambda file: None):
+    """Write the good model as keras-bert saves it, and change the file through h5py."""
+
+    def make(folder):
+        write_form(folder, "hdf5/keras-bert", BERT_CONFIG, bert_tensors())
+        with h5py.File(folder / "model.h5", "a") as file:
+            change(file)
+
+    return make
+
+
+def in_keras(name, **create):
+    """Put a dataset into the place of a good one of keras-bert."""
+
+    def change(file):
+        del file[name]
+        file.create_dataset(name, **create)
+
+    return of_keras(change)
+
+
+def keras_link(file):
+    del file[SEGMENTS]
+    file[SEGMENTS] = h5py.ExternalLink("/etc/hostname", "/x")
+
+
+def with_lambda(file):
+    """Store the config of a model with a Lambda, whose code would leave a mark."""
+    code = compile(f"lambda x: open({MARK!r}, 'w')", "x", "eval")
+    text = base64.b64encode(marshal.dumps(code)).decode()
+    inner = {"name": "f", "function": [text, None, None], "function_type": "lambda"}
+    config = {"class_name": "Functional", "config": {"layers": [{"class_name": "Lambda", "config": inner}]}}
+    file.attrs["model_config"] = json.dumps(config)
+
+
+def text_of_4_gigabytes(folder):
+    """Say of the config's text in the file that it has 2**32 - 1 bytes."""
+    of_keras(lambda file: file.attrs.__setitem__("model_config", "{}"))(folder)
+    path = folder / "model.h5"
+    data = path.read_bytes()
+    at = data.index(b"model_config\0")
+    length = data.index(b"\2\0\0\0", at + 40)
+    path.write_bytes(data[:length] + b"\xff" * 4 + data[length + 4 :])
+
+
+def keras_zip(*names, change=lambda data: data):
+    """Write a `.keras` file with members of these names, after the good ones."""
+
+    def make(folder):
+        write_form(folder, "keras", BERT_CONFIG, bert_tensors())
+        with warnings.catch_warnings(), zipfile.ZipFile(folder / "model.keras", "a") as archive:
+            warnings.simplefilter("ignore")
+            for name in names:
+                archive.writestr(zipfile.ZipInfo(name), b"{}")
+        path = folder / "model.keras"
+        path.write_bytes(change(path.read_bytes()))
+
+    return make
+
+
+def deflated(folder):
+    """Write a `.keras` file whose weights are 64 MB of zeros in 64 kB."""
+    with zipfile.ZipFile(folder / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("model.weights.h5", bytes(64 << 20))
+
+
+def size_of_the_first(n_bytes):
+    """Say of the first member in the directory that it has this many bytes."""
+
+    def change(data):
+        at = data.index(b"PK\1\2") + 20
+        return data[:at] + 2 * n_bytes.to_bytes(4, "little") + data[at + 8 :]
+
+    return change
+
+
 def laughs():
     """Return YAML of lists in lists that are nine times as long at each of twenty steps."""
     rows = [f"a{number}: &a{number} [{','.join([f'*a{number - 1}'] * 9)}]\n" for number in range(1, 20)]
@@ -297,6 +379,8 @@ def archive(name, what, spoil, error, file=a.ZIP):
 
 
 bert, elmo = partial(hostile, "bert"), partial(hostile, "elmo")
+keras = partial(hostile, "bert", call={"checkpoint_file": "{}/model.h5"})
+zip_ = partial(hostile, "bert", call={"checkpoint_file": "{}/model.keras"})
 FAULTS = [
     # the index file
     bert("blocks_overlap", "the table's index names the same block three times", blocks(lambda h: [h[0]] * 3), Corrupt),
@@ -331,6 +415,20 @@ FAULTS = [
     bert("graph_with_two_names_for_a_key", "an object graph that gives two names to a key", with_graph([g.attribute("x", f"model/0{VALUE}")]), Corrupt),
     bert("graph_of_slots_outside", "a slot of an object that does not exist", with_graph([g.slot(1 << 30, "m", 0)]), Corrupt),
     bert("graph_of_slots_of_a_long_name", "3,000 slots of a variable whose name has 16,000 letters: their names would have 48 MB", slots_of_a_long_name(), Unsafe),
+    # Keras's files
+    keras("keras_external_storage", "a dataset of keras-bert's whose values lie in /etc/hostname", in_keras(SEGMENTS, shape=(2, 16), dtype="f4", external=[("/etc/hostname", 0, 128)]), Unsafe),
+    keras("keras_external_link", "a dataset of keras-bert's is a link to another file", of_keras(keras_link), Unsafe),
+    keras("keras_size_bomb", "a chunked dataset of keras-bert's of 1 TB that was never written", in_keras(SEGMENTS, shape=(1 << 38,), dtype="f4", chunks=(1 << 20,)), Unsafe),
+    keras("keras_shape_overflows", "a dataset of keras-bert's with a shape whose product is 0 in 64 bits", in_keras(SEGMENTS, shape=(1 << 32, 1 << 32), dtype="f4", chunks=(1 << 10, 1 << 10)), Unsafe),
+    keras("keras_lambda", "the config of a saved model has a Lambda with code", of_keras(with_lambda), None),
+    keras("keras_config_of_a_list", "the config of a saved model is nested 50,000 deep", of_keras(lambda file: file.attrs.__setitem__("model_config", '{"a":' + "[" * 50_000)), Config),
+    keras("keras_config_of_4_gigabytes", "the text of a saved model's config says that it has 4 GB", text_of_4_gigabytes, Unsafe),
+    zip_("keras_zip_twice", "a .keras file with two members of one name", keras_zip("model.weights.h5"), Unsafe),
+    zip_("keras_zip_leads_up", "a .keras file with the member ../../x", keras_zip("../../x"), Unsafe),
+    zip_("keras_zip_is_absolute", "a .keras file with the member /etc/x", keras_zip("/etc/x"), Unsafe),
+    zip_("keras_zip_in_zip64", "a .keras file whose sizes are in zip64's fields", keras_zip(change=size_of_the_first((1 << 32) - 1)), Unsafe),
+    zip_("keras_zip_shares_bytes", "two members of a .keras file share bytes", keras_zip(change=size_of_the_first(200)), Unsafe),
+    zip_("keras_zip_bomb", "the weights in a .keras file would unpack to 64 MB", deflated, Unsafe),
     # the state file
     bert("state_leads_up", "the state file names ../x", write("checkpoint", 'model_checkpoint_path: "../x"\n'), Unsafe),
     bert("state_leads_up_inside", "the state file names a/../../x", write("checkpoint", 'model_checkpoint_path: "a/../../x"\n'), Unsafe),

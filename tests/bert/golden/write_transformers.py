@@ -1,0 +1,55 @@
+"""Write the files of `transformers/` and `transformers_safetensors/`, with Hugging Face's TensorFlow model.
+
+Written with Python 3.11, transformers 4.49.0, TensorFlow 2.18.1 and tf-keras 2.18.0:
+
+    TF_USE_LEGACY_KERAS=1 python write_transformers.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from transformers import BertConfig, TFBertForPreTraining
+
+HERE = Path(__file__).parent
+TOKENS = [[2, 5, 9, 7, 1, 3], [4, 4, 8, 20, 29, 6]]
+SEGMENTS = [[0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]]
+
+
+def write(folder: Path, layers: int, *, safe: bool) -> None:
+    """Write a model with random values, and its outputs for one input."""
+    tf.keras.backend.clear_session()
+    config = BertConfig(
+        vocab_size=30,
+        hidden_size=16,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        intermediate_size=32,
+        max_position_embeddings=20,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    model = TFBertForPreTraining(config)
+    given = {"input_ids": tf.constant(TOKENS), "token_type_ids": tf.constant(SEGMENTS)}
+    model(given)
+    random = np.random.default_rng(layers)
+    for variable in model.weights:
+        around = 1 if "gamma" in variable.name else 0
+        variable.assign(around + 0.1 * random.standard_normal(variable.shape))
+    model.save_pretrained(folder, safe_serialization=safe)
+    found = model(given)
+    hidden = model.bert(given).last_hidden_state
+    np.savez(
+        folder / "outputs.npz",
+        tokens=np.array(TOKENS, np.int32),
+        segments=np.array(SEGMENTS, np.int32),
+        hidden=hidden.numpy(),
+        mlm=tf.nn.softmax(found.prediction_logits).numpy(),
+        nsp=tf.nn.softmax(found.seq_relationship_logits).numpy(),
+    )
+
+
+write(HERE / "transformers", 1, safe=False)
+write(HERE / "transformers_safetensors", 2, safe=True)
