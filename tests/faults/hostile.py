@@ -240,7 +240,7 @@ def with_graph(*nodes, left_out=0, **options):
 
     def make(folder):
         with opened_checkpoint(folder / PREFIX) as bundle:
-            tensors = renamed(bundle.read(bundle.tensors), "tf-models", 4)
+            tensors = renamed(bundle.read(bundle.tensors), FORMS["tensorflow/tf-models"], 4)
         tensors |= options.get("more", {})
         keys = {name: f"model/{number}{VALUE}" for number, name in enumerate(tensors)}
         objects = [[g.attribute(name, key)] for name, key in list(keys.items())[left_out:]]
@@ -263,7 +263,7 @@ def lock_text(name=VOCAB, n_bytes="1"):
     return table + f'sha256 = "{"0" * 64}"\n'
 
 
-def of_keras(change=lambda file: None):
+def of_keras(change=lambda file: None):  # noqa: ARG005
     """Write the good model as keras-bert saves it, and change the file through h5py."""
 
     def make(folder):
