@@ -87,11 +87,9 @@ def _hugging_face(folder: FileRef, model: str) -> list[str]:
     held = f"{folder.path} holds a Hugging Face model ({', '.join(weights[:MAX_LISTED])})"
     if "config.json" not in names:
         return [f"{held} without its config.json, which transformers needs too", _READS[model]]
-    loader = "TFAutoModel" if all(name.startswith("tf_") for name in weights) else "AutoModel"
-    hints = [f"{held}: transformers.{loader}.from_pretrained loads that folder", _READS[model]]
-    if model == BERT and "pytorch_model.bin" in weights:
-        hints.append("transformers 4 converts pytorch_model.bin: convert_bert_pytorch_checkpoint_to_original_tf.py")
-    return hints
+    starts = {"TF": "tf_", "Flax": "flax_"}
+    loader = next((each for each, start in starts.items() if all(name.startswith(start) for name in weights)), "")
+    return [f"{held}: transformers.{loader}AutoModel.from_pretrained loads that folder", _READS[model]]
 
 
 def _other_model(folder: FileRef, model: str) -> list[str]:
@@ -154,6 +152,10 @@ def _by_name(ref: FileRef, model: str) -> list[str]:
     if kind.id in _OF_TORCH and name.endswith(".th"):
         what = "the weights of a whole AllenNLP model: load its archive with allennlp.models.archival.load_archive"
         return [f"{name} has {what}; {_READS[model]}"]
+    if kind.id == "pickle" and name == "data.pkl":
+        return [
+            f"{name} is a part of a PyTorch file: pass the whole file, which is a zip archive, as torch.save wrote it"
+        ]
     if kind.id in (*_OF_TORCH, "safetensors") and _HUGGING_FACE.match(name):
         return _hugging_face(ref.folder(), model)
     return []

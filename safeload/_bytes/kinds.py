@@ -26,8 +26,11 @@ _UNPACK = "unpack the archive and pass the folder or file inside it"
 _IN_PLACE = "if the model is in it, pass the archive itself as the path; it is read in place"
 _DOWNLOAD_AGAIN = "download the file again; something else was saved in its place"
 _PICKLE = "safeload never unpickles a file; convert the weights with the library that saved them"
-_TORCH = "do not unpack it, since its values are described by a pickle; load it with the library that saved it"
-_TORCH_BEFORE_1_6 = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_TORCH = "do not unpack it; a PyTorch file of a BERT's state dict is read as it is, by safeload.load_bert"
+_TORCH_BEFORE_1_6 = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""The number with which the older files of torch begin, in a pickle of any protocol from 2 on."""
+
+_N_BEFORE_NUMBER = 11
 KERAS_LOADS = (
     "load it with tf.keras.models.load_model; a BERT of keras-bert needs custom_objects=keras_bert.get_custom_objects()"
 )
@@ -86,7 +89,8 @@ def _is_torch(head: bytes, tail: bytes) -> bool:
         b".format_version",
         b"version",
     )  # the first is the oldest; TorchScript may begin with the last
-    return head.startswith(_TORCH_BEFORE_1_6) or any(_zip_with_first(name)(head, tail) for name in names)
+    is_older = head.startswith(b"\x80") and 0 < head.find(_TORCH_BEFORE_1_6) <= _N_BEFORE_NUMBER
+    return is_older or any(_zip_with_first(name)(head, tail) for name in names)
 
 
 KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
@@ -94,7 +98,10 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
      lambda head, _: not head),
     (FileKind("lfs", "Git LFS pointer", "run: git lfs install && git lfs pull, in the clone"),
      _begins(b"version https://git-lfs.github.com/spec/v1")),
-    (FileKind("torch", "PyTorch file", _TORCH), _is_torch),
+    (FileKind("safetensors", "safetensors file", form="safetensors", models=("BERT",), endings=(".safetensors",),
+              usual=("model.safetensors", "model.safetensors.index.json")), _is_safetensors),
+    (FileKind("torch", "PyTorch file", _TORCH, form="torch", models=("BERT",), endings=(".bin", ".pt", ".pth"),
+              usual=("pytorch_model.bin", "pytorch_model.bin.index.json")), _is_torch),
     (FileKind("keras", "model saved by Keras", _KERAS, form="keras", models=("BERT",), endings=(".keras",)), _zip_with_first(b"metadata.json")),
     (FileKind("zip", "zip archive (PyTorch saves such files too)", _IN_PLACE), _begins(b"PK\x03\x04")),
     (FileKind("gzip", "gzip archive", _UNPACK), _begins(b"\x1f\x8b")),
@@ -102,8 +109,6 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
     (FileKind("zstd", "zstd archive", _UNPACK), _begins(b"\x28\xb5\x2f\xfd")),
     (FileKind("xz", "xz archive", _UNPACK), _begins(b"\xfd7zXZ")),
     (FileKind("bzip2", "bzip2 archive", _UNPACK), _begins(b"BZh")),
-    (FileKind("safetensors", "safetensors file", form="safetensors", models=("BERT",), endings=(".safetensors",),
-              usual=("model.safetensors", "model.safetensors.index.json")), _is_safetensors),
     (FileKind("hdf5", "HDF5 file", form="hdf5", models=(_ELMO, "BERT"), endings=(".hdf5", ".h5", ".hdf"),
               usual=("tf_model.h5", "model.weights.h5")), _begins(b"\x89HDF\r\n\x1a\n")),
     (FileKind("pickle", "pickle (PyTorch's older files are pickles too)", _PICKLE), _begins(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")),

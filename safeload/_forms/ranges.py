@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from safeload._forms.arrays import FLOATS, DamagedError, Run, columns_of, fill, memory_for, read_run
+from safeload._forms.arrays import FLOATS, DamagedError, Run, columns_of, fill, look_at, memory_for, read_run
 from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
 from safeload._text.words import escaped
 from safeload.errors import CorruptFileError
@@ -40,12 +40,14 @@ class Extent(NamedTuple):
         offset: The offset of its first byte in the file.
         n_bytes: The number of bytes from the first to the last.
         strides: The distance between neighbours along each axis, in elements; None where they lie in C order.
+        has_gaps: Whether bytes between them belong to other values, or several places of the tensor to one value.
     """
 
     file: int
     offset: int
     n_bytes: int
     strides: tuple[int, ...] | None = None
+    has_gaps: bool = False
 
 
 class RangeFile(WeightFile):
@@ -105,9 +107,12 @@ class RangeFile(WeightFile):
                 raise CorruptFileError(message, **ref.facts, hints=hints)
 
     def _check(self, name: str) -> Seen:
-        return read_run(self._run(name))
+        return self._read(name)[1] if self.extents[name].has_gaps else read_run(self._run(name))
 
     def _read(self, name: str) -> tuple[Array, Seen]:
+        if self.extents[name].has_gaps:
+            values = self._unchecked(name)
+            return values, look_at(values, self.tensors[name].spec.dtype)
         run = self._run(name)
         memory = memory_for(run.n_bytes)
         seen = read_run(run, memory)
@@ -133,7 +138,12 @@ class RangeFile(WeightFile):
         if strides is None:
             return flat.reshape(spec.shape)
         n_bytes = [stride * flat.itemsize for stride in strides]
-        return np.lib.stride_tricks.as_strided(flat, spec.shape, n_bytes, writeable=False)
+        view = np.lib.stride_tricks.as_strided(flat, spec.shape, n_bytes, writeable=False)
+        if not self.extents[name].has_gaps:
+            return view
+        values = memory_for(view.size * flat.itemsize).view(flat.dtype).reshape(spec.shape)
+        values[...] = view
+        return values
 
     def _ref_of(self, name: str) -> FileRef:
         return self.refs[self.extents[name].file]

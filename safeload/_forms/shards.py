@@ -64,14 +64,14 @@ class ShardIndex(NamedTuple):
             hints=["use the index and the shards of the same model"],
         )
 
-    def require_all(self, tensors: Mapping[str, StoredTensor]) -> None:
-        """Require the total size that the index says.
+    def require_all(self, tensors: Mapping[str, StoredTensor], *, n_repeated: int = 0) -> None:
+        """Require the total size that the index says; `n_repeated` bytes, of tensors that share others', may be left out.
 
         Raises:
             CorruptFileError: It is another.
         """
         found = sum(tensor.n_bytes for tensor in tensors.values())
-        if self.total_size not in (None, found):
+        if self.total_size not in (None, found, found - n_repeated):
             message = f"the index says that all tensors have {self.total_size:,} bytes, but they have {found:,}"
             hints = ["use the index and the shards of the same model"]
             raise CorruptFileError(message, **self.ref.facts, hints=hints)

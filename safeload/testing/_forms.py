@@ -13,6 +13,7 @@ from safeload.testing._bundle import write_bundle
 from safeload.testing._keras import write_keras, write_layers, write_tf_model
 from safeload.testing._object_graph import write_objects
 from safeload.testing._safetensors import write_safetensors
+from safeload.testing._torch import write_torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,6 +64,10 @@ FORMS = {
     "safetensors": Form(
         "hugging-face", "config.json", _of_transformers,
         lambda folder, tensors: write_safetensors(folder / "model.safetensors", tensors, {"format": "pt"}),
+    ),
+    "torch": Form(
+        "hugging-face", "config.json", _of_transformers,
+        lambda folder, tensors: write_torch(folder / "pytorch_model.bin", tensors),
     ),
     "hdf5": Form("hugging-face-tf", "config.json", _of_transformers, write_tf_model, scope="bert/tf_bert_for_pre_training/bert/"),
     "hdf5/keras-bert": Form("keras-bert", CONFIG_NAME, dict, lambda folder, tensors: write_layers(folder / "model.h5", tensors)),

@@ -14,6 +14,7 @@ from safeload.lock import LOCK_NAME
 from safeload.testing import BERT_FAULTS
 from safeload.testing._bundle import write_checkpoint as write_bundle
 from safeload.testing._models import write_weights
+from safeload.testing._torch import write_members
 from tests.checkpoints import BERT_CONFIG, PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
 from tests.checkpoints import TOKENS as BERT_TOKENS
 from tests.faults.fault import (
@@ -186,8 +187,8 @@ FAULTS = [
     row(name="unused_shard_missing", error=NotFound, path=SECOND_SHARD, spoil=then(two_shards, remove(SECOND_SHARD)), call=CKPT),
     row(name="folder_without_checkpoint", error=NotFound, path="", spoil=remove(INDEX, SHARD)),
     row(name="folder_one_level_too_high", error=NotFound, path="", spoil=in_subfolder(INDEX, SHARD)),
-    row(name="folder_with_pytorch_weights", error=NotFound, path="",
-        spoil=then(remove(INDEX, SHARD), write("pytorch_model.bin", b"PK\x03\x04")), reports=("A23",)),
+    row(name="folder_with_flax_weights", error=NotFound, path="",
+        spoil=then(remove(INDEX, SHARD), write("flax_model.msgpack", b"\x81")), reports=("A23",)),
     row(name="folder_of_training_without_a_config", error=Missing, path=CONFIG_NAME,
         spoil=then(remove(CONFIG_NAME, VOCAB), write("graph.pbtxt", ""), state(f'model_checkpoint_path: "{PREFIX}"')), reports=("A17",)),
     row(name="folder_of_a_hugging_face_cache", error=Missing, path=CONFIG_NAME, spoil=then(remove(CONFIG_NAME), cached), reports=("A15",)),
@@ -240,8 +241,16 @@ FAULTS = [
         call={"config_file": "{}/uncased.zip"}),
     row(name="checkpoint_is_a_zip", error=NotFound, path="uncased.zip", spoil=zipped("uncased.zip", "readme.md"),
         call={"checkpoint_file": "{}/uncased.zip"}, reports=("A13",)),
-    row(name="checkpoint_is_a_file_of_torch", error=Wrong, path="pytorch_model.bin",
-        spoil=zipped("pytorch_model.bin", "archive/data.pkl"), call={"checkpoint_file": "{}/pytorch_model.bin"}, reports=("A18",)),
+    row(name="checkpoint_is_a_pickle_of_an_unpacked_file_of_torch", error=Wrong, path="data.pkl",
+        spoil=write("data.pkl", b"\x80\x02ccollections\nOrderedDict\nq\0)Rq\1."), call={"checkpoint_file": "{}/data.pkl"}, reports=("A18",)),
+    row(name="checkpoint_is_a_whole_module_of_torch", error=Unsafe, path="pytorch_model.bin",
+        spoil=lambda folder: write_members(
+            folder / "pytorch_model.bin", {"data.pkl": b"\x80\x02ctransformers.models.bert.modeling_bert\nBertModel\nq\0)\x81q\1."}
+        ),
+        call={"checkpoint_file": "{}/pytorch_model.bin"}),
+    row(name="checkpoint_is_a_torchscript_archive", error=Wrong, path="model.pt",
+        spoil=lambda folder: write_members(folder / "model.pt", {"data.pkl": b"\x80\x02N.", "constants.pkl": b"\x80\x02)."}),
+        call={"checkpoint_file": "{}/model.pt"}),
     row(name="checkpoint_is_a_file_of_keras", error=Corrupt, path="model.keras",
         spoil=zipped("model.keras", "metadata.json"), call={"checkpoint_file": "{}/model.keras"}, reports=("A21",)),
     row(name="checkpoint_is_a_pickle", error=Wrong, path="model.pkl", spoil=write("model.pkl", b"\x80\x04\x95" + bytes(99)),

@@ -57,9 +57,9 @@ def test_an_hdf5_file_is_found_by_itself_or_in_its_folder(name, model, tiny_elmo
 
 
 def test_a_file_is_known_by_its_bytes_and_not_by_its_name(elmo):
-    (elmo / WEIGHTS_NAME).rename(elmo / "weights.bin")
+    (elmo / WEIGHTS_NAME).rename(elmo / "weights.dat")
 
-    assert found(elmo / "weights.bin").form == "hdf5"
+    assert found(elmo / "weights.dat").form == "hdf5"
     failure(elmo, CheckpointNotFoundError)
 
 

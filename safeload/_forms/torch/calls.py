@@ -1,0 +1,165 @@
+"""Describe what the callables of a state dict would return; none is imported or called.
+
+Source:
+    torch/_utils.py, _rebuild_tensor_v2 and others; torch/serialization.py, persistent_id, torch 1.12 and 2.13.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from safeload._forms.torch.described import INERT, SAVE_STATE_DICT, Global, Storage, Tensor, unsafe
+from safeload._text.words import escaped
+
+if TYPE_CHECKING:
+    from safeload._bytes.files import FileRef
+    from safeload.errors import UnsafeFileError
+
+MAX_AXES = 32
+_MAX_SIZE = 1 << 63
+_UTILS = "torch._utils"
+STORAGES = {
+    "FloatStorage": ("float32", 4), "DoubleStorage": ("float64", 8), "HalfStorage": ("float16", 2),
+    "BFloat16Storage": ("bfloat16", 2), "LongStorage": ("int64", 8), "IntStorage": ("int32", 4),
+    "ShortStorage": ("int16", 2), "CharStorage": ("int8", 1), "ByteStorage": ("uint8", 1), "BoolStorage": ("bool", 1),
+    "ComplexFloatStorage": ("complex64", 8), "ComplexDoubleStorage": ("complex128", 16),
+    "UntypedStorage": ("uint8", 1), "_UntypedStorage": ("uint8", 1),
+}  # fmt: skip
+"""torch's class of a storage -> element type and its size in bytes."""
+
+_DTYPES = {
+    "uint16": 2, "uint32": 4, "uint64": 8, "float8_e4m3fn": 1, "float8_e5m2": 1, "float8_e4m3fnuz": 1, "float8_e5m2fnuz": 1,
+    "float8_e8m0fnu": 1,
+}  # fmt: skip
+"""The types that have no class of storage; their sizes in bytes."""
+
+_TENSORS = {
+    Global(_UTILS, "_rebuild_tensor"): (4, 4), Global(_UTILS, "_rebuild_tensor_v2"): (6, 7),
+    Global(_UTILS, "_rebuild_tensor_v3"): (7, 8),
+}  # fmt: skip
+"""The functions that return a tensor, and how many arguments they take."""
+
+_PARAMETERS = {Global(_UTILS, "_rebuild_parameter"): 3, Global(_UTILS, "_rebuild_parameter_with_state"): 4}
+_ORDERED_DICT, _SIZE = Global("collections", "OrderedDict"), Global("torch", "Size")
+_INERT = {
+    Global("torch", "device"), Global("collections", "Counter"), Global("_codecs", "encode"),
+    *(Global(module, name) for module in ("builtins", "__builtin__") for name in ("set", "complex", "bytearray")),
+}  # fmt: skip
+"""What training scripts save beside the weights, of which nothing is read."""
+
+_PLAIN_DTYPES = {
+    *_DTYPES, "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64",
+    "complex128",
+}  # fmt: skip
+_HINTS = {
+    "_rebuild_sparse_tensor": "it has sparse tensors; save them again after tensor.to_dense()",
+    "_rebuild_qtensor": "it has quantized tensors; save the model before it is quantized",
+}
+
+
+class BadCallError(Exception):
+    """The arguments are not those that torch writes; internal to `torch`."""
+
+
+def is_known(found: Global) -> bool:
+    """Return whether a state dict may name this."""
+    return (
+        found in _TENSORS
+        or found in _PARAMETERS
+        or found in (_ORDERED_DICT, _SIZE)
+        or found in _INERT
+        or _is_storage(found)
+        or (found.module == "torch" and found.name in _PLAIN_DTYPES)
+    )
+
+
+def not_needed(ref: FileRef, found: Global) -> UnsafeFileError:
+    """Return the error for a file that names anything else."""
+    what = f"asks for the callable {escaped(str(found))}, which no state dict needs; nothing was imported or called"
+    return unsafe(ref, what, _HINTS.get(found.name, SAVE_STATE_DICT))
+
+
+def described(function: Global, args: tuple[Any, ...]) -> Any:  # noqa: ANN401  (what a pickle holds)
+    """Return what a call would return, as data.
+
+    Raises:
+        BadCallError: The arguments are not those that torch writes.
+    """
+    if function in _TENSORS:
+        low, high = _TENSORS[function]
+        if not low <= len(args) <= high:
+            raise BadCallError(f"{len(args)} arguments")
+        return _tensor(args)
+    if function in _PARAMETERS:
+        if len(args) != _PARAMETERS[function] or type(args[0]) is not Tensor:
+            raise BadCallError("no tensor")
+        return args[0]
+    if function == _ORDERED_DICT:
+        return _ordered_dict(args)
+    if function == _SIZE:
+        if len(args) != 1 or type(args[0]) is not tuple:
+            raise BadCallError("no sizes")
+        return args[0]
+    if function in _INERT:
+        return INERT
+    raise BadCallError("it is no function")
+
+
+def storage_of(found: Any) -> Storage:  # noqa: ANN401  (what a pickle holds)
+    """Return the storage that a persistent id names.
+
+    Raises:
+        BadCallError: It is no id of a storage.
+    """
+    if type(found) is not tuple or len(found) not in (5, 6) or type(found[0]) is not str or found[0] != "storage":
+        raise BadCallError("no id of a storage")
+    kind, key, location, n_values = found[1:5]
+    if type(kind) is not Global or not _is_storage(kind) or type(key) is not str or type(location) is not str:
+        raise BadCallError("no type, key and device")
+    if not _is_size(n_values):
+        raise BadCallError("no number of values")
+    if len(found) > 5 and found[5] is not None:  # noqa: PLR2004  (of torch before 0.4)
+        raise BadCallError("a view of another storage")
+    dtype, item_bytes = STORAGES[kind.name]
+    return Storage(key, dtype, item_bytes, n_values)
+
+
+def _is_storage(found: Global) -> bool:
+    return found.module in ("torch", "torch.cuda", "torch.storage") and found.name in STORAGES
+
+
+def _is_size(found: object) -> bool:
+    return type(found) is int and 0 <= found < _MAX_SIZE
+
+
+def _sizes(found: Any) -> tuple[int, ...]:  # noqa: ANN401  (what a pickle holds)
+    if type(found) is not tuple or len(found) > MAX_AXES or not all(map(_is_size, found)):
+        raise BadCallError("no sizes or strides")
+    return found
+
+
+def _tensor(args: tuple[Any, ...]) -> Tensor:
+    storage, offset, shape, strides = args[0], args[1], _sizes(args[2]), _sizes(args[3])
+    if type(storage) is not Storage or not _is_size(offset) or len(shape) != len(strides):
+        raise BadCallError("no storage, offset, sizes and strides")
+    if len(args) < 7 or type(args[6]) is not Global:  # noqa: PLR2004  (the type, of version 3)
+        return Tensor(storage, offset, shape, strides, storage.dtype, storage.item_bytes)
+    name = args[6].name
+    if args[6].module != "torch" or name not in _DTYPES:
+        raise BadCallError("no type of a tensor")
+    return Tensor(storage, offset, shape, strides, name, _DTYPES[name])
+
+
+def _ordered_dict(args: tuple[Any, ...]) -> dict[Any, Any]:
+    """Return a dict; Python 2 passes its items as a list of lists."""
+    if not args:
+        return {}
+    items = args[0]
+    if len(args) > 1 or type(items) is not list:
+        raise BadCallError("no items")
+    table: dict[Any, Any] = {}
+    for item in items:
+        if type(item) not in (list, tuple) or len(item) != 2 or type(item[0]) is not str or item[0] in table:  # noqa: PLR2004
+            raise BadCallError("no pairs of different names and values")
+        table[item[0]] = item[1]
+    return table
