@@ -198,10 +198,11 @@ def models_of_folder(names: Iterable[str]) -> list[str]:
 
 def _is_folder_of(model: str, names: list[str]) -> bool:
     kinds = kinds_of(model)
-    endings = tuple(ending for kind in kinds if kind.models[0] == model for ending in kind.endings)
     usual = {name for kind in kinds for name in kind.usual}
     if model == BERT and usual & set(names):
         return True
+    own = [kind for kind in kinds if kind.models[0] == model and (model == ELMO or not kind.usual)]
+    endings = tuple(ending for kind in own for ending in kind.endings)
     names = [name for name in names if name not in usual]
     return any(name.endswith(endings) or (name.endswith(".json") and _CONFIGS[model] in name) for name in names)
 

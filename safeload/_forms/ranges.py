@@ -138,7 +138,7 @@ class RangeFile(WeightFile):
         if strides is None:
             return flat.reshape(spec.shape)
         n_bytes = [stride * flat.itemsize for stride in strides]
-        view = np.lib.stride_tricks.as_strided(flat, spec.shape, n_bytes, writeable=False)
+        view = np.lib.stride_tricks.as_strided(flat, spec.shape, n_bytes)
         if not self.extents[name].has_gaps:
             return view
         values = memory_for(view.size * flat.itemsize).view(flat.dtype).reshape(spec.shape)
