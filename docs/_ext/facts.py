@@ -106,6 +106,27 @@ LIMITS = {
     },
     "_bytes.archives.zips": {"MAX_DIRECTORY_BYTES": "bytes of a zip's central directory"},
     "_bytes.archives.tars": {"MAX_HEADER_BYTES": "bytes of a name or of facts before a tar's member"},
+    "_forms.torch.pickle": {
+        "MAX_PICKLE_BYTES": "bytes of the pickle in a PyTorch file",
+        "MAX_OPCODES": "opcodes of that pickle",
+        "MAX_STRING_BYTES": "bytes of a string in it",
+        "MAX_MARKS": "levels of what it opens and has not closed",
+    },
+    "_forms.torch.calls": {"MAX_AXES": "dimensions of a tensor in a PyTorch file"},
+    "_forms.torch.state": {
+        "MAX_NAMED": "tensors in a PyTorch file",
+        "MAX_ENTRIES": "entries in the dicts of a PyTorch file",
+        "MAX_NAME_CHARS": "characters of a tensor's name there",
+        "MAX_DEPTH": "levels of dicts there",
+    },
+    "_forms.torch.directory": {
+        "MAX_DIRECTORY_BYTES": "bytes of the directory of a PyTorch file",
+        "MAX_MEMBERS": "members of a PyTorch file",
+    },
+    "_forms.torch.file": {
+        "MAX_REPEATS": "times the bytes of a PyTorch file that its tensors have together, or",
+        "MIN_REPEATED_BYTES": "bytes, whichever is more",
+    },
     "_forms.tensorflow.prefixes": {"MAX_STATE_BYTES": "bytes of a checkpoint state file"},
     "_forms.tensorflow.sstable": {"MAX_TABLE_BYTES": "bytes of an index file, before and after its keys are unpacked"},
     "_forms.tensorflow.index_file": {
@@ -243,6 +264,7 @@ WRITERS = {
     "tensorflow": "Google's scripts, keras-bert's users, TensorFlow 1",
     "tensorflow/tf-models": "tf-models, TF-Hub's modules of TensorFlow 2",
     "safetensors": "transformers 4 and 5, sentence-transformers",
+    "torch": "transformers 2 to 4, and any script with torch.save",
 }
 """Form of `testing.write_bert` -> who writes it."""
 

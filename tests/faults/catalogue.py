@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.faults import bert, elmo, hostile, safetensors
+from tests.faults import bert, elmo, hostile, safetensors, torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +23,8 @@ def unique(pairs: Iterable[tuple[str, Fault]]) -> dict[str, Fault]:
     return found
 
 
-CATALOGUE = unique((fault.key, fault) for fault in [*bert.FAULTS, *elmo.FAULTS, *hostile.FAULTS, *safetensors.FAULTS])
+CATALOGUE = unique(
+    (fault.key, fault) for fault in [*bert.FAULTS, *elmo.FAULTS, *hostile.FAULTS, *safetensors.FAULTS, *torch.FAULTS]
+)
 HOSTILE = unique((fault.name, fault) for fault in CATALOGUE.values() if fault.is_hostile)
 BY_REPORT = unique((number, fault) for fault in CATALOGUE.values() for number in fault.reports)

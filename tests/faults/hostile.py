@@ -43,7 +43,6 @@ from tests.faults.fault import Fault, bytes_of, fifo, then, write
 from tests.forms.hdf5 import bombs
 from tests.forms.tensorflow import graph_writer as g
 from tests.forms.tensorflow import index_writer as w
-from tests.forms.torch import archives as t
 from tests.opened import opened_checkpoint
 
 Lock = errors.LockError
@@ -353,40 +352,6 @@ def merges():
     return "a0: &a0 {x: 1}\n" + "".join(rows) + "A: {options_file: x, <<: *a19}\n"
 
 
-def torch_file(pickle, **storages):
-    """Put a file of torch.save, with a pickle of these opcodes and these storages, in the place of the checkpoint."""
-
-    def make(folder):
-        (folder / INDEX).unlink()
-        (folder / SHARD).unlink()
-        t.file_of(folder / TORCH_NAME, pickle, **storages)
-
-    return make
-
-
-def torch_bytes(change):
-    """Put a good file of torch.save in the place of the checkpoint, and change its bytes."""
-    return then(torch_file(t.state_dict(x=t.tensor())), bytes_of(TORCH_NAME, change))
-
-
-def torch_bomb(pickle):
-    return torch_file(b"\x80\x02" + pickle)
-
-
-def torch_deflated(folder):
-    torch_file(b"")(folder)
-    members = {"data.pkl": t.state_dict(x=t.tensor()), "data/0": bytes(400_000_000)}
-    (folder / TORCH_NAME).write_bytes(t.zipped(members, method=zipfile.ZIP_DEFLATED))
-
-
-def one_storage_of_many(folder):
-    """Let 90,000 tensors be all of one storage of 1 MB, so that together they have 90 GB."""
-    rows = b"".join(t.text(f"t{number}") + b"h\0" for number in range(90_000))
-    whole = t.tensor(t.storage(n_values=1 << 18), shape=(1 << 18,)) + b"q\0"
-    pickle = b"\x80\x02}(" + t.text("x") + whole + rows + b"u."
-    torch_file(pickle, _0=bytes(1 << 20))(folder)
-
-
 def link_out(folder):
     (folder / VOCAB).rename(folder.parent / "elsewhere.txt")
     (folder / VOCAB).symlink_to("../elsewhere.txt")
@@ -413,7 +378,6 @@ def archive(name, what, spoil, error, file=a.ZIP):
     return hostile("bert", name, what, spoil, error, call={"config_file": f"{{}}/{file}"})
 
 
-TORCH_NAME = "pytorch_model.bin"
 bert, elmo = partial(hostile, "bert"), partial(hostile, "elmo")
 keras = partial(hostile, "bert", call={"checkpoint_file": "{}/model.h5"})
 zip_ = partial(hostile, "bert", call={"checkpoint_file": "{}/model.keras"})
@@ -584,39 +548,6 @@ FAULTS = [
     archive("tar_name_of_8_gigabytes", "a name of 8 GB", a.huge_header, Unsafe, a.TAR),
     archive("tar_is_truncated", "a tar that is cut off", a.cut(a.tar_with(), a.TAR, 10_000), Corrupt, a.TAR),
     archive("tar_gz_bomb", "4 GB of zeros in a .tar.gz of 4 MB", a.gzip_bomb, Unsafe, a.TGZ),
-    # torch
-    bert("torch_pickle_runs_code", "a state dict in a PyTorch file whose pickle calls os.system", torch_file(pickle.dumps(Bomb(), protocol=2)), Unsafe),
-    bert("torch_pickle_runs_code_by_name", "the same by protocol 4, which names the callable by strings", torch_file(pickle.dumps({"x": Bomb()}, protocol=4)), Unsafe),
-    bert("torch_pickle_chains_getattr", "a pickle that asks for builtins.getattr, to find os.system through it", torch_file(b"\x80\x02c__builtin__\ngetattr\n(cos\nsystem\ntR."), Unsafe),
-    bert("torch_pickle_of_a_nested_name", "a pickle that asks for an attribute of a function that state dicts need", torch_file(b"\x80\x04\x8c\x0ctorch._utils\x8c\x1e_rebuild_tensor_v2.__globals__\x93."), Unsafe),
-    bert("torch_pickle_makes_an_instance", "a pickle of protocol 0 that runs code by its opcode INST", torch_file(b"(" + t.text(f"touch {MARK}") + b"ios\nsystem\n."), Unsafe),
-    bert("torch_stream_runs_code", "a PyTorch file of the older format whose pickle calls os.system", then(torch_file(b""), lambda f: (f / TORCH_NAME).write_bytes(b"".join(pickle.dumps(each, protocol=2) for each in (0x1950A86A20F9469CFC6C, 1001, {}, Bomb(), [])))), Unsafe),
-    bert("torch_pickle_of_nested_tuples", "three million tuples in each other", torch_bomb(b"N" + b"\x85" * 3_000_000 + b"."), Wrong),
-    bert("torch_pickle_of_lists", "three million lists", torch_bomb(b"(" + b"]" * 3_000_000 + b"t."), Wrong),
-    bert("torch_pickle_of_marks", "two thousand tuples that are opened and not closed", torch_bomb(b"(" * 2000), Unsafe),
-    bert("torch_pickle_of_16_million_opcodes", "a pickle of 16 million opcodes", torch_bomb(b"N" * 16_000_000), Unsafe),
-    bert("torch_pickle_that_doubles", "200,000 dicts, each with the one before twice", torch_bomb(b"}q\0" + b"}(K\1h\0K\2h\0uq\0" * 200_000 + b"."), Unsafe),
-    bert("torch_pickle_that_holds_itself", "a dict that holds itself", torch_bomb(b"}q\0(K\1h\0u."), Unsafe),
-    bert("torch_pickle_of_a_huge_string", "a string of 2 GB, of which one byte is there", torch_bomb(b"X\0\0\0\x80a"), Unsafe),
-    bert("torch_pickle_of_64_megabytes", "a data.pkl of 64 MB of zeros", torch_file(bytes(64 << 20)), Unsafe),
-    bert("torch_name_of_a_megabyte", "a tensor whose name has a million letters", torch_file(t.state_dict(**{"x" * 1_000_000: t.tensor()})), Unsafe),
-    bert("torch_name_that_forges_a_line", "a callable whose name has a line end, a colour and a direction mark", torch_file("ca\r  hint:   run this\x1b[31m\u202e\nb\n.".encode()), Unsafe),
-    bert("torch_storage_beyond_the_file", "a storage of 2**40 values, of which one is there", torch_file(t.state_dict(x=t.tensor(t.storage(n_values=1 << 40)))), Corrupt),
-    bert("torch_tensor_beyond_its_storage", "a tensor that begins 2**62 values behind its storage", torch_file(t.state_dict(x=t.tensor(offset=1 << 62))), Corrupt),
-    bert("torch_offset_negative", "a tensor that begins at -8", torch_file(t.state_dict(x=t.tensor(offset=-8))), Corrupt),
-    bert("torch_stride_negative", "a tensor of 4 values whose stride is -1", torch_file(t.state_dict(x=t.tensor(shape=(4,), strides=(-1,)))), Corrupt),
-    bert("torch_shape_overflows", "a shape whose product is 0 in 64 bits, of one value", torch_file(t.state_dict(x=t.tensor(shape=(1 << 32, 1 << 32), strides=(0, 0)))), Unsafe),
-    bert("torch_shape_of_300_dimensions", "a shape of 300 dimensions", torch_file(t.state_dict(x=t.tensor(shape=(1,) * 300, strides=(1,) * 300))), Corrupt),
-    bert("torch_one_storage_of_many", "90,000 tensors that are all of one storage of 1 MB", one_storage_of_many, Unsafe),
-    bert("torch_storage_leads_up", "a storage whose name leads out of the archive", torch_file(t.state_dict(x=t.tensor(t.storage("../../../etc/passwd")))), Corrupt),
-    bert("torch_zip_bomb", "a compressed storage that unpacks to 400 MB, and is not unpacked", torch_deflated, Unsafe),
-    bert("torch_zip_members_twice", "a directory that names a member twice", then(torch_file(b""), lambda f: (f / TORCH_NAME).write_bytes(t.zipped({"data.pkl": t.state_dict(x=t.tensor()), "data/0": bytes(4), "data/1": bytes(4)}).replace(b"data/1", b"data/0"))), Corrupt),
-    bert("torch_zip_members_overlap", "two members in one place", torch_bytes(lambda data: t.changed(data, t.entry_at(data, "data/0") + 42, 0)), Corrupt),
-    bert("torch_zip_of_two_names", "a member that its own header calls otherwise than the directory", torch_bytes(lambda data: data.replace(b"archive/data/0", b"archive/data/1", 1)), Corrupt),
-    bert("torch_zip64_elsewhere", "an end of zip64 that leads to byte 2**63", torch_bytes(lambda data: data[:-22] + b"PK\6\7" + bytes(11) + b"\x80\1\0\0\0" + data[-22:]), Corrupt),
-    bert("torch_zip_of_a_terabyte", "a sparse PyTorch file of 1 TB", then(torch_file(t.state_dict(x=t.tensor())), sparse(TORCH_NAME, 1 << 40)), Corrupt),
-    bert("torch_zip_cut", "a PyTorch file without its last byte", torch_bytes(lambda data: data[:-1]), Corrupt),
-    bert("torch_is_a_device", "the weights are /dev/zero", then(torch_file(b""), device(TORCH_NAME)), Unsafe),
     # code
     elmo("options_of_an_endless_clip", "a cell_clip of 1e999, which is infinite", lambda f: (f / OPTIONS_NAME).write_text((f / OPTIONS_NAME).read_text().replace('"cell_clip": 3', '"cell_clip": 1e999')), Config),
     elmo("pickle_as_weights", "a pickle that runs code, named weights.hdf5", pickled(WEIGHTS_NAME), Wrong, reports=("J1",)),

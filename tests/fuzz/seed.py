@@ -19,6 +19,8 @@ from safeload._forms.tensorflow.sstable import read_table
 from safeload.lock import lock_text, make_lock
 from safeload.testing._models import BERT_CONFIG, ELMO_OPTIONS, TOKENS
 from safeload.testing._safetensors import write_safetensors
+from safeload.testing._torch import write_torch
+from tests.forms.torch import archives
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -84,6 +86,10 @@ def seeds():
     with tempfile.TemporaryDirectory() as name:
         write_safetensors(Path(name, "a"), {"a": np.float32([1, 2]), "b/c": np.int64(3)}, {"format": "pt"})
         yield "safetensors", "two", Path(name, "a").read_bytes()
+        write_torch(Path(name, "a"), {"a": np.float32([[1, 2]]), "b": np.int64(3)}, transposed=True)
+        yield "torch", "two", Path(name, "a").read_bytes()
+        pickle, keys = archives.state_dict(x=archives.tensor(archives.storage()[:-2] + b"NtQ")), archives.text("0")
+        yield "opcodes", "one", pickle + b"\x80\x02](" + keys + b"e." + np.int64(1).tobytes() + np.float32(1).tobytes()
     weight_map = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
     yield "shards", "two", json.dumps({"metadata": {"total_size": 12}, "weight_map": weight_map}).encode()
     for kind in ("stored", "deflated", "w", "w:gz"):

@@ -18,6 +18,7 @@ from safeload._forms.safetensors.file import Safetensors
 from safeload._forms.shards import read_index
 from safeload._forms.tensorflow.prefixes import find_checkpoint
 from safeload._forms.tensorflow.sstable import MAGIC, mask
+from safeload._forms.torch.file import TorchFile
 from safeload.bert._config import read_config
 from safeload.bert._vocabulary import read_vocabulary
 from safeload.elmo._options import read_options
@@ -29,6 +30,7 @@ from tests.opened import opened_checkpoint, opened_hdf5, ref
 
 FOLDER = Path(tempfile.mkdtemp(prefix="safeload-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 SHARD = bytes(range(256)) * 4
+STREAM = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}."
 PIPELINES = ((GZIP,), (LZF,), (SHUFFLE, GZIP), (SHUFFLE, LZF, FLETCHER32), (FLETCHER32, LZF), (SHUFFLE,))
 
 
@@ -119,6 +121,17 @@ def safetensors(data):
         file.verify(file.tensors)
 
 
+def torch(data):
+    """Read a PyTorch file of these bytes, and the values of what it lists."""
+    with suppress(SafeLoadError), TorchFile(ref(written("pytorch_model.bin", data), "weight")) as file:
+        file.verify(file.tensors)
+
+
+def opcodes(data):
+    """Interpret a pickle of these bytes, in a stream of which they are the fourth."""
+    torch(STREAM + data)
+
+
 def shards(data):
     """Read an index of shards of these bytes."""
     with suppress(SafeLoadError):
@@ -145,6 +158,6 @@ TARGETS = {
     target.__name__: target
     for target in (
         config, options, vocabulary, lock, settings, state_file, index, block, entries, chunk, hdf5,
-        safetensors, shards, archive,
+        safetensors, torch, opcodes, shards, archive,
     )
 }  # fmt: skip

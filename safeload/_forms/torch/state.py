@@ -11,7 +11,7 @@ from safeload._text.words import one_line
 if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
 
-MAX_TENSORS = 100_000
+MAX_NAMED = 100_000
 """The number of tensors in a file."""
 
 MAX_ENTRIES = 1_000_000
@@ -57,8 +57,8 @@ def tensors_of(value: Any, ref: FileRef) -> dict[str, Tensor]:  # noqa: ANN401  
 def _add(found: dict[str, Tensor], name: str, tensor: Tensor, ref: FileRef) -> None:
     if name in found:
         raise damaged(ref, f"two tensors have the name {one_line(name)}", name)
-    if len(found) >= MAX_TENSORS:
-        raise unsafe(ref, f"has more than {MAX_TENSORS:,} tensors; no weight file needs more")
+    if len(found) >= MAX_NAMED:
+        raise unsafe(ref, f"has more than {MAX_NAMED:,} tensors; no weight file needs more")
     found[name] = tensor
 
 
