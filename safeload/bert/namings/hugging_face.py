@@ -6,18 +6,24 @@ Source:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from safeload._naming import TRAINING
 from safeload.bert._parameters import FIRST_VARIABLE
 from safeload.bert.namings._table import Row, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from safeload.report import TensorSpec
+
 _IN_LAYER = ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
              "intermediate.dense", "output.dense")  # fmt: skip
 _NORMS = ("attention.output", "output")
 _TRANSFORM = "cls.predictions.transform"
+_STATE = re.compile(r"(.*\.)?state\.[0-9]+\.[^.]+")
+"""The name of what an optimizer of torch keeps of a parameter, in a file that has both."""
 
 
 def _dense(parameter: str, name: str) -> Iterator[Row]:
@@ -65,3 +71,8 @@ class HuggingFace(Table):
         "embeddings.position_ids": "bert/embeddings/position_ids",
         "embeddings.token_type_ids": "bert/embeddings/token_type_ids",
     }
+
+    def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
+        """Return the class of a tensor that a load does not read; the state of an optimizer is of training."""
+        found = super().class_of(name, spec, scope)
+        return TRAINING if found == "task heads" and _STATE.fullmatch(name) else found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -28,10 +26,17 @@ def model():
 
 
 def saved(model, folder, **options):
-    try:
-        model.save_pretrained(folder, safe_serialization=False, **options)
-    except TypeError:
-        model.save_pretrained(folder, **options)
+    """Write pytorch_model.bin, as transformers does before 4.35, and with an option before 5."""
+    model.save_pretrained(folder, safe_serialization=False, **options)
+    if list(folder.glob("*.safetensors*")):
+        pytest.skip("transformers 5 writes no pytorch_model.bin")
+    return folder
+
+
+def configured(model, folder):
+    """Write the config alone."""
+    model.config.architectures = ["BertForPreTraining"]
+    model.config.save_pretrained(folder)
     return folder
 
 
@@ -73,9 +78,9 @@ def test_one_file_has_the_same_outputs(tmp_path, model):
 def test_shards_have_the_same_outputs(tmp_path, model):
     folder = saved(model, tmp_path / "hf", max_shard_size="10kB")
 
-    assert len(list(Path(folder).glob("pytorch_model-*.bin"))) > 2
+    assert len(list(folder.glob("pytorch_model-*.bin"))) > 2
     require_equal_outputs(folder, model)
-    shard = min(Path(folder).glob("pytorch_model-*.bin"))
+    shard = min(folder.glob("pytorch_model-*.bin"))
     assert safeload.check_bert(folder / "config.json", shard).place == "index of shards"
 
 
@@ -83,7 +88,7 @@ def test_shards_have_the_same_outputs(tmp_path, model):
 def test_turned_kernels_have_the_same_outputs(tmp_path, model, new):
     import torch
 
-    folder = saved(model, tmp_path / "hf")
+    folder = configured(model, tmp_path / "hf")
     torch.save(turned(model), folder / "pytorch_model.bin", _use_new_zipfile_serialization=new)
 
     require_equal_outputs(folder, model)
@@ -92,21 +97,23 @@ def test_turned_kernels_have_the_same_outputs(tmp_path, model, new):
 def test_a_training_checkpoint_has_the_same_outputs_by_its_scope(tmp_path, model):
     import torch
 
-    folder = saved(model, tmp_path / "hf")
+    folder = configured(model, tmp_path / "hf")
     content = {"model": model.state_dict(), "optimizer": {"state": {0: {"exp_avg": torch.ones(2)}}}, "epoch": 3}
     torch.save(content, folder / "pytorch_model.bin")
-    before = safeload.load_bert(saved(model, tmp_path / "other"), training=True)
     after = safeload.load_bert(folder, training=True, scope="model.bert")
 
     assert safeload.report_of(after).scope == "model.bert."
-    for ours, theirs in zip(after.get_weights(), before.get_weights(), strict=True):
+    assert safeload.report_of(after).unused["training"] == ("optimizer.state.0.exp_avg",)
+    assert safeload.check_bert(folder).scope == "model.bert."
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    for ours, theirs in zip(after.get_weights(), safeload.load_bert(folder, training=True).get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_half_precision_is_widened(tmp_path, model):
     import torch
 
-    folder = saved(model, tmp_path / "hf")
+    folder = configured(model, tmp_path / "hf")
     for dtype, name in [(torch.float16, "float16"), (torch.bfloat16, "bfloat16"), (torch.float64, "float64")]:
         torch.save(
             {key: each.to(dtype) for key, each in model.state_dict().items() if each.is_floating_point()},
