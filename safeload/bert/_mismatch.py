@@ -76,7 +76,8 @@ def _size_hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[st
         hints.append(f"the vocabulary agrees with the config: {n_tokens:,} tokens; the checkpoint differs from both")
     elif rows and n_tokens is not None:
         hints.append(f"the vocabulary has {n_tokens:,} tokens: no two of config, checkpoint and vocabulary agree")
-    hidden = claims.get("hidden_size", (0, 0))[1]
+    is_proven = any("num_attention_heads" in spec.size_keys for spec in mismatch.expected.values())
+    hidden = 0 if is_proven else claims.get("hidden_size", (0, 0))[1]
     if hidden and hidden % UNITS_PER_HEAD == 0 and hidden // UNITS_PER_HEAD != config.num_attention_heads:
         hints.append(
             f'published BERTs have a head for every 64 units: set "num_attention_heads": {hidden // UNITS_PER_HEAD} too'

@@ -282,3 +282,16 @@ def test_inspect_and_diff_show_full_names(hub):
     assert "transformer/layer_0 " in done.stdout
     assert "variables/0" not in done.stdout
     assert safeload_cli("diff", hub, hub / "variables" / "variables").returncode == 0
+
+
+def test_other_sizes_are_told_with_the_number_of_heads(tmp_path):
+    small = testing.write_bert(tmp_path / "small", form="tensorflow/tf-models")
+    wide = testing.write_bert(tmp_path / "wide", form="tensorflow/tf-models", hidden=192, attention_heads=2)
+    with pytest.raises(errors.VariableMismatchError) as caught:
+        safeload.check_bert(small / "bert_config.json", wide)
+
+    told = [hint.partition(";")[0] for hint in caught.value.hints]
+    assert told == [
+        "hidden_size is 16 in the config but 192 in the checkpoint",
+        "num_attention_heads is 4 in the config but 2 in the checkpoint",
+    ]
