@@ -295,3 +295,15 @@ def test_other_sizes_are_told_with_the_number_of_heads(tmp_path):
         "hidden_size is 16 in the config but 192 in the checkpoint",
         "num_attention_heads is 4 in the config but 2 in the checkpoint",
     ]
+
+
+@pytest.mark.parametrize("form", ["zip", "tar", "gztar"])
+@pytest.mark.parametrize("folder", [".", "assets"])
+def test_a_module_is_read_in_its_archive(form, folder, hub, tmp_path):
+    """TF-Hub's archives have no folder above the module's files."""
+    shutil.copy(CONFIG, hub / folder)
+    archive = shutil.make_archive(str(tmp_path / "packed"), form, hub)
+    report = safeload.check_bert(archive)
+
+    assert (report.naming, len(report.read)) == ("tf-models", 37)
+    assert {Path(file.path).name for file in report.files if file.role == "vocab"} == {"vocab.txt"}
