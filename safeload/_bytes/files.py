@@ -243,11 +243,7 @@ class Source:
             NotRegularError: The path is now a FIFO or device.
             OSError: The system cannot open it.
         """
-        file = open(path, "rb", buffering=0, opener=system.open_without_waiting)  # noqa: SIM115  (OpenFile closes it)
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            file.close()
-            raise NotRegularError(errno.EINVAL, "no longer a regular file", path)
-        return OpenFile(file, path)
+        return _open_regular(path)
 
     def look_at(self, path: str) -> OpenFile:
         """Open a regular file as it is now, even if a verified copy of it is read.
@@ -255,7 +251,7 @@ class Source:
         Raises:
             OSError: As `open`.
         """
-        return Source.open(self, path)
+        return _open_regular(path)
 
     def prove(self, path: str) -> None:
         """Compare what was read of an open file with the checksum of the whole file, where the source has one.
@@ -290,6 +286,14 @@ class Source:
         real = os.path.realpath(path)
         n_bytes = os.stat(path).st_size
         return FileRead(role=role, path=path, n_bytes=n_bytes, real_path=real if real != path else None)
+
+
+def _open_regular(path: str) -> OpenFile:
+    file = open(path, "rb", buffering=0, opener=system.open_without_waiting)  # noqa: SIM115  (OpenFile closes it)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise NotRegularError(errno.EINVAL, "no longer a regular file", path)
+    return OpenFile(file, path)
 
 
 DISK = Source()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import as_python_tree
 from safeload._boundary import typed_errors
+from safeload._bytes.archives.source import located, lock_folder, through
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
 from safeload._fit import check_weights
@@ -122,9 +123,9 @@ def build_model_from_config(
         clipped=True,
     )
     path = resolve_path(config_file, argument="config_file")
-    ref = find_config(FileRef(path=path, role="config", given=config_file))
-    with opened_source(BERT, [os.path.dirname(ref.path)], Clock()) as source:
-        config = read_config(ref._replace(source=source))
+    ref = find_config(located(FileRef(path=path, role="config", given=config_file)))
+    with opened_source(BERT, [lock_folder(ref.path)], Clock()) as source:
+        config = read_config(through(ref, source))
     require_config_allows(options, config)
     backend = require_keras_bert()
     model, deferred = builder.build(backend, config, options)
@@ -162,11 +163,10 @@ def load_model_weights_from_checkpoint(
     kind = bert_kind(build_options(training=training, seq_len=FULL_LENGTH), may_be_clipped=True)
     _require_what_build_returned(model, config)
     path = resolve_path(checkpoint_file, argument="checkpoint_file")
-    folder = path if os.path.isdir(path) else os.path.dirname(path)
     valid = validate_config(as_python_tree(config), FileRef(path="the dict that was passed as config", role="config"))
     clock = Clock()
-    with opened_source(BERT, [folder], clock) as source:
-        ref = FileRef(path=path, role="checkpoint", given=checkpoint_file, source=source)
+    with opened_source(BERT, [lock_folder(path)], clock) as source:
+        ref = located(FileRef(path=path, role="checkpoint", given=checkpoint_file, source=source))
         checked = check_weights(kind, valid, find_weights(ref, BERT), (), clock, keep_values=True)
     builder.fill(require_keras_bert(), model, checked.values, config=checked.config)
     warn_of(checked.report)

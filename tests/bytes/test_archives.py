@@ -144,6 +144,18 @@ def test_an_elmo_is_built_from_an_archive(models, tmp_path, backend):
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
+def test_the_drop_ins_of_keras_bert_take_archives(models, tmp_path):
+    pytest.importorskip("keras_bert")
+    from safeload.compat import keras_bert as drop_in
+
+    archive = str(write_archive(models["tensorflow"], tmp_path / "flat.zip"))
+    model, config = drop_in.build_model_from_config(archive)
+    drop_in.load_model_weights_from_checkpoint(model, config, archive)
+
+    wanted = safeload.load_bert(models["tensorflow"])
+    assert all(np.array_equal(*pair) for pair in zip(model.get_weights(), wanted.get_weights(), strict=True))
+
+
 def test_what_macos_adds_is_ignored(models, tmp_path):
     archive = write_archive(models["tensorflow"], tmp_path / "stored.zip")
     with zipfile.ZipFile(archive, "a") as file:
