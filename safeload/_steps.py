@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload._arguments import require_patterns
-from safeload._bytes.archives.source import lock_folder, through
+from safeload._bytes.archives.source import through
 from safeload._bytes.files import DISK
 from safeload._fit import check_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
@@ -33,7 +34,7 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
     patterns = require_patterns(request.ignore_unused, example=kind.example_pattern)
     with clock.step("resolve"):
         config_ref = kind.find_config(request)
-        folders = [lock_folder(config_ref.path), kind.weights_folder(request)]
+        folders = [os.path.dirname(config_ref.source.on_disk(config_ref.path)), kind.weights_folder(request)]
     with opened_source(
         kind.model,
         [folder for folder in folders if folder is not None],

@@ -265,6 +265,10 @@ class Source:
         """Return how an open file is read fastest."""
         return "random"
 
+    def on_disk(self, path: str) -> str:
+        """Return the path of the file on disk that has the contents of a file."""
+        return path
+
     def containers(self) -> list[FileRead]:
         """Return the report entries for the files that hold the others: none on disk.
 

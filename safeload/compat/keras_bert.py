@@ -124,7 +124,7 @@ def build_model_from_config(
     )
     path = resolve_path(config_file, argument="config_file")
     ref = find_config(located(FileRef(path=path, role="config", given=config_file)))
-    with opened_source(BERT, [lock_folder(ref.path)], Clock()) as source:
+    with opened_source(BERT, [os.path.dirname(ref.source.on_disk(ref.path))], Clock()) as source:
         config = read_config(through(ref, source))
     require_config_allows(options, config)
     backend = require_keras_bert()

@@ -214,6 +214,10 @@ class ArchiveSource(Source):
             return self.base.file_read(role, path)
         return FileRead(role=role, path=path, n_bytes=self._member_at(inner, path).n_bytes)
 
+    def on_disk(self, path: str) -> str:
+        """Return the archive's path for a member."""
+        return path if self._inner(path) is None else self.archive
+
     def containers(self) -> list[FileRead]:
         """Return the report entry for the archive.
 
