@@ -160,6 +160,14 @@ LIMITS = {
         "MAX_HEADER_BYTES": "bytes of an object's header",
         "MAX_HEADER_BLOCKS": "blocks of an object's header",
     },
+    "_forms.hdf5.attributes": {
+        "MAX_TEXT_BYTES": "bytes of a text that Keras stores with a model, such as its config",
+        "MAX_HEAP_ITEMS": "texts beside it in the file's heap",
+    },
+    "_forms.zip_directory": {
+        "MAX_MEMBERS": "members of a `.keras` file",
+        "MAX_DIRECTORY_BYTES": "bytes of its directory",
+    },
     "lock": {"MAX_LOCK_BYTES": "bytes of a lock file", "MAX_BITS": "bits of a number in a lock file"},
     "settings._sections": {
         "MAX_SETTINGS_BYTES": "bytes of a settings file",

@@ -263,7 +263,7 @@ def lock_text(name=VOCAB, n_bytes="1"):
     return table + f'sha256 = "{"0" * 64}"\n'
 
 
-def of_keras(change=lambda file: None):  # noqa: ARG005
+def of_keras(change):
     """Write the good model as keras-bert saves it, and change the file through h5py."""
 
     def make(folder):
