@@ -165,6 +165,14 @@ def test_an_activation_that_is_code_is_not_run(activation, saved, tmp_path):
     assert safeload.check_bert(saved / "bert_config.json", path, activation="gelu_tanh").activation == "gelu_tanh"
 
 
+@pytest.mark.parametrize("config", [b"\xff", b"[1]", b"{", b'{"a":1,"a":1}'])
+def test_a_config_that_is_no_object_is_told(config, saved, tmp_path):
+    path = edited(saved / "False" / "model.keras", tmp_path / "model.keras", lambda _: config)
+
+    with pytest.raises(ConfigError):
+        safeload.check_bert(saved / "bert_config.json", path)
+
+
 def test_a_changed_byte_of_the_weights_has_another_crc(saved, tmp_path):
     path = tmp_path / "model.keras"
     data = bytearray((saved / "False" / "model.keras").read_bytes())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from safeload._bytes import absent
@@ -21,7 +21,7 @@ from safeload._json import MAX_JSON_BYTES, json_object
 from safeload.errors import CorruptFileError, UnsafeFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from safeload._bytes.files import FileRef, OpenFile
@@ -30,10 +30,16 @@ WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 
 
 class KerasFile(Hdf5File):
-    """An open `.keras` file; its datasets are those of the HDF5 file in it."""
+    """An open `.keras` file; its datasets are those of the HDF5 file in it.
+
+    Raises:
+        ConfigError: The config in it is no JSON object.
+        UnsafeFileError, CorruptFileError: As `Hdf5File` and `read_directory`; or a CRC-32 does not match.
+    """
 
     summary = "a model saved by Keras"
     _config: bytes = b""
+    _layers: Mapping[str, str] = MappingProxyType({})
 
     def checksums(self, n_read: int) -> str:  # noqa: ARG002  (the CRC-32 is that of the whole member)
         """State that the archive has a CRC-32 of the weights."""
@@ -45,11 +51,6 @@ class KerasFile(Hdf5File):
             return self._config.decode("utf-8") or None
         found = super().note(group, name)
         return self._layers.get(group) if found is None and name == "name" else found
-
-    @cached_property
-    def _layers(self) -> dict[str, str]:
-        """Group -> the name of its layer, by the order of the layers in the config."""
-        return dict(_numbered(json_object(self._config, self.ref.at(self.ref.path, CONFIG)))) if self._config else {}
 
     def _opened(self, ref: FileRef) -> OpenFile:
         """Open the weights in the archive, and read its config."""
@@ -78,6 +79,7 @@ class KerasFile(Hdf5File):
                 raise UnsafeFileError(message, **ref.facts)
             require_checksum(file, ref, config)
             self._config = file.read(config.n_bytes, require_stored(config, ref))
+            self._layers = dict(_numbered(json_object(self._config, ref.at(ref.path, CONFIG))))
         require_checksum(file, ref, members[WEIGHTS])
         return Section(file, require_stored(members[WEIGHTS], ref), members[WEIGHTS].n_bytes)
 
