@@ -34,8 +34,8 @@ _LOAD = {
     ELMO: "load it with safeload.load_elmo, or check it with: safeload check elmo",
 }
 _READS = {
-    BERT: "safeload reads BERT from TensorFlow V2 checkpoints with Google's names: bert_config.json, bert_model.ckpt.index "
-    "and bert_model.ckpt.data-00000-of-00001",
+    BERT: "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*), from Hugging Face's folders "
+    "(config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from files of keras-bert and KerasHub",
     ELMO: "safeload reads ELMo from options.json and weights.hdf5",
 }
 

@@ -18,8 +18,8 @@ from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
 from tests.opened import ref
 
 READS_BERT = (
-    "safeload reads BERT from TensorFlow V2 checkpoints with Google's names: bert_config.json, bert_model.ckpt.index "
-    "and bert_model.ckpt.data-00000-of-00001"
+    "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*), from Hugging Face's folders "
+    "(config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from files of keras-bert and KerasHub"
 )
 READS_ELMO = "safeload reads ELMo from options.json and weights.hdf5"
 CHECKS = {"BERT": safeload.check_bert, "ELMo": safeload.check_elmo}

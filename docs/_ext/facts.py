@@ -164,10 +164,6 @@ LIMITS = {
         "MAX_TEXT_BYTES": "bytes of a text that Keras stores with a model, such as its config",
         "MAX_HEAP_ITEMS": "texts beside it in the file's heap",
     },
-    "_forms.zip_directory": {
-        "MAX_MEMBERS": "members of a `.keras` file",
-        "MAX_DIRECTORY_BYTES": "bytes of its directory",
-    },
     "lock": {"MAX_LOCK_BYTES": "bytes of a lock file", "MAX_BITS": "bits of a number in a lock file"},
     "settings._sections": {
         "MAX_SETTINGS_BYTES": "bytes of a settings file",
@@ -273,6 +269,9 @@ WRITERS = {
     "tensorflow/tf-models": "tf-models, TF-Hub's modules of TensorFlow 2",
     "safetensors": "transformers 4 and 5, sentence-transformers",
     "torch": "transformers 2 to 4, and any script with torch.save",
+    "hdf5": "transformers 2 to 4, its TensorFlow models",
+    "hdf5/keras-bert": "keras-bert, `save_weights` and `save`",
+    "keras": "keras-bert with tf-keras, `save`",
 }
 """Form of `testing.write_bert` -> who writes it."""
 

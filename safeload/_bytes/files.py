@@ -127,37 +127,6 @@ class OpenFile:
         self._file.close()
 
 
-class Section(OpenFile):
-    """A part of an open file, such as a member of an archive; it owns the file."""
-
-    def __init__(self, whole: OpenFile, start: int, n_bytes: int) -> None:
-        """Take ownership of an open file."""
-        self.path = whole.path
-        self.n_bytes = n_bytes
-        self._whole = whole
-        self._start = start
-
-    def read_into(self, block: memoryview, offset: int) -> int:
-        """Fill the block as `OpenFile` does, to the end of the part."""
-        try:
-            return self._whole.read_into(block[: max(0, self.n_bytes - offset)], self._start + offset)
-        except OSError as exc:
-            self.failure = exc
-            raise
-
-    def is_written_to(self) -> bool:
-        """Return whether the file was written to since it was opened."""
-        return self._whole.is_written_to()
-
-    def is_replaced(self) -> bool:
-        """Return whether the path now refers to another file, or the file was written to."""
-        return self._whole.is_replaced()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._whole.close()
-
-
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 

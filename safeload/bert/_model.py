@@ -176,7 +176,7 @@ def lacks_positions(names: Collection[str], naming: Naming, scope: str) -> bool:
 
 def _wrong_weights(weights: WeightFile, kind: FileKind) -> WrongFileKindError:
     role, path = weights.files()[0]
-    return wrong_kind(weights.ref.at(path, role), kind, wanted="a BERT checkpoint with Google's variable names")
+    return wrong_kind(weights.ref.at(path, role), kind, wanted="the weights of a BERT")
 
 
 def require_config_allows(options: BuildOptions, config: BertConfig) -> None:

@@ -74,6 +74,7 @@ def _public_names() -> list[str]:
     return sorted(name for name in vars(require_keras_bert().keras_bert) if not name.startswith("_"))
 
 
+@typed_errors
 def get_custom_objects() -> dict[str, Any]:
     """Return what Keras needs to read a saved model: keras-bert's own layers, and the GELU of models from PyTorch.
 

@@ -151,6 +151,18 @@ def test_a_table_of_variables_has_the_names_that_a_check_reads(facts, tiny_bert,
         assert f"`{spec.name}`" in facts.elmo_datasets()
 
 
+def test_every_form_is_in_the_table():
+    from safeload.testing._forms import FORMS
+
+    sys.path.insert(0, str(DOCS / "_ext"))
+    try:
+        facts = importlib.import_module("facts")
+    finally:
+        sys.path.remove(str(DOCS / "_ext"))
+    assert set(facts.WRITERS) == set(FORMS)
+    assert facts.bert_forms().count("\n") >= len(FORMS) + 2
+
+
 def test_every_limit_is_in_the_table():
     """But for the numbers of lines that are printed, of threads, and what `MAX_` counts for a user's own arguments."""
     others = {

@@ -426,8 +426,8 @@ FAULTS = [
     zip_("keras_zip_twice", "a .keras file with two members of one name", keras_zip("model.weights.h5"), Unsafe),
     zip_("keras_zip_leads_up", "a .keras file with the member ../../x", keras_zip("../../x"), Unsafe),
     zip_("keras_zip_is_absolute", "a .keras file with the member /etc/x", keras_zip("/etc/x"), Unsafe),
-    zip_("keras_zip_in_zip64", "a .keras file whose sizes are in zip64's fields", keras_zip(change=size_of_the_first((1 << 32) - 1)), Unsafe),
-    zip_("keras_zip_shares_bytes", "two members of a .keras file share bytes", keras_zip(change=size_of_the_first(200)), Unsafe),
+    zip_("keras_zip_in_zip64", "a .keras file whose sizes are in zip64's fields", keras_zip(change=size_of_the_first((1 << 32) - 1)), Corrupt),
+    zip_("keras_zip_shares_bytes", "two members of a .keras file share bytes", keras_zip(change=size_of_the_first(200)), Corrupt),
     zip_("keras_zip_bomb", "the weights in a .keras file would unpack to 64 MB", deflated, Unsafe),
     # the state file
     bert("state_leads_up", "the state file names ../x", write("checkpoint", 'model_checkpoint_path: "../x"\n'), Unsafe),

@@ -12,11 +12,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from safeload._bytes import absent
-from safeload._bytes.files import Section
+from safeload._bytes.archives.reading import StoredFile
+from safeload._bytes.archives.zips import list_zip
 from safeload._bytes.kinds import UNKNOWN, kind_of_open, wrong_kind
 from safeload._bytes.small import open_file
 from safeload._forms.hdf5.file import Hdf5File
-from safeload._forms.zip_directory import read_directory, require_checksum, require_stored
 from safeload._json import MAX_JSON_BYTES, json_object
 from safeload.errors import CorruptFileError, UnsafeFileError
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from safeload._bytes.archives.members import Member
     from safeload._bytes.files import FileRef, OpenFile
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
+_SAVE_AGAIN = ["save the model again with Keras"]
 
 
 class KerasFile(Hdf5File):
@@ -34,7 +36,7 @@ class KerasFile(Hdf5File):
 
     Raises:
         ConfigError: The config in it is no JSON object.
-        UnsafeFileError, CorruptFileError: As `Hdf5File` and `read_directory`; or a CRC-32 does not match.
+        UnsafeFileError, CorruptFileError: As `Hdf5File` and `list_zip`; or a CRC-32 does not match.
     """
 
     summary = "a model saved by Keras"
@@ -52,6 +54,19 @@ class KerasFile(Hdf5File):
         found = super().note(group, name)
         return self._layers.get(group) if found is None and name == "name" else found
 
+    def prove(self) -> None:
+        """Compare the weights with their CRC-32 in the archive, and what the file itself is in with its own.
+
+        Raises:
+            CorruptFileError: They differ.
+            FileSystemError: The system cannot read.
+        """
+        super().prove()
+        try:
+            self._file.prove()
+        except OSError as exc:
+            raise absent.failed(self.ref, exc) from exc
+
     def _opened(self, ref: FileRef) -> OpenFile:
         """Open the weights in the archive, and read its config."""
         file = open_file(ref)
@@ -68,20 +83,35 @@ class KerasFile(Hdf5File):
         kind = kind_of_open(file)
         if kind is None or kind.id != "keras":
             raise wrong_kind(ref, kind or UNKNOWN, wanted="a model saved by Keras")
-        members = read_directory(file, ref)
+        members = _members(file, ref)
         if WEIGHTS not in members:
             message = f"the file of Keras has no {WEIGHTS}"
-            raise CorruptFileError(message, **ref.facts, hints=["save the model again with Keras"])
+            raise CorruptFileError(message, **ref.facts, hints=_SAVE_AGAIN)
         config = members.get(CONFIG)
         if config is not None:
             if config.n_bytes > MAX_JSON_BYTES:
                 message = f"the {CONFIG} in the file of Keras has {config.n_bytes:,} bytes; no config needs more than {MAX_JSON_BYTES:,}"
                 raise UnsafeFileError(message, **ref.facts)
-            require_checksum(file, ref, config)
-            self._config = file.read(config.n_bytes, require_stored(config, ref))
+            stored = StoredFile(file, ref.path, config)
+            self._config = stored.read(config.n_bytes)
+            stored.prove()
             self._layers = dict(_numbered(json_object(self._config, ref.at(ref.path, CONFIG))))
-        require_checksum(file, ref, members[WEIGHTS])
-        return Section(file, require_stored(members[WEIGHTS], ref), members[WEIGHTS].n_bytes)
+        return StoredFile(file, ref.path, members[WEIGHTS])
+
+
+def _members(file: OpenFile, ref: FileRef) -> dict[str, Member]:
+    """Return the members that are read, by name; they are stored, and no two have one name."""
+    listed, _ = list_zip(file, ref)
+    found: dict[str, Member] = {}
+    for member in listed:
+        if member.name in found:
+            raise UnsafeFileError(f"the file of Keras has two members {member.name}", **ref.facts, hints=_SAVE_AGAIN)
+        if member.name in (WEIGHTS, CONFIG):
+            if member.n_stored is not None:
+                message = f"{member.name} in the file of Keras is compressed, which Keras never does"
+                raise UnsafeFileError(message, **ref.facts, hints=_SAVE_AGAIN)
+            found[member.name] = member
+    return found
 
 
 def _numbered(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
