@@ -18,6 +18,7 @@ POSITIONS = "bert/embeddings/position_embeddings"
 HEAD = "cls/predictions/output_bias"
 """A parameter of the heads, which a load without them does not read."""
 
+IN_LAYER = "bert/encoder/layer_{}/attention/self/query/kernel"
 _MLM_TRANSFORM = "cls/predictions/transform"
 MARKS = Marks(
     norms=("/gamma", "/beta"),
@@ -53,6 +54,15 @@ def list_parameters(config: BertConfig, *, training: bool) -> dict[str, TensorSp
     if training:
         specs += _heads(config)
     return {spec.name: spec for spec in specs}
+
+
+def ranks_of_parameters(n_layers: int) -> dict[str, int]:
+    """Return the name and number of axes of every parameter of a BERT with this many layers."""
+    sizes = dict.fromkeys(("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size"), 1)
+    config = BertConfig(
+        path="", num_hidden_layers=n_layers, max_position_embeddings=1, hidden_act="", activation="", raw={}, **sizes
+    )
+    return {name: len(spec.shape) for name, spec in list_parameters(config, training=True).items()}
 
 
 def with_positions_of(config: BertConfig, stored: StoredTensor | None, *, least: int | None = None) -> BertConfig:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from safeload._naming import needed
 from safeload._values import rearranged
+from safeload.bert._parameters import IN_LAYER, ranks_of_parameters
 from safeload.bert.namings import naming_of
+from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,22 +56,42 @@ def sides_of(a: Weights, b: Weights) -> tuple[Side, Side]:
 
 
 def _renamed(weights: Weights, naming: Naming, scope: str) -> Side:
+    known = _parameters_in(weights, naming, scope)
+    parameters = {parameter for parameter, _ in known.values()}
     tensors: dict[str, Tensor] = {}
     stored: dict[str, tuple[str, Change]] = {}
     for name, tensor in weights.tensors.items():
-        new, change = naming.canonical(name, scope), _SAME
-        if new == name or new in tensors:
-            new = name
-        else:
-            change = needed(naming.stored_as(new, scope, weights.tensors)[1], len(tensor.spec.shape), _rank_of(new))
+        original = naming.copy_of(name, scope, parameters) if name not in known else None
+        if original is not None and _is_equal(weights, name, naming.stored_as(original, scope, weights.tensors)[0]):
+            continue
+        new, change = known.get(name, (name, _SAME))
         stored[new] = name, change
         spec = replace(tensor.spec, name=new, shape=_shape(tensor.spec.shape, change))
         tensors[new] = replace(tensor, spec=spec)
     return Side(weights=weights, tensors=tensors, stored=stored, naming=naming.id)
 
 
-def _rank_of(parameter: str) -> int:
-    return 1 if parameter.endswith(("bias", "/gamma", "/beta")) else 2
+def _parameters_in(weights: Weights, naming: Naming, scope: str) -> dict[str, tuple[str, Change]]:
+    """Return stored name -> parameter and change, of the parameters of a BERT that a file has."""
+    names = weights.tensors
+    n_layers = next(
+        number
+        for number in itertools.count()
+        if naming.stored_as(IN_LAYER.format(number), scope, names)[0] not in names
+    )
+    found = {}
+    for parameter, rank in ranks_of_parameters(n_layers).items():
+        name, change = naming.stored_as(parameter, scope, names)
+        if name in names:
+            found[name] = parameter, needed(change, len(names[name].spec.shape), rank)
+    return found
+
+
+def _is_equal(weights: Weights, name: str, original: str) -> bool:
+    try:
+        return original in weights.tensors and weights.file.is_equal(name, original)
+    except SafeLoadError:  # the comparison says which is damaged
+        return False
 
 
 def _shape(shape: tuple[int, ...], change: Change) -> tuple[int, ...]:

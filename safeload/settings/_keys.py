@@ -135,6 +135,7 @@ BERT_KEYS: Mapping[str, Key] = {
     "ignore_unused": _WORDS,
     "lock_file": _PATH.or_none(),
     "scope": _WORD.or_none(),
+    "activation": _WORD.or_none(),
     "dropout_rate": _NUMBER,
     "attention_activation": _WORD.or_none(),
     "use_task_embed": _FLAG,
