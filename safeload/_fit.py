@@ -143,6 +143,7 @@ def _require_match(
         problems=problems, expected=expected, found=found, weights=weights, config=config, faults=faults
     )
     if problems:
+        weights.prove()  # what is damaged may look like another model
         raise _error(kind, mismatch, wanted)
     return match, mismatch, tuple(ignored)
 

@@ -117,7 +117,7 @@ def test_a_model_that_has_bert_s_embeddings_is_told_from_what_else_lies_beside_a
         with pytest.raises(WrongFileKindError) as caught:
             safeload.check_bert(bert)
         assert caught.value.found == found
-        assert caught.value.wanted == "a BERT checkpoint with Google's variable names"
+        assert caught.value.wanted == "the weights of a BERT"
         assert (caught.value.given, caught.value.label) == (bert, "index")
 
 

@@ -65,7 +65,7 @@ class KerasFile(Hdf5File):
         try:
             self._file.prove()
         except OSError as exc:
-            raise absent.failed(self.ref, exc) from exc
+            raise absent.failed(self.ref.at(self.ref.path, WEIGHTS), exc) from exc
 
     def _opened(self, ref: FileRef) -> OpenFile:
         """Open the weights in the archive, and read its config."""
