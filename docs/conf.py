@@ -50,5 +50,5 @@ nitpick_ignore_regex = [
     ("py:class", r"(pathlib\.)?Path"),
     ("py:class", r"os\.PathLike"),
     ("py:class", r"NDArray"),
-    ("py:class", r"pytest\..*"),
+    ("py:class", r"_?pytest\..*"),
 ]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,11 +44,23 @@ class BrokenModel:
 
 
 @pytest.fixture(scope="session")
-def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a read-only folder with a tiny BERT: config, vocabulary, and a checkpoint with heads."""
-    from safeload.testing import write_bert_checkpoint  # noqa: PLC0415  (only if a test uses it)
+def bert_form(request: pytest.FixtureRequest) -> str:
+    """Return the form of `tiny_bert`, which a test may choose among those of `safeload.testing.write_bert`.
 
-    yield from _written_once(tmp_path_factory, "tiny_bert", write_bert_checkpoint)
+    ```python
+    @pytest.mark.parametrize("bert_form", ["tensorflow", "safetensors", "torch"], indirect=True)
+    def test_my_set_up_loads_each_form(tiny_bert): ...
+    ```
+    """
+    return getattr(request, "param", "tensorflow")
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory, bert_form: str) -> Iterator[Path]:
+    """Yield a read-only folder with a tiny BERT: config, vocabulary, and weights with heads, in the form `bert_form`."""
+    from safeload.testing import write_bert  # noqa: PLC0415  (only if a test uses it)
+
+    yield from _written_once(tmp_path_factory, "tiny_bert", partial(write_bert, form=bert_form))
 
 
 @pytest.fixture(scope="session")
@@ -59,11 +72,13 @@ def tiny_elmo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def bert_faults(request: pytest.FixtureRequest, tiny_bert: Path, tmp_path: Path) -> BrokenModel:
-    """Return a broken BERT; the test runs once for each of `safeload.testing.BERT_FAULTS`."""
-    from safeload.testing import BERT_FAULTS  # noqa: PLC0415  (only if a test uses it)
+def bert_faults(request: pytest.FixtureRequest, bert_form: str, tiny_bert: Path, tmp_path: Path) -> BrokenModel:
+    """Return a broken BERT; the test runs once for each of `safeload.testing.BERT_FAULTS` that the form `bert_form` can have."""
+    from safeload import testing  # noqa: PLC0415  (only if a test uses it)
 
-    fault = BERT_FAULTS[request.param]
+    fault = testing.bert_faults(bert_form).get(request.param)
+    if fault is None:
+        pytest.skip(f"a BERT in the form {bert_form} cannot have this fault")
     return _broken(request.param, tiny_bert, tmp_path / "broken_bert", fault.spoil, fault.error)
 
 

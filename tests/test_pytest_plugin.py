@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from safeload.testing import BERT_FAULTS, ELMO_FAULTS
+from safeload.testing import BERT_FAULTS, ELMO_FAULTS, bert_faults
 
 EXAMPLE = Path(__file__).parents[1] / "examples/unit_testing"
 
@@ -47,6 +47,23 @@ def test_the_fixtures_are_there_without_being_imported(tmp_path):
     done = run_pytest(tmp_path)
     assert f"{len(ELMO_FAULTS) + 1} passed" in done.stdout, done.stdout
     assert "elmo_faults" in run_pytest(tmp_path, "--fixtures").stdout
+
+
+def test_a_test_chooses_the_form(tmp_path):
+    (tmp_path / "test_x.py").write_text(
+        "import pytest, safeload\n"
+        "in_both = pytest.mark.parametrize('bert_form', ['tensorflow', 'safetensors'], indirect=True)\n"
+        "@in_both\n"
+        "def test_model(tiny_bert, bert_form):\n"
+        "    assert safeload.check_bert(tiny_bert).form == bert_form\n"
+        "@in_both\n"
+        "def test_faults(bert_faults):\n"
+        "    with pytest.raises(bert_faults.error):\n"
+        "        safeload.check_bert(bert_faults.folder, training=True)\n"
+    )
+    done = run_pytest(tmp_path)
+    n_faults = [len(bert_faults(form)) for form in ("tensorflow", "safetensors")]
+    assert f"{2 + sum(n_faults)} passed, {n_faults[0] - n_faults[1]} skipped" in done.stdout, done.stdout
 
 
 def test_the_plugin_costs_nothing_until_it_is_used(tmp_path):

@@ -148,7 +148,8 @@ class RangeFile(WeightFile):
     def _ref_of(self, name: str) -> FileRef:
         return self.refs[self.extents[name].file]
 
-    def _position(self, name: str) -> tuple[int, int]:
+    def position(self, name: str) -> tuple[int, int]:
+        """Return the number of the file, and the offset there, of a tensor."""
         extent = self.extents[name]
         return extent.file, extent.offset
 

@@ -199,8 +199,8 @@ class WeightFile(ABC):
         return self.ref
 
     @abstractmethod
-    def _position(self, name: str) -> tuple[int, int]:
-        """Return the file number and offset of a tensor: the order in which tensors are read and faults are printed."""
+    def position(self, name: str) -> tuple[int, int]:
+        """Return the number of the file with values, and the offset there, of a tensor: the order in which tensors are read and faults are printed."""
 
     @abstractmethod
     def _place_text(self, name: str, fault: DamagedError) -> str:
@@ -218,7 +218,7 @@ class WeightFile(ABC):
                 except DamagedError as exc:
                     return exc
 
-        listed = sorted(names, key=self._position)
+        listed = sorted(names, key=self.position)
         access = max((self.ref.source.access(path) for _, path in self.files()), key=ACCESSES.index)
         results = in_shares(listed, lambda name: self.tensors[name].n_bytes, attempt, access=access)
         found = dict(zip(listed, results, strict=True))

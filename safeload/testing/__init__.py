@@ -18,7 +18,7 @@ safeload also installs the pytest fixtures `tiny_bert`, `tiny_elmo`, `bert_fault
 from __future__ import annotations
 
 from safeload.testing._bundle import write_checkpoint
-from safeload.testing._catalogue import BERT_FAULTS, ELMO_FAULTS, Fault
+from safeload.testing._catalogue import BERT_FAULTS, ELMO_FAULTS, Fault, bert_faults
 from safeload.testing._faults import (
     as_html_page,
     as_lfs_pointer,
@@ -44,6 +44,7 @@ __all__ = [
     "Fault",
     "as_html_page",
     "as_lfs_pointer",
+    "bert_faults",
     "drop_variable",
     "edit_config",
     "edit_vocabulary",

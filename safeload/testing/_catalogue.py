@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import errors
 from safeload.testing import _faults as f
-from safeload.testing._forms import CONFIG_NAME, PREFIX
+from safeload.testing._forms import CONFIG_NAME, FORMS, PREFIX, stored_name, valid_form
 from safeload.testing._models import OPTIONS_NAME, VOCAB_NAME
 
 if TYPE_CHECKING:
@@ -73,6 +73,42 @@ BERT_FAULTS: Mapping[str, Fault] = {
     "the vocabulary is not UTF-8": Fault(_not_utf8, errors.VocabularyError),
 }
 """Name -> fault, for a BERT that `write_bert_checkpoint` wrote with default arguments."""
+
+_OF_GOOGLES_FILES = (
+    "no index file", "a data shard is missing", "the index file is cut", "a bit flipped", "the index file of another training",
+    "the index file is an HTML page", "the config lacks a key", "a variable has another shape",
+)  # fmt: skip
+
+
+def bert_faults(form: str = "tensorflow") -> Mapping[str, Fault]:
+    """Return name -> fault, for a BERT that `write_bert` wrote in a form, with default arguments otherwise.
+
+    Args:
+        form: As in `write_bert`. Another form than Google's has those that it can have: without an index file
+            there is none to cut, and without checksums a flipped bit is not found.
+
+    Raises:
+        ArgumentError: There is no such form.
+    """
+    name = valid_form(form)
+    if FORMS[name] is FORMS["tensorflow"]:
+        return BERT_FAULTS
+    config, query = FORMS[name].config_name, stored_name(_QUERY, FORMS[name])
+    other = f"{query}_1".replace(":0_1", "_1:0")
+    return {
+        **{name: fault for name, fault in BERT_FAULTS.items() if name not in _OF_GOOGLES_FILES},
+        "no config": Fault(partial(f.remove_file, file=config), errors.MissingFileError),
+        "the config is an LFS pointer": Fault(partial(f.as_lfs_pointer, file=config), errors.WrongFileKindError),
+        "the config is an HTML page": Fault(partial(f.as_html_page, file=config), errors.WrongFileKindError),
+        "a variable is missing": Fault(partial(f.drop_variable, name=query), errors.VariableMismatchError),
+        "a variable has another name": Fault(
+            partial(f.rename_variable, name=query, new=other), errors.VariableMismatchError
+        ),
+        "a variable has another shape": Fault(
+            partial(f.reshape_variable, name=query, shape=(4, 64)), errors.VariableMismatchError
+        ),
+    }
+
 
 ELMO_FAULTS: Mapping[str, Fault] = {
     "no options": Fault(partial(f.remove_file, file=OPTIONS_NAME), errors.MissingFileError),

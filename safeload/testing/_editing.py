@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,18 @@ from safeload._arguments import as_python, bad_argument, is_int, listed
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import require_file
+from safeload._forms import open_weights
+from safeload._forms.finding import find_weights
 from safeload._forms.hdf5.file import Hdf5File
 from safeload._forms.tensorflow.bundle import TensorBundle
 from safeload._forms.tensorflow.prefixes import find_checkpoint
+from safeload._recognise import BERT
 from safeload._text.words import reason_of
 from safeload.bert._config import CONFIG_NAMES
+from safeload.bert.namings import naming_of
 from safeload.errors import ArgumentError, CorruptFileError, SafeLoadError
 from safeload.testing._bundle import valid_name, write_bundle
+from safeload.testing._forms import FORMS
 from safeload.testing._models import OPTIONS_NAME, WEIGHTS_NAME
 from safeload.testing._writing import new_files
 
@@ -29,6 +35,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._bytes.paths import StrPath
+    from safeload._forms.weight_file import WeightFile, WeightPlace
+    from safeload.testing._forms import Form
+
+
+GOOGLES = FORMS["tensorflow"]
 
 
 def is_elmo(folder: StrPath) -> bool:
@@ -54,8 +65,7 @@ def file_ref(folder: StrPath, file: StrPath | None) -> FileRef:
     """
     path = _folder(folder)
     if file is None:
-        shards = sorted(each.name for each in path.glob("*.data-00000-of-*"))
-        file = shards[0] if shards and not is_elmo(folder) else WEIGHTS_NAME
+        file = WEIGHTS_NAME if is_elmo(folder) else _first_file(path, folder)
     ref = FileRef(path=resolve_path(file, argument="file", base_dir=path), role="model", given=folder)
     require_file(ref)
     return ref
@@ -95,6 +105,35 @@ def position(argument: str, value: object, n_bytes: int) -> int:
     return number
 
 
+def place_in(folder: StrPath) -> WeightPlace:
+    """Return the place of a BERT's weights in a folder.
+
+    Raises:
+        SafeLoadError: As `find_weights`.
+    """
+    return find_weights(FileRef(path=str(_folder(folder)), role="checkpoint", given=folder), BERT)
+
+
+def form_of(place: WeightPlace, names: Collection[str]) -> Form:
+    """Return how weights with these names are written."""
+    rows = [row for key, row in FORMS.items() if key.partition("/")[0] == place.form]
+    found = naming_of(names)
+    return next((row for row in rows if found and row.naming == found[0].id), rows[0])
+
+
+def _files_with_values(weights: WeightFile) -> list[str]:
+    return [path for role, path in weights.files() if role in ("shard", "weight")]
+
+
+def _first_file(path: Path, folder: StrPath) -> str:
+    """Return the name of the first file with values in a BERT's folder.
+
+    The weights may be damaged already, so that they are not opened.
+    """
+    shards = sorted(each.name for each in path.glob("*.data-00000-of-*"))
+    return shards[0] if shards else os.path.basename(place_in(folder).ref.path)
+
+
 def tensors_of(prefix: str) -> tuple[dict[str, NDArray[Any]], int]:
     """Return the tensors of a checkpoint, and its number of shards.
 
@@ -123,11 +162,17 @@ def edit_tensors(folder: StrPath, change: Callable[[dict[str, NDArray[Any]]], ob
                 if before.get(name) is not values:
                     file[name] = values
         return
-    prefix = Path(prefix_of(folder))
-    tensors, shards = tensors_of(str(prefix))
+    place = place_in(folder)
+    with open_weights(place) as weights:
+        tensors = weights.read(weights.tensors)
+        form, shards = form_of(place, tensors), len(weights.files()) - 1
     change(tensors)
-    with new_files(prefix.parent) as new:
-        write_bundle(new / prefix.name, tensors, shards)
+    path = Path(place.ref.path)
+    with new_files(path.parent) as new:
+        if form is GOOGLES:
+            write_bundle(new / path.name, tensors, shards)
+        else:
+            form.write(new, tensors)
 
 
 @contextmanager
@@ -201,9 +246,10 @@ def place_of(folder: StrPath, variable: str) -> tuple[Path, int]:
                 raise ArgumentError(message, argument="variable", hints=["pass file= and byte= instead"])
             path, offset, n_bytes = Path(ref.path), dataset.offset, dataset.n_bytes
     else:
-        with TensorBundle(FileRef(path=prefix_of(folder), role="prefix")) as bundle:
-            entry = bundle.variables[require_known(variable, bundle.variables, "variable")]
-            path, offset, n_bytes = Path(bundle.shard_path(entry.shard)), entry.offset, entry.n_bytes
+        with open_weights(place_in(folder)) as weights:
+            known = require_known(variable, weights.tensors, "variable")
+            number, offset = weights.position(known)
+            path, n_bytes = Path(_files_with_values(weights)[number]), weights.tensors[known].n_bytes
     if not n_bytes:
         message = f"{variable!r} has no values: there is no bit to flip"
         raise ArgumentError(message, argument="variable", hints=["pass a variable that has values"])

@@ -92,6 +92,12 @@ def renamed(tensors: Tensors, form: Form, n_heads: int) -> dict[str, NDArray[Any
     return {rows[parameter][0]: _stored(values, rows[parameter][1], n_heads) for parameter, values in tensors.items()}
 
 
+def stored_name(parameter: str, form: Form) -> str:
+    """Return the name of a parameter in files of a form."""
+    naming = next(naming for naming in NAMINGS if naming.id == form.naming)
+    return naming.stored_as(parameter, naming.usual_scope if form.scope is None else form.scope)[0]
+
+
 def _stored(values: NDArray[Any], change: Change, n_heads: int) -> NDArray[Any]:
     """Undo the change by which stored values become a parameter."""
     if change == "heads first":

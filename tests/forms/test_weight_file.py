@@ -54,7 +54,7 @@ def test_each_name_has_its_values(n_threads, opened, monkeypatch):
 def test_every_fault_is_told_in_the_order_of_the_file(use, n_threads, opened, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: n_threads)
     with opened(tensors("d", "a", "b")) as weights:
-        in_file = sorted("dab", key=weights._position)
+        in_file = sorted("dab", key=weights.position)
         for names in (NAMES, sorted(NAMES), NAMES[::-1]):
             with pytest.raises(CorruptFileError) as caught:
                 use(weights, names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import h5py
 import numpy as np
@@ -21,6 +22,7 @@ from safeload.errors import (
     VocabularyError,
     WrongFileKindError,
 )
+from safeload.testing._forms import FORMS
 
 
 @pytest.mark.parametrize("byte", [None, 0])
@@ -219,3 +221,18 @@ def test_a_link_is_replaced_and_not_what_it_leads_to(bert, tmp_path):
 
     assert (bert / "vocab.txt").read_bytes() == b""
     assert original.read_bytes() != b""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_faults_of_each_form_are_found(form, tmp_path):
+    good = testing.write_bert(tmp_path / "good", form=form)
+    safeload.check_bert(good, training=True)
+    faults = testing.bert_faults(form)
+
+    assert len(faults) >= 18
+    for number, (name, fault) in enumerate(faults.items()):
+        folder = shutil.copytree(good, tmp_path / str(number))
+        fault.spoil(folder)
+        with pytest.raises(fault.error) as caught:
+            safeload.check_bert(folder, training=True)
+        assert type(caught.value) is fault.error, (name, caught.value)

@@ -180,7 +180,8 @@ class Hdf5File(WeightFile):
                 h5py.h5d.open(self._h5.id, name.encode()).read(h5py.h5s.ALL, h5py.h5s.ALL, values)
         return values
 
-    def _position(self, name: str) -> tuple[int, int]:
+    def position(self, name: str) -> tuple[int, int]:
+        """Return the number of the file, and the offset there, of a tensor."""
         return 0, self.datasets[name].offset or 0
 
     def _place_text(self, name: str, fault: DamagedError) -> str:  # noqa: ARG002  (a fault concerns the whole dataset)

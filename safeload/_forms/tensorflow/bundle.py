@@ -128,7 +128,8 @@ class TensorBundle(WeightFile):
     def _ref_of(self, name: str) -> FileRef:
         return self.ref.at(self.shard_path(self.variables[name].shard), "shard")
 
-    def _position(self, name: str) -> tuple[int, int]:
+    def position(self, name: str) -> tuple[int, int]:
+        """Return the number of the file, and the offset there, of a tensor."""
         return self.variables[name].shard, self.variables[name].offset
 
     def _place_text(self, name: str, fault: DamagedError) -> str:
