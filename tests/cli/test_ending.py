@@ -35,9 +35,12 @@ def signs(tmp_path):
 
 @pytest.fixture
 def slow(signs):
-    """Return the body of a module that gives a sign, and does something that takes a minute."""
+    """Return the body of a module that gives a sign, and does something that takes a minute.
 
-    def _slow(then="time.sleep(60)"):
+    Its sleeps are short, since Python handles a signal that arrives just before a sleep only when that is over.
+    """
+
+    def _slow(then="for _ in range(200): time.sleep(0.3)"):
         return f"import time\nwith open({str(signs.name)!r}, 'wb') as fifo: fifo.write(b'.')\n{then}"
 
     return _slow
