@@ -47,11 +47,11 @@ def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
 def _of_file(ref: FileRef, model: str | None) -> WeightPlace | None:
     """Return the place of a weight file, by its bytes, or of the index that lists it; None if it is of no form."""
     index = shards.index_beside(ref) or ref
-    first = shards.first_shard(index)
-    if first is not None:
+    kind, place = sniff(index), ""
+    if kind is not None and kind.id == "json" and (first := shards.first_shard(index)):
         kind, ref, place = sniff(first), index.at(index.path, "index"), "index of shards"
     else:
-        kind, ref, place = sniff(ref), ref.at(ref.path, "weight"), ""
+        kind, ref = kind if index is ref else sniff(ref), ref.at(ref.path, "weight")
     if kind is None or kind.form in ("", CHECKPOINT) or kind not in kinds_of(model):
         return None
     return WeightPlace(ref, kind.form, place or kind.name)

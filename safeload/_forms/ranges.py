@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from safeload._bytes.small import open_file
 from safeload._forms.arrays import FLOATS, DamagedError, Run, columns_of, fill, look_at, memory_for, read_run
-from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
+from safeload._forms.shards import index_of
+from safeload._forms.weight_file import COPY_AGAIN, DIVERGED, TOO_LARGE, StoredTensor, WeightFile
 from safeload._text.words import escaped
 from safeload.errors import CorruptFileError
 from safeload.report import TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,8 +31,6 @@ N_BYTES_OF = {
     "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
 }  # fmt: skip
 """The size in bytes of the element types that are read."""
-
-COPY_AGAIN = "copy or download the file again"
 
 
 class Extent(NamedTuple):
@@ -51,13 +52,14 @@ class Extent(NamedTuple):
 
 
 class RangeFile(WeightFile):
-    """Tensors that lie uncompressed in open files.
+    """Tensors that lie uncompressed in a file, or in several that an index lists.
+
+    A subclass lists the tensors of each file (`_list`).
 
     Attributes:
         opened: The files that hold values.
         refs: The reference of each.
         extents: Name -> the tensor's bytes.
-        others: (role, path) of further files, which hold no values.
     """
 
     noun = "tensor"
@@ -65,10 +67,43 @@ class RangeFile(WeightFile):
     without: ClassVar[str]
     """What the form has no checksums of, and what instead: the text of `checksums`."""
 
-    opened: list[OpenFile]
-    refs: list[FileRef]
-    extents: Mapping[str, Extent]
-    others: Sequence[tuple[str, str]] = ()
+    def __init__(self, ref: FileRef) -> None:
+        """Open the files and list their tensors.
+
+        Raises:
+            CorruptFileError: The index and the files contradict each other.
+            SafeLoadError: As `read_index`, `open_file` and the form's own `_list`.
+        """
+        self.ref = ref
+        self._index = index_of(ref)
+        self.refs = self._index.refs if self._index else [ref]
+        self.opened: list[OpenFile] = []
+        self.extents: dict[str, Extent] = {}
+        self.tensors: dict[str, StoredTensor] = {}
+        try:
+            for number, file_ref in enumerate(self.refs):
+                self.opened.append(open_file(file_ref))
+                names = self._list(number)
+                if self._index:
+                    self._index.require_listed(number, names)
+            if self._index:
+                self._index.require_all(self.tensors, n_repeated=self._n_repeated())
+        except BaseException:
+            self.close()
+            raise
+
+    @abstractmethod
+    def _list(self, number: int) -> Collection[str]:
+        """List the tensors of an open file, with `_add`; return their names."""
+
+    def _add(self, name: str, extent: Extent, shape: tuple[int, ...], dtype: str, n_bytes: int) -> None:
+        """List a tensor: its bytes in the file, and its size once it is read."""
+        self.extents[name] = extent
+        self.tensors[name] = StoredTensor(spec=TensorSpec(name=name, shape=shape, dtype=dtype), n_bytes=n_bytes)
+
+    def _n_repeated(self) -> int:
+        """Return the bytes of tensors that another tensor has too."""
+        return 0
 
     def close(self) -> None:
         """Close the files; the listing stays available."""
@@ -77,7 +112,8 @@ class RangeFile(WeightFile):
 
     def files(self) -> list[tuple[str, str]]:
         """Return (role, path) of each file."""
-        return [*self.others, *((ref.role, ref.path) for ref in self.refs)]
+        index = [("index", self._index.ref.path)] if self._index else []
+        return [*index, *((ref.role, ref.path) for ref in self.refs)]
 
     def checksums(self, n_read: int) -> str:  # noqa: ARG002  (there are none)
         """State what was compared with checksums."""
@@ -162,15 +198,10 @@ class RangeFile(WeightFile):
         kinds = {fault.kind for _, fault in faults}
         hints = [COPY_AGAIN] * bool(kinds & {"CHECKSUM", "TRUNCATED"})
         if "NOT FINITE" in kinds:
-            hints.append("training diverged before the weights were saved, or bytes were damaged; take another copy")
+            hints.append(DIVERGED)
         return {**self._ref_of(name).facts, "offset": self.extents[name].offset, "hints": hints}
 
 
-def listed(name: str, shape: tuple[int, ...], dtype: str, n_bytes: int) -> StoredTensor:
-    """Return a tensor for the listing of a form."""
-    return StoredTensor(spec=TensorSpec(name=name, shape=shape, dtype=dtype), n_bytes=n_bytes)
-
-
-def n_bytes_of(shape: tuple[int, ...], dtype: str) -> int:
+def n_bytes_of(shape: Sequence[int], dtype: str) -> int:
     """Return the size of a tensor in C order, in bytes."""
     return prod(shape) * N_BYTES_OF[dtype]

@@ -10,7 +10,6 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload._bytes.kinds import sniff
 from safeload._json import read_json_object
 from safeload._text.words import counted, one_line, some_of
 from safeload.errors import ConfigError, CorruptFileError, UnsafeFileError
@@ -31,13 +30,13 @@ class ShardIndex(NamedTuple):
     Attributes:
         ref: The index file.
         refs: The shards, sorted by name.
-        weight_map: Name of a tensor -> name of its shard.
+        names: The names of the tensors of each.
         total_size: The number of bytes of all tensors, if the index says it.
     """
 
     ref: FileRef
     refs: list[FileRef]
-    weight_map: dict[str, str]
+    names: list[set[str]]
     total_size: int | None
 
     def require_listed(self, number: int, names: Collection[str]) -> None:
@@ -46,8 +45,7 @@ class ShardIndex(NamedTuple):
         Raises:
             CorruptFileError: It holds others.
         """
-        shard = os.path.basename(self.refs[number].path)
-        wanted = {name for name, where in self.weight_map.items() if where == shard}
+        wanted = self.names[number]
         lost, extra = sorted(wanted - set(names)), sorted(set(names) - wanted)
         if not lost and not extra:
             return
@@ -85,14 +83,11 @@ def index_beside(ref: FileRef) -> FileRef | None:
 
 
 def first_shard(ref: FileRef) -> FileRef | None:
-    """Return the first file that an index names; None if the file at the path is no index.
+    """Return the first file that an index names; None if the JSON file at the path is no index.
 
     Raises:
         UnsafeFileError: As `read_index`.
     """
-    kind = sniff(ref)
-    if kind is None or kind.id != "json":
-        return None
     try:
         return read_index(ref).refs[0]
     except (ConfigError, CorruptFileError):
@@ -128,18 +123,22 @@ def read_index(ref: FileRef) -> ShardIndex:
         raise CorruptFileError(
             message, **ref.facts, hints=["pass the weight file, the index or the folder of the model"]
         )
-    names = sorted(set(weight_map.values()))
-    outside = [name for name in names if os.path.basename(name) != name or name in ("", ".", "..") or "\\" in name]
+    by_file: dict[str, set[str]] = {}
+    for name, file in weight_map.items():
+        by_file.setdefault(file, set()).add(name)
+    files = sorted(by_file)
+    outside = [name for name in files if os.path.basename(name) != name or name in ("", ".", "..") or "\\" in name]
     if outside:
         message = "the index names a file outside its folder"
         hints = ["take the index from where the model was published"]
         raise UnsafeFileError(message, **ref.facts, context=[("name", outside[0])], hints=hints)
-    if len(names) > MAX_FILES:
-        message = f"the index names {len(names):,} files; no model needs more than {MAX_FILES:,}"
+    if len(files) > MAX_FILES:
+        message = f"the index names {len(files):,} files; no model needs more than {MAX_FILES:,}"
         raise UnsafeFileError(message, **ref.facts, hints=["take the index from where the model was published"])
     folder = os.path.dirname(ref.path)
-    refs = [ref.at(os.path.join(folder, name), "shard") for name in names]
-    return ShardIndex(ref.at(ref.path, "index"), refs, weight_map, _total_size(table.get("metadata")))
+    refs = [ref.at(os.path.join(folder, name), "shard") for name in files]
+    total_size = _total_size(table.get("metadata"))
+    return ShardIndex(ref.at(ref.path, "index"), refs, [by_file[name] for name in files], total_size)
 
 
 def _total_size(metadata: Any) -> int | None:  # noqa: ANN401  (JSON)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 File = TypeVar("File", bound="WeightFile")
 
 TOO_LARGE = "TOO LARGE: it does not fit into memory"
+COPY_AGAIN = "copy or download the file again"
+DIVERGED = "training diverged before the weights were saved, or bytes were damaged; take another copy"
 
 
 class WeightPlace(NamedTuple):

@@ -21,7 +21,7 @@ from safeload._forms.hdf5.chunks import read_chunks
 from safeload._forms.hdf5.listing import Listing, MisplacedError, RefusedError
 from safeload._forms.hdf5.superblock import find_superblock
 from safeload._forms.hdf5.trees import place_of
-from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
+from safeload._forms.weight_file import COPY_AGAIN, DIVERGED, TOO_LARGE, StoredTensor, WeightFile
 from safeload._text.words import reason_of, two_lines
 from safeload.errors import CorruptFileError, UnsafeFileError
 
@@ -42,7 +42,6 @@ MAX_SHOWN_BYTES = 1 << 28
 MAX_SHOWN_EXPANSION = 8
 """The largest ratio of such a dataset's size to the file's; trained weights hardly shrink."""
 
-COPY_AGAIN = "copy or download the file again"
 _NUMBERS = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
@@ -194,7 +193,7 @@ class Hdf5File(WeightFile):
         if "UNWRITTEN" in kinds:
             hints.append("the program that wrote the file ended early; save the weights again")
         if "NOT FINITE" in kinds:
-            hints.append("training diverged before the weights were saved, or bytes were damaged; take another copy")
+            hints.append(DIVERGED)
         return {**self.ref.facts, "offset": self.datasets[faults[0][0]].offset, "hints": hints}
 
     def _require_superblock(self) -> None:

@@ -6,12 +6,12 @@ Source:
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import absent
 from safeload._bytes.kinds import UNKNOWN, kind_of_open, wrong_kind
-from safeload._forms.ranges import COPY_AGAIN, N_BYTES_OF
+from safeload._forms.ranges import N_BYTES_OF, n_bytes_of
+from safeload._forms.weight_file import COPY_AGAIN
 from safeload._json import json_object
 from safeload._text.words import counted, one_line
 from safeload.errors import ConfigError, CorruptFileError, UnsafeFileError
@@ -115,10 +115,9 @@ def _entry(name: str, row: Any, begin: int, ref: FileRef) -> Entry:  # noqa: ANN
         raise _damaged(ref, f"the data_offsets of {one_line(name)} are no range of bytes", name)
     known = DTYPES.get(dtype, dtype)
     n_bytes = offsets[1] - offsets[0]
-    if known in N_BYTES_OF and prod(shape) * N_BYTES_OF[known] != n_bytes:
-        what = (
-            f"{one_line(name)} has {n_bytes:,} bytes, but its shape and dtype make {prod(shape) * N_BYTES_OF[known]:,}"
-        )
+    wanted = n_bytes_of(shape, known) if known in N_BYTES_OF else n_bytes
+    if n_bytes != wanted:
+        what = f"{one_line(name)} has {n_bytes:,} bytes, but its shape and dtype make {wanted:,}"
         raise _damaged(ref, what, name)
     return Entry(known, tuple(shape), begin + offsets[0], begin + offsets[1])
 

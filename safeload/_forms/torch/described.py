@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from safeload._forms.ranges import COPY_AGAIN
+from safeload._forms.weight_file import COPY_AGAIN
 from safeload.errors import CorruptFileError, UnsafeFileError
 
 if TYPE_CHECKING:

@@ -8,24 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import absent
 from safeload._bytes.kinds import BY_ID, UNKNOWN, kind_of_open, wrong_kind
-from safeload._bytes.small import open_file
 from safeload._forms.arrays import DamagedError, Run, read_run
-from safeload._forms.ranges import Extent, RangeFile, listed
-from safeload._forms.shards import index_of
+from safeload._forms.ranges import Extent, RangeFile
 from safeload._forms.torch.archive import WANTED, read_archive
 from safeload._forms.torch.described import damaged, unsafe
 from safeload._forms.torch.stream import read_stream
 from safeload._text.words import counted, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from numpy.typing import NDArray
 
     from safeload._bytes.files import FileRef, OpenFile
     from safeload._forms.seen import Seen
     from safeload._forms.torch.described import Content, Place, Tensor
-    from safeload._forms.weight_file import StoredTensor
 
 MAX_REPEATS = 16
 """How many times the size of the file its tensors may have together; those that share a storage count each."""
@@ -55,27 +52,9 @@ class TorchFile(RangeFile):
             UnsafeFileError: The pickle asks for a callable that no state dict needs, or something exceeds a limit.
             MissingFileError, UnreadableFileError, FileSystemError: As `open_file`.
         """
-        self.ref = ref
-        index = index_of(ref)
-        self.refs = index.refs if index else [ref]
-        self.others = [("index", index.ref.path)] if index else []
-        self.summary = f"state dict of PyTorch in {counted(len(self.refs), 'file')}"
-        self.opened: list[OpenFile] = []
-        self.extents: dict[str, Extent] = {}
-        self.tensors: dict[str, StoredTensor] = {}
         self._storages: dict[str, _Stored] = {}
-        try:
-            for number, shard in enumerate(self.refs):
-                self.opened.append(open_file(shard))
-                content = _read_content(self.opened[number], shard)
-                if index:
-                    index.require_listed(number, content.tensors)
-                self._list(number, content)
-            if index:
-                index.require_all(self.tensors, n_repeated=self._n_repeated())
-        except BaseException:
-            self.close()
-            raise
+        super().__init__(ref)
+        self.summary = f"state dict of PyTorch in {counted(len(self.refs), 'file')}"
         parts = {self._storages[name] for name in self.tensors if not self._is_whole(name)}
         self._locks = {stored: Lock() for stored in parts}
         self._proven: dict[_Stored, DamagedError | None] = {}
@@ -157,18 +136,19 @@ class TorchFile(RangeFile):
             if first.setdefault(stored, name) != name
         )
 
-    def _list(self, number: int, content: Content) -> None:
-        """List the tensors of a file."""
+    def _list(self, number: int) -> Collection[str]:
         n_bytes, ref = 0, self.refs[number]
+        content = _read_content(self.opened[number], ref)
         for name, tensor in content.tensors.items():
             place = content.places[tensor.storage.key]
-            self.extents[name] = _extent(number, name, tensor, place, ref)
-            self.tensors[name] = listed(name, tensor.shape, tensor.dtype, prod(tensor.shape) * tensor.item_bytes)
+            n_read = prod(tensor.shape) * tensor.item_bytes
+            self._add(name, _extent(number, name, tensor, place, ref), tensor.shape, tensor.dtype, n_read)
             self._storages[name] = _Stored(number, place)
-            n_bytes += self.tensors[name].n_bytes
+            n_bytes += n_read
         limit = MAX_REPEATS * max(self.opened[number].n_bytes, MIN_REPEATED_BYTES // MAX_REPEATS)
         if n_bytes > limit:
             raise unsafe(ref, f"has tensors of {n_bytes:,} bytes, more than {MAX_REPEATS} times its own size")
+        return content.tensors
 
 
 def _read_content(file: OpenFile, ref: FileRef) -> Content:
