@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import errors
+from safeload._boundary import typed_errors
 from safeload.testing import _faults as f
 from safeload.testing._forms import CONFIG_NAME, FORMS, PREFIX, stored_name, valid_form
 from safeload.testing._models import OPTIONS_NAME, VOCAB_NAME
@@ -80,6 +81,7 @@ _OF_GOOGLES_FILES = (
 )  # fmt: skip
 
 
+@typed_errors
 def bert_faults(form: str = "tensorflow") -> Mapping[str, Fault]:
     """Return name -> fault, for a BERT that `write_bert` wrote in a form, with default arguments otherwise.
 
