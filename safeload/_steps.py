@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload._arguments import require_patterns
-from safeload._bytes.archives.source import through
+from safeload._bytes.archives.locating import through
 from safeload._bytes.files import DISK
 from safeload._fit import check_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout

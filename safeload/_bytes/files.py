@@ -234,6 +234,10 @@ class Source:
         """Return how an open file is read fastest."""
         return "random"
 
+    def below(self) -> Source:
+        """Return what opens the files that the source itself is made of: itself, but for an archive's."""
+        return self
+
     def on_disk(self, path: str) -> str:
         """Return the path of the file on disk that has the contents of a file."""
         return path

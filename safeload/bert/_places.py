@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from safeload import _recognise
 from safeload._arguments import as_python
-from safeload._bytes.archives.source import located, lock_folder
+from safeload._bytes.archives.locating import located, lock_folder
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, sniff, wrong_kind
 from safeload._bytes.paths import resolve_path

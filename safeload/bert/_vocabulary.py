@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from safeload._bytes.archives.source import archive_at, located, lock_folder
+from safeload._bytes.archives.locating import archive_at, located, lock_folder
 from safeload._bytes.kinds import kind_of_data, wrong_kind
 from safeload._bytes.small import read_small
 from safeload._forms.tensorflow.prefixes import saved_model_of

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from safeload._boundary import typed_errors
-from safeload._bytes.archives.source import located
+from safeload._bytes.archives.locating import located
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import sniff
 from safeload._bytes.paths import resolve_path

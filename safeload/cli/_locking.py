@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
-from safeload._bytes.archives.source import located, lock_folder
+from safeload._bytes.archives.locating import located, lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write

@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from safeload._bytes.archives.source import lock_folder
+from safeload._bytes.archives.locating import lock_folder
 from safeload._text.words import escaped, reason_of
 from safeload.bert import check_bert
 from safeload.cli import _console

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
-from safeload._bytes.archives.source import located
+from safeload._bytes.archives.locating import located
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import CHECKPOINT
 from safeload._bytes.paths import resolve_path

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import as_python_tree
 from safeload._boundary import typed_errors
-from safeload._bytes.archives.source import located, lock_folder, through
+from safeload._bytes.archives.locating import located, lock_folder, through
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
 from safeload._fit import check_weights

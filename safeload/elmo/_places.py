@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from safeload import _recognise
 from safeload._bytes import absent
-from safeload._bytes.archives.source import located, lock_folder
+from safeload._bytes.archives.locating import located, lock_folder
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, files_of_forms, kinds_of, sniff, wrong_kind
 from safeload._bytes.paths import is_remote, resolve_path

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from safeload._forms.tensorflow.object_graph import GRAPH, VALUE
+from safeload._forms.tensorflow.index_file import GRAPH
+from safeload._forms.tensorflow.object_graph import VALUE
 from safeload.testing._bundle import sized, varint, write_bundle
 
 if TYPE_CHECKING:

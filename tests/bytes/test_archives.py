@@ -15,7 +15,8 @@ import pytest
 
 import safeload
 from safeload import errors, testing
-from safeload._bytes.archives.source import ArchiveSource, located, lock_folder
+from safeload._bytes.archives.locating import located, lock_folder
+from safeload._bytes.archives.source import ArchiveSource
 from safeload._model_kind import Request
 from safeload._steps import check
 from safeload.bert._arguments import build_options
@@ -43,6 +44,14 @@ def models(tmp_path_factory):
 def checked(path, model):
     kind = elmo(None) if model == "elmo" else bert(build_options(training=False, seq_len=None))
     return check(kind, Request(path), keep_values=True)
+
+
+def test_a_check_of_a_folder_imports_no_reader_of_archives_and_object_graphs(models):
+    code = f"import sys, safeload; safeload.check_bert({str(models['tensorflow'])!r}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    readers = {"safeload._bytes.archives.source", "safeload._forms.tensorflow.object_graph"}
+    assert not readers & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("model", ["tensorflow", "safetensors", "elmo"])

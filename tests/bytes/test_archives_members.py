@@ -261,7 +261,7 @@ def test_a_changed_byte_loads_the_same_values_or_is_told(data, name, small, tmp_
 
 MEASURED = """
 import resource, sys
-from safeload._bytes.archives.source import located
+from safeload._bytes.archives.locating import located
 from safeload._bytes.files import FileRef
 from safeload._forms import open_weights
 from safeload._forms.finding import find_weights

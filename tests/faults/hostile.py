@@ -19,7 +19,8 @@ import h5py
 import numpy as np
 
 from safeload import errors, testing
-from safeload._forms.tensorflow.object_graph import GRAPH, VALUE
+from safeload._forms.tensorflow.index_file import GRAPH
+from safeload._forms.tensorflow.object_graph import VALUE
 from safeload._forms.tensorflow.sstable import SNAPPY
 from safeload.lock import LOCK_NAME
 from safeload.testing._forms import FORMS, renamed, write_form

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import zlib
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -15,17 +14,16 @@ from safeload._bytes.archives.members import Member, damaged, require_no_bomb, u
 from safeload._bytes.archives.reading import InflatedFile, MemberFile, StoredFile
 from safeload._bytes.archives.tars import list_tar
 from safeload._bytes.archives.zips import list_zip
-from safeload._bytes.files import DISK, DamagedDataError, FileRef, OpenFile, Source
-from safeload._bytes.kinds import N_HEAD_BYTES, kind_of, kind_of_open, sniff
+from safeload._bytes.files import DamagedDataError, OpenFile, Source
+from safeload._bytes.kinds import kind_of_open
 from safeload._bytes.small import open_file
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from safeload._bytes.files import Access
+    from safeload._bytes.files import Access, FileRef
 
-_KINDS = ("zip", "gzip", "tar")
 _N_BETWEEN_LOOKS = 64 << 20
 
 
@@ -214,6 +212,10 @@ class ArchiveSource(Source):
             return self.base.file_read(role, path)
         return FileRead(role=role, path=path, n_bytes=self._member_at(inner, path).n_bytes)
 
+    def below(self) -> Source:
+        """Return what opens the archive."""
+        return self.base
+
     def on_disk(self, path: str) -> str:
         """Return the archive's path for a member."""
         return path if self._inner(path) is None else self.archive
@@ -243,59 +245,3 @@ class ArchiveSource(Source):
             stored = Stored(member.start, member.n_stored or 0, RAW)
             self._inflated[member.name] = Inflated(stored, n_bytes=member.n_bytes, crc=member.crc)
         return self._inflated[member.name]
-
-
-def located(ref: FileRef) -> FileRef:
-    """Return a reference whose source is the archive that its path leads to or into, if it does.
-
-    The path of an archive becomes that of its only folder.
-
-    Raises:
-        SafeLoadError: As `ArchiveSource`.
-    """
-    source = ref.source
-    base = source.base if isinstance(source, ArchiveSource) else source
-    archive = archive_at(ref.path)
-    if archive is None:
-        return ref._replace(source=base)
-    if not isinstance(source, ArchiveSource) or source.archive != archive:
-        source = ArchiveSource(ref._replace(path=archive, source=base))
-    return ref._replace(source=source, path=source.top() if ref.path == archive else ref.path)
-
-
-def through(ref: FileRef, source: Source) -> FileRef:
-    """Return the same reference, read from the disk or from verified copies.
-
-    Raises:
-        SafeLoadError: As `located`.
-    """
-    return ref if source is DISK else located(ref._replace(source=source))
-
-
-def archive_at(path: str) -> str | None:
-    """Return the path of the archive that a path leads to or into; None if it is another file, or in a folder."""
-    while not os.path.isdir(path):
-        if os.path.isfile(path):
-            kind = sniff(FileRef(path=path, role="archive"))
-            return path if kind is not None and kind.id in _KINDS and (kind.id != "gzip" or _holds_tar(path)) else None
-        parent = os.path.dirname(path)
-        if parent == path:
-            break
-        path = parent
-    return None
-
-
-def lock_folder(path: str) -> str:
-    """Return the folder whose lock applies to a file, a folder, or what is in an archive."""
-    archive = archive_at(path)
-    return path if archive is None and os.path.isdir(path) else os.path.dirname(archive or path)
-
-
-def _holds_tar(path: str) -> bool:
-    try:
-        with DISK.open(path) as file:
-            head = zlib.decompressobj(GZIP).decompress(file.read(1 << 16), N_HEAD_BYTES)
-    except (OSError, zlib.error):
-        return False
-    kind = kind_of(head)
-    return kind is not None and kind.id == "tar"

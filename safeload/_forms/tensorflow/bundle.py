@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from safeload._bytes import absent
-from safeload._bytes.absent import failed
 from safeload._bytes.kinds import NOT_THE_FILE, kind_of_open, wrong_kind
 from safeload._bytes.small import open_file
 from safeload._forms.arrays import DamagedError
-from safeload._forms.tensorflow.index_file import N_BYTES_OF, STRING, Entry, IndexFile
-from safeload._forms.tensorflow.object_graph import GRAPH, MAX_GRAPH_BYTES, GraphTooLargeError, names_of
+from safeload._forms.tensorflow.index_file import GRAPH, N_BYTES_OF, STRING, Entry, IndexFile
 from safeload._forms.tensorflow.values import Values
 from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
 from safeload._text.words import counted, one_line
@@ -178,15 +176,17 @@ class TensorBundle(WeightFile):
 
     def _use_full_names(self) -> None:
         """Name the variables by the object graph, which is none of them."""
+        from safeload._forms.tensorflow import object_graph  # noqa: PLC0415  (Google's checkpoints have none)
+
         variables = dict(self.variables)
         graph, ref = variables.pop(GRAPH), self._ref_of(GRAPH)
         if (graph.dtype, graph.shape, graph.slices) != (STRING, (), ()):
             self._index.damaged("the object graph is not one string")
         try:
-            names = names_of(self._read_graph(graph), variables)
+            names = object_graph.names_of(self._read_graph(graph), variables)
         except SafeLoadError:
             raise
-        except GraphTooLargeError as exc:
+        except object_graph.GraphTooLargeError as exc:
             message = f"the checkpoint's object graph is too large: {exc}"
             raise UnsafeFileError(message, **ref.facts) from exc
         except ValueError as exc:
@@ -196,6 +196,8 @@ class TensorBundle(WeightFile):
         self.variables = {names[key]: entry for key, entry in variables.items()}
 
     def _read_graph(self, entry: Entry) -> bytes:
+        from safeload._forms.tensorflow.object_graph import MAX_GRAPH_BYTES, GraphTooLargeError  # noqa: PLC0415
+
         if entry.n_bytes > MAX_GRAPH_BYTES:
             message = f"it has {entry.n_bytes:,} bytes; at most {MAX_GRAPH_BYTES:,} are read"
             raise GraphTooLargeError(message)
@@ -203,7 +205,7 @@ class TensorBundle(WeightFile):
             return bytes(self._values.read(entry)[0].item())
         except DamagedError as exc:
             if isinstance(exc.__cause__, OSError):
-                raise failed(self._ref_of(GRAPH), exc.__cause__) from exc.__cause__
+                raise absent.failed(self._ref_of(GRAPH), exc.__cause__) from exc.__cause__
             raise self._damaged([(GRAPH, exc)], 1) from exc
 
     def _raise_size(self, number: int, wanted: int, rows: list[tuple[int, int, str]]) -> None:

@@ -41,6 +41,9 @@ _DTYPE_NAMES = {
 
 DTYPE_NUMBERS = {name: number for number, name in _DTYPE_NAMES.items()}
 
+GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+"""The key of the object graph of a TensorFlow 2 checkpoint."""
+
 Extents = tuple[tuple[int, int], ...]
 
 

@@ -20,9 +20,6 @@ from safeload._forms.tensorflow.index_file import MAX_KEY_BYTES
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-"""The key of the object graph."""
-
 MAX_GRAPH_BYTES = 1 << 25
 MAX_NODES = 200_000
 MAX_FIELDS = 1_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from safeload._forms.tensorflow.object_graph import GRAPH
+from safeload._forms.tensorflow.index_file import GRAPH
 from tests.checkpoints import write_checkpoint
 from tests.opened import opened_checkpoint
 

@@ -7,7 +7,8 @@ import pytest
 
 from safeload import errors
 from safeload._forms.tensorflow import object_graph
-from safeload._forms.tensorflow.object_graph import GRAPH, VALUE, GraphTooLargeError, names_of
+from safeload._forms.tensorflow.index_file import GRAPH
+from safeload._forms.tensorflow.object_graph import VALUE, GraphTooLargeError, names_of
 from safeload.testing import write_checkpoint
 from safeload.testing._object_graph import write_objects
 from tests.forms.tensorflow.graph_writer import attribute, child, graph, slot

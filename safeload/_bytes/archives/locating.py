@@ -1,0 +1,76 @@
+"""Find the archive that a path leads to or into; the readers of archives are imported only for one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from safeload._bytes.files import DISK, FileRef
+from safeload._bytes.kinds import N_HEAD_BYTES, kind_of, sniff
+
+if TYPE_CHECKING:
+    from safeload._bytes.files import Source
+
+_KINDS = ("zip", "gzip", "tar")
+
+
+def located(ref: FileRef) -> FileRef:
+    """Return a reference whose source is the archive that its path leads to or into, if it does.
+
+    The path of an archive becomes that of its only folder.
+
+    Raises:
+        SafeLoadError: As `ArchiveSource`.
+    """
+    base, archive = ref.source.below(), archive_at(ref.path)
+    if archive is None:
+        return ref._replace(source=base)
+    from safeload._bytes.archives.source import ArchiveSource  # noqa: PLC0415  (few models are in an archive)
+
+    source = ref.source
+    if not isinstance(source, ArchiveSource) or source.archive != archive:
+        source = ArchiveSource(ref._replace(path=archive, source=base))
+    return ref._replace(source=source, path=source.top() if ref.path == archive else ref.path)
+
+
+def through(ref: FileRef, source: Source) -> FileRef:
+    """Return the same reference, read from the disk or from verified copies.
+
+    Raises:
+        SafeLoadError: As `located`.
+    """
+    return ref if source is DISK else located(ref._replace(source=source))
+
+
+def archive_at(path: str) -> str | None:
+    """Return the path of the archive that a path leads to or into; None if it is another file, or in a folder."""
+    while not os.path.isdir(path):
+        if os.path.isfile(path):
+            kind = sniff(FileRef(path=path, role="archive"))
+            return path if kind is not None and kind.id in _KINDS and (kind.id != "gzip" or _holds_tar(path)) else None
+        parent = os.path.dirname(path)
+        if parent == path:
+            break
+        path = parent
+    return None
+
+
+def lock_folder(path: str) -> str:
+    """Return the folder whose lock applies to a file, a folder, or what is in an archive."""
+    if os.path.isdir(path):
+        return path
+    return os.path.dirname(path if os.path.isfile(path) else archive_at(path) or path)
+
+
+def _holds_tar(path: str) -> bool:
+    import zlib  # noqa: PLC0415  (only a gzip needs it)
+
+    from safeload._bytes.archives.inflating import GZIP  # noqa: PLC0415
+
+    try:
+        with DISK.open(path) as file:
+            head = zlib.decompressobj(GZIP).decompress(file.read(1 << 16), N_HEAD_BYTES)
+    except (OSError, zlib.error):
+        return False
+    kind = kind_of(head)
+    return kind is not None and kind.id == "tar"
