@@ -7,7 +7,6 @@ process. The time is the same (BERT-Base, 440 MB: 0.055 s read, 0.050 s mapped).
 from __future__ import annotations
 
 import os
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -119,7 +118,9 @@ def read_run(run: Run, memory: Bytes | None = None, look: Look | None = None) ->
 
 def _checksum(name: str) -> Callable[[memoryview, int], int]:
     if name == "crc32":
-        return zlib.crc32
+        from zlib_ng.zlib_ng import crc32  # noqa: PLC0415  (few forms need it)
+
+        return crc32
     from crc32c import crc32c  # noqa: PLC0415  (HDF5 has no checksums, and this import is slow)
 
     found: Callable[[memoryview, int], int] = crc32c

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SCHEMA = "safeload-doctor/1"
 TIMEOUT_SECONDS = 300
 _PACKAGES = (
-    "safeload", "numpy", "h5py", "crc32c", "tensorflow", "keras", "tf-keras", "keras-bert", "torch", "allennlp",
+    "safeload", "numpy", "h5py", "crc32c", "zlib-ng", "tensorflow", "keras", "tf-keras", "keras-bert", "torch", "allennlp",
     "cached-path", "PyYAML",
 )  # fmt: skip
 _RUNNING: set[subprocess.Popen[str]] = set()

@@ -10,6 +10,8 @@ import threading
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zlib_ng.zlib_ng import crc32
+
 from safeload._bytes.files import DamagedDataError
 
 if TYPE_CHECKING:
@@ -157,7 +159,7 @@ class Inflated:
         first, wanted = self._first, self._wanted
         found = first.inflate(file, n_bytes)
         if self._wanted_crc is not None:
-            self._crc = zlib.crc32(found, self._crc)
+            self._crc = crc32(found, self._crc)
         is_longer = wanted is not None and (
             first.n_out > wanted or (first.n_out == wanted and not first.is_at_end and bool(first.inflate(file, 1)))
         )

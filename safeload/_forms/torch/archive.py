@@ -7,8 +7,9 @@ Source:
 from __future__ import annotations
 
 import re
-import zlib
 from typing import TYPE_CHECKING
+
+from zlib_ng.zlib_ng import crc32
 
 from safeload._bytes import absent
 from safeload._bytes.kinds import FileKind, wrong_kind
@@ -93,8 +94,8 @@ def _verified(file: OpenFile, name: str, members: Mapping[str, Member], max_byte
         data = file.read(member.n_bytes, member.offset)
     except OSError as exc:
         raise absent.failed(ref, exc) from exc
-    if zlib.crc32(data) != member.crc:
-        what = f"the CRC-32 of {name} is {zlib.crc32(data):08x}, not {member.crc:08x} as stored"
+    if crc32(data) != member.crc:
+        what = f"the CRC-32 of {name} is {crc32(data):08x}, not {member.crc:08x} as stored"
         raise damaged(ref, what, offset=member.offset)
     return data
 
