@@ -116,6 +116,26 @@ def read_run(run: Run, memory: Bytes | None = None, look: Look | None = None) ->
     return _seen(look, run.n_bytes) if look else Seen()
 
 
+def has_same_bytes(one: Run, other: Run) -> bool:
+    """Return whether two runs of one size have the same bytes; False if one cannot be read.
+
+    They are compared block by block. The two copies of BERT-Base's word embeddings in `tf_model.h5` took 190 MB when they were
+    read first.
+    """
+    n_block_bytes = block_bytes()
+    blocks = np.empty((2, min(n_block_bytes, one.n_bytes)), np.uint8)
+    try:
+        for start in range(0, one.n_bytes, n_block_bytes):
+            n_bytes = min(n_block_bytes, one.n_bytes - start)
+            fill(one, start, blocks[0, :n_bytes])
+            fill(other, start, blocks[1, :n_bytes])
+            if not np.array_equal(blocks[0, :n_bytes], blocks[1, :n_bytes]):
+                return False
+    except DamagedError:
+        return False
+    return True
+
+
 def _checksum(name: str) -> Callable[[memoryview, int], int]:
     if name == "crc32":
         from zlib_ng.zlib_ng import crc32  # noqa: PLC0415  (few forms need it)

@@ -160,6 +160,10 @@ class RangeFile(WeightFile):
         fill(run, 0, memory)
         return self._shaped(name, memory)
 
+    def _run_of(self, name: str) -> Run | None:
+        is_plain = self.extents[name].strides is None and self.tensors[name].spec.dtype in N_BYTES_OF
+        return self._run(name) if is_plain else None
+
     def _run(self, name: str) -> Run:
         spec, extent = self.tensors[name].spec, self.extents[name]
         if spec.dtype not in N_BYTES_OF:

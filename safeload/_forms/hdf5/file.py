@@ -161,6 +161,10 @@ class Hdf5File(WeightFile):
             raise DamagedError("TYPE", f"{dataset.spec.dtype} cannot be read")
         return dataset
 
+    def _run_of(self, name: str) -> Run | None:
+        dataset = self.datasets[name]
+        return self._run(dataset) if dataset.offset is not None and not dataset.lacks else None
+
     def _run(self, dataset: Dataset) -> Run:
         dtype = dataset.spec.dtype if dataset.spec.dtype in FLOATS else ""
         return Run(self._file, dataset.offset or 0, dataset.n_bytes, dtype, columns=columns_of(dataset.spec.shape))
