@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from safeload._compare import NUMBER, size_claims, size_hint
+from safeload._compare import size_claims, size_hint
 from safeload._published import published_bert
 from safeload.bert._parameters import FIRST_VARIABLE, POSITIONS
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from safeload.bert._config import BertConfig
     from safeload.report import Problem, TensorSpec
 
-_LAYER = re.compile(rf"bert/encoder/layer_{NUMBER}/")
 N_NAMES_SHOWN = 3
 UNITS_PER_HEAD = 64
 _NUMBER = re.compile(r"(?<!layer)_[0-9]+(?=/|$)")

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import TYPE_CHECKING
 
+from safeload._compare import NUMBER
 from safeload._suspicion import Marks
 from safeload.bert._config import SEGMENTS, BertConfig
 from safeload.report import TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from safeload._forms.weight_file import StoredTensor
+    from safeload._naming import Naming
 
 FIRST_VARIABLE = "bert/embeddings/word_embeddings"
 POSITIONS = "bert/embeddings/position_embeddings"
 HEAD = "cls/predictions/output_bias"
 """A parameter of the heads, which a load without them does not read."""
 
-IN_LAYER = "bert/encoder/layer_{}/attention/self/query/kernel"
+_IN_LAYER = "bert/encoder/layer_{}/attention/self/query/kernel"
+_LAYER = re.compile(rf"bert/encoder/layer_{NUMBER}/")
 _MLM_TRANSFORM = "cls/predictions/transform"
 MARKS = Marks(
     norms=("/gamma", "/beta"),
@@ -63,6 +68,20 @@ def ranks_of_parameters(n_layers: int) -> dict[str, int]:
         path="", num_hidden_layers=n_layers, max_position_embeddings=1, hidden_act="", activation="", raw={}, **sizes
     )
     return {name: len(spec.shape) for name, spec in list_parameters(config, training=True).items()}
+
+
+def template_of(parameter: str) -> tuple[str, str]:
+    """Return the name of a parameter with `{}` for the number of its layer, and that number; "" outside the layers."""
+    layer = _LAYER.match(parameter)
+    if layer is None:
+        return parameter, ""
+    return f"{parameter[: layer.start(1)]}{{}}{parameter[layer.end(1) :]}", layer[1]
+
+
+def count_layers(naming: Naming, scope: str, names: Collection[str]) -> int:
+    """Return the number of encoder layers in a file with these names."""
+    stored = (naming.stored_as(_IN_LAYER.format(number), scope, names)[0] for number in itertools.count())
+    return next(number for number, name in enumerate(stored) if name not in names)
 
 
 def with_positions_of(config: BertConfig, stored: StoredTensor | None, *, least: int | None = None) -> BertConfig:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from safeload._naming import needed
 from safeload._values import rearranged
-from safeload.bert._parameters import IN_LAYER, ranks_of_parameters
+from safeload.bert._parameters import count_layers, ranks_of_parameters
 from safeload.bert.namings import naming_of
 from safeload.errors import SafeLoadError
 
@@ -74,13 +73,8 @@ def _renamed(weights: Weights, naming: Naming, scope: str) -> Side:
 def _parameters_in(weights: Weights, naming: Naming, scope: str) -> dict[str, tuple[str, Change]]:
     """Return stored name -> parameter and change, of the parameters of a BERT that a file has."""
     names = weights.tensors
-    n_layers = next(
-        number
-        for number in itertools.count()
-        if naming.stored_as(IN_LAYER.format(number), scope, names)[0] not in names
-    )
     found = {}
-    for parameter, rank in ranks_of_parameters(n_layers).items():
+    for parameter, rank in ranks_of_parameters(count_layers(naming, scope, names)).items():
         name, change = naming.stored_as(parameter, scope, names)
         if name in names:
             found[name] = parameter, needed(change, len(names[name].spec.shape), rank)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from safeload._compare import NUMBER
 from safeload._naming import OTHER, TRAINING, Change, Naming
-from safeload.bert._parameters import FIRST_VARIABLE
+from safeload.bert._parameters import FIRST_VARIABLE, count_layers, template_of
 from safeload.bert.namings._table import HEADS, POOLER, Row
 
 if TYPE_CHECKING:
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
     from safeload.report import TensorSpec
 
-_LAYER = re.compile(rf"bert/encoder/layer_{NUMBER}/")
 _FIRST_NUMBER = re.compile(NUMBER)
 _OF_TRAINING = ("optimizer_weights", "optimizer", "metrics")
 _LAST_NORM = "{last}"
-QUERY = "bert/encoder/layer_{}/attention/self/query/kernel"
 
 
 def fields(number: int) -> dict[str, object]:
@@ -55,23 +53,17 @@ class Layers(Naming):
 
     def scopes(self, names: Collection[str]) -> list[str]:
         """Return what stands before the name of the word embeddings."""
-        first = self._name_of(FIRST_VARIABLE)
+        first = self.stored_as(FIRST_VARIABLE, "")[0]
         return sorted({name.removesuffix(first) for name in names if name == first or name.endswith(f"/{first}")})
 
     def stored_as(self, parameter: str, scope: str, names: Collection[str] = ()) -> tuple[str, Change]:
         """Return the name of a parameter in the file, and the change of its values; others than the rows' keep Google's."""
-        if self._template_of(parameter) not in self._by_parameter:
+        template, number = template_of(parameter)
+        row = self._by_parameter.get(template)
+        if row is None:
             return parameter, "same"
-        row, number = self._row_of(parameter)
-        more = {"last": 2 * self.n_layers(scope, names) + 1} if _LAST_NORM in row.names[0] else {}
-        return scope + row.names[0].format(**fields(number), **more), row.change
-
-    def n_layers(self, scope: str, names: Collection[str]) -> int:
-        """Return the number of encoder layers that the names have."""
-        number = 0
-        while scope + self._name_of(QUERY, number) in names:
-            number += 1
-        return number
+        last = {"last": self._last_norm(scope, names)} if _LAST_NORM in row.names[0] else {}
+        return scope + row.names[0].format(**fields(int(number or 0)), **last), row.change
 
     def canonical(self, name: str, scope: str) -> str:
         """Return Google's name of a parameter; other names stay as they are."""
@@ -87,9 +79,8 @@ class Layers(Naming):
 
     def shown(self, name: str, scope: str) -> str:
         """Return the stored name of a parameter, if its number does not depend on the file."""
-        if self._template_of(name) not in self._by_parameter or _LAST_NORM in self._row_of(name)[0].names[0]:
-            return name
-        return self.stored_as(name, scope)[0]
+        row = self._by_parameter.get(template_of(name)[0])
+        return name if row is None or _LAST_NORM in row.names[0] else self.stored_as(name, scope)[0]
 
     def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
         """Return the class of a tensor that a load does not read.
@@ -111,14 +102,14 @@ class Layers(Naming):
     def labels(self, expected: Collection[str], scope: str, names: Collection[str]) -> dict[str, str]:
         """Return group -> the name of its layer, as the writer records it where it does, for the layers that are read."""
         found = {}
-        last = 2 * self.n_layers(scope, names) + 1
+        last = self._last_norm(scope, names)
         for parameter in expected:
-            if self._template_of(parameter) not in self._by_parameter:
+            template, number = template_of(parameter)
+            if template not in self._by_parameter:
                 continue
-            row, number = self._row_of(parameter)
             for group, label in self.recorded.items():
-                if row.names[0].startswith(group.removesuffix("vars")):
-                    filled = {**fields(number), "last": last}
+                if self._by_parameter[template].names[0].startswith(group.removesuffix("vars")):
+                    filled = {**fields(int(number or 0)), "last": last}
                     found[scope + group.format(**filled)] = label.format(**filled)
         return found
 
@@ -126,14 +117,6 @@ class Layers(Naming):
     def _by_parameter(self) -> dict[str, Row]:
         return {row.parameter: row for row in self.rows}
 
-    def _row_of(self, parameter: str) -> tuple[Row, int]:
-        layer = _LAYER.match(parameter)
-        return self._by_parameter[self._template_of(parameter)], int(layer[1]) if layer else 0
-
-    def _name_of(self, template: str, number: int = 0) -> str:
-        return self._by_parameter[template].names[0].format(**fields(number))
-
-    @staticmethod
-    def _template_of(parameter: str) -> str:
-        layer = _LAYER.match(parameter)
-        return parameter.replace(f"layer_{layer[1]}/", "layer_{}/", 1) if layer else parameter
+    def _last_norm(self, scope: str, names: Collection[str]) -> int:
+        """Return the number of the MLM head's LayerNorm, which comes after those of all layers."""
+        return 2 * count_layers(self, scope, names) + 1

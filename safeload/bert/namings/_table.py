@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from safeload._compare import NUMBER
 from safeload._naming import BUFFERS, OTHER, Change, Naming
-from safeload.bert._parameters import FIRST_VARIABLE, HEAD
+from safeload.bert._parameters import FIRST_VARIABLE, HEAD, template_of
 from safeload.bert.namings.google import SCOPE, buffer_named
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from safeload.report import TensorSpec
 
 POOLER, HEADS = "pooler", "heads"
-_LAYER = re.compile(rf"bert/encoder/layer_{NUMBER}/")
 
 
 class Row(NamedTuple):
@@ -85,13 +84,11 @@ class Table(Naming):
 
     def stored_as(self, parameter: str, scope: str, names: Collection[str] = ()) -> tuple[str, Change]:
         """Return the name of a parameter in the file, and the change of its values."""
-        layer = _LAYER.match(parameter)
-        number = layer[1] if layer else ""
-        known = parameter.replace(f"layer_{number}/", "layer_{}/", 1) if layer else parameter
+        template, number = template_of(parameter)
         is_inside = parameter.startswith(SCOPE)
         listed = [
             ((scope if is_inside else self._before_head(name, scope)) + name.replace("{}", number, 1), change)
-            for name, change in self._by_parameter[known]
+            for name, change in self._by_parameter[template]
         ]
         return next((each for each in listed if each[0] in names), listed[0])
 
@@ -109,9 +106,7 @@ class Table(Naming):
 
     def shown(self, name: str, scope: str) -> str:
         """Return the stored name of a parameter."""
-        layer = _LAYER.match(name)
-        known = name.replace(f"layer_{layer[1]}/", "layer_{}/", 1) if layer else name
-        return self.stored_as(name, scope)[0] if known in self._by_parameter else name
+        return self.stored_as(name, scope)[0] if template_of(name)[0] in self._by_parameter else name
 
     def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
         """Return the class of a tensor that a load does not read.

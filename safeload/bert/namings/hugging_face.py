@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from safeload._naming import TRAINING
-from safeload.bert._parameters import FIRST_VARIABLE
+from safeload.bert._parameters import FIRST_VARIABLE, HEAD
 from safeload.bert.namings._table import Row, Table
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _rows() -> Iterator[Row]:
     yield from _dense("bert/pooler/dense", "pooler.dense")
     yield from _dense("cls/predictions/transform/dense", f"{_TRANSFORM}.dense")
     yield from _norm("cls/predictions/transform/LayerNorm", f"{_TRANSFORM}.LayerNorm")
-    yield Row("cls/predictions/output_bias", ("cls.predictions.bias", "cls.predictions.decoder.bias"))
+    yield Row(HEAD, ("cls.predictions.bias", "cls.predictions.decoder.bias"))
     yield Row("cls/seq_relationship/output_weights", ("cls.seq_relationship.weight",))
     yield Row("cls/seq_relationship/output_bias", ("cls.seq_relationship.bias",))
 
@@ -65,7 +65,7 @@ class HuggingFace(Table):
     rows = tuple(_rows())
     copies = {  # noqa: RUF012  (the base class declares it)
         "cls.predictions.decoder.weight": FIRST_VARIABLE,
-        "cls.predictions.decoder.bias": "cls/predictions/output_bias",
+        "cls.predictions.decoder.bias": HEAD,
     }
     buffers = {  # noqa: RUF012
         "embeddings.position_ids": "bert/embeddings/position_ids",
