@@ -9,7 +9,7 @@ from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
 from safeload._reports import remember, warn_of
-from safeload.bert._arguments import FULL_LENGTH, activation_option, build_options
+from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._diagnosis import Diagnosis, Difference, Step
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         output_layer_num=output_layer_num,
         seq_len=seq_len,
         model_options=get_model_options,
-    )._replace(activation=activation_option(activation))
+        activation=activation,
+    )
     request = Request(
         config=config_file,
         weights=checkpoint_file,
@@ -203,7 +204,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         ignore_unused=ignore_unused,
         lock_file=lock_file,
     )
-    options = build_options(training=training, seq_len=seq_len)._replace(activation=activation_option(activation))
+    options = build_options(training=training, seq_len=seq_len, activation=activation)
     report = check(bert(options, scope), request, keep_values=False).report
     warn_of(report)
     return report
@@ -268,7 +269,7 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
         lambda: check_bert(*paths, **shared),
         lambda: load_bert(*paths, **shared),
         Request(config=config_file, weights=checkpoint_file, vocab=vocab_file, base_dir=base_dir),
-        build_options(training=training, seq_len=seq_len)._replace(activation=activation_option(activation)),
+        build_options(training=training, seq_len=seq_len, activation=activation),
     )
 
 

@@ -38,7 +38,10 @@ _FROM_CONFIG = {
 
 
 class BuildOptions(NamedTuple):
-    """Validated build options; see `load_bert` for their meaning."""
+    """Validated build options; see `load_bert` for their meaning.
+
+    With `clipped`, a `seq_len` or `output_layer_num` above what the config allows is clipped, as keras-bert does.
+    """
 
     training: bool
     trainable: bool | tuple[str, ...]
@@ -56,11 +59,9 @@ def build_options(
     trainable: object = None,
     output_layer_num: object = 1,
     model_options: Mapping[str, Any] = MappingProxyType({}),
-    clipped: bool = False,
+    activation: object = None,
 ) -> BuildOptions:
     """Validate the options as far as possible without the config.
-
-    With `clipped`, a `seq_len` or `output_layer_num` above what the config allows is clipped, as keras-bert does.
 
     Raises:
         ArgumentError: An option has a wrong type or value, or is one that `keras_bert.get_model` does not have.
@@ -74,7 +75,7 @@ def build_options(
         output_layer_num=_output_layers(as_python(output_layer_num)),
         seq_len=_seq_len(as_python(seq_len)),
         model_options=model_options,
-        clipped=clipped,
+        activation=_activation(as_python(activation)),
     )
 
 
@@ -117,13 +118,7 @@ def _seq_len(seq_len: object) -> int | None:
     raise bad_argument("seq_len", seq_len, "a positive int or None", hints)
 
 
-def activation_option(activation: object) -> str | None:
-    """Validate the activation that a caller chooses.
-
-    Raises:
-        ArgumentError: It is none of the two.
-    """
-    activation = as_python(activation)
+def _activation(activation: object) -> str | None:
     if activation is None or (isinstance(activation, str) and activation in (GELU_ERF, GELU_TANH)):
         return activation
     hints = ["leave it out for what the library computes that owns the form of the files"]

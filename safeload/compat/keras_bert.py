@@ -121,8 +121,7 @@ def build_model_from_config(
         output_layer_num=output_layer_num,
         seq_len=seq_len,
         model_options=kwargs,
-        clipped=True,
-    )
+    )._replace(clipped=True)
     path = resolve_path(config_file, argument="config_file")
     ref = find_config(located(FileRef(path=path, role="config", given=config_file)))
     with opened_source(BERT, [os.path.dirname(ref.source.on_disk(ref.path))], Clock()) as source:
@@ -205,8 +204,7 @@ def load_trained_model_from_checkpoint(
         output_layer_num=output_layer_num,
         seq_len=seq_len,
         model_options=kwargs,
-        clipped=True,
-    )
+    )._replace(clipped=True)
     model, config = load(options, Request(config=config_file, weights=checkpoint_file))
     _warn_of_clipping(options, config)
     return model
@@ -262,9 +260,10 @@ def _load_folder(folder: StrPath, output_layer_num: int) -> tuple[Any, dict[str,
     """Load the files with the names that keras-bert expects in a folder; return the model and the vocabulary."""
     path = resolve_path(folder, argument="model")
     config, checkpoint, vocab = (os.path.join(path, name) for name in _NAMES_IN_FOLDER)
-    options = build_options(training=False, seq_len=FULL_LENGTH, output_layer_num=output_layer_num, clipped=True)
+    options = build_options(training=False, seq_len=FULL_LENGTH, output_layer_num=output_layer_num)
     tokens: dict[str, int] = {}
-    model, valid = load(options, Request(config=config, weights=checkpoint, vocab=vocab), vocabulary=tokens)
+    request = Request(config=config, weights=checkpoint, vocab=vocab)
+    model, valid = load(options._replace(clipped=True), request, vocabulary=tokens)
     _warn_of_clipping(options, valid)
     return model, tokens
 
