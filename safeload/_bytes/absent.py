@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import paths
-from safeload._bytes.files import DamagedDataError, NotRegularError
+from safeload._bytes.open_file import DamagedDataError, NotRegularError
 from safeload.errors import (
     CorruptFileError,
     FileSystemError,

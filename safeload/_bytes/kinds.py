@@ -15,7 +15,8 @@ from safeload.errors import WrongFileKindError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
 
 N_HEAD_BYTES = 1024
 N_TAIL_BYTES = 8

@@ -10,7 +10,8 @@ from safeload._bytes.kinds import sniff
 from safeload.errors import CorruptFileError, UnsafeFileError, WrongFileKindError
 
 if TYPE_CHECKING:
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
 
 
 def require_file(ref: FileRef) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._bytes.files import Access, OpenFile
+    from safeload._bytes.open_file import Access, OpenFile
 
     Bytes = NDArray[np.uint8]
 

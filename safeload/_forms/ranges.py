@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
     from safeload._forms.seen import Seen
 
     Array = NDArray[Any]

@@ -22,7 +22,7 @@ from safeload.errors import LockError, UnsafeFileError
 if TYPE_CHECKING:
     from io import FileIO
 
-    from safeload._bytes.files import OpenFile
+    from safeload._bytes.open_file import OpenFile
     from safeload._bytes.paths import StrPath
     from safeload.report import LoadReport
 

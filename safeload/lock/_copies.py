@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import system
 from safeload._bytes.absent import MAX_NAMES_PRINTED, failed
-from safeload._bytes.files import DISK, FileRef, OpenFile, Source
+from safeload._bytes.files import DISK, FileRef, Source
 from safeload._bytes.kinds import sniff
+from safeload._bytes.open_file import OpenFile
 from safeload._bytes.paths import resolve_path
 from safeload._text.words import some_of, two_lines
 from safeload.errors import LockError

@@ -20,7 +20,8 @@ from safeload._bytes.archives import inflating
 from safeload._bytes.archives.checksums import PartsCrc
 from safeload._bytes.archives.members import checked_name, is_of_the_system
 from safeload._bytes.archives.source import ArchiveSource
-from safeload._bytes.files import DISK, DamagedDataError
+from safeload._bytes.files import DISK
+from safeload._bytes.open_file import DamagedDataError
 from safeload._model_kind import Request
 from safeload._steps import check
 from safeload.bert._arguments import build_options

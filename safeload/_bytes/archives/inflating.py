@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zlib_ng.zlib_ng import crc32
 
-from safeload._bytes.files import DamagedDataError
+from safeload._bytes.open_file import DamagedDataError
 
 if TYPE_CHECKING:
-    from safeload._bytes.files import OpenFile
+    from safeload._bytes.open_file import OpenFile
 
 N_BETWEEN_STATES = 4 << 20
 """The inflated bytes between two states of zlib, each of which takes about 40 kB."""

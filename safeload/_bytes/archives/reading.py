@@ -6,12 +6,12 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from safeload._bytes.archives.checksums import PartsCrc
-from safeload._bytes.files import DamagedDataError, OpenFile
+from safeload._bytes.open_file import DamagedDataError, OpenFile
 
 if TYPE_CHECKING:
     from safeload._bytes.archives.inflating import Inflated
     from safeload._bytes.archives.members import Member
-    from safeload._bytes.files import Access
+    from safeload._bytes.open_file import Access
 
 
 class MemberFile(OpenFile):

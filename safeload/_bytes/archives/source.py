@@ -14,15 +14,17 @@ from safeload._bytes.archives.members import Member, damaged, require_no_bomb, u
 from safeload._bytes.archives.reading import InflatedFile, MemberFile, StoredFile
 from safeload._bytes.archives.tars import list_tar
 from safeload._bytes.archives.zips import list_zip
-from safeload._bytes.files import DamagedDataError, OpenFile, Source
+from safeload._bytes.files import Source
 from safeload._bytes.kinds import kind_of_open
+from safeload._bytes.open_file import DamagedDataError, OpenFile
 from safeload._bytes.small import open_file
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from safeload._bytes.files import Access, FileRef
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import Access
 
 _N_BETWEEN_LOOKS = 64 << 20
 

@@ -18,7 +18,8 @@ from safeload._bytes.archives.members import (
 )
 
 if TYPE_CHECKING:
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
 
 MAX_HEADER_BYTES = 1 << 20
 """The size of a tar member that holds the name or facts of the next one."""

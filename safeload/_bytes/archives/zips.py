@@ -22,7 +22,8 @@ from safeload._bytes.archives.members import (
 )
 
 if TYPE_CHECKING:
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
 
 MAX_DIRECTORY_BYTES = 64 << 20
 """The size of a zip's central directory."""

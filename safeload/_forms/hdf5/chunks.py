@@ -21,7 +21,7 @@ from safeload._forms.intact import require_intact
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from safeload._bytes.files import OpenFile
+    from safeload._bytes.open_file import OpenFile
 
 GZIP, SHUFFLE, FLETCHER32, LZF = 1, 2, 3, 32000
 FILTERS = (GZIP, SHUFFLE, FLETCHER32, LZF)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from safeload._forms.intact import require_intact
 
 if TYPE_CHECKING:
-    from safeload._bytes.files import OpenFile
+    from safeload._bytes.open_file import OpenFile
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 N_SUPERBLOCK_BYTES = 64

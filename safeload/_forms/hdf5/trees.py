@@ -15,7 +15,7 @@ from safeload._forms.intact import require_intact
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from safeload._bytes.files import OpenFile
+    from safeload._bytes.open_file import OpenFile
 
 MAX_TREE_DEPTH = 16
 """Levels of a B-tree; a node has dozens of children."""

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from safeload._bytes.archives.members import Member
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 _SAVE_AGAIN = ["save the model again with Keras"]

@@ -17,7 +17,8 @@ from safeload._text.words import counted, one_line
 from safeload.errors import ConfigError, CorruptFileError, UnsafeFileError
 
 if TYPE_CHECKING:
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
 
 MAX_HEADER_BYTES = 1 << 24
 """The size of a header, in bytes: some 100,000 tensors."""

@@ -26,7 +26,8 @@ from safeload.report import TensorSpec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
     from safeload._forms.seen import Seen
 
     Array = NDArray[Any]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._bytes.files import OpenFile
+    from safeload._bytes.open_file import OpenFile
     from safeload._forms.tensorflow.index_file import Extents
 
     Array = NDArray[Any]

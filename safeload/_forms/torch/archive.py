@@ -22,7 +22,8 @@ from safeload._text.words import escaped, one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
     from safeload._forms.torch.described import Storage
     from safeload._forms.torch.directory import Member
 

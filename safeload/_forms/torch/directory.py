@@ -17,7 +17,8 @@ from safeload._forms.torch.described import damaged, truncated, unsafe
 from safeload._text.words import one_line
 
 if TYPE_CHECKING:
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
 
 MAX_DIRECTORY_BYTES = 1 << 24
 """The size of the directory, in bytes: some 100,000 members."""

@@ -19,7 +19,8 @@ from safeload._text.words import escaped
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
     from safeload._forms.torch.described import Storage
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
