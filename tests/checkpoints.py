@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safeload.testing._models import BERT_CONFIG, PREFIX, TOKENS, bert_tensors
+from safeload.testing._bert import BERT_CONFIG, PREFIX, TOKENS, bert_tensors
 
 __all__ = ["BERT_CONFIG", "PREFIX", "SHARD", "TOKENS", "bert_tensors", "write_checkpoint", "write_sharded"]
 

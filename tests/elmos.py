@@ -6,9 +6,9 @@ import copy
 import importlib.util
 import json
 
-from safeload.testing._models import ELMO_OPTIONS as OPTIONS
-from safeload.testing._models import OPTIONS_NAME, WEIGHTS_NAME, write_weights
-from safeload.testing._models import elmo_datasets as random_datasets
+from safeload.testing._elmo import ELMO_OPTIONS as OPTIONS
+from safeload.testing._elmo import OPTIONS_NAME, WEIGHTS_NAME, write_weights
+from safeload.testing._elmo import elmo_datasets as random_datasets
 from tests.opened import opened_hdf5
 
 __all__ = [

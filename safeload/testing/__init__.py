@@ -17,8 +17,10 @@ safeload also installs the pytest fixtures `tiny_bert`, `tiny_elmo`, `bert_fault
 
 from __future__ import annotations
 
+from safeload.testing._bert import write_bert, write_bert_checkpoint
 from safeload.testing._bundle import write_checkpoint
 from safeload.testing._catalogue import BERT_FAULTS, ELMO_FAULTS, Fault, bert_faults
+from safeload.testing._elmo import write_elmo
 from safeload.testing._faults import (
     as_html_page,
     as_lfs_pointer,
@@ -36,7 +38,6 @@ from safeload.testing._faults import (
     swap_index,
     truncate,
 )
-from safeload.testing._models import write_bert, write_bert_checkpoint, write_elmo
 
 __all__ = [
     "BERT_FAULTS",

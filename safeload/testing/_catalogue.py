@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload import errors
 from safeload._boundary import typed_errors
 from safeload.testing import _faults as f
+from safeload.testing._bert import VOCAB_NAME
+from safeload.testing._elmo import OPTIONS_NAME
 from safeload.testing._forms import CONFIG_NAME, FORMS, PREFIX, stored_name, valid_form
-from safeload.testing._models import OPTIONS_NAME, VOCAB_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -25,8 +25,8 @@ from safeload.bert._config import CONFIG_NAMES
 from safeload.bert.namings import naming_of
 from safeload.errors import ArgumentError, CorruptFileError, SafeLoadError
 from safeload.testing._bundle import valid_name, write_bundle
+from safeload.testing._elmo import OPTIONS_NAME, WEIGHTS_NAME
 from safeload.testing._forms import FORMS
-from safeload.testing._models import OPTIONS_NAME, WEIGHTS_NAME
 from safeload.testing._writing import new_files
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from safeload._bytes.files import FileRef
 from safeload._json import read_json_object
 from safeload._text.words import reason_of
 from safeload.errors import ArgumentError, VocabularyError
+from safeload.testing._bert import VOCAB_NAME
 from safeload.testing._bundle import is_utf8, write_bundle
 from safeload.testing._editing import (
     config_ref,
@@ -35,7 +36,7 @@ from safeload.testing._editing import (
     sizes_of,
     tensors_of,
 )
-from safeload.testing._models import OPTIONS_NAME, VOCAB_NAME, WEIGHTS_NAME
+from safeload.testing._elmo import OPTIONS_NAME, WEIGHTS_NAME
 from safeload.testing._writing import new_files, remove, write_file
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Write files of a model under new names, and put them into place together."""
+"""Write the files of a model under new names, and put them into place together; validate what every writer takes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,39 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from safeload._arguments import as_python, bad_argument, is_int
 from safeload._bytes.absent import failed
 from safeload._bytes.files import FileRef
-from safeload.errors import SafeLoadError
+from safeload._bytes.paths import resolve_path
+from safeload.errors import SafeLoadError, UnreadableFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from safeload._bytes.paths import StrPath
+
+_IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EACCES, errno.EPERM)
+
+
+def created(folder: StrPath) -> Path:
+    """Create a folder if it is missing, and return its path.
+
+    Raises:
+        InvalidPathError: `folder` is invalid.
+        UnreadableFileError: The folder cannot be created, or this process may not write there.
+        FileSystemError: The system cannot write.
+    """
+    path = Path(resolve_path(folder, argument="folder"))
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as exc:
+        if exc.errno not in _IN_THE_WAY:
+            raise failed(FileRef(path=str(path), role="folder", given=folder), exc, "write") from exc
+        message = f"the folder cannot be created: {exc.strerror}"
+        raise UnreadableFileError(message, resolved=str(path), given=folder, label="folder") from exc
+    return path
 
 
 @contextmanager
@@ -63,6 +90,18 @@ def remove(path: Path) -> None:
         path.unlink()
     except OSError as exc:
         raise failed(FileRef(path=str(path), role="model"), exc, "write") from exc
+
+
+def random_of(seed: object) -> np.random.Generator:
+    """Return the generator of a model's values.
+
+    Raises:
+        ArgumentError: `seed` is not an integer from 0.
+    """
+    number = as_python(seed)
+    if not is_int(number) or number < 0:
+        raise bad_argument("seed", seed, "an integer from 0", ["the same seed gives the same values"])
+    return np.random.default_rng(number)
 
 
 def _require_replaceable(path: Path) -> None:

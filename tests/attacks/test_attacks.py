@@ -232,7 +232,7 @@ def test_a_locked_model_is_whole_or_an_error_while_it_is_rewritten(tmp_path):
     model = testing.write_elmo(tmp_path / "model")
     safeload_cli("lock", model)
 
-    wanted = testing._models.elmo_datasets()["char_embed"]
+    wanted = testing._elmo.elmo_datasets()["char_embed"]
     with rewritten(model):
         for _ in range(40):
             try:

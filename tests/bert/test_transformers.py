@@ -10,7 +10,7 @@ import pytest
 
 import safeload
 from safeload import errors
-from safeload.testing._models import TOKENS
+from safeload.testing._bert import TOKENS
 
 transformers = pytest.importorskip("transformers", minversion="4.30")
 torch = pytest.importorskip("torch")

@@ -17,7 +17,8 @@ import safeload
 from safeload import testing
 from safeload._forms.tensorflow.sstable import read_table
 from safeload.lock import lock_text, make_lock
-from safeload.testing._models import BERT_CONFIG, ELMO_OPTIONS, TOKENS
+from safeload.testing._bert import BERT_CONFIG, TOKENS
+from safeload.testing._elmo import ELMO_OPTIONS
 from safeload.testing._safetensors import write_safetensors
 from safeload.testing._torch import write_torch
 from tests.forms.torch import archives

@@ -74,7 +74,7 @@ def test_F13_saver_and_placeholders(bert, said):
 
 def test_G2_weights_without_effect(bert, said):
     values = values_of(loaded(bert))
-    words = testing._models.bert_tensors()[WORDS]
+    words = testing._bert.bert_tensors()[WORDS]
     assert np.array_equal(values["Embedding-Token/embeddings:0"], words)
     said.handled(
         "every variable of the finished model is filled once and compared with the file's values before the call returns"

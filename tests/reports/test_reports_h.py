@@ -134,7 +134,7 @@ def test_H11_default_type(bert, said):
     keras = tensorflow_keras.require_keras_bert().tf.keras
     with keras_in("float64", keras):
         model = safeload.load_bert(bert, seq_len=8)
-    words = testing._models.bert_tensors()["bert/embeddings/word_embeddings"]
+    words = testing._bert.bert_tensors()["bert/embeddings/word_embeddings"]
     assert np.array_equal(model.get_layer("Embedding-Token").get_weights()[0], words)
     with keras_in("float16", keras):
         said.typed(BackendError, lambda: safeload.load_bert(bert))

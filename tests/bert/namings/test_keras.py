@@ -10,7 +10,7 @@ from safeload.bert.namings.hugging_face_tf import HuggingFaceTf
 from safeload.bert.namings.keras_bert import KerasBert, NumberedKerasBert
 from safeload.bert.namings.keras_hub import KerasHub
 from safeload.report import TensorSpec
-from safeload.testing._models import BERT_CONFIG
+from safeload.testing._bert import BERT_CONFIG
 from tests.opened import ref
 
 CONFIG = validate_config(dict(BERT_CONFIG), ref("the arguments"))

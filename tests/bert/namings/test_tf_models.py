@@ -8,7 +8,7 @@ from safeload.bert._config import validate_config
 from safeload.bert._parameters import HEAD, list_parameters
 from safeload.bert.namings.tf_models import TfModels
 from safeload.report import TensorSpec
-from safeload.testing._models import BERT_CONFIG
+from safeload.testing._bert import BERT_CONFIG
 from tests.opened import ref
 
 CONFIG = validate_config(dict(BERT_CONFIG), ref("the arguments"))
