@@ -25,7 +25,7 @@ from safeload.elmo._options import read_options
 from safeload.errors import SafeLoadError
 from safeload.lock import read_lock
 from safeload.settings._sections import read_section
-from safeload.testing._bundle import _table, _varint
+from safeload.testing._bundle import _table, varint
 from tests.opened import opened_checkpoint, opened_hdf5, ref
 
 FOLDER = Path(tempfile.mkdtemp(prefix="safeload-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
@@ -83,11 +83,11 @@ def block(data):
     """Read a table whose one block has these bytes, and a checksum that fits."""
     whole = data + b"\0"
     whole += mask(crc32c.crc32c(whole)).to_bytes(4, "little")
-    handle = _varint(0) + _varint(len(data))
-    rows = _varint(0) + _varint(1) + _varint(len(handle)) + b"\xff" + handle + bytes(4) + b"\1\0\0\0"
+    handle = varint(0) + varint(len(data))
+    rows = varint(0) + varint(1) + varint(len(handle)) + b"\xff" + handle + bytes(4) + b"\1\0\0\0"
     start = len(whole)
     whole += rows + b"\0" + mask(crc32c.crc32c(rows + b"\0")).to_bytes(4, "little")
-    footer = _varint(0) + _varint(0) + _varint(start) + _varint(len(rows))
+    footer = varint(0) + varint(0) + varint(start) + varint(len(rows))
     index(whole + footer.ljust(40, b"\0") + MAGIC)
 
 
