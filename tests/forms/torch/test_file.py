@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from contextlib import suppress
 
 import hypothesis.strategies as st
 import numpy as np
@@ -258,21 +259,24 @@ def small(tmp_path_factory, torch):
     return {new: (path, path.read_bytes(), values_of(path)) for new, path in paths.items()}
 
 
-@LAW
-@given(data=st.data())
-def test_any_changed_byte_of_a_zip_is_found_or_changes_nothing(small, data):
-    path, before, wanted = small[True]
+def values_after_a_change(path, before, data):
+    """Change a byte, or the length, of a file; return the values that are read, None if the change is found."""
     at = data.draw(st.integers(0, len(before) - 1))
     kind = data.draw(st.sampled_from(["change", "cut", "remove", "add"]))
     byte = b"" if kind == "remove" else bytes([data.draw(st.integers(0, 255))])
     after = before[:at] if kind == "cut" else before[:at] + byte + before[at + (kind != "add") :]
-    with changed_file(path, after):
-        try:
-            found = values_of(path)
-        except SafeLoadError:
-            return
-    assert set(found) == set(wanted)
-    assert all(np.array_equal(found[name], values) for name, values in wanted.items())
+    with changed_file(path, after), suppress(SafeLoadError):
+        return values_of(path)
+    return None
+
+
+@LAW
+@given(data=st.data())
+def test_any_changed_byte_of_a_zip_is_found_or_changes_nothing(small, data):
+    path, before, wanted = small[True]
+    found = values_after_a_change(path, before, data)
+    assert found is None or set(found) == set(wanted)
+    assert found is None or all(np.array_equal(found[name], values) for name, values in wanted.items())
 
 
 @LAW
@@ -280,16 +284,8 @@ def test_any_changed_byte_of_a_zip_is_found_or_changes_nothing(small, data):
 def test_any_changed_byte_of_a_stream_is_found_or_leaves_finite_values(small, data):
     """The stream has no checksum: a changed byte may make other names, other views and other finite values."""
     path, before, _ = small[False]
-    at = data.draw(st.integers(0, len(before) - 1))
-    kind = data.draw(st.sampled_from(["change", "cut", "remove", "add"]))
-    byte = b"" if kind == "remove" else bytes([data.draw(st.integers(0, 255))])
-    after = before[:at] if kind == "cut" else before[:at] + byte + before[at + (kind != "add") :]
-    with changed_file(path, after):
-        try:
-            found = values_of(path)
-        except SafeLoadError:
-            return
-    assert all(np.isfinite(values).all() for values in found.values())
+    found = values_after_a_change(path, before, data)
+    assert found is None or all(np.isfinite(values).all() for values in found.values())
 
 
 @pytest.fixture
