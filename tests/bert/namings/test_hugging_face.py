@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from safeload.bert._config import validate_config
-from safeload.bert._parameters import FIRST_VARIABLE, HEAD, list_parameters
+from safeload.bert._parameters import FIRST_VARIABLE, HEAD
 from safeload.bert.namings.hugging_face import HuggingFace
 from safeload.report import TensorSpec
-from safeload.testing._bert import BERT_CONFIG
-from tests.opened import ref
+from tests.bert.namings.laws import require_one_name_each
 
-CONFIG = validate_config(dict(BERT_CONFIG), ref("the arguments"))
 NAMING = HuggingFace()
 WORDS = "embeddings.word_embeddings.weight"
 SCOPES = {"bert.": "", "": "", "teacher.bert.": "teacher.", "text_encoder.": ""}
@@ -19,12 +16,7 @@ SCOPES = {"bert.": "", "": "", "teacher.bert.": "teacher.", "text_encoder.": ""}
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_each_parameter_has_one_name_and_each_name_is_one_parameter(scope):
-    parameters = list_parameters(CONFIG, training=True)
-    names = [NAMING.stored_as(parameter, scope)[0] for parameter in parameters]
-
-    assert len(set(names)) == len(parameters)
-    assert [NAMING.canonical(name, scope) for name in names] == list(parameters)
-    assert [NAMING.shown(parameter, scope) for parameter in parameters] == names
+    require_one_name_each(NAMING, scope)
     beside = SCOPES[scope]
     assert NAMING.stored_as(HEAD, scope) == (f"{beside}cls.predictions.bias", "same")
     query = ("encoder.layer.1.attention.self.query.weight", "transposed")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from safeload.bert._config import validate_config
 from safeload.bert._parameters import FIRST_VARIABLE, HEAD, list_parameters
 from safeload.bert.namings.hugging_face_tf import HuggingFaceTf
 from safeload.bert.namings.keras_bert import KerasBert, NumberedKerasBert
 from safeload.bert.namings.keras_hub import KerasHub
 from safeload.report import TensorSpec
-from safeload.testing._bert import BERT_CONFIG
-from tests.opened import ref
+from tests.bert.namings.laws import CONFIG
 
-CONFIG = validate_config(dict(BERT_CONFIG), ref("the arguments"))
 SCOPES = [
     (HuggingFaceTf(), "bert/tf_bert_model/bert/"),
     (HuggingFaceTf(), "bert/"),

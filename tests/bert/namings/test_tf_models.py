@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from safeload.bert._config import validate_config
-from safeload.bert._parameters import HEAD, list_parameters
+from safeload.bert._parameters import HEAD
 from safeload.bert.namings.tf_models import TfModels
 from safeload.report import TensorSpec
-from safeload.testing._bert import BERT_CONFIG
-from tests.opened import ref
+from tests.bert.namings.laws import require_one_name_each
 
-CONFIG = validate_config(dict(BERT_CONFIG), ref("the arguments"))
 NAMING = TfModels()
 WORDS = "word_embeddings/embeddings"
 SCOPES = {"": "", "bert_encoder_v2/": "", "bert_model/": "", "module/bert_encoder_v2/": "module/"}
@@ -19,12 +16,7 @@ SCOPES = {"": "", "bert_encoder_v2/": "", "bert_model/": "", "module/bert_encode
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_each_parameter_has_one_name_and_each_name_is_one_parameter(scope):
-    parameters = list_parameters(CONFIG, training=True)
-    names = [NAMING.stored_as(parameter, scope)[0] for parameter in parameters]
-
-    assert len(set(names)) == len(parameters)
-    assert [NAMING.canonical(name, scope) for name in names] == list(parameters)
-    assert [NAMING.shown(parameter, scope) for parameter in parameters] == names
+    require_one_name_each(NAMING, scope)
     assert NAMING.stored_as(HEAD, scope) == (f"{SCOPES[scope]}bert/cls/predictions/output_bias/bias", "same")
     query = ("transformer/layer_1/self_attention/query/kernel", "heads last")
     assert NAMING.stored_as("bert/encoder/layer_1/attention/self/query/kernel", scope) == (scope + query[0], query[1])
