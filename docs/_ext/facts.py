@@ -18,7 +18,7 @@ import house
 import safeload
 from safeload import errors, testing
 from safeload._bytes.files import FileRef
-from safeload.bert._config import validate_config
+from safeload.bert._config import DEFAULTS, SEGMENTS, validate_config
 from safeload.bert._parameters import list_parameters as bert_parameters
 from safeload.bert.builders.keras_targets import target_of
 from safeload.cli import main
@@ -37,16 +37,7 @@ SAID_IN_A_LINE = {
     "warned": "safeload loads it and warns",
     "told": "The command prints",
 }
-BERT_BASE = {
-    "vocab_size": 30522,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "hidden_act": "gelu",
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-}
+BERT_BASE = {**DEFAULTS, "type_vocab_size": SEGMENTS}
 ELMO_ORIGINAL: dict[str, Any] = {
     "lstm": {
         "use_skip_connections": True,

@@ -36,7 +36,7 @@ _SIZES = {
     "max_position_embeddings": MAX_SIZE,
 }
 _OF_TRANSFORMERS = ("model_type", "architectures", "transformers_version")
-_DEFAULTS = {
+DEFAULTS = {
     "vocab_size": 30522,
     "hidden_size": 768,
     "num_hidden_layers": 12,
@@ -181,7 +181,7 @@ def validate_config(raw: dict[str, Any], ref: FileRef) -> BertConfig:
     if other:
         message = f"the config is of {other.name}, which keras-bert cannot build"
         raise ConfigError(message, **ref.facts, hints=[other.hint])
-    keys = Keys({**_DEFAULTS, **raw} if any(key in raw for key in _OF_TRANSFORMERS) else raw)
+    keys = Keys({**DEFAULTS, **raw} if any(key in raw for key in _OF_TRANSFORMERS) else raw)
     sizes = {key: keys.integer(key, 1, high) for key, high in _SIZES.items()}
     hidden_act = keys.word("hidden_act", (*ACTIVATIONS, *_ALIASES))
     _require_combinations(keys, sizes)
