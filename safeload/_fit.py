@@ -156,7 +156,8 @@ def _require_labels(weights: WeightFile, wanted: _Wanted) -> None:
         if found not in (None, label):
             rows.append(two_lines("EXCHANGED", group, f"the place of the layer {label}, but the layer is {found!r}"))
     if rows:
-        message = f"{counted(len(rows), 'layer')} of the {weights.title} were renamed or exchanged"
+        were = "was" if len(rows) == 1 else "were"
+        message = f"{counted(len(rows), 'layer')} of the {weights.title} {were} renamed or exchanged"
         hints = ["save the weights again from a model whose layers have the names that its library gives them"]
         raise CorruptFileError(message, **weights.ref.facts, details=rows, hints=hints)
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import is_int
-from safeload._bytes.kinds import KERAS_LOADS, kinds_of
+from safeload._bytes.kinds import KERAS_LOADS, kinds_of, without_usual
 from safeload._json import shown
 
 if TYPE_CHECKING:
@@ -203,8 +203,10 @@ def _is_folder_of(model: str, names: list[str]) -> bool:
         return True
     own = [kind for kind in kinds if kind.models[0] == model and (model == ELMO or not kind.usual)]
     endings = tuple(ending for kind in own for ending in kind.endings)
-    names = [name for name in names if name not in usual]
-    return any(name.endswith(endings) or (name.endswith(".json") and _CONFIGS[model] in name) for name in names)
+    return any(
+        name.endswith(endings) or (name.endswith(".json") and _CONFIGS[model] in name)
+        for name in without_usual(names, kinds)
+    )
 
 
 def has_piece_of(model: str, names: Iterable[str]) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from safeload.errors import WrongFileKindError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from safeload._bytes.files import FileRef
     from safeload._bytes.open_file import OpenFile
@@ -32,6 +32,7 @@ _TORCH_BEFORE_1_6 = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The number with which the older files of torch begin, in a pickle of any protocol from 2 on."""
 
 _N_BEFORE_NUMBER = 11
+_SHARD = re.compile(r"(?s).*(-\d{5}-of-\d{5}\.[^.]+|_\d{5}\.weights\.h5)")
 KERAS_LOADS = (
     "load it with tf.keras.models.load_model; a BERT of keras-bert needs custom_objects=keras_bert.get_custom_objects()"
 )
@@ -111,7 +112,7 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
     (FileKind("xz", "xz archive", _UNPACK), _begins(b"\xfd7zXZ")),
     (FileKind("bzip2", "bzip2 archive", _UNPACK), _begins(b"BZh")),
     (FileKind("hdf5", "HDF5 file", form="hdf5", models=(_ELMO, "BERT"), endings=(".hdf5", ".h5", ".hdf"),
-              usual=("tf_model.h5", "model.weights.h5")), _begins(b"\x89HDF\r\n\x1a\n")),
+              usual=("tf_model.h5", "tf_model.h5.index.json", "model.weights.h5", "model.weights.json")), _begins(b"\x89HDF\r\n\x1a\n")),
     (FileKind("pickle", "pickle (PyTorch's older files are pickles too)", _PICKLE), _begins(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")),
     (FileKind("npy", "NumPy array file"), _begins(b"\x93NUMPY")),
     (FileKind("pdf", "PDF document", _DOWNLOAD_AGAIN), _begins(b"%PDF")),
@@ -195,11 +196,19 @@ def files_of_forms(names: list[str], model: str | None) -> list[tuple[str, str]]
         return usual[:1]
     return [
         (name, kind.form)
-        for name in sorted(names)
+        for name in sorted(without_usual(names, kinds))
         if not name.startswith(".")
         for kind in kinds
-        if name.endswith(kind.endings) and name not in kind.usual
+        if name.endswith(kind.endings)
     ]
+
+
+def without_usual(names: Iterable[str], kinds: Iterable[FileKind]) -> list[str]:
+    """Return the names in a folder that are no BERT's: neither usual ones, nor, beside an index of such a name, shards."""
+    listed = list(names)
+    usual = {name for kind in kinds for name in kind.usual}
+    has_index = any(name in usual and name.endswith(".json") for name in listed)
+    return [name for name in listed if name not in usual and not (has_index and _SHARD.fullmatch(name))]
 
 
 def wrong_kind(ref: FileRef, kind: FileKind, *, wanted: str) -> WrongFileKindError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from safeload._bytes import absent
 from safeload._bytes.kinds import CHECKPOINT, files_of_forms, kinds_of, sniff
+from safeload._bytes.small import require_file
 from safeload._forms import shards
 from safeload._forms.tensorflow.prefixes import find_checkpoint, list_prefixes
 from safeload._forms.weight_file import WeightPlace
@@ -25,6 +26,7 @@ def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
 
     Raises:
         AmbiguousCheckpointError: The folder contains several weight files.
+        MissingFileError: An index is there, and none of its files.
         SafeLoadError: As `find_checkpoint`, if the path has no other form.
     """
     if ref.is_dir():
@@ -39,17 +41,25 @@ def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
         if single:
             name, form = single[0]
             found = _of_file(ref.inside(name), model)
-            return found._replace(place="folder") if found else WeightPlace(ref.inside(name, "weight"), form, "folder")
+            role = "index" if name.endswith(".json") else "weight"
+            return found._replace(place="folder") if found else WeightPlace(ref.inside(name, role), form, "folder")
         return find_checkpoint(ref)
     return _of_file(ref, model) or find_checkpoint(ref)
 
 
 def _of_file(ref: FileRef, model: str | None) -> WeightPlace | None:
-    """Return the place of a weight file, by its bytes, or of the index that lists it; None if it is of no form."""
+    """Return the place of a weight file, by its bytes, or of the index that lists it; None if it is of no form.
+
+    Raises:
+        MissingFileError, UnreadableFileError: None of the files of an index is there.
+        UnsafeFileError: As `read_index` and `require_file`.
+    """
     index = shards.index_beside(ref) or ref
     kind, place = sniff(index), ""
-    if kind is not None and kind.id == "json" and (first := shards.first_shard(index)):
-        kind, ref, place = sniff(first), index.at(index.path, "index"), "index of shards"
+    if kind is not None and kind.id == "json" and (listed := shards.shards_of(index)):
+        there = next((each for each in listed if each.is_file()), listed[0])
+        require_file(there)
+        kind, ref, place = sniff(there), index.at(index.path, "index"), "index of shards"
     else:
         kind, ref = kind if index is ref else sniff(ref), ref.at(ref.path, "weight")
     if kind is None or kind.form in ("", CHECKPOINT) or kind not in kinds_of(model):

@@ -99,6 +99,8 @@ class RangeFile(WeightFile):
 
     def _add(self, name: str, extent: Extent, shape: tuple[int, ...], dtype: str, n_bytes: int) -> None:
         """List a tensor: its bytes in the file, and its size once it is read."""
+        if name in self.extents and self._index:
+            raise self._index.repeated(name)
         self.extents[name] = extent
         self.tensors[name] = StoredTensor(spec=TensorSpec(name=name, shape=shape, dtype=dtype), n_bytes=n_bytes)
 

@@ -1,11 +1,17 @@
 """Read the index of a model in several files, which says in which file each tensor is.
 
+The index of a TensorFlow model of transformers has the name of the model before each tensor's, which its files do not have.
+That of Keras lists groups, and the files of each.
+
 Source:
-    huggingface_hub/serialization/_base.py, StateDictSplit; transformers/modeling_utils.py, transformers 4.49 and 5.24.
+    huggingface_hub/serialization/_base.py, StateDictSplit; transformers/modeling_utils.py, transformers 4.49 and 5.24;
+    transformers/modeling_tf_utils.py, tf_shard_checkpoint and save_pretrained, transformers 4.49;
+    keras/src/saving/saving_lib.py, ShardedH5IOStore, Keras 3.15.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +29,12 @@ if TYPE_CHECKING:
 MAX_FILES = 10_000
 """The number of files that an index may name."""
 
+_NAMES = (
+    (re.compile(r"(?s)(.*)-[0-9]{5}-of-[0-9]{5}(\.[^.]+)"), r"\1\2.index.json"),
+    (re.compile(r"(?s)(.*)_[0-9]{5}\.weights\.h5"), r"\1.weights.json"),
+)
+"""The name of a shard, and that of its index."""
+
 
 class ShardIndex(NamedTuple):
     """A verified index.
@@ -30,28 +42,34 @@ class ShardIndex(NamedTuple):
     Attributes:
         ref: The index file.
         refs: The shards, sorted by name.
-        names: The names of the tensors of each.
+        names: The names of the tensors of each, or of their groups.
         total_size: The number of bytes of all tensors, if the index says it.
+        lists_groups: Whether the names are those of groups, with a slash before each.
+        model: What stands before all names, and may be left out in the shards.
     """
 
     ref: FileRef
     refs: list[FileRef]
     names: list[set[str]]
     total_size: int | None
+    lists_groups: bool = False
+    model: str = ""
 
     def require_listed(self, number: int, names: Collection[str]) -> None:
-        """Require that a shard holds exactly the tensors that the index expects in it.
+        """Require that a shard holds exactly the tensors, or groups of tensors, that the index expects in it.
 
         Raises:
             CorruptFileError: It holds others.
         """
-        wanted = self.names[number]
+        wanted, noun = self.names[number], "group" if self.lists_groups else "tensor"
+        if self.model and wanted.isdisjoint(names):
+            wanted = {name.removeprefix(self.model) for name in wanted}
         lost, extra = sorted(wanted - set(names)), sorted(set(names) - wanted)
         if not lost and not extra:
             return
-        what = f"{some_of(len(lost), len(wanted), 'tensor')} missing" if lost else ""
+        what = f"{some_of(len(lost), len(wanted), noun)} missing" if lost else ""
         if extra:
-            what = f"{what}, " * bool(what) + f"{counted(len(extra), 'tensor')} that it lists elsewhere or not at all"
+            what = f"{what}, " * bool(what) + f"{counted(len(extra), noun)} that it lists elsewhere or not at all"
         rows = [f"LOST       {one_line(name)}" for name in lost] + [f"UNLISTED   {one_line(name)}" for name in extra]
         raise CorruptFileError(
             f"a shard does not hold what its index says: {what}",
@@ -74,24 +92,31 @@ class ShardIndex(NamedTuple):
             hints = ["use the index and the shards of the same model"]
             raise CorruptFileError(message, **self.ref.facts, hints=hints)
 
+    def repeated(self, name: str) -> CorruptFileError:
+        """Return the error for a tensor that two shards hold."""
+        hints = ["use the index and the shards of the same model"]
+        message = f"two shards hold a tensor of one name, {one_line(name)}"
+        return CorruptFileError(message, **self.ref.facts, variables=[name], hints=hints)
+
 
 def index_beside(ref: FileRef) -> FileRef | None:
     """Return the index beside a file that has the name of a shard, such as `model-00001-of-00002.safetensors`."""
-    match = re.fullmatch(r"(?s)(.*)-[0-9]{5}-of-[0-9]{5}(\.[^./]+)", ref.path)
-    path = f"{match[1]}{match[2]}.index.json" if match else ""
-    return ref.at(path) if path and ref.source.is_file(path) else None
+    folder, name = os.path.split(ref.path)
+    found = next((match.expand(index) for shard, index in _NAMES if (match := shard.fullmatch(name))), "")
+    path = os.path.join(folder, found)
+    return ref.at(path) if found and ref.source.is_file(path) else None
 
 
-def first_shard(ref: FileRef) -> FileRef | None:
-    """Return the first file that an index names; None if the JSON file at the path is no index.
+def shards_of(ref: FileRef) -> list[FileRef]:
+    """Return the files that an index names; none if the JSON file at the path is no index.
 
     Raises:
         UnsafeFileError: As `read_index`.
     """
     try:
-        return read_index(ref).refs[0]
+        return read_index(ref).refs
     except (ConfigError, CorruptFileError):
-        return None
+        return []
 
 
 def index_of(ref: FileRef) -> ShardIndex | None:
@@ -108,24 +133,21 @@ def read_index(ref: FileRef) -> ShardIndex:
 
     Raises:
         ConfigError: The file is no JSON object.
-        CorruptFileError: It is not the index of a model in several files.
+        CorruptFileError: It is not the index of a model in several files, or its total size is no size.
         UnsafeFileError: It names a file outside its folder, or more files than any model has.
         MissingFileError, UnreadableFileError, FileSystemError: As `read_json_object`.
     """
     table = read_json_object(ref.at(ref.path, "index"))
-    weight_map = table.get("weight_map")
-    if (
-        not isinstance(weight_map, dict)
-        or not weight_map
-        or not all(isinstance(each, str) for each in weight_map.values())
-    ):
+    files_of = _files_of(table.get("weight_map"))
+    if not files_of:
         message = "the JSON file is no index of shards: it has no weight_map from tensors to files"
         raise CorruptFileError(
             message, **ref.facts, hints=["pass the weight file, the index or the folder of the model"]
         )
     by_file: dict[str, set[str]] = {}
-    for name, file in weight_map.items():
-        by_file.setdefault(file, set()).add(name)
+    for name, listed in files_of.items():
+        for file in listed:
+            by_file.setdefault(file, set()).add(name)
     files = sorted(by_file)
     outside = [name for name in files if os.path.basename(name) != name or name in ("", ".", "..") or "\\" in name]
     if outside:
@@ -136,11 +158,39 @@ def read_index(ref: FileRef) -> ShardIndex:
         message = f"the index names {len(files):,} files; no model needs more than {MAX_FILES:,}"
         raise UnsafeFileError(message, **ref.facts, hints=["take the index from where the model was published"])
     folder = os.path.dirname(ref.path)
-    refs = [ref.at(os.path.join(folder, name), "shard") for name in files]
-    total_size = _total_size(table.get("metadata"))
-    return ShardIndex(ref.at(ref.path, "index"), refs, [by_file[name] for name in files], total_size)
+    return ShardIndex(
+        ref.at(ref.path, "index"),
+        [ref.at(os.path.join(folder, name), "shard") for name in files],
+        [by_file[name] for name in files],
+        _total_size(table.get("metadata"), ref),
+        lists_groups=all(name.startswith("/") for name in files_of),
+        model=_model_in(files_of),
+    )
 
 
-def _total_size(metadata: Any) -> int | None:  # noqa: ANN401  (JSON)
+def _files_of(weight_map: Any) -> dict[str, list[str]]:  # noqa: ANN401  (JSON)
+    """Return name -> files; of a group, whose name begins with a slash, there may be several. Empty if it is no such map."""
+    if not isinstance(weight_map, dict):
+        return {}
+    found = {name: files if isinstance(files, list) else [files] for name, files in weight_map.items()}
+    is_map = all(
+        files and all(isinstance(file, str) for file in files) and (len(files) == 1 or name.startswith("/"))
+        for name, files in found.items()
+    )
+    return found if is_map else {}
+
+
+def _model_in(names: Collection[str]) -> str:
+    """Return what a TensorFlow model puts before the name of each tensor, such as `tf_bert_model/`; "" for other models."""
+    first = next(iter(names)).partition("/")[0] + "/"
+    return first if all(name.startswith(first) and name.endswith(":0") for name in names) else ""
+
+
+def _total_size(metadata: Any, ref: FileRef) -> int | None:  # noqa: ANN401  (JSON)
     size = metadata.get("total_size") if isinstance(metadata, dict) else None
-    return int(size) if isinstance(size, (int, float)) and not isinstance(size, bool) else None
+    if not isinstance(size, (int, float)) or isinstance(size, bool):
+        return None
+    if not math.isfinite(size):
+        message = "the total size in the index of shards is not finite"
+        raise CorruptFileError(message, **ref.facts, hints=["take the index from where the model was published"])
+    return int(size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 from pathlib import Path
 
@@ -11,15 +12,25 @@ import numpy as np
 import pytest
 
 import safeload
-from safeload.errors import ConfigError, CorruptFileError, VariableMismatchError
+from safeload._recognise import has_piece_of
+from safeload.errors import ConfigError, CorruptFileError, MissingFileError, VariableMismatchError
+from tests.command_line import safeload_cli
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITTEN = {
     "transformers": ("hdf5", "hugging-face-tf", "gelu_erf"),
     "transformers_safetensors": ("safetensors", "hugging-face-tf", "gelu_erf"),
+    "transformers_sharded": ("hdf5", "hugging-face-tf", "gelu_erf"),
+    "transformers_safetensors_sharded": ("safetensors", "hugging-face-tf", "gelu_erf"),
     "keras_hub": ("hdf5", "keras-hub", "gelu_tanh"),
+    "keras_hub_sharded": ("hdf5", "keras-hub", "gelu_tanh"),
     "keras_hub_model": ("keras", "keras-hub", "gelu_tanh"),
 }
+INDEXES = [
+    ("tf_model.h5.index.json", "tf_model-00002-of-00002.h5"),
+    ("model.safetensors.index.json", "model-00001-of-00002.safetensors"),
+    ("model.weights.json", "model_00001.weights.h5"),
+]
 TOLERANCE = 1e-5
 
 
@@ -50,7 +61,7 @@ def test_the_model_computes_what_its_writer_did(name, written):
     np.testing.assert_allclose(hidden, wanted["hidden"], atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", ["transformers", "transformers_safetensors"])
+@pytest.mark.parametrize("name", [name for name in WRITTEN if name.startswith("transformers")])
 def test_the_heads_compute_what_transformers_did(name, written):
     pytest.importorskip("keras_bert")
     folder = written(name)
@@ -61,6 +72,51 @@ def test_the_heads_compute_what_transformers_did(name, written):
     mlm, nsp = model.predict(given, verbose=0)
     np.testing.assert_allclose(mlm, wanted["mlm"], atol=TOLERANCE)
     np.testing.assert_allclose(nsp, wanted["nsp"], atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(("index", "shard"), INDEXES)
+def test_shards_are_found_by_their_index_and_by_each_of_themselves(index, shard, written):
+    folder = written(next(path for path in GOLDEN.iterdir() if (path / index).exists()).name)
+    shards = sorted(path.name for path in folder.glob("*model?0*"))
+    assert shard in shards
+
+    for given in ("", index, shard):
+        report = safeload.check_bert(folder, folder / given)
+        files = [(file.role, Path(file.path).name) for file in report.files if file.role in ("index", "shard")]
+        assert files == [("index", index), *(("shard", name) for name in shards)]
+    for name in ("", shard):
+        assert len(json.loads(safeload_cli("inspect", folder / name, "--json").stdout)["tensors"]) in (23, 30)
+
+
+@pytest.mark.parametrize(("index", "shard"), INDEXES)
+def test_a_shard_that_is_missing_or_of_another_model_is_told(index, shard, written):
+    folder = written(next(path for path in GOLDEN.iterdir() if (path / index).exists()).name)
+    other = next(path for path in sorted(folder.glob("*model?0*")) if path.name != shard)
+    shutil.copy(other, folder / shard)
+    with pytest.raises(CorruptFileError) as caught:
+        safeload.check_bert(folder)
+    assert caught.value.message.startswith("a shard does not hold what its index says")
+
+    (folder / shard).unlink()
+    with pytest.raises(MissingFileError) as missing:
+        safeload.check_bert(folder)
+    assert missing.value.resolved == str(folder / shard)
+
+
+def test_a_bert_in_shards_is_no_elmo(written):
+    for name in ("transformers_sharded", "keras_hub_sharded"):
+        names = [path.name for path in written(name).iterdir()]
+        assert has_piece_of("BERT", names)
+        assert not has_piece_of("ELMo", names)
+
+
+def test_the_names_of_layers_in_any_shard_are_compared(written):
+    folder = written("keras_hub_sharded")
+    with h5py.File(folder / "model_00000.weights.h5", "r+") as file:
+        file["layers/transformer_encoder/vars"].attrs["name"] = "transformer_layer_1"
+
+    with pytest.raises(CorruptFileError, match="1 layer of the weight file was renamed or exchanged"):
+        safeload.check_bert(folder)
 
 
 def test_the_embeddings_that_the_mlm_head_repeats_must_be_equal(written):

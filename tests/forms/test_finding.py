@@ -14,6 +14,7 @@ from safeload._forms.finding import find_weights
 from safeload.errors import (
     AmbiguousCheckpointError,
     CheckpointNotFoundError,
+    MissingFileError,
     SafeLoadError,
     UnreadableFileError,
     WrongFileKindError,
@@ -107,6 +108,20 @@ def test_a_folder_one_level_down_that_cannot_be_listed_is_let_be(tmp_path, monke
 
     monkeypatch.setattr(os, "listdir", fail)
     failure(tmp_path, CheckpointNotFoundError)
+
+
+@pytest.mark.parametrize("there", [(), ("b",)])
+def test_the_files_of_an_index_that_are_missing_are_told(there, tmp_path):
+    folder = testing.write_bert(tmp_path / "a", form="safetensors")
+    for name in there:
+        shutil.copy(folder / "model.safetensors", tmp_path / name)
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"x": "a.bin", "y": "b"}}')
+
+    if there:
+        place = found(tmp_path)
+        assert (place.form, place.ref.role) == ("safetensors", "index")
+    else:
+        assert failure(tmp_path, MissingFileError).resolved == str(tmp_path / "a.bin")
 
 
 def test_files_of_a_form_are_known_by_their_endings():

@@ -93,6 +93,8 @@ def seeds():
         yield "opcodes", "one", pickle + b"\x80\x02](" + keys + b"e." + np.int64(1).tobytes() + np.float32(1).tobytes()
     weight_map = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
     yield "shards", "two", json.dumps({"metadata": {"total_size": 12}, "weight_map": weight_map}).encode()
+    weight_map = {"/a/vars": ["m_00000.weights.h5", "m_00001.weights.h5"], "/b/vars": "m_00001.weights.h5"}
+    yield "shards", "groups", json.dumps({"metadata": {"total_size": 12.0}, "weight_map": weight_map}).encode()
     for kind in ("stored", "deflated", "w", "w:gz"):
         yield "archive", kind.replace("w:gz", "tar.gz").replace("w", "tar"), archive(kind)
     yield "chunk", "gzip", b"\0\0" + zlib.compress(bytes(64))

@@ -1,4 +1,4 @@
-"""Read HDF5 files: the structure with h5py, most values without it."""
+"""Read HDF5 files, one or several that an index lists: the structure with h5py, most values without it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ if TYPE_CHECKING:
 
 
 def open_weights(ref: FileRef) -> WeightFile:
-    """Open an HDF5 file.
+    """Open an HDF5 file, or the shards that an index lists.
 
     Raises:
-        SafeLoadError: As `Hdf5File`.
+        SafeLoadError: As `Hdf5File` and `Hdf5Shards`.
     """
-    from safeload._forms.hdf5.file import Hdf5File  # noqa: PLC0415  (imports h5py and NumPy)
+    if ref.role == "index":
+        from safeload._forms.hdf5.shards import Hdf5Shards  # noqa: PLC0415  (imports h5py and NumPy)
+
+        return Hdf5Shards(ref)
+    from safeload._forms.hdf5.file import Hdf5File  # noqa: PLC0415  (as above)
 
     return Hdf5File(ref)

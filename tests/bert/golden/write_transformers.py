@@ -1,25 +1,25 @@
-"""Write the files of `transformers/` and `transformers_safetensors/`, with Hugging Face's TensorFlow model.
+"""Write the folders here whose names begin with `transformers`, with Hugging Face's TensorFlow model.
 
 Written with Python 3.11, transformers 4.49.0, TensorFlow 2.18.1 and tf-keras 2.18.0:
 
-    TF_USE_LEGACY_KERAS=1 python write_transformers.py
+    TF_USE_LEGACY_KERAS=1 python write_transformers.py FOLDER
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from transformers import BertConfig, TFBertForPreTraining
 
-HERE = Path(__file__).parent
 TOKENS = [[2, 5, 9, 7, 1, 3], [4, 4, 8, 20, 29, 6]]
 SEGMENTS = [[0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]]
 
 
-def write(folder: Path, layers: int, *, safe: bool) -> None:
-    """Write a model with random values, and its outputs for one input."""
+def write(folder: Path, layers: int, *, safe: bool, shard: str = "5GB") -> None:
+    """Write a model with random values, in files of at most `shard`, and its outputs for one input."""
     tf.keras.backend.clear_session()
     config = BertConfig(
         vocab_size=30,
@@ -38,7 +38,7 @@ def write(folder: Path, layers: int, *, safe: bool) -> None:
     for variable in model.weights:
         around = 1 if "gamma" in variable.name else 0
         variable.assign(around + 0.1 * random.standard_normal(variable.shape))
-    model.save_pretrained(folder, safe_serialization=safe)
+    model.save_pretrained(folder, safe_serialization=safe, max_shard_size=shard)
     found = model(given)
     hidden = model.bert(given).last_hidden_state
     np.savez(
@@ -51,5 +51,9 @@ def write(folder: Path, layers: int, *, safe: bool) -> None:
     )
 
 
-write(HERE / "transformers", 1, safe=False)
-write(HERE / "transformers_safetensors", 2, safe=True)
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    write(target / "transformers", 1, safe=False)
+    write(target / "transformers_safetensors", 2, safe=True)
+    write(target / "transformers_sharded", 1, safe=False, shard="8KB")
+    write(target / "transformers_safetensors_sharded", 1, safe=True, shard="8KB")
