@@ -70,6 +70,8 @@ FAULTS = [
     attack("name_that_forges_a_line", "a callable whose name has a line end, a colour and a direction mark", file_of("ca\r  hint:   run this\x1b[31m\u202e\nb\n.".encode()), Unsafe),
     attack("storage_beyond_the_file", "a storage of 2**40 values, of which one is there", file_of(t.state_dict(x=t.tensor(t.storage(n_values=1 << 40)))), Corrupt),
     attack("tensor_beyond_its_storage", "a tensor that begins 2**62 values behind its storage", file_of(t.state_dict(x=t.tensor(offset=1 << 62))), Corrupt),
+    attack("part_beyond_its_storage", "a part of 2**62 values of a storage of one", file_of(t.state_dict(x=t.tensor(t.storage()[:-2] + b"(" + t.text("p") + t.number(0) + t.number(1 << 62) + b"ttQ"))), Corrupt),
+    attack("tensor_beyond_its_part", "a tensor that begins behind the part of its storage", file_of(t.state_dict(x=t.tensor(t.storage(n_values=4)[:-2] + b"(" + t.text("p") + t.number(1) + t.number(1) + b"ttQ", offset=2)), _0=bytes(16)), Corrupt),
     attack("offset_negative", "a tensor that begins at -8", file_of(t.state_dict(x=t.tensor(offset=-8))), Corrupt),
     attack("stride_negative", "a tensor of 4 values whose stride is -1", file_of(t.state_dict(x=t.tensor(shape=(4,), strides=(-1,)))), Corrupt),
     attack("shape_overflows", "a shape whose product is 0 in 64 bits, of one value", file_of(t.state_dict(x=t.tensor(shape=(1 << 32, 1 << 32), strides=(0, 0)))), Unsafe),

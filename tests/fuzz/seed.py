@@ -91,6 +91,17 @@ def seeds():
         yield "torch", "two", Path(name, "a").read_bytes()
         pickle, keys = archives.state_dict(x=archives.tensor(archives.storage()[:-2] + b"NtQ")), archives.text("0")
         yield "opcodes", "one", pickle + b"\x80\x02](" + keys + b"e." + np.int64(1).tobytes() + np.float32(1).tobytes()
+        part = archives.storage()[:-2] + b"(" + archives.text("p") + b"K\0K\1ttQ"
+        yield (
+            "opcodes",
+            "part",
+            pickle.replace(archives.storage()[:-2] + b"NtQ", part)
+            + b"\x80\x02]("
+            + keys
+            + b"e."
+            + np.int64(1).tobytes()
+            + np.float32(1).tobytes(),
+        )
     weight_map = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
     yield "shards", "two", json.dumps({"metadata": {"total_size": 12}, "weight_map": weight_map}).encode()
     weight_map = {"/a/vars": ["m_00000.weights.h5", "m_00001.weights.h5"], "/b/vars": "m_00001.weights.h5"}

@@ -1,14 +1,15 @@
 """Describe what the callables of a state dict would return; none is imported or called.
 
 Source:
-    torch/_utils.py, _rebuild_tensor_v2 and others; torch/serialization.py, persistent_id, torch 1.12 and 2.13.
+    torch/_utils.py, _rebuild_tensor_v2 and others; torch/serialization.py, persistent_id and persistent_load, torch 1.12 and
+    2.13.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from safeload._forms.torch.described import INERT, SAVE_STATE_DICT, Global, Storage, Tensor, unsafe
+from safeload._forms.torch.described import INERT, SAVE_STATE_DICT, Global, Storage, Tensor, View, unsafe
 from safeload._text.words import escaped
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ def described(function: Global, args: tuple[Any, ...]) -> Any:  # noqa: ANN401  
     raise BadCallError("it is no function")
 
 
-def storage_of(found: Any) -> Storage:  # noqa: ANN401  (what a pickle holds)
-    """Return the storage that a persistent id names.
+def storage_of(found: Any) -> Storage | View:  # noqa: ANN401  (what a pickle holds)
+    """Return the storage that a persistent id names, or the part of one.
 
     Raises:
         BadCallError: It is no id of a storage.
@@ -118,10 +119,18 @@ def storage_of(found: Any) -> Storage:  # noqa: ANN401  (what a pickle holds)
         raise BadCallError("no type, key and device")
     if not _is_size(n_values):
         raise BadCallError("no number of values")
-    if len(found) > 5 and found[5] is not None:  # noqa: PLR2004  (of torch before 0.4)
-        raise BadCallError("a view of another storage")
-    dtype, item_bytes = STORAGES[kind.name]
-    return Storage(key, dtype, item_bytes, n_values)
+    storage = Storage(key, *STORAGES[kind.name], n_values)
+    return _view(found[5], storage) if len(found) > 5 and found[5] is not None else storage  # noqa: PLR2004
+
+
+def _view(found: Any, storage: Storage) -> View:  # noqa: ANN401  (what a pickle holds)
+    """Return a part of a storage, as torch before 0.4 describes it: by a name, an offset and a number of values."""
+    if type(found) is not tuple or len(found) != 3:  # noqa: PLR2004
+        raise BadCallError("no part of a storage")
+    key, start, n_values = found
+    if type(key) is not str or not _is_size(start) or not _is_size(n_values) or start + n_values > storage.n_values:
+        raise BadCallError("no part of a storage")
+    return View(key, storage, start, n_values)
 
 
 def _is_storage(found: Global) -> bool:
@@ -139,15 +148,27 @@ def _sizes(found: Any) -> tuple[int, ...]:  # noqa: ANN401  (what a pickle holds
 
 
 def _tensor(args: tuple[Any, ...]) -> Tensor:
-    storage, offset, shape, strides = args[0], args[1], _sizes(args[2]), _sizes(args[3])
-    if type(storage) is not Storage or not _is_size(offset) or len(shape) != len(strides):
+    storage: Storage | View = args[0]
+    offset, shape, strides = args[1], _sizes(args[2]), _sizes(args[3])
+    if type(storage) not in (Storage, View) or not _is_size(offset) or len(shape) != len(strides):
         raise BadCallError("no storage, offset, sizes and strides")
+    if isinstance(storage, View):
+        offset = _offset_in_storage(storage, offset, shape, strides)
+        storage = storage.storage
     if len(args) < 7 or type(args[6]) is not Global:  # noqa: PLR2004  (the type, of version 3)
         return Tensor(storage, offset, shape, strides, storage.dtype, storage.item_bytes)
     name = args[6].name
     if args[6].module != "torch" or name not in _DTYPES:
         raise BadCallError("no type of a tensor")
     return Tensor(storage, offset, shape, strides, name, _DTYPES[name])
+
+
+def _offset_in_storage(view: View, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
+    """Return where a tensor that is in a part of a storage begins in the whole storage."""
+    last = sum(stride * (size - 1) for stride, size in zip(strides, shape, strict=True))
+    if all(shape) and offset + last >= view.n_values:
+        raise BadCallError("a tensor beyond its part of a storage")
+    return view.start + offset
 
 
 def _ordered_dict(args: tuple[Any, ...]) -> dict[Any, Any]:

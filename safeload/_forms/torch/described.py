@@ -49,6 +49,22 @@ class Storage(NamedTuple):
     n_values: int
 
 
+class View(NamedTuple):
+    """A part of a storage, which torch before 0.4 could save as a storage of its own.
+
+    Attributes:
+        key: Its own name in the file.
+        storage: The whole storage.
+        start: The place of its first element there.
+        n_values: The number of its elements.
+    """
+
+    key: str
+    storage: Storage
+    start: int
+    n_values: int
+
+
 class Tensor(NamedTuple):
     """A tensor: a view of a storage.
 

@@ -12,14 +12,13 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from safeload._forms.torch import calls
-from safeload._forms.torch.described import Global, damaged, unsafe
+from safeload._forms.torch.described import Global, Storage, View, damaged, unsafe
 from safeload._text.words import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from safeload._bytes.files import FileRef
-    from safeload._forms.torch.described import Storage
 
 MAX_PICKLE_BYTES = 1 << 24
 """The size of a pickle, in bytes: some 100,000 tensors."""
@@ -53,7 +52,7 @@ class Machine:
 
     Attributes:
         at: The offset of the next byte.
-        storages: Key -> storage, of all that were named.
+        storages: Key -> storage, of all that were named or of which a part was.
         stack: The values since the last mark.
         memo: The values that are used again, by number.
     """
@@ -62,6 +61,7 @@ class Machine:
         """Begin at an offset."""
         self.at = at
         self.storages: dict[str, Storage] = {}
+        self._named: dict[str, Storage | View] = {}
         self._data, self._ref = data, ref
         self.stack: list[Any] = []
         self._below: list[list[Any]] = []
@@ -186,12 +186,15 @@ class Machine:
 
     def persistent(self) -> None:
         try:
-            storage = calls.storage_of(self.stack.pop())
+            found = calls.storage_of(self.stack.pop())
         except calls.BadCallError as exc:
             raise self.damaged(f"names a storage in another way than torch does: {exc}") from exc
-        if self.storages.setdefault(storage.key, storage) != storage:
-            raise self.damaged(f"describes the storage {escaped(storage.key)} in two ways")
-        self.stack.append(storage)
+        for each in (found.storage, found) if type(found) is View else (found,):
+            if self._named.setdefault(each.key, each) != each:
+                raise self.damaged(f"describes the storage {escaped(each.key)} in two ways")
+            if type(each) is Storage:
+                self.storages[each.key] = each
+        self.stack.append(found)
 
     def build(self) -> None:
         """Drop the attributes of an OrderedDict, such as the `_metadata` of a module."""

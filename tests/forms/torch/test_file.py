@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections import OrderedDict
 from contextlib import suppress
 
@@ -15,6 +16,7 @@ from safeload._forms.seen import Seen
 from safeload.errors import CorruptFileError, SafeLoadError, UnsafeFileError, WrongFileKindError
 from safeload.testing._torch import write_torch
 from tests.forms.laws import LAW
+from tests.forms.torch import archives
 from tests.forms.torch.archives import changed_file, opened, values_of
 
 BOTH = pytest.mark.parametrize("new", [True, False], ids=["zip", "stream"])
@@ -329,3 +331,57 @@ def test_a_total_size_may_leave_out_shared_storages(tmp_path, torch):
         index = {"metadata": {"total_size": size}, "weight_map": {"a": "x.bin", "b": "x.bin"}}
         (tmp_path / "i.json").write_text(json.dumps(index))
         opened(tmp_path / "i.json", "index").close()
+
+
+def view(name="v", start=2, n_values=3, key="0", whole=6):
+    """Return the opcodes of a part of a storage, as torch before 0.4 wrote them."""
+    part = b"(" + archives.text(name) + archives.number(start) + archives.number(n_values) + b"t"
+    return archives.storage(key, n_values=whole)[:-2] + part + b"tQ"
+
+
+def stream_of(path, rows, n_values=6):
+    """Write a stream with one storage."""
+    head = b"".join(pickle.dumps(each, protocol=2) for each in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}))
+    values = np.arange(n_values, dtype=np.float32)
+    data = archives.state_dict(**rows) + pickle.dumps(["0"], protocol=2)
+    path.write_bytes(head + data + np.int64(n_values).tobytes() + values.tobytes())
+    return path
+
+
+def test_parts_of_a_storage_have_torch_s_values(tmp_path, torch):
+    whole = archives.storage(n_values=6)[:-2] + b"NtQ"
+    rows = {
+        "part": archives.tensor(view(), shape=(3,), call="_rebuild_tensor"),
+        "again": archives.tensor(view(), offset=1, shape=(2,)),
+        "turned": archives.tensor(view("w", 1, 4), shape=(2, 2), strides=(1, 2)),
+        "last": archives.tensor(view("x", 6, 0), shape=(0,)),
+        "all": archives.tensor(whole, shape=(2, 3), strides=(3, 1)),
+    }
+    rows["part"] = rows["part"].replace(b"\x89ccollections\nOrderedDict\n)R", b"")  # it has four arguments
+    path = stream_of(tmp_path / "a.pt", rows)
+
+    found, wanted = values_of(path), torch.load(path)
+    assert found.keys() == wanted.keys() == rows.keys()
+    for name, values in wanted.items():
+        np.testing.assert_array_equal(found[name], values.numpy(), err_msg=name)
+    np.testing.assert_array_equal(found["part"], [2, 3, 4])
+
+
+PARTS = {
+    "a tensor beyond its part": archives.tensor(view(), offset=1, shape=(3,)),
+    "a row beyond its part": archives.tensor(view(), shape=(2, 2), strides=(2, 1)),
+    "a part beyond the storage": archives.tensor(view(start=4), shape=(1,)),
+    "a part at -1": archives.tensor(view(start=-1), shape=(1,)),
+    "a part of -1": archives.tensor(view(n_values=-1), shape=(1,)),
+    "a part without a size": archives.tensor(archives.storage(n_values=6)[:-2] + b"(" + archives.text("v") + b"ttQ", shape=(1,)),
+    "a part of something": archives.tensor(archives.storage(n_values=6)[:-2] + b"K\1tQ", shape=(1,)),
+    "a part with the name of a storage": archives.tensor(view("0"), shape=(1,)),
+    "two parts of one name": archives.tensor(view(), shape=(1,)) + archives.text("y") + archives.tensor(view(start=1), shape=(1,)),
+    "two storages of one name": archives.tensor(view(), shape=(1,)) + archives.text("y") + archives.tensor(view("w", whole=7), shape=(1,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", PARTS)
+def test_parts_of_a_storage_that_are_none_are_refused(tmp_path, what):
+    with pytest.raises(CorruptFileError):
+        opened(stream_of(tmp_path / "a.pt", {"x": PARTS[what]}))

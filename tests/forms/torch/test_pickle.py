@@ -155,7 +155,7 @@ DAMAGED = {
     "a storage of -1 values": storage(n_values=-1) + b".",
     "a storage of 2**63 values": storage(n_values=1 << 63) + b".",
     "a storage described in two ways": storage() + storage(n_values=2) + b".",
-    "a view of a storage": storage()[:-2] + b"(" + text("1") + b"K\0K\1ttQ.",
+    "a part beyond its storage": storage()[:-2] + b"(" + text("1") + b"K\1K\1ttQ.",
     "a tensor of no storage": tensor(b"N") + b".",
     "a negative offset": tensor(offset=-1) + b".",
     "an offset that is a bool": tensor().replace(number(0), b"\x88", 1) + b".",
