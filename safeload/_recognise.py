@@ -80,6 +80,9 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
      _any(r".*(encoder/transformer/group_0|embedding_hidden_mapping_in)/")),
     (BERT, Other("ELECTRA", "load it with a library for ELECTRA", has_berts_names=True),
      _any(r"(electra|discriminator_predictions|generator_predictions|generator/(embeddings|encoder))/")),
+    (BERT, Other("a model of bert4keras", "load it with bert4keras, and save it there with save_weights_as_checkpoint",
+                 has_berts_names=True),
+     _any(r"(?:.*/)?Transformer-\d+-(MultiHeadSelfAttention|FeedForward)")),
     (BERT, _AN_ELMO, _any(r"(char_embed$|CNN/)")),
     (BERT, Other("a training checkpoint of bilm-tf", DUMP_WEIGHTS), _any(r"lm/(char_embed$|CNN/|RNN_\d/)")),
     (BERT, Other("RoBERTa", "load it with a library for RoBERTa"), _any(r"(.*/)?roberta/")),
@@ -98,7 +101,10 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
 )  # fmt: skip
 
 _BY_VARIABLES = (
-    (BERT, r"(?:.*/)?(?:bert/embeddings/word_embeddings(?:/weight:0)?|word_embeddings/embeddings)$"),
+    (
+        BERT,
+        r"(?:.*/)?(?:bert/embeddings/word_embeddings(?:/weight:0)?|word_embeddings/embeddings|Embedding-Token/embeddings)$",
+    ),
     (BILM_TF, r"lm/(?:char_embed$|CNN/|RNN_\d/)"),
     (ELMO, r"(?:char_embed$|CNN/|RNN_[01]/)"),
 )

@@ -258,6 +258,7 @@ def checkpoint_forms() -> str:
 WRITERS = {
     "tensorflow": "Google's scripts, keras-bert's users, TensorFlow 1",
     "tensorflow/tf-models": "tf-models, TF-Hub's modules of TensorFlow 2",
+    "tensorflow/keras-bert-tf": "keras-bert, `save_weights` and `save` in TensorFlow's form",
     "safetensors": "transformers 4 and 5, sentence-transformers",
     "torch": "transformers 2 to 4, and any script with torch.save",
     "hdf5": "transformers 2 to 4, its TensorFlow models",

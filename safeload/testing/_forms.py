@@ -61,6 +61,9 @@ FORMS = {
     "tensorflow/tf-models": Form(
         "tf-models", CONFIG_NAME, dict, lambda folder, tensors: write_objects(folder / PREFIX, tensors)
     ),
+    "tensorflow/keras-bert-tf": Form(
+        "keras-bert-tf", CONFIG_NAME, dict, lambda folder, tensors: write_objects(folder / PREFIX, tensors)
+    ),
     "safetensors": Form(
         "hugging-face", "config.json", _of_transformers,
         lambda folder, tensors: write_safetensors(folder / "model.safetensors", tensors, {"format": "pt"}),

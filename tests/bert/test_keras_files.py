@@ -27,6 +27,8 @@ NAMINGS = {
     "model.h5": ("hdf5", "keras-bert", "model_weights/"),
     "all.weights.h5": ("hdf5", "keras-bert-numbered", "layers/"),
     "model.keras": ("keras", "keras-bert-numbered", "layers/"),
+    "tf_weights": ("tensorflow", "keras-bert-tf", ""),
+    "saved_model": ("tensorflow", "keras-bert-tf", ""),
 }
 
 

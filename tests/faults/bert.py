@@ -355,7 +355,12 @@ FAULTS = [
     row(name="checkpoint_of_roberta", error=Wrong, path=INDEX, spoil=renamed(lambda name: name.replace("bert/", "roberta/"))),
     row(name="checkpoint_of_nezha", error=Wrong, path=INDEX, spoil=checkpoint(without("position_embeddings")), reports=("F7",)),
     row(name="checkpoint_saved_by_keras", error=Wrong, path=INDEX,
-        spoil=lambda folder: write_checkpoint(folder / PREFIX, {"Embedding-Token/embeddings": np.zeros((30, 16), np.float32)}), reports=("F2",)),
+        spoil=lambda folder: write_checkpoint(folder / PREFIX, {"Encoder-1-FeedForward-Norm/gamma": np.ones(16, np.float32)})),
+    row(name="checkpoint_of_bert4keras", error=Wrong, path=INDEX,
+        spoil=lambda folder: write_checkpoint(folder / PREFIX, {
+            "Embedding-Token/embeddings": np.zeros((30, 16), np.float32),
+            "Transformer-0-MultiHeadSelfAttention/dense/kernel": np.zeros((16, 16), np.float32),
+        }), reports=("F2",)),
     row(name="checkpoint_object_based", error=Wrong, path=INDEX,
         spoil=renamed(lambda name: f"model/{name.replace('/', '_')}/.ATTRIBUTES/VARIABLE_VALUE"), reports=("F3",)),
     row(name="checkpoint_with_two_berts", error=errors.AmbiguousCheckpointError, path=PREFIX,

@@ -1,17 +1,19 @@
 """Match the names of keras-bert's models in Keras's files.
 
 `.h5` files have the names of the layers: `Encoder-1-FeedForward/Encoder-1-FeedForward/Encoder-1-FeedForward_W1:0`, in a whole
-model below `model_weights/`. `.weights.h5` and `.keras` number the layers of each class: `layers/feed_forward_1/vars/0`.
+model below `model_weights/`. `.weights.h5` and `.keras` number the layers of each class: `layers/feed_forward_1/vars/0`. In a
+TensorFlow checkpoint or SavedModel the variables have their own names: `Encoder-1-FeedForward/Encoder-1-FeedForward_W1`.
 
 Source:
-    keras_bert/bert.py, get_model, keras-bert 0.89.0; keras/src/saving/legacy/hdf5_format.py and saving_lib.py, Keras 2.15 and
-    tf-keras 2.21.
+    keras_bert/bert.py, get_model, keras-bert 0.89.0; keras/src/saving/legacy/hdf5_format.py, saving_lib.py and
+    engine/training.py, save_weights, Keras 2.15 and tf-keras 2.21.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from safeload._naming import TRAINING
 from safeload.bert._parameters import HEAD
 from safeload.bert.namings._layers import Layers
 from safeload.bert.namings._table import Row
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from safeload._naming import Change
+    from safeload.report import TensorSpec
 
 _L = "bert/encoder/layer_{}"
 _ATTENTION = ("self/query", "self/key", "self/value", "output/dense")
@@ -70,9 +73,13 @@ def _rows(name_of: Callable[[str, str, int], str]) -> Iterator[Row]:
             yield Row(parameter, (name_of(part, variable, number),), change)
 
 
-def _by_name(part: str, variable: str, _: int) -> str:
+def _by_name(part: str, variable: str, number: int) -> str:
+    return f"{NAMES[part]}/{_by_variable(part, variable, number)}:0"
+
+
+def _by_variable(part: str, variable: str, _: int) -> str:
     layer = NAMES[part]
-    return f"{layer}/{layer}/{f'{layer}_' if part in ('attention', 'forward') else ''}{variable}:0"
+    return f"{layer}/{f'{layer}_' if part in ('attention', 'forward') else ''}{variable}"
 
 
 def _by_number(part: str, _: str, number: int) -> str:
@@ -85,6 +92,18 @@ class KerasBert(Layers):
     id = "keras-bert"
     rows = tuple(_rows(_by_name))
     inside = ("Embedding-", "Encoder-")
+
+
+class KerasBertTf(Layers):
+    """The names of keras-bert's variables, in checkpoints and SavedModels of TensorFlow."""
+
+    id = "keras-bert-tf"
+    rows = tuple(_rows(_by_variable))
+    inside = KerasBert.inside
+
+    def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
+        """Return the class of a variable that a load does not read; scalars are states of an optimizer or a metric."""
+        return TRAINING if spec.shape == () else super().class_of(name, spec, scope)
 
 
 class NumberedKerasBert(Layers):

@@ -6,7 +6,7 @@ import pytest
 
 from safeload.bert._parameters import FIRST_VARIABLE, HEAD, list_parameters
 from safeload.bert.namings.hugging_face_tf import HuggingFaceTf
-from safeload.bert.namings.keras_bert import KerasBert, NumberedKerasBert
+from safeload.bert.namings.keras_bert import KerasBert, KerasBertTf, NumberedKerasBert
 from safeload.bert.namings.keras_hub import KerasHub
 from safeload.report import TensorSpec
 from tests.bert.namings.laws import CONFIG
@@ -18,6 +18,7 @@ SCOPES = [
     (HuggingFaceTf(), "x/y/bert/"),
     (KerasBert(), ""),
     (KerasBert(), "model_weights/"),
+    (KerasBertTf(), ""),
     (NumberedKerasBert(), "layers/"),
     (KerasHub(), "layers/"),
     (KerasHub(), "layers/bert_backbone/layers/"),
@@ -52,6 +53,9 @@ EXAMPLES = [
     (HuggingFaceTf(), "bert/", "cls/seq_relationship/output_weights", "nsp___cls/seq_relationship/kernel:0", "transposed"),
     (KerasBert(), "", QUERY, "Encoder-2-MultiHeadSelfAttention/Encoder-2-MultiHeadSelfAttention/Encoder-2-MultiHeadSelfAttention_Wq:0", "same"),
     (KerasBert(), "model_weights/", NORM, "model_weights/Encoder-2-FeedForward-Norm/Encoder-2-FeedForward-Norm/gamma:0", "same"),
+    (KerasBertTf(), "", QUERY, "Encoder-2-MultiHeadSelfAttention/Encoder-2-MultiHeadSelfAttention_Wq", "same"),
+    (KerasBertTf(), "", NORM, "Encoder-2-FeedForward-Norm/gamma", "same"),
+    (KerasBertTf(), "", "cls/seq_relationship/output_weights", "NSP/kernel", "transposed"),
     (NumberedKerasBert(), "layers/", QUERY, "layers/multi_head_attention_1/vars/0", "same"),
     (NumberedKerasBert(), "layers/", NORM, "layers/layer_normalization_4/vars/0", "same"),
     (NumberedKerasBert(), "layers/", TRANSFORM, "layers/layer_normalization_5/vars/0", "same"),
@@ -85,6 +89,10 @@ CLASSES = [
     (KerasBert(), "", "", "Encoder-1-FeedForward-Adapter/x/y:0"),
     (KerasBert(), "model_weights/", "training", "optimizer_weights/Adam/iter:0"),
     (KerasBert(), "model_weights/", "other encoders", "elsewhere/x"),
+    (KerasBertTf(), "", "pooler", "NSP-Dense/bias"),
+    (KerasBertTf(), "", "heads", "MLM-Sim/bias"),
+    (KerasBertTf(), "", "task heads", "mine/kernel"),
+    (KerasBertTf(), "", "", "Encoder-9-FeedForward/Encoder-9-FeedForward_W1"),
     (NumberedKerasBert(), "layers/", "heads", "layers/layer_normalization_5/vars/0"),
     (NumberedKerasBert(), "layers/", "heads", "layers/dense/vars/0"),
     (NumberedKerasBert(), "layers/", "pooler", "layers/dense_1/vars/0"),
@@ -101,6 +109,16 @@ CLASSES = [
 @pytest.mark.parametrize(("naming", "scope", "what", "name"), CLASSES)
 def test_what_is_not_read_is_explained_or_unexpected(naming, scope, what, name):
     assert naming.class_of(name, TensorSpec(name=name, shape=(3,), dtype="float32"), scope) == what
+
+
+def test_scalars_of_a_tensorflow_checkpoint_are_of_training():
+    for name in ("save_counter", "Adam/learning_rate", "Encoder-1-FeedForward/x"):
+        assert KerasBertTf().class_of(name, TensorSpec(name=name, shape=(), dtype="float32"), "") == "training"
+
+
+def test_the_names_of_h5_files_and_of_variables_are_told_apart():
+    for naming, other in ((KerasBert(), KerasBertTf()), (KerasBertTf(), KerasBert())):
+        assert other.scopes(names_of(naming, "").values()) == []
 
 
 def test_numbers_of_any_length_are_names_like_others():
