@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload import _recognise
 from safeload._arguments import is_number
 from safeload._bytes import absent
+from safeload._bytes.archives.locating import archive_hints
 from safeload._forms.tensorflow.prefixes import ASSETS, saved_model_of
 from safeload._json import Keys, read_json_object, shown
 from safeload.bert._arguments import ACTIVATIONS, GELU, GELU_ERF, GELU_TANH
@@ -144,7 +145,7 @@ def _hints_of_folder(folder: FileRef, names: list[str]) -> list[str]:
 
     near = [folder.folder(), *map(folder.inside, names)]
     found = [f"did you mean {each.path}?" for each in near if each.inside(CONFIG_NAMES[0]).is_file()][:3]
-    return advice(folder, _recognise.BERT) or [*found, *lacks_config(folder)]
+    return advice(folder, _recognise.BERT) or [*found, *lacks_config(folder)] or archive_hints(folder)
 
 
 def _may_be_config(ref: FileRef) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import located, lock_folder
+from safeload._bytes.archives.locating import archive_hints, located, lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
@@ -70,7 +70,10 @@ def _check_of(ref: FileRef) -> Callable[..., LoadReport]:
             wanted="the folder of one model",
             found="another folder",
             **ref.at(ref.path, "folder").facts,
-            hints=["a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file"],
+            hints=[
+                *archive_hints(folder),
+                "a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file",
+            ],
         )
     return CHECKS[models[0].lower()]
 

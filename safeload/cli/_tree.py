@@ -7,15 +7,16 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._bytes import absent
+from safeload._bytes.archives.locating import ENDINGS
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._forms.tensorflow.prefixes import ASSETS, SAVED_MODEL, VARIABLES, names_in_assets
 from safeload._recognise import BERT, ELMO, has_piece_of
 from safeload.cli._models import Outcome
-from safeload.errors import FileSystemError, SafeLoadError, UnreadableFileError
+from safeload.errors import FileSystemError, SafeLoadError, UnreadableFileError, UnsafeFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
 _MODELS = {"bert": BERT, "elmo": ELMO}
 _NO_MODELS = ("__MACOSX", "lost+found")
@@ -26,7 +27,7 @@ class Found(NamedTuple):
     """What a tree holds.
 
     Attributes:
-        models: The folders with a model or a piece of one, and the paths that are no trees.
+        models: The folders with a model or a piece of one, in archives too, and the paths that are no trees.
         unreadable: The folders and links that could not be looked into.
     """
 
@@ -76,11 +77,14 @@ def _in_tree(kind: str, root: str) -> Found:
             unreadable.append(_unreadable(folder, exc))
             continue
         is_model = has_piece_of(_MODELS[kind], [*names, *names_in_assets(FileRef(path=folder, role="folder"))])
+        archives = _archives_in(folder, names, seen)
         if is_model:
             models.append(folder)
         elif not (names or inner or lost or is_inside_model or folder == root):
             models.append(folder)
             empty.add(folder)
+        models += [found for path in archives.values() for found in _in_archive(kind, path)]
+        seen.update(archives)
         unreadable += [_unreadable(path, exc) for path, exc in lost if not (is_model and _is_broken(exc))]
         parts = (VARIABLES, ASSETS) if SAVED_MODEL in names else ()
         inner = [path for path in inner if os.path.basename(path) not in parts]
@@ -108,6 +112,50 @@ def _listed(folder: str) -> tuple[list[str], list[str], list[tuple[str, OSError]
                 is_folder = False
             (inner if is_folder else names).append(entry.path if is_folder else entry.name)
     return names, inner, lost
+
+
+def _archives_in(folder: str, names: Iterable[str], seen: Collection[str]) -> dict[str, str]:
+    """Return real path -> path of the archives among the files of a folder, of each that was not seen yet."""
+    found: dict[str, str] = {}
+    for path in (os.path.join(folder, name) for name in names if name.lower().endswith(ENDINGS)):
+        real = os.path.realpath(path)
+        if real not in seen:
+            found.setdefault(real, path)
+    return found
+
+
+def _in_archive(kind: str, path: str) -> list[str]:
+    """Return the paths of the models in an archive: its own for the model at its top, or in its only folder.
+
+    One that is cut off, damaged or unreadable is returned itself, so that its check reports it.
+    """
+    from safeload._bytes.archives.names import names_in_archive  # noqa: PLC0415  (few trees have archives)
+
+    try:
+        folders = names_in_archive(FileRef(path=os.path.abspath(path), role="archive", given=path))
+    except UnsafeFileError:
+        return []
+    except SafeLoadError:
+        return [path]
+    shown = {
+        folder: [name for name in names if not name.startswith(".")]
+        for folder, names in folders.items()
+        if not any(part.startswith(".") for part in folder.split("/"))
+    }
+    tops = {folder.partition("/")[0] for folder, names in shown.items() if names}
+    only = tops.pop() if len(tops) == 1 else ""
+    found = [folder for folder in shown if _is_model(kind, folder, shown)]
+    return [path if folder == only else os.path.join(path, folder) for folder in found]
+
+
+def _is_model(kind: str, folder: str, folders: Mapping[str, list[str]]) -> bool:
+    """Return whether a folder of an archive has a piece of a model; what belongs to a SavedModel is in its folder."""
+    names = folders[folder]
+    above, _, last = folder.rpartition("/")
+    if last in (VARIABLES, ASSETS) and SAVED_MODEL in folders.get(above, ()):
+        return False
+    assets = folders.get(f"{folder}/{ASSETS}".lstrip("/"), []) if SAVED_MODEL in names else []
+    return has_piece_of(_MODELS[kind], [*names, *assets])
 
 
 def _is_broken(exc: OSError) -> bool:

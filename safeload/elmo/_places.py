@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from safeload import _recognise
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import located, lock_folder
+from safeload._bytes.archives.locating import archive_hints, located, lock_folder
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, files_of_forms, kinds_of, sniff, wrong_kind
 from safeload._bytes.paths import is_remote, resolve_path
@@ -163,7 +163,7 @@ def find_weights(ref: FileRef) -> WeightPlace:
 def _missing(ref: FileRef, looked_for: tuple[str, ...], near: Sequence[str] = ()) -> MissingFileError:
     """Return the error for a file that a folder does not have, with hints: where it is, else what the folder holds."""
     error = absent.missing(ref, looked_for)
-    error.hints = (*(near or _advice(ref.folder())), *error.hints)
+    error.hints = (*(near or _advice(ref.folder()) or archive_hints(ref.folder())), *error.hints)
     return error
 
 

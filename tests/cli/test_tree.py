@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 
 import pytest
 
+from safeload._bytes.archives.members import MAX_MEMBERS
+from safeload._bytes.archives.names import N_LOOKED_AT
 from safeload.cli._models import CHECKS
 from safeload.cli._tree import find_models
 from safeload.errors import FileSystemError, MissingFileError
+from tests.archives import write_archive
 from tests.checkpoints import PREFIX, SHARD
 from tests.command_line import safeload_cli
 
@@ -97,6 +104,97 @@ def test_folders_that_belong_to_no_model_are_passed_over(bert, tmp_path):
     assert models_in("bert", bert.parent) == [str(bert)]
     (tmp_path / "empty/inner").mkdir(parents=True)
     assert models_in("bert", tmp_path / "empty") == [str(tmp_path / "empty")]
+
+
+OTHERS = {"README": b"x", "data/images.bin": bytes(1000)}
+ARCHIVES = ("stored.zip", "deflated.zip", "flat.zip", "command.zip", "gnu.tar", "long.tar", "ustar.tar.gz", "pax.tgz")
+
+
+def zip_of(path, members):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_an_archive_of_a_model_is_a_model(name, tiny_bert, tiny_elmo, tmp_path):
+    (tmp_path / "bert").mkdir()
+    (tmp_path / "elmo").mkdir()
+    paths = {
+        kind: write_archive(model, tmp_path / kind / name) for kind, model in (("bert", tiny_bert), ("elmo", tiny_elmo))
+    }
+    for kind, path in paths.items():
+        assert models_in(kind, tmp_path) == [str(path)]
+    shown = safeload_cli("check", "bert", tmp_path, "--expect", "1").stdout
+    assert f"{tmp_path}/bert/{name}" in shown
+
+
+def test_archives_of_other_things_are_passed_over(tiny_bert, tmp_path):
+    (tmp_path / "good").symlink_to(tiny_bert)
+    zip_of(tmp_path / "data.zip", OTHERS)
+    zip_of(tmp_path / "many.zip", {str(number): b"" for number in range(MAX_MEMBERS + 1)})
+    (tmp_path / "text.zip").write_text("no archive")
+    (tmp_path / "log.tar.gz").write_bytes(gzip.compress(bytes(5000)))
+    with tarfile.open(tmp_path / "data.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "text.zip", "a/b")
+    assert models_in("bert", tmp_path) == [str(tmp_path / "good")]
+
+
+def test_each_model_of_an_archive_is_one(tiny_bert, tmp_path):
+    files = {path.name: path.read_bytes() for path in tiny_bert.iterdir()}
+    members = {f"{folder}/{name}": data for folder in ("a", "b/c", ".hidden") for name, data in files.items()}
+    zip_of(tmp_path / "both.ZIP", {**members, "__MACOSX/a/._vocab.txt": b"", "README": b""})
+    (tmp_path / "again.zip").symlink_to(tmp_path / "both.ZIP")
+    found = [str(tmp_path / "again.zip" / name) for name in ("a", "b/c")]
+
+    assert models_in("bert", tmp_path) == found
+    assert "2 good, 0 bad" in safeload_cli("check", "bert", tmp_path).stdout
+
+
+def test_a_model_below_the_only_folder_is_found_there(tiny_bert, tmp_path):
+    zip_of(tmp_path / "x.zip", {f"a/b/{path.name}": path.read_bytes() for path in tiny_bert.iterdir()})
+    assert models_in("bert", tmp_path) == [str(tmp_path / "x.zip/a/b")]
+    assert f"ok   {tmp_path}/x.zip/a/b" in safeload_cli("check", "bert", tmp_path).stdout
+
+
+def test_a_saved_model_in_an_archive_is_one_model(tmp_path):
+    names = (
+        "saved_model.pb",
+        "assets/vocab.txt",
+        "variables/variables.index",
+        "variables/variables.data-00000-of-00001",
+    )
+    zip_of(tmp_path / "hub.zip", dict.fromkeys(names, b""))
+    zip_of(tmp_path / "in.zip", {f"hub/{name}": b"" for name in names})
+    zip_of(tmp_path / "other.zip", dict.fromkeys(("saved_model.pb", "variables/x", "variables/variables.index"), b""))
+    assert models_in("bert", tmp_path) == [str(tmp_path / "hub.zip"), str(tmp_path / "in.zip")]
+
+
+@pytest.mark.parametrize("name", ["stored.zip", "ustar.tar.gz"])
+def test_an_archive_that_was_cut_off_is_reported(name, tiny_bert, tmp_path):
+    path = write_archive(tiny_bert, tmp_path / name)
+    path.write_bytes(path.read_bytes()[:-3000])
+    assert models_in("bert", tmp_path) == [str(path)]
+    assert f"BAD  {path}  CorruptFileError" in safeload_cli("check", "bert", tmp_path, code=1).stdout
+
+
+def test_only_the_first_bytes_of_a_compressed_tar_are_looked_at(tiny_bert, tmp_path):
+    for size in (N_LOOKED_AT - 4096, N_LOOKED_AT):
+        path = tmp_path / f"{size}.tar.gz"
+        with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+            big = tarfile.TarInfo("ü/data")
+            big.size = size
+            archive.addfile(big, io.BytesIO(bytes(size)))
+            archive.add(tiny_bert / "vocab.txt", "ü/vocab.txt")
+    assert models_in("bert", tmp_path) == [str(tmp_path / f"{N_LOOKED_AT - 4096}.tar.gz")]
+
+
+@pytest.mark.parametrize("command", [("check", "bert"), ("check", "elmo"), ("inspect",), ("lock",), ("doctor", "bert")])
+def test_a_folder_with_an_archive_alone_is_told_where_the_model_may_be(command, tmp_path):
+    path = zip_of(tmp_path / "data.zip", OTHERS)
+    done = safeload_cli(*command, tmp_path, code=1)
+    assert f"if the model is in the archive, pass {path}" in done.stdout + done.stderr
 
 
 def test_a_folder_that_cannot_be_read_is_named(tiny_bert, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from safeload._bytes import absent
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import N_HEAD_BYTES, kind_of, sniff
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from safeload._bytes.files import Source
 
 _KINDS = ("zip", "gzip", "tar")
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
+"""How archives are called where they are looked for in a folder; one that is passed may have any name."""
 
 
 def located(ref: FileRef) -> FileRef:
@@ -53,6 +56,12 @@ def archive_at(path: str) -> str | None:
             break
         path = parent
     return None
+
+
+def archive_hints(folder: FileRef) -> list[str]:
+    """Return the hint for a folder without a model that has an archive; none if it has no or several ones."""
+    found = [name for name in absent.names_in(folder) if name.lower().endswith(ENDINGS)]
+    return [f"if the model is in the archive, pass {folder.inside(found[0]).path}"] if len(found) == 1 else []
 
 
 def lock_folder(path: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from safeload._bytes.archives.members import (
+    MAX_MEMBERS,
     Member,
     checked_name,
     damaged,
@@ -18,6 +19,8 @@ from safeload._bytes.archives.members import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from safeload._bytes.files import FileRef
     from safeload._bytes.open_file import OpenFile
 
@@ -26,6 +29,7 @@ MAX_HEADER_BYTES = 1 << 20
 
 N_BLOCK_BYTES = 512
 _FOLDER, _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK = b"5", b"x", b"g", b"L", b"K"
+_OF_THE_NEXT = (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK)
 _REFUSED = {
     b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"6": "a FIFO",
     b"S": "a sparse file", b"M": "a part of a file of several archives",
@@ -50,7 +54,7 @@ def list_tar(file: OpenFile, ref: FileRef) -> tuple[list[Member], list[str]]:
         kind, start = header[156:157], at + N_BLOCK_BYTES
         raw = facts.get("path") or _name_of(header)
         n_bytes = _number(header[124:136], ref, raw)
-        if kind in (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK):
+        if kind in _OF_THE_NEXT:
             facts |= _further(file, kind, start, n_bytes, ref)
         else:
             n_bytes = _size(facts["size"], ref, raw) if "size" in facts else n_bytes
@@ -66,6 +70,32 @@ def list_tar(file: OpenFile, ref: FileRef) -> tuple[list[Member], list[str]]:
         if start + n_bytes > file.n_bytes:
             raise damaged(ref, "is truncated: it ends within a member", raw)
     return files, folders
+
+
+def names_in_tar(file: OpenFile, ref: FileRef) -> Iterator[str]:
+    """Yield the names in a tar, as far as its members are in the file; nothing is required of them.
+
+    Raises:
+        CorruptFileError, UnsafeFileError: As `list_tar`, of the facts that are needed to go on.
+        OSError: The system cannot read.
+    """
+    at, facts = 0, dict[str, str]()
+    for _ in range(MAX_MEMBERS):
+        header = _header(file, at, ref) if at + N_BLOCK_BYTES <= file.n_bytes else None
+        if header is None:
+            return
+        kind, start = header[156:157], at + N_BLOCK_BYTES
+        raw = facts.get("path") or _name_of(header)
+        n_bytes = _number(header[124:136], ref, raw)
+        if kind in _OF_THE_NEXT:
+            if start + n_bytes > file.n_bytes:
+                return
+            facts |= _further(file, kind, start, n_bytes, ref)
+        else:
+            yield raw
+            n_bytes = _size(facts["size"], ref, raw) if "size" in facts else n_bytes
+            facts = {}
+        at = start + -(-n_bytes // N_BLOCK_BYTES) * N_BLOCK_BYTES
 
 
 def _header(file: OpenFile, at: int, ref: FileRef) -> bytes | None:

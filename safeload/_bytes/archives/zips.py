@@ -95,6 +95,18 @@ def list_zip(file: OpenFile, ref: FileRef) -> tuple[list[Member], list[str]]:
     return files, folders
 
 
+def names_in_zip(file: OpenFile, ref: FileRef) -> list[str]:
+    """Return the names in the central directory of a zip; of the members nothing is read or required.
+
+    Raises:
+        CorruptFileError: The directory is cut off or damaged.
+        UnsafeFileError: It is larger than that of any model.
+        OSError: The system cannot read.
+    """
+    where = _directory(file, ref)
+    return [_decoded(entry) for entry in _entries(file.read(where.n_bytes, where.offset), where, ref)]
+
+
 def _directory(file: OpenFile, ref: FileRef) -> _Directory:
     n_tail = min(file.n_bytes, _MAX_COMMENT + _END.size)
     tail = file.read(n_tail, file.n_bytes - n_tail)

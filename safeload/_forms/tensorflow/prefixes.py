@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from safeload._bytes import absent, paths
+from safeload._bytes.archives.locating import archive_hints
 from safeload._bytes.kinds import UNKNOWN, FileKind, kind_of_data, sniff, wrong_kind
 from safeload._bytes.small import read_small, require_file
 from safeload._forms.weight_file import WeightPlace
@@ -119,7 +120,7 @@ def _in_folder(ref: FileRef) -> WeightPlace:
         for name in _OTHER_WEIGHTS
         if name in facts["beside"]
     ]
-    facts.update(resolved=folder, hints=[*hints[:3], FORMS_HINT])
+    facts.update(resolved=folder, hints=[*hints[:3], *archive_hints(ref), FORMS_HINT])
     raise CheckpointNotFoundError(message, **facts)
 
 
