@@ -2,7 +2,7 @@
 
 The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); on the wheel, away from
 this checkout (`wheel`); the part of it that needs no extra, installed from the sdist (`bare`). What the suite leaves out,
-since it takes long: `mutants`, `fuzz` and `benchmarks`.
+since it takes long: `mutants`, `fuzz`, `benchmarks`, and the libraries that wrote the golden files (`golden`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ from pathlib import Path
 import nox
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+WRITERS = {
+    "tf_models": ["tf-models-official==2.20.0", "tensorflow-cpu==2.20.0", "tf-keras==2.20.1"],
+    "transformers": ["transformers==4.49.0", "tensorflow-cpu==2.18.1", "tf-keras==2.18.0"],
+    "keras_hub": ["keras-hub==0.32.0", "keras==3.15.1", "tensorflow-cpu==2.21.0"],
+}
+"""Script in `tests/bert/golden/` -> the releases that wrote its files."""
 
 nox.options.default_venv_backend = "venv"
 
@@ -94,6 +100,18 @@ def benchmarks(session: nox.Session) -> None:
     session.install("-e", ".[bench,test]")
     session.run("pytest", "tests/benchmarks")
     session.run("python", "benchmarks/bench.py", *session.posargs)
+
+
+@nox.session(python="3.11")
+@nox.parametrize("writer", list(WRITERS))
+def golden(session: nox.Session, writer: str) -> None:
+    """Whether the libraries that wrote the golden files write the same values again; minutes to install each."""
+    session.install("-e", ".", *WRITERS[writer])
+    folder = Path(session.create_tmp()) / writer
+    shutil.rmtree(folder, ignore_errors=True)
+    environment = {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0" if writer == "keras_hub" else "1"}
+    session.run("python", f"tests/bert/golden/write_{writer}.py", str(folder), env=environment)
+    session.run("python", "-m", "tests.bert.golden.compare", writer, str(folder))
 
 
 @nox.session

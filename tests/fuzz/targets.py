@@ -10,6 +10,7 @@ from pathlib import Path
 import crc32c
 import numpy as np
 
+from safeload._bytes.archives.names import names_in_archive
 from safeload._bytes.archives.source import ArchiveSource
 from safeload._bytes.files import DISK
 from safeload._bytes.small import read_small
@@ -141,6 +142,8 @@ def shards(data):
 def archive(data):
     """List an archive of these bytes, and read each member and compare its checksum."""
     path = written("archive", data)
+    with suppress(SafeLoadError):
+        names_in_archive(ref(path))
     with suppress(SafeLoadError):
         source = ArchiveSource(ref(path))
         left = [path]
