@@ -1,7 +1,8 @@
 """Read the zip archive that torch.save writes from torch 1.6 on.
 
 Source:
-    torch/serialization.py, _save; caffe2/serialize/inline_container.cc, torch 1.12 and 2.13.
+    torch/serialization.py, _save; caffe2/serialize/inline_container.cc, torch 1.12 and 2.13;
+    torch/utils/serialization/config.py, save.compute_crc32, torch 2.13.
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ def read_archive(file: OpenFile, ref: FileRef) -> Content:
     """
     members = read_directory(file, ref)
     root = _root(members, ref)
-    inner = {name.removeprefix(root): member for name, member in members.items()}
+    has_checksums = any(member.crc for member in members.values())  # torch writes 0 for all with compute_crc32 = False
+    inner = {
+        name.removeprefix(root): member if has_checksums else member._replace(crc=None)
+        for name, member in members.items()
+    }
     if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):
         raise wrong_kind(ref, _SCRIPT, wanted=WANTED)
     packed = next((name for name, member in inner.items() if not member.is_stored), None)
@@ -95,7 +100,7 @@ def _verified(file: OpenFile, name: str, members: Mapping[str, Member], max_byte
         data = file.read(member.n_bytes, member.offset)
     except OSError as exc:
         raise absent.failed(ref, exc) from exc
-    if crc32(data) != member.crc:
+    if member.crc is not None and crc32(data) != member.crc:
         what = f"the CRC-32 of {name} is {crc32(data):08x}, not {member.crc:08x} as stored"
         raise damaged(ref, what, offset=member.offset)
     return data

@@ -50,13 +50,13 @@ class Member(NamedTuple):
     Attributes:
         offset: The offset of its first byte in the file.
         n_bytes: Its size in the archive, in bytes.
-        crc: The CRC-32 of what it holds.
+        crc: The CRC-32 of what it holds; None if the archive has none.
         is_stored: Whether it is not compressed.
     """
 
     offset: int
     n_bytes: int
-    crc: int
+    crc: int | None
     is_stored: bool
 
 

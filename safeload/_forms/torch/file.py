@@ -42,7 +42,10 @@ class _Stored(NamedTuple):
 class TorchFile(RangeFile):
     """A file of torch.save, or several that an index lists; the CRC-32 of each storage that is read is verified."""
 
-    without = "none: PyTorch's files before torch 1.6 store no checksums; a lock file records a SHA-256 of each file"
+    without = (
+        "none: PyTorch's files before torch 1.6, and those saved with compute_crc32 = False, store no checksums; "
+        "a lock file records a SHA-256 of each file"
+    )
 
     def __init__(self, ref: FileRef) -> None:
         """Open the files and list their tensors.

@@ -13,6 +13,7 @@ from tests.forms.torch.archives import (
     END,
     ENTRY,
     LOCAL,
+    ROOT,
     changed,
     entry_at,
     file_of,
@@ -158,6 +159,18 @@ def test_an_archive_of_something_else_is_refused(tmp_path, members):
 
 def test_members_are_verified_by_their_crc_when_the_file_is_opened(tmp_path):
     (tmp_path / "a.pt").write_bytes(GOOD.replace(b"X\1\0\0\0x", b"X\1\0\0\0y", 1))
+    assert "the CRC-32 of data.pkl is " in failure(tmp_path / "a.pt").message
+
+
+def test_one_checksum_that_is_not_0_makes_them_all_count(tmp_path):
+    without = GOOD
+    for name in MEMBERS:
+        without = changed(without, entry_at(without, name) + 16, 0)
+        without = changed(without, without.index(f"{ROOT}/{name}".encode()) - 16, 0)
+    (tmp_path / "a.pt").write_bytes(without)
+    assert values_of(tmp_path / "a.pt").keys() == {"x"}
+    at = entry_at(without, "data/0") + 16, without.index(f"{ROOT}/data/0".encode()) - 16
+    (tmp_path / "a.pt").write_bytes(changed(changed(without, at[0], 1), at[1], 1))
     assert "the CRC-32 of data.pkl is " in failure(tmp_path / "a.pt").message
 
 

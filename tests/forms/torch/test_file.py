@@ -184,6 +184,18 @@ def test_a_changed_value_is_found_by_its_crc(tmp_path, torch, damaged):
             assert "copy or download the file again" in caught.value.hints
 
 
+def test_a_file_that_was_saved_without_checksums_has_the_same_values(tmp_path, torch):
+    config = pytest.importorskip("torch.utils.serialization.config", reason="torch 2.6 has compute_crc32 first")
+    content = {"whole": torch.arange(20.0, 27.0), "part": torch.arange(9.0)[2:4]}
+    with config.patch({"save.compute_crc32": False}):
+        path = save(torch, content, tmp_path / "a.pt")
+
+    same(values_of(path), content)
+    with opened(path) as file:
+        file.verify(file.tensors)
+        assert file.checksums(2).startswith("none: ")
+
+
 @pytest.mark.filterwarnings("ignore:torch.quantize")
 def test_sparse_and_quantized_tensors_are_named(tmp_path, torch):
     for tensor, call in [
