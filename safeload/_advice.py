@@ -34,8 +34,9 @@ _LOAD = {
     ELMO: "load it with safeload.load_elmo, or check it with: safeload check elmo",
 }
 _READS = {
-    BERT: "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*), from Hugging Face's folders "
-    "(config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from files of keras-bert and KerasHub",
+    BERT: "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*) and those of tf-models, from "
+    "Hugging Face's folders (config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from files of "
+    "keras-bert and KerasHub",
     ELMO: "safeload reads ELMo from options.json and weights.hdf5",
 }
 
@@ -90,6 +91,29 @@ def _hugging_face(folder: FileRef, model: str) -> list[str]:
     starts = {"TF": "tf_", "Flax": "flax_"}
     loader = next((each for each, start in starts.items() if all(name.startswith(start) for name in weights)), "")
     return [f"{held}: transformers.{loader}AutoModel.from_pretrained loads that folder", _READS[model]]
+
+
+def _adapter(folder: FileRef, model: str) -> list[str]:
+    if model == ELMO or "adapter_config.json" not in names_in(folder):
+        return []
+    what = "the folder has a PEFT adapter, without the weights of the model that it adapts"
+    return [
+        f"{what}: merge it into that model with merge_and_unload(), and pass the folder that save_pretrained() writes"
+    ]
+
+
+def _deeper(folder: FileRef, model: str) -> list[str]:
+    """Return hints for a folder whose weights are in a folder of it, as sentence-transformers stores them."""
+    inner = [folder.inside(name) for name in names_in(folder) if not name.startswith(".")]
+    found = [each.path for each in inner if each.is_dir() and files_of_forms(names_in(each), model)]
+    return [f"there are weights a level deeper: pass {path}" for path in found[:MAX_LISTED]]
+
+
+def _lacks_weights(folder: FileRef, model: str) -> list[str]:
+    if model == ELMO or "config.json" not in names_in(folder):
+        return []
+    wanted = "put model.safetensors, pytorch_model.bin or tf_model.h5 of the same model beside it"
+    return [f"config.json is here and its weights are not: {wanted}"]
 
 
 def _other_model(folder: FileRef, model: str) -> list[str]:
@@ -182,5 +206,7 @@ def _names_of(place: WeightPlace) -> tuple[list[str], list[str]]:
 
 
 _Rule = tuple["Callable[[FileRef, str], list[str]]", ...]
-_OF_FOLDERS: _Rule = (_cache, _saved_model, _hugging_face, _other_model, _checkpoint)
+_OF_FOLDERS: _Rule = (
+    _cache, _saved_model, _adapter, _hugging_face, _other_model, _checkpoint, _deeper, _lacks_weights,
+)  # fmt: skip
 _OF_FILES: _Rule = (_checkpoint_file, _by_name)

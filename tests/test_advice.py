@@ -18,8 +18,9 @@ from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
 from tests.opened import ref
 
 READS_BERT = (
-    "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*), from Hugging Face's folders "
-    "(config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from files of keras-bert and KerasHub"
+    "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*) and those of tf-models, from "
+    "Hugging Face's folders (config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from files of "
+    "keras-bert and KerasHub"
 )
 READS_ELMO = "safeload reads ELMo from options.json and weights.hdf5"
 CHECKS = {"BERT": safeload.check_bert, "ELMo": safeload.check_elmo}
@@ -429,6 +430,29 @@ def test_a_config_of_something_else_is_not_the_model_s(name, content, bert):
     assert not any(name in hint for hint in error.hints)
     (bert / "uncased_config.json").write_text(json.dumps(BERT_CONFIG))
     assert safeload.check_bert(bert).files[0].path.endswith("uncased_config.json")
+
+
+def test_a_config_whose_weights_are_elsewhere(tmp_path):
+    folder = hugging_face(tmp_path / "model")
+    (hint,) = failure(safeload.check_bert, folder).hints
+    assert "put model.safetensors" in hint
+
+    hugging_face(folder / "0_Transformer", "model.safetensors")
+    for gone in ((), ("config.json",)):
+        for name in gone:
+            (folder / name).unlink()
+        (hint,) = failure(safeload.check_bert, folder).hints
+        assert hint == f"there are weights a level deeper: pass {folder / '0_Transformer'}"
+
+
+def test_an_adapter_has_no_weights_of_its_model(tmp_path):
+    folder = hugging_face(tmp_path / "model", config=False)
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    (hint,) = failure(safeload.check_bert, folder).hints
+
+    assert "merge_and_unload()" in hint
+    assert advice(ref(folder), "ELMo") == []
 
 
 def test_advice_never_raises(tmp_path):

@@ -29,7 +29,8 @@ TENSORS = {
     "a training checkpoint of bilm-tf": (BERT, ["lm/char_embed"]),
     "RoBERTa": (BERT, ["module/roberta/x"]),
     "a checkpoint saved by Keras, with layer names": (BERT, ["Encoder-1-MultiHeadSelfAttention/x"]),
-    "a model with PyTorch's names": (BERT, ["embeddings.LayerNorm.weight"]),
+    "a PEFT adapter, without the weights of the model that it adapts": (BERT, ["base_model.model.query.lora_A.weight"]),
+    "another model, with PyTorch's names": (BERT, ["embeddings.LayerNorm.weight"]),
     "a file of computed embeddings": (EITHER, ["0", "1", "sentence_to_index"]),
     "the weights of a word-level biLM": (EITHER, ["embedding", "RNN_0/RNN/x"]),
     "a BERT": (ELMO, ["bert/tf_bert_model/bert/embeddings/word_embeddings/weight:0"]),
@@ -107,7 +108,12 @@ SIGNS = {
     "a model of bert4keras": ["Transformer-11-MultiHeadSelfAttention/x", "model_weights/Transformer-0-FeedForward/x"],
     "RoBERTa": ["roberta/x", "a/roberta/x"],
     "a checkpoint saved by Keras, with layer names": ["Embedding-Token/x", "Embedding-Position/x", "Encoder-12-Norm/x"],
-    "a model with PyTorch's names": ["a.weight", "a.b.bias"],
+    "a PEFT adapter, without the weights of the model that it adapts": [
+        "a.lora_A.weight",
+        "a.lora_embedding_B",
+        "a.ia3_l",
+    ],
+    "another model, with PyTorch's names": ["a.weight", "a.b.bias"],
 }
 
 
@@ -116,7 +122,7 @@ def test_one_name_among_others_is_a_sign(what, name):
     found = other_tensors(BERT, ["global_step", name])
 
     assert found.name == what
-    assert found.hint.startswith(("load it with", "it has several models", "convert"))
+    assert found.hint.startswith(("load it with", "it has several models", "merge it"))
 
 
 @pytest.mark.parametrize(

@@ -36,20 +36,20 @@ def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:
         mismatch: The comparison.
         n_tokens: The number of tokens in the vocabulary; None without one.
     """
-    problems, found = mismatch.problems, mismatch.found
+    problems, found, title = mismatch.problems, mismatch.found, mismatch.weights.title
     if not found:
-        return ["the checkpoint is empty: it contains no variables; save or copy it again"]
+        return [f"the {title} is empty: it contains no {mismatch.weights.noun}s; save or copy it again"]
     missing = [problem.name for problem in problems if problem.kind == "missing"]
     if len(missing) == len(problems) and not any(name.startswith("bert/") for name in found):
-        return [f"the checkpoint contains no BERT variables; its first ones are {_first_names(found)}"]
+        return [f"the {title} contains no BERT {mismatch.weights.noun}s; its first ones are {_first_names(found)}"]
     layers = _layer_hints(mismatch)
     return [
         *_size_hints(mismatch, n_tokens),
         *layers,
         *_release_hints(mismatch),
-        *_type_hints(problems),
-        *_head_hints(missing, problems, mismatch.expected),
-        *_name_hints(missing, found),
+        *_type_hints(problems, title),
+        *_head_hints(missing, problems, mismatch),
+        *_name_hints(missing, found, title),
         *([] if layers else _unexpected_hints(problems)),
     ]
 
@@ -61,20 +61,20 @@ def _first_names(found: Collection[str]) -> str:
 
 def _size_hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:
     """Return a hint for each config key whose size differs from the checkpoint wherever it occurs."""
-    config, claims = mismatch.config, size_claims(mismatch.expected, mismatch.found)
+    config, claims, title = mismatch.config, size_claims(mismatch.expected, mismatch.found), mismatch.weights.title
     hints = []
     for key, (wanted, size) in claims.items():
         if key == "type_vocab_size":
-            hints.append(f"the checkpoint has {size} segments; keras-bert always builds {wanted}")
+            hints.append(f"the {title} has {size} segments; keras-bert always builds {wanted}")
         else:
-            hints.append(size_hint(key, wanted, size, config="config", weights="checkpoint", path=config.path))
+            hints.append(size_hint(key, wanted, size, config="config", weights=title, path=config.path))
     rows = claims.get("vocab_size", (0, 0))[1]
     if rows and n_tokens == rows:
-        hints.append(f"the vocabulary agrees with the checkpoint: {rows:,} tokens; the config differs from both")
+        hints.append(f"the vocabulary agrees with the {title}: {rows:,} tokens; the config differs from both")
     elif rows and n_tokens == config.vocab_size:
-        hints.append(f"the vocabulary agrees with the config: {n_tokens:,} tokens; the checkpoint differs from both")
+        hints.append(f"the vocabulary agrees with the config: {n_tokens:,} tokens; the {title} differs from both")
     elif rows and n_tokens is not None:
-        hints.append(f"the vocabulary has {n_tokens:,} tokens: no two of config, checkpoint and vocabulary agree")
+        hints.append(f"the vocabulary has {n_tokens:,} tokens: no two of config, {title} and vocabulary agree")
     is_proven = any("num_attention_heads" in spec.size_keys for spec in mismatch.expected.values())
     hidden = 0 if is_proven else claims.get("hidden_size", (0, 0))[1]
     if hidden and hidden % UNITS_PER_HEAD == 0 and hidden // UNITS_PER_HEAD != config.num_attention_heads:
@@ -95,7 +95,7 @@ def _release_hints(mismatch: Mismatch[BertConfig]) -> list[str]:
     config = {key: getattr(mismatch.config, key) for key in stored}
     if stored == config:
         return []
-    names = {"checkpoint": published_bert(stored), "config": published_bert(config)}
+    names = {mismatch.weights.title: published_bert(stored), "config": published_bert(config)}
     return [
         f"the {what} has the sizes of {name}; take both files from that release" for what, name in names.items() if name
     ]
@@ -118,46 +118,50 @@ def sizes_of(found: Mapping[str, TensorSpec]) -> dict[str, int]:
 
 
 def n_layers_of(names: Iterable[str]) -> int:
-    """Return the number of encoder layers, from the largest number in a name."""
-    return max((int(m[1]) + 1 for name in names if (m := re.match(r"bert/encoder/layer_(\d{1,9})/", name))), default=0)
+    """Return the number of encoder layers, from the largest number in a name; LayerNorms do not count.
+
+    Where Keras numbers them through the model, that of a head may be taken for one of a layer.
+    """
+    found = (_IN_LAYER.match(name) for name in names)
+    return max((int(match[1]) + 1 for match in found if match), default=0)
 
 
 def _layer_hints(mismatch: Mismatch[BertConfig]) -> list[str]:
-    config, size = mismatch.config, n_layers_of(mismatch.found)
+    config, size, title = mismatch.config, n_layers_of(mismatch.found), mismatch.weights.title
     if not size or size == config.num_hidden_layers:
         return []
     wanted = config.num_hidden_layers
-    return [size_hint("num_hidden_layers", wanted, size, config="config", weights="checkpoint", path=config.path)]
+    return [size_hint("num_hidden_layers", wanted, size, config="config", weights=title, path=config.path)]
 
 
-def _type_hints(problems: Iterable[Problem]) -> list[str]:
+def _type_hints(problems: Iterable[Problem], title: str) -> list[str]:
     stored = {problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found}
     if not stored:
         return []
-    return [f"the checkpoint stores {', '.join(sorted(stored))}; save it in float32, float16 or bfloat16"]
+    return [f"the {title} stores {', '.join(sorted(stored))}; save it in float32, float16 or bfloat16"]
 
 
-def _head_hints(missing: Collection[str], problems: Collection[Problem], expected: Iterable[str]) -> list[str]:
+def _head_hints(missing: Collection[str], problems: Collection[Problem], mismatch: Mismatch[BertConfig]) -> list[str]:
     """Return the hint that training=False helps, if whole heads are missing and nothing else is wrong."""
-    heads = {head: [name for name in expected if name.startswith(start)] for head, start in _HEADS}
+    heads = {head: [name for name in mismatch.expected if name.startswith(start)] for head, start in _HEADS}
     lost = [head for head, names in heads.items() if names and set(names) <= set(missing)]
     if not lost or len(problems) != sum(len(heads[head]) for head in lost):
         return []
     stored = [head for head in heads if head not in lost]
     lacks = " and ".join(f"no {head}" for head in lost)
     has = f"the {' and '.join(stored)}, but {lacks}" if stored else lacks
-    return [f"the checkpoint has {has}; training=True needs all three: load it with training=False"]
+    return [f"the {mismatch.weights.title} has {has}; training=True needs all three: load it with training=False"]
 
 
-def _name_hints(missing: Collection[str], found: Collection[str]) -> list[str]:
+def _name_hints(missing: Collection[str], found: Collection[str], title: str) -> list[str]:
     norms = [name for name in found if _KERAS_NORM.match(name)]
     lost = {name.rpartition("/")[0] for name in missing if "LayerNorm/" in name}
     if norms and lost:
-        what = f"the checkpoint has {min(norms)} where BERT has LayerNorm"
+        what = f"the {title} has {min(norms)} where BERT has LayerNorm"
         return [f"{what}: it was saved with Keras's LayerNormalization; save it again with the names {min(lost)}, ..."]
     unnumbered = {_NUMBER.sub("", name) for name in found} - set(found)
     if any(name in unnumbered for name in missing):
-        return ["names in the checkpoint end in a number (_1, _2): the graph was built twice before it was saved"]
+        return [f"names in the {title} end in a number (_1, _2): the graph was built twice before it was saved"]
     return []
 
 

@@ -139,7 +139,7 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
     others = [repr(each) for each in found if each != scope]
     warnings = []
     if others and wanted is None:
-        warnings.append(f"the checkpoint has other encoders, under {', '.join(others)}; pass scope to choose one")
+        warnings.append(f"the {weights.title} has other encoders, under {', '.join(others)}; pass scope to choose one")
     return naming, scope, warnings
 
 
@@ -152,13 +152,13 @@ def _chosen(scopes: list[str], wanted: object, weights: WeightFile) -> str:
             raise bad_argument("scope", wanted, "a str", ["pass what stands before embeddings/ in the names"])
         fitting = [scope for scope in scopes if wanted in (scope, scope.rstrip("/."))]
         if not fitting:
-            message = f"the checkpoint has no encoder under the scope {wanted!r}"
+            message = f"the {weights.title} has no encoder under the scope {wanted!r}"
             hints = [f"the scopes of its encoders are {listed}"]
             raise ArgumentError(message, argument="scope", **weights.ref.facts | {"given": wanted}, hints=hints)
         return fitting[0]
     usual = next((scope for scope in scopes if scope.rstrip("/.") == "bert"), None)
     if len(scopes) > 1 and usual is None:
-        message = f"the checkpoint has {len(scopes)} encoders"
+        message = f"the {weights.title} has {len(scopes)} encoders"
         hints = [f"pass scope, one of: {listed}"]
         raise AmbiguousCheckpointError(message, candidates=scopes, **weights.ref.facts, hints=hints)
     return usual or (scopes[0] if scopes else SCOPE)

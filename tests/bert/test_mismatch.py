@@ -20,8 +20,9 @@ from safeload.errors import (
     VariableMismatchError,
     VocabularyError,
 )
-from safeload.testing import edit_config, edit_vocabulary, write_bert_checkpoint
+from safeload.testing import edit_config, edit_vocabulary, write_bert, write_bert_checkpoint
 from safeload.testing._bundle import write_checkpoint
+from safeload.testing._forms import FORMS
 from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
 
 ONE = np.ones(3, np.float32)
@@ -375,3 +376,12 @@ def test_of_many_checkpoints_the_first_eight_are_offered(bert):
     assert caught.value.hints == (f"pass one of the prefixes as checkpoint_file: {names}",)
     assert len(caught.value.candidates) == 11
     assert (caught.value.resolved, caught.value.given, caught.value.label) == (str(bert), ".", "folder")
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "tensorflow"])
+def test_the_hint_about_layers_is_the_same_in_each_form(form, tmp_path):
+    folder = write_bert(tmp_path / "model", form=form, layers=1)
+    edit_config(folder, num_hidden_layers=2)
+
+    title = "checkpoint" if form.startswith("tensorflow") else "weight file"
+    assert f"num_hidden_layers is 2 in the config but 1 in the {title}; " in mismatch(folder).hints[0]

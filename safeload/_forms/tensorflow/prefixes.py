@@ -111,7 +111,10 @@ def _in_folder(ref: FileRef) -> WeightPlace:
         hints = [f"pass one of the prefixes as checkpoint_file: {names}"]
         raise AmbiguousCheckpointError(message, candidates=prefixes, **ref.at(folder, "folder").facts, hints=hints)
     inside = absent.list_names(ref)
-    message = "the folder contains no TensorFlow checkpoint: no file in it ends in .index"
+    message = (
+        "the folder contains no weights that safeload reads: no TensorFlow checkpoint (no file in it ends in .index), "
+        "and no other form"
+    )
     facts = absent.missing_facts(ref.at(os.path.join(folder, "*.index"), "folder"), ("checkpoint", "*.index"))
     deeper = [ref.inside(name) for name in inside if ref.inside(name).is_dir() and not name.startswith(_HIDDEN)]
     hints = [f"there is one a level deeper: pass {found}" for inner in deeper for found in list_prefixes(inner)]
