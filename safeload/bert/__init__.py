@@ -228,7 +228,8 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
 
     Use it when a load fails or a model's outputs look wrong. It runs five independent steps: safeload's check; the
     packages; keras-bert's own loader; TensorFlow's reader, filling the graph that keras-bert builds; and safeload's load.
-    It then compares the values of every variable, and the outputs for one input, between the three loads.
+    It then compares the values of every variable, and the outputs for one input, between the three loads. The two loads
+    that are not safeload's are skipped for what they cannot load: other forms and namings than Google's, archives.
 
     Args:
         config_file: As in `load_bert`.

@@ -119,20 +119,25 @@ class Diagnosis:
         left = len(self.differences) - MAX_PRINTED
         if left > 0:
             lines.append(f"  ... and {left} more {where or 'in diagnosis.differences'}")
+        lines += [f"  warning {one_line(warning)}" for warning in (self.report.warnings if self.report else ())]
         return plain("\n".join(lines))
 
 
 PAIRS = ((KERAS_BERT, DIRECT), (SAFELOAD, DIRECT), (KERAS_BERT, SAFELOAD))
-_ODD_ONE: dict[tuple[str, str], tuple[AtFault, str]] = {
-    (SAFELOAD, DIRECT): ("keras-bert", KERAS_BERT),
-    (KERAS_BERT, SAFELOAD): ("tensorflow", DIRECT),
-    (KERAS_BERT, DIRECT): ("safeload", SAFELOAD),
-}
+_WHOSE: dict[str, AtFault] = {KERAS_BERT: "keras-bert", DIRECT: "tensorflow", SAFELOAD: "safeload"}
 _ADVICE = {"keras-bert": "; safeload.load_bert reads it correctly", "safeload": "; please report it"}
 
 
-def judge(steps: Sequence[Step], differences: Sequence[Difference]) -> tuple[AtFault, str]:
-    """Return what is at fault, and the verdict in one sentence."""
+def judge(
+    steps: Sequence[Step], differences: Sequence[Difference], unproven: Sequence[str] = ()
+) -> tuple[AtFault, str]:
+    """Return what is at fault, and the verdict in one sentence.
+
+    Args:
+        steps: Every step; one of the loads is skipped where it cannot load this model, whatever its files hold.
+        differences: What the loads disagree on.
+        unproven: The settings that no file of the model can confirm.
+    """
     by_name = {step.name: step for step in steps}
     check, backend = by_name[CHECK], by_name[BACKEND]
     if check.status == "failed":
@@ -140,18 +145,39 @@ def judge(steps: Sequence[Step], differences: Sequence[Difference]) -> tuple[AtF
         return "files", f"the files are at fault: {check.finding}{quietly}"
     if backend.status == "failed":
         return "versions", f"the files are good and the versions are at fault: {backend.finding}"
-    agreed = [pair for pair in PAIRS if _agree(pair, by_name, differences)]
-    if len(agreed) == len(PAIRS):
-        return "nothing", (
-            "nothing is at fault: the files, the versions and keras-bert agree on every variable and output; no loader can "
-            "prove num_attention_heads and hidden_act of the config, nor how the text was tokenised"
-        )
+    run = [name for name in (KERAS_BERT, DIRECT, SAFELOAD) if by_name[name].status != "skipped"]
+    pairs = [pair for pair in PAIRS if set(pair) <= set(run)]
+    agreed = [pair for pair in pairs if _agree(pair, by_name, differences)]
+    if len(agreed) == len(pairs) and by_name[SAFELOAD].status == "ok":
+        return "nothing", f"nothing is at fault: {_agreement(by_name, run)}; {_beyond_proof(unproven)}"
     if len(agreed) == 1:
-        odd, name = _ODD_ONE[agreed[0]]
+        name = next(name for name in run if name not in agreed[0])
+        odd = _WHOSE[name]
         why = _reason(by_name[name], differences)
         return odd, f"the files are good and {odd} is at fault: {why}, and the two others agree{_ADVICE.get(odd, '')}"
-    why = "; ".join(_reason(by_name[name], differences) for name in (KERAS_BERT, DIRECT, SAFELOAD))
+    failed = [name for name in run if by_name[name].status == "failed"]
+    if len(failed) == 1 and len(run) < len(_WHOSE):
+        odd = _WHOSE[failed[0]]
+        why = _reason(by_name[failed[0]], differences)
+        return odd, f"the files are good and {odd} is at fault: {why}{_ADVICE.get(odd, '')}"
+    why = "; ".join(_reason(by_name[name], differences) for name in run)
     return "unknown", f"the files are good, and no two loads agree: {why}"
+
+
+def _agreement(by_name: dict[str, Step], run: Sequence[str]) -> str:
+    skipped = [name for name in (KERAS_BERT, DIRECT) if name not in run]
+    if not skipped:
+        return "the files, the versions and keras-bert agree on every variable and output"
+    compared = [_TITLES[name] for name in run if name != SAFELOAD]
+    agree = f", and agrees with {compared[0]} on every variable and output" if compared else ""
+    left = " and ".join(_TITLES[name] for name in skipped)
+    why = by_name[skipped[0]].finding
+    return f"the files and the versions are good, and safeload loads the model{agree}; not compared with {left} ({why})"
+
+
+def _beyond_proof(unproven: Sequence[str]) -> str:
+    settings = f"{' and '.join(unproven)} of the config, nor " if unproven else ""
+    return f"no loader can prove {settings}how the text was tokenised"
 
 
 def _agree(pair: tuple[str, str], by_name: dict[str, Step], differences: Sequence[Difference]) -> bool:
@@ -163,5 +189,7 @@ def _reason(step: Step, differences: Sequence[Difference]) -> str:
     if step.status == "failed":
         return f"{_TITLES[step.name]} fails ({step.finding})"
     variables = sorted({each.variable for each in differences if step.name in each.between})
+    if not variables:
+        return f"{_TITLES[step.name]} succeeds"
     what = f"{variables[0]} and {len(variables) - 1} more" if len(variables) > 1 else "".join(variables)
     return f"{_TITLES[step.name]} differs in {what}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from safeload.bert._config import BertConfig
     from safeload.report import Problem, TensorSpec
 
+_IN_LAYER = re.compile(r"bert/encoder/layer_(\d{1,9})/(?!.*/LayerNorm/)")
 N_NAMES_SHOWN = 3
 UNITS_PER_HEAD = 64
 _NUMBER = re.compile(r"(?<!layer)_[0-9]+(?=/|$)")

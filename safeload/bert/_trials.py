@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from safeload._advice import variables_of
+from safeload._bytes.files import DISK
+from safeload._bytes.kinds import CHECKPOINT
 from safeload._frameworks.tensorflow import require_keras_bert
+from safeload.bert._arguments import GELU, GELU_TANH
 from safeload.bert._config import read_config
 from safeload.bert._diagnosis import (
     BACKEND,
@@ -25,8 +30,9 @@ from safeload.bert._parameters import list_parameters
 from safeload.bert._places import resolve_config, resolve_others
 from safeload.bert.builders.keras_bert import graph_name
 from safeload.bert.builders.keras_targets import changed, target_of
-from safeload.bert.namings import NAMINGS
-from safeload.errors import ArgumentError, InvalidPathError, SafeLoadError
+from safeload.bert.namings import NAMINGS, naming_of
+from safeload.bert.namings.google import SCOPE
+from safeload.errors import ArgumentError, InvalidPathError, SafeLoadError, SafeLoadWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +41,9 @@ if TYPE_CHECKING:
 
     from safeload._frameworks.tensorflow import KerasBert
     from safeload._model_kind import Places, Request
+    from safeload._naming import Naming
     from safeload.bert._arguments import BuildOptions
+    from safeload.report import LoadReport
 
 N_TOKENS = 16
 OUTPUT_TOLERANCE = 1e-4
@@ -66,20 +74,24 @@ def diagnose(check: Callable[[], Any], load: Callable[[], Any], request: Request
     report = trial.run(CHECK, check, lambda found: found.headline())
     backend: KerasBert | None = trial.run(BACKEND, require_keras_bert, lambda found: _versions(found.versions))
     places = _places_of(request)
+    encoder = _encoder_of(report, places)
+    beyond = _beyond(report, places, encoder)
     loaders = {
         KERAS_BERT: lambda: _through_keras_bert(backend, places, options),
-        DIRECT: lambda: _through_tensorflow(backend, places, options),
+        DIRECT: lambda: _through_tensorflow(backend, places, options, encoder),
         SAFELOAD: load,
     }
     for name, loader in loaders.items():
         if backend is None:
             trial.skip(name, "TensorFlow and keras-bert do not work here")
         elif places is None:
-            trial.skip(name, "no config and checkpoint were found")
+            trial.skip(name, "no config and weights were found")
+        elif name in beyond:
+            trial.skip(name, beyond[name])
         else:
             trial.load(name, loader, backend, options)
     differences = _differences(trial.loaded)
-    at_fault, verdict = judge(trial.steps, differences)
+    at_fault, verdict = judge(trial.steps, differences, tuple(report.taken_from_config) if report else ())
     return Diagnosis(
         at_fault=at_fault, verdict=verdict, steps=tuple(trial.steps), differences=tuple(differences), report=report
     )
@@ -96,7 +108,9 @@ class _Trial:
         """Return the result of the attempt, or None if it raises; record either as a step."""
         start = time.perf_counter()
         try:
-            found = attempt()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SafeLoadWarning)  # the report has it, and a filter may raise it
+                found = attempt()
         except (ArgumentError, InvalidPathError):
             raise
         except Exception as exc:  # noqa: BLE001  (whatever keras-bert and TensorFlow raise is evidence)
@@ -132,6 +146,35 @@ def _places_of(request: Request) -> Places | None:
         return None
 
 
+def _encoder_of(report: LoadReport | None, places: Places | None) -> tuple[Naming, str]:
+    """Return the naming and the scope of the encoder; Google's where the names do not say it."""
+    if report is not None:
+        return next(naming for naming in NAMINGS if naming.id == report.naming), report.scope
+    is_checkpoint = places is not None and places.weights.form == CHECKPOINT
+    names = variables_of(places.weights.ref) if places is not None and is_checkpoint else []
+    return naming_of(names) or (NAMINGS[0], SCOPE)
+
+
+def _beyond(report: LoadReport | None, places: Places | None, encoder: tuple[Naming, str]) -> dict[str, str]:
+    """Return loader -> why it cannot load this model, of those that are not safeload's."""
+    if places is None:
+        return {}
+    both, (naming, scope) = "", encoder
+    if places.weights.form != CHECKPOINT:
+        both = f"for Google's checkpoints only, not for the form {places.weights.form}"
+    elif naming is not NAMINGS[0]:
+        both = f"for Google's names only, not for those of {naming.id}"
+    elif places.config.source is not DISK or places.weights.ref.source is not DISK:
+        both = "for files only, not for those in an archive"
+    elif report is not None and (given := report.taken_from_config["hidden_act"]) != report.activation:
+        is_usual = (given, report.activation) == (GELU, GELU_TANH)
+        both = "" if is_usual else f"for keras-bert's activations only, not for {given} as {report.activation}"
+    if both:
+        return {KERAS_BERT: both, DIRECT: both}
+    is_other = report is not None and scope != SCOPE
+    return {KERAS_BERT: f"for names below {SCOPE} only, not for those below {scope or 'nothing'}"} if is_other else {}
+
+
 def _versions(versions: dict[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
@@ -142,14 +185,13 @@ def _through_keras_bert(backend: Any, places: Any, options: BuildOptions) -> Any
     )
 
 
-def _through_tensorflow(backend: Any, places: Any, options: BuildOptions) -> Any:  # noqa: ANN401  (found above)
+def _through_tensorflow(backend: Any, places: Any, options: BuildOptions, encoder: tuple[Naming, str]) -> Any:  # noqa: ANN401
     """Fill the graph that keras-bert builds with TensorFlow's reader, using the loader of neither keras-bert nor safeload."""
     model, _ = backend.keras_bert.loader.build_model_from_config(
         places.config.path, training=options.training, trainable=options.training, seq_len=options.seq_len
     )
     reader = backend.tf.train.load_checkpoint(places.weights.ref.path)
-    names = reader.get_variable_to_shape_map()
-    naming, scope = next((naming, scope) for naming in NAMINGS for scope in naming.scopes(names))
+    naming, scope = encoder
     targets = {
         target_of(name).name: name for name in list_parameters(read_config(places.config), training=options.training)
     }

@@ -42,7 +42,8 @@ def bert(path: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  
     """Find the fault when a BERT does not load or its numbers look wrong.
 
     Runs safeload's check, keras-bert's own loader, a direct restore with TensorFlow's reader and safeload's load, and
-    compares what each put into every variable. Exit code: 0 nothing is at fault, 1 something is, 2 wrong usage.
+    compares what each put into every variable. Forms other than Google's checkpoints have safeload's
+    check and load alone. Exit code: 0 nothing is at fault, 1 something is, 2 wrong usage.
     """
     from safeload.cli import _diagnosing  # noqa: PLC0415  (not for `safeload --help`)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 import safeload
+from safeload import testing
 from safeload._frameworks.packages import missing_dependency
+from safeload.bert._diagnosis import Difference, Step, judge
 from safeload.errors import ArgumentError, InvalidPathError
+from safeload.testing._forms import FORMS
+from tests.checkpoints import bert_tensors, write_checkpoint
 from tests.command_line import safeload_cli
 
 keras_bert = pytest.importorskip("keras_bert")
@@ -205,3 +210,87 @@ def test_a_bad_argument_is_not_diagnosed(tiny_bert):
         safeload.diagnose_bert(tiny_bert, seq_len=10_000)
     with pytest.raises(InvalidPathError):
         safeload.diagnose_bert(None)
+
+
+def skipped(found):
+    return {step.name: step.finding for step in found.steps if step.status == "skipped"}
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "tensorflow"])
+def test_what_google_s_readers_cannot_load_is_not_held_against_them(form, tmp_path):
+    found = safeload.diagnose_bert(testing.write_bert(tmp_path / "model", form=form, layers=1))
+
+    assert found.at_fault == "nothing", str(found)
+    assert skipped(found).keys() == {"keras-bert", "direct"}
+    assert statuses(found)["safeload"] == "ok"
+    assert "not compared with keras-bert's own loader" in found.verdict
+    assert ("num_attention_heads" in found.verdict) == (form != "tensorflow/tf-models")
+
+
+@pytest.mark.parametrize("form", ["tensorflow/tf-models", "torch"])
+def test_faults_of_other_forms_are_the_files_alone(form, tmp_path):
+    folder = testing.write_bert(tmp_path / "model", form=form, layers=1)
+    testing.edit_config(folder, num_hidden_layers=2)
+    found = safeload.diagnose_bert(folder)
+
+    assert found.at_fault == "files"
+    assert skipped(found).keys() == {"keras-bert", "direct"}
+    assert "DataLossError" not in str(found)
+
+
+def test_an_archive_is_loaded_and_not_compared(one_layer_bert, tmp_path):
+    found = safeload.diagnose_bert(shutil.make_archive(str(tmp_path / "model"), "zip", one_layer_bert))
+
+    assert found.at_fault == "nothing", str(found)
+    assert set(skipped(found).values()) == {"for files only, not for those in an archive"}
+
+
+def test_another_scope_is_compared_with_the_reader_that_can_load_it(bert):
+    tensors = bert_tensors()
+    second = {name.replace("bert/", "bert_1/"): value * 2 for name, value in tensors.items()}
+    write_checkpoint(bert / "bert_model.ckpt", {**tensors, **second})
+    found = safeload.diagnose_bert(bert, scope="bert_1")
+
+    assert found.at_fault == "nothing", str(found)
+    assert skipped(found) == {"keras-bert": "for names below bert/ only, not for those below bert_1/"}
+    assert "agrees with TensorFlow's reader" in found.verdict
+    assert "warning the checkpoint has other encoders" in str(safeload.diagnose_bert(bert))
+
+
+def test_an_activation_that_was_chosen_is_no_difference(one_layer_bert):
+    found = safeload.diagnose_bert(one_layer_bert, activation="gelu_erf")
+
+    assert found.at_fault == "nothing", str(found)
+    assert set(skipped(found).values()) == {"for keras-bert's activations only, not for gelu as gelu_erf"}
+
+
+def test_safeload_alone_may_be_at_fault_in_other_forms(tmp_path, monkeypatch):
+    from safeload.bert.builders import keras_bert as builder
+
+    def fail(*_, **__):
+        raise RuntimeError("not today")
+
+    monkeypatch.setattr(builder, "fill", fail)
+    found = safeload.diagnose_bert(testing.write_bert(tmp_path / "model", form="safetensors", layers=1))
+
+    assert found.at_fault == "safeload", str(found)
+    assert "not today" in found.verdict
+
+
+@pytest.mark.parametrize(
+    ("failed", "differ", "at_fault"),
+    [("direct", False, "tensorflow"), ("safeload", False, "safeload"), ("", True, "unknown"), ("", False, "nothing")],
+)
+def test_two_loads_alone_say_whether_they_agree(failed, differ, at_fault):
+    status = {
+        "check": "ok",
+        "backend": "ok",
+        "keras-bert": "skipped",
+        "direct": "ok",
+        "safeload": "ok",
+        failed: "failed",
+    }
+    steps = [Step(name=name, status=status[name], finding=name) for name in list(status)[:5]]
+    between = [Difference(between=("safeload", "direct"), variable="x", max_abs=1.0)] if differ else []
+
+    assert judge(steps, between)[0] == at_fault
