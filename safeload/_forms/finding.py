@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from safeload._bytes import absent
-from safeload._bytes.kinds import CHECKPOINT, files_of_forms, kinds_of, sniff
+from safeload._bytes.kinds import CHECKPOINT, UNKNOWN, files_of_forms, kinds_of, sniff, wrong_kind
 from safeload._bytes.small import require_file
 from safeload._forms import shards
 from safeload._forms.tensorflow.prefixes import find_checkpoint, list_prefixes
@@ -26,7 +26,7 @@ def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
 
     Raises:
         AmbiguousCheckpointError: The folder contains several weight files.
-        MissingFileError: An index is there, and none of its files.
+        MissingFileError, WrongFileKindError: The shards of an index are not there, or something else is in their place.
         SafeLoadError: As `find_checkpoint`, if the path has no other form.
     """
     if ref.is_dir():
@@ -51,15 +51,16 @@ def _of_file(ref: FileRef, model: str | None) -> WeightPlace | None:
     """Return the place of a weight file, by its bytes, or of the index that lists it; None if it is of no form.
 
     Raises:
-        MissingFileError, UnreadableFileError: None of the files of an index is there.
+        MissingFileError, UnreadableFileError, WrongFileKindError: As `find_weights`.
         UnsafeFileError: As `read_index` and `require_file`.
     """
     index = shards.index_beside(ref) or ref
     kind, place = sniff(index), ""
-    if kind is not None and kind.id == "json" and (listed := shards.shards_of(index)):
-        there = next((each for each in listed if each.is_file()), listed[0])
-        require_file(there)
-        kind, ref, place = sniff(there), index.at(index.path, "index"), "index of shards"
+    if kind is not None and kind.id == "json" and (first := shards.first_shard(index)):
+        require_file(first)
+        kind, ref, place = sniff(first), index.at(index.path, "index"), "index of shards"
+        if kind is None or not kind.form:
+            raise wrong_kind(first, kind or UNKNOWN, wanted="a weight file")
     else:
         kind, ref = kind if index is ref else sniff(ref), ref.at(ref.path, "weight")
     if kind is None or kind.form in ("", CHECKPOINT) or kind not in kinds_of(model):

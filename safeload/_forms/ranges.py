@@ -81,6 +81,8 @@ class RangeFile(WeightFile):
         self.opened: list[OpenFile] = []
         self.extents: dict[str, Extent] = {}
         self.tensors: dict[str, StoredTensor] = {}
+        if self._index:
+            self._index.require_there()
         try:
             for number, file_ref in enumerate(self.refs):
                 self.opened.append(open_file(file_ref))

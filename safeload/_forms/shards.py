@@ -16,9 +16,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from safeload._bytes import absent
 from safeload._json import read_json_object
 from safeload._text.words import counted, one_line, some_of
-from safeload.errors import ConfigError, CorruptFileError, UnsafeFileError
+from safeload.errors import ConfigError, CorruptFileError, MissingFileError, UnsafeFileError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -54,6 +55,23 @@ class ShardIndex(NamedTuple):
     total_size: int | None
     lists_groups: bool = False
     model: str = ""
+
+    def require_there(self) -> None:
+        """Require that every shard is there.
+
+        Raises:
+            MissingFileError: One is not; the error lists all of them.
+            UnreadableFileError, FileSystemError: The system cannot tell.
+        """
+        lost = [ref for ref in self.refs if not _is_there(ref)]
+        if not lost:
+            return
+        names = tuple(os.path.basename(ref.path) for ref in lost)
+        facts = absent.missing_facts(lost[0], names)
+        facts["context"] = [("index", self.ref.path), *facts["context"]]
+        facts["hints"] = ["copy or download the missing shards too, from where the index is from"]
+        message = f"{some_of(len(lost), len(self.refs), 'shard')} missing: {absent.names_text(list(names))}"
+        raise MissingFileError(message, **facts)
 
     def require_listed(self, number: int, names: Collection[str]) -> None:
         """Require that a shard holds exactly the tensors, or groups of tensors, that the index expects in it.
@@ -107,16 +125,25 @@ def index_beside(ref: FileRef) -> FileRef | None:
     return ref.at(path) if found and ref.source.is_file(path) else None
 
 
-def shards_of(ref: FileRef) -> list[FileRef]:
-    """Return the files that an index names; none if the JSON file at the path is no index.
+def first_shard(ref: FileRef) -> FileRef | None:
+    """Return the first file that is there of those that an index names; None if the JSON file at the path is no index.
 
     Raises:
         UnsafeFileError: As `read_index`.
+        MissingFileError, UnreadableFileError, FileSystemError: No file is there, as `ShardIndex.require_there`.
     """
     try:
-        return read_index(ref).refs
+        index = read_index(ref)
     except (ConfigError, CorruptFileError):
-        return []
+        return None
+    first = next((shard for shard in index.refs if _is_there(shard)), None)
+    if first is None:
+        index.require_there()
+    return first
+
+
+def _is_there(ref: FileRef) -> bool:
+    return ref.source.holds(ref.path) or ref.source.exists(ref.path)
 
 
 def index_of(ref: FileRef) -> ShardIndex | None:

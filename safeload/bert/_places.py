@@ -100,7 +100,8 @@ def _find_weights(ref: FileRef) -> WeightPlace:
     except (CheckpointNotFoundError, WrongFileKindError) as error:
         from safeload._advice import advice  # noqa: PLC0415  (only an error needs it)
 
-        error.hints = tuple(advice(ref, _recognise.BERT)) or error.hints
+        if error.label != "shard":
+            error.hints = tuple(advice(ref, _recognise.BERT)) or error.hints
         raise
 
 

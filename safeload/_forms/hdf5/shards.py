@@ -35,6 +35,7 @@ class Hdf5Shards(WeightFile):
         """
         self.ref = ref
         self._index = read_index(ref)
+        self._index.require_there()
         self._files: list[Hdf5File] = []
         self._file_of: dict[str, int] = {}
         self.tensors: dict[str, StoredTensor] = {}
