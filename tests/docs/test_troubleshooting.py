@@ -1,13 +1,21 @@
-"""The headings of the troubleshooting page are what TensorFlow, keras-bert, AllenNLP and h5py really say."""
+"""The headings of the troubleshooting page are what TensorFlow, keras-bert, AllenNLP, torch and others really say."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import json
 import re
+import shutil
+import tarfile
+import zipfile
 
 import pytest
 
 from safeload import testing
+from safeload._frameworks.tensorflow import require_keras_bert
 from tests.docs.blocks import ROOT
+from tests.forms.torch import archives as torch_files
 
 PAGE = (ROOT / "docs/how-to/troubleshooting.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^### `(.*)`$", PAGE, re.MULTILINE)
@@ -26,10 +34,100 @@ def elmo(heading, spoil=as_it_is, *, options="options.json", weights="weights.hd
     return heading, testing.write_elmo, spoil, (options, weights, ids)
 
 
+def other(heading, form, load, spoil=as_it_is, **sizes):
+    """Return a row for a model in another form, which `load` loads from its folder."""
+    return heading, functools.partial(testing.write_bert, form=form, **sizes), spoil, (load,)
+
+
+def by_torch(folder, **options):
+    torch = pytest.importorskip("torch")
+    if "weights_only" in inspect.signature(torch.load).parameters:
+        options = {"weights_only": False, **options}
+    return torch.load(folder / TORCH, **options)
+
+
+def by_torch_alone(folder):
+    torch = pytest.importorskip("torch")
+    if "weights_only" not in inspect.signature(torch.load).parameters:
+        pytest.skip("torch 2.6 loads weights only first")
+    return torch.load(folder / TORCH)
+
+
+def by_safetensors(folder):
+    return pytest.importorskip("safetensors").safe_open(str(folder / SAFETENSORS), "pt")
+
+
+def by_transformers(folder):
+    return pytest.importorskip("transformers").BertModel.from_pretrained(str(folder))
+
+
+def into_a_module(rename=str, **sizes):
+    """Return a function that loads a state dict, with renamed tensors, into a model of transformers."""
+
+    def load(folder):
+        transformers = pytest.importorskip("transformers")
+        config = transformers.BertConfig.from_pretrained(str(folder), **sizes)
+        state = {rename(name): values for name, values in by_torch(folder).items()}
+        return transformers.BertForPreTraining(config).load_state_dict(state, strict=not sizes)
+
+    return load
+
+
+def into_keras_bert(folder):
+    backend = require_keras_bert()
+    model, _ = backend.keras_bert.loader.build_model_from_config(str(folder / CONFIG))
+    model.load_weights(str(folder / "model.h5"))
+
+
+def by_load_model(folder):
+    return require_keras_bert().tf.keras.models.load_model(str(folder / "model.h5"))
+
+
+def saved_by_keras_bert(folder):
+    backend = require_keras_bert()
+    model, _ = backend.keras_bert.loader.build_model_from_config(str(folder / CONFIG))
+    model.save(str(folder / "model.h5"))
+
+
+def the_object_graph(folder):
+    tf = pytest.importorskip("tensorflow")
+    return tf.train.load_checkpoint(str(folder / PREFIX)).get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
+
+
+def half_an_archive(kind):
+    """Return a function that packs the folder, and cuts the archive."""
+
+    def spoil(folder):
+        with open(shutil.make_archive(str(folder / "model"), kind, folder), "r+b") as file:
+            file.truncate(len(file.read()) // 2)
+
+    return spoil
+
+
+def unpacked(folder):
+    with tarfile.open(folder / "model.tar.gz") as archive:
+        archive.extractall(folder / "out", filter="data")
+
+
+def a_pickle(opcodes):
+    return lambda folder: torch_files.file_of(folder / TORCH, opcodes)
+
+
+def without_the_second_shard(folder):
+    (folder / SAFETENSORS).rename(folder / "model-00001-of-00002.safetensors")
+    with pytest.importorskip("safetensors").safe_open(str(folder / "model-00001-of-00002.safetensors"), "np") as file:
+        names = {name: f"model-0000{1 + name.startswith('cls')}-of-00002.safetensors" for name in file.keys()}  # noqa: SIM118
+    (folder / f"{SAFETENSORS}.index.json").write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": names}))
+    if int(pytest.importorskip("transformers").__version__.partition(".")[0]) < 5:
+        pytest.skip("transformers 4.20 reads no safetensors")
+
+
 def with_mark(folder):
     (folder / CONFIG).write_bytes(b"\xef\xbb\xbf" + (folder / CONFIG).read_bytes())
 
 
+SAFETENSORS, TORCH = "model.safetensors", "pytorch_model.bin"
+LARGE = {"hidden": 64, "intermediate": 256}
 WORD, NORM = "bert/embeddings/word_embeddings", "bert/embeddings/LayerNorm"
 CELL = "RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell"
 UPSTREAM = [
@@ -71,6 +169,27 @@ UPSTREAM = [
     elmo("The size of tensor a (...) must match the size of tensor b (...) at non-singleton dimension 0", lambda f: testing.edit_config(f, lstm={"dim": 16})),
     elmo("We only support pretrained biLMs with residual connections", lambda f: testing.write_elmo(f, skip_connections=False)),
     elmo("shape '[-1, ...]' is invalid for input of size ...", lambda f: testing.edit_config(f, char_cnn={"max_characters_per_token": 40}), ids=True),
+    other("Error no file named ... found in directory ...", "tensorflow", by_transformers, lambda f: (f / CONFIG).rename(f / "config.json")),
+    other("Error no file named ... found in directory ...", "safetensors", by_transformers, lambda f: testing.remove_file(f, SAFETENSORS)),
+    other("Error while deserializing header: header too large", "safetensors", by_safetensors, testing.as_lfs_pointer),
+    other("Error while deserializing header: header too large", "safetensors", by_safetensors, lambda f: testing.as_html_page(f, SAFETENSORS)),
+    other("Error while deserializing header: incomplete metadata, file not fully covered", "safetensors", by_safetensors, testing.truncate),
+    other("No such file or directory: ...-00002-of-00002.safetensors", "safetensors", by_transformers, without_the_second_shard),
+    other("invalid load key, 'v'", "torch", by_torch, testing.as_lfs_pointer),
+    other("invalid load key, '<'", "torch", by_torch, lambda f: testing.as_html_page(f, TORCH)),
+    other("PytorchStreamReader failed reading zip archive: failed finding central directory", "torch", by_torch, testing.truncate, **LARGE),
+    other("Weights only load failed", "torch", by_torch_alone, a_pickle(b"\x80\x02cargparse\nNamespace\n)\x81.")),
+    other("No module named 'models'", "torch", by_torch, a_pickle(b"\x80\x02cmodels.bert\nBert\n)\x81.")),
+    other("Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False", "torch", by_torch,
+          a_pickle(torch_files.state_dict(x=torch_files.tensor(torch_files.storage(location="cuda:0"))))),
+    other("Missing key(s) in state_dict: ...", "torch", into_a_module(lambda name: f"module.{name}")),
+    other("size mismatch for bert.embeddings.word_embeddings.weight: copying a param with shape ...", "torch", into_a_module(vocab_size=31)),
+    other("Layer count mismatch when loading weights from file", "hdf5/keras-bert", into_keras_bert),
+    other("No model config found in the file", "hdf5/keras-bert", by_load_model),
+    other("Unknown layer: ...TokenEmbedding...", "tensorflow", by_load_model, saved_by_keras_bert),
+    other("Key _CHECKPOINTABLE_OBJECT_GRAPH not found in checkpoint", "tensorflow", the_object_graph),
+    other("File is not a zip file", "tensorflow", lambda f: zipfile.ZipFile(f / "model.zip"), half_an_archive("zip")),
+    other("Compressed file ended before the end-of-stream marker was reached", "tensorflow", unpacked, half_an_archive("gztar")),
 ]  # fmt: skip
 ELSEWHERE = {
     "No such file or directory: 'C:\\new...'": "Python's own: the control character stands in the reader's script",
@@ -88,6 +207,11 @@ ELSEWHERE = {
     "KeyError: '[UNK]'": "the tokenizer's, after the load: tests/reports, E6",
     "indices[...] = ... is not in [0, ...)": "an op's, after the load: tests/reports, E5",
     "A KerasTensor cannot be used as input to a TensorFlow function": "needs TensorFlow with Keras 3 for tf.keras: tests/frameworks/test_keras_versions.py",
+    "bert.pooler.dense.weight ... newly initialized": "logged by transformers, not raised: tests/reports, L15",
+    "You are using a model of type ... to instantiate a model of type bert": "logged by transformers, not raised: tests/reports, L17",
+    "The safetensors archive passed at ... does not contain the valid metadata": "of transformers 4 with safetensors, which no environment here has: tests/reports, L19",
+    "You are trying to load a weight file containing ... layers into a model with ... layers": "of older Keras: tests/reports, L29",
+    "Unable to restore custom object of type _tf_keras_layer": "needs a SavedModel whose classes are gone: tests/reports, L33",
     "No module named 'allennlp.modules.elmo'": "needs a broken AllenNLP: tests/reports, H7",
 }
 """Headings that no call here can bring out, with the reason."""
@@ -102,8 +226,10 @@ def upstream_text(folder, *arguments):
     return ""
 
 
-def upstream_load(folder, first, second, third):
-    if first.endswith("bert_config.json"):
+def upstream_load(folder, first, second=None, third=None):
+    if callable(first):
+        first(folder)
+    elif first.endswith("bert_config.json"):
         import keras_bert
 
         places = [name if "~" in name or "://" in name else str(folder / name) for name in (first, second)]
@@ -115,6 +241,7 @@ def upstream_load(folder, first, second, third):
             module(elmo_module.batch_to_ids([["a"]]))
 
 
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 @pytest.mark.parametrize(("heading", "write", "spoil", "arguments"), UPSTREAM)
 def test_upstream_says_what_the_heading_says(heading, write, spoil, arguments, tmp_path):
     folder = write(tmp_path / "model")
