@@ -87,6 +87,13 @@ MADE_BY = {
         "    file.write('[BERT]\\nconfig_file = models/bert\\nseq_len = long\\ndrop_rate = 0.1\\n')\n"
         "safeload.read_settings('config.ini', 'BERT')\n"
     ),
+    (
+        BAD_LOAD,
+        "nothing is at fault: the files and the versions are good, and safeload loads the model; not compared with keras-bert's own loader and TensorFlow's reader into keras-bert's graph (for Google's checkpoints only, not for the form safetensors); no loader can prove num_attention_heads and hidden_act of the config, nor how the text was tokenised",
+    ): (
+        "from safeload import diagnose_bert, testing\n"
+        "print(diagnose_bert(testing.write_bert('hugging_face', form='safetensors', layers=1)).verdict)\n"
+    ),
 }
 """Texts that no block above them prints: the code that does."""
 
