@@ -28,8 +28,8 @@ from safeload.errors import (
     VariableMismatchError,
     WrongFileKindError,
 )
+from safeload.testing._bert import BERT_CONFIG, bert_tensors
 from safeload.testing._forms import FORMS, renamed
-from safeload.testing._models import BERT_CONFIG, bert_tensors
 from safeload.testing._safetensors import write_safetensors
 from safeload.testing._torch import write_torch
 from tests.forms.torch import archives as torch_files

@@ -10,15 +10,16 @@ from safeload._bytes.archives.members import Member, checked_name, damaged, is_o
 from safeload._bytes.archives.reading import InflatedFile
 from safeload._bytes.archives.tars import names_in_tar
 from safeload._bytes.archives.zips import names_in_zip
-from safeload._bytes.files import DamagedDataError
 from safeload._bytes.kinds import N_HEAD_BYTES, kind_of, kind_of_open
+from safeload._bytes.open_file import DamagedDataError
 from safeload._bytes.small import open_file
 from safeload.errors import UnsafeFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from safeload._bytes.files import FileRef, OpenFile
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
 
 N_LOOKED_AT = 4 << 20
 """How much of a compressed tar is inflated for the names in it, in bytes; the files before the weights are small."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._bytes.files import FileRef
-    from safeload._forms.arrays import DamagedError
+    from safeload._forms.arrays import DamagedError, Run
     from safeload._forms.seen import Seen
 
     Array = NDArray[Any]
@@ -107,6 +107,9 @@ class Hdf5Shards(WeightFile):
 
     def _read(self, name: str) -> tuple[Array, Seen]:
         return self._holder(name)._read(name)  # noqa: SLF001
+
+    def _run_of(self, name: str) -> Run | None:
+        return self._holder(name)._run_of(name)  # noqa: SLF001
 
     def _ref_of(self, name: str) -> FileRef:
         return self._holder(name).ref
