@@ -6,9 +6,9 @@ from safeload import _early  # noqa: F401  (first, so that Ctrl-C ends a command
 from safeload._reports import report_of
 from safeload._version import __version__  # noqa: F401  (public, though no name to import with *)
 from safeload.bert import FULL_LENGTH, Diagnosis, check_bert, diagnose_bert, load_bert, load_vocabulary
-from safeload.elmo import character_ids, check_elmo, load_elmo
+from safeload.elmo import character_ids, check_elmo, load_elmo, save_elmo
 from safeload.errors import SafeLoadError, SafeLoadWarning
-from safeload.report import LoadReport
+from safeload.report import LoadReport, SaveReport
 from safeload.settings import read_settings
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "LoadReport",
     "SafeLoadError",
     "SafeLoadWarning",
+    "SaveReport",
     "character_ids",
     "check_bert",
     "check_elmo",
@@ -26,4 +27,5 @@ __all__ = [
     "load_vocabulary",
     "read_settings",
     "report_of",
+    "save_elmo",
 ]

@@ -11,7 +11,7 @@ from safeload._text.words import escaped
 from safeload.errors import ArgumentError, SafeLoadWarning
 
 if TYPE_CHECKING:
-    from safeload.report import LoadReport
+    from safeload.report import LoadReport, SaveReport
 
 _REPORTS: weakref.WeakKeyDictionary[Any, LoadReport] = weakref.WeakKeyDictionary()
 
@@ -32,10 +32,11 @@ def warn_caller(message: str) -> None:
     warnings.warn(message, SafeLoadWarning, stacklevel=level)
 
 
-def warn_of(report: LoadReport) -> None:
+def warn_of(report: LoadReport | SaveReport) -> None:
     """Warn once of all that is suspicious."""
     if report.warnings:
-        path = next((file.path for file in report.files if file.role in ("index", "weight", "config")), report.given)
+        given = getattr(report, "given", "")
+        path = next((file.path for file in report.files if file.role in ("index", "weight", "config")), given)
         text = "".join(f"\n  {escaped(warning)}" for warning in report.warnings)
         warn_caller(f"suspicious {report.model} {escaped(path)}:{text}")
 

@@ -203,7 +203,7 @@ class LoadReport:
                 ("keys not used", ", ".join(self.unused_keys)),
                 *[("warning", warning) for warning in self.warnings],
                 *[("note", note) for note in self.notes],
-                ("seconds", self._seconds_text()),
+                ("seconds", _seconds_text(self.seconds)),
                 ("versions", _pairs(self.versions, " ")),
             ],
         )
@@ -226,17 +226,74 @@ class LoadReport:
         rows += [("not used", ", ".join(self.unused_keys))]
         rows += [("warning", warning) for warning in self.warnings]
         rows += [("note", note) for note in self.notes]
-        rows += [("seconds", self._seconds_text())]
+        rows += [("seconds", _seconds_text(self.seconds))]
         rows += [("versions", _pairs(self.versions, " "))]
-        return "\n".join(
-            [self.headline(), *(f"  {escaped(f'{label}:'):<13}{escaped(value)}" for label, value in rows if value)]
-        )
+        return _rows_text(self.headline(), rows)
 
     def _form_text(self) -> str:
         return ", ".join([*([self.form] if self.form else []), *([f"{self.naming} names"] if self.naming else [])])
 
-    def _seconds_text(self) -> str:
-        return ", ".join(f"{step} {spent:.3f}" for step, spent in self.seconds.items())
+
+@dataclass(frozen=True, kw_only=True)
+class SaveReport:
+    """The result of a `save_*` call.
+
+    Attributes:
+        model: "ELMo".
+        noun: "datasets" for an HDF5 file.
+        files: Every file that was written.
+        written: The tensors that were written, read back and checked.
+        n_values: The number of values that the module holds.
+        n_inexact: How many of them a load of the files does not give back exactly.
+        largest_difference: The largest difference of such a value; 0.0 if there is none.
+        inexact: The names of the parameters that have such values.
+        notes: Non-fatal observations.
+        warnings: Suspicious facts, of which the call also warned.
+        seconds: Step -> duration in seconds.
+        versions: Package -> version.
+    """
+
+    model: str
+    noun: str
+    files: tuple[FileRead, ...]
+    written: tuple[TensorSpec, ...]
+    n_values: int
+    n_inexact: int = 0
+    largest_difference: float = 0.0
+    inexact: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain dicts, lists, strings and numbers for `json.dumps`."""
+        return dataclasses.asdict(self)
+
+    def headline(self) -> str:
+        """Return the first line: the model and the count of tensors."""
+        return f"{self.model}: {len(self.written)} {self.noun} written, read back and verified"
+
+    def __str__(self) -> str:
+        """Return the report as text for a log."""
+        exact = f"all {self.n_values:,} values come back exactly"
+        if self.n_inexact:
+            exact = f"{self.n_inexact:,} of {self.n_values:,} values come back changed, by {self.largest_difference:.3g} at most"
+        rows = [(file.role, f"{file.path} ({file.n_bytes:,} bytes)") for file in self.files]
+        rows += [("values", exact), *(("changed", name) for name in self.inexact)]
+        rows += [("warning", warning) for warning in self.warnings]
+        rows += [("note", note) for note in self.notes]
+        rows += [("seconds", _seconds_text(self.seconds)), ("versions", _pairs(self.versions, " "))]
+        return _rows_text(self.headline(), rows)
+
+
+def _rows_text(headline: str, rows: Iterable[tuple[str, str]]) -> str:
+    lines = [f"  {escaped(f'{label}:'):<13}{escaped(value)}" for label, value in rows if value]
+    return "\n".join([headline, *lines])
+
+
+def _seconds_text(seconds: Mapping[str, float]) -> str:
+    return ", ".join(f"{step} {spent:.3f}" for step, spent in seconds.items())
 
 
 def _pairs(facts: Mapping[str, object], between: str) -> str:

@@ -180,7 +180,7 @@ def test_the_wings_have_the_same_files_for_the_same_work():
     assert bert - elmo == {
         "_config.py", "_diagnosis.py", "_dialects.py", "_saved_config.py", "_trials.py", "_vocabulary.py",
     }  # fmt: skip
-    assert elmo - bert == {"_characters.py", "_download.py", "_options.py"}
+    assert elmo - bert == {"_characters.py", "_download.py", "_options.py", "_saving.py"}
     for folder in ("namings", "builders"):
         assert (PACKAGE / "bert" / folder / "__init__.py").exists()
         assert (PACKAGE / "elmo" / folder / "__init__.py").exists()

@@ -1,11 +1,13 @@
-"""Write files atomically."""
+"""Write files atomically, one or several together."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safeload._bytes import system
@@ -14,7 +16,7 @@ from safeload._bytes.files import FileRef
 from safeload.errors import SafeLoadError, UnsafeFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from io import FileIO
 
 
@@ -110,3 +112,59 @@ def atomic_write(path: str, *, role: str) -> Iterator[NewFile]:
         raise failed(ref, exc, "write") from exc
     finally:
         new.close()
+
+
+@contextmanager
+def new_files(folder: Path) -> Iterator[Path]:
+    """Yield a new folder whose files replace those of the same names in `folder` on success; a failure changes nothing.
+
+    Raises:
+        MissingFileError: The folder does not exist.
+        WrongFileKindError: It is a file, or a folder has the name of a file.
+        UnreadableFileError: This process may not write there, or not to a file that would be replaced.
+        FileSystemError: The system cannot write: the disk is full, ...
+    """
+    from tempfile import TemporaryDirectory  # noqa: PLC0415  (slow to import)
+
+    try:
+        with TemporaryDirectory(prefix=".safeload-", dir=folder) as name:
+            yield Path(name)
+            new = sorted(Path(name).iterdir(), key=lambda path: path.suffix == ".index")  # the index of the others last
+            for path in new:
+                _require_replaceable(folder / path.name)
+            _move_all(new, folder)
+    except SafeLoadError:
+        raise
+    except OSError as exc:
+        target = None if exc.filename2 is None else os.fsdecode(exc.filename2)
+        place = FileRef(path=target or str(folder), role="folder" if target is None else "model")
+        raise failed(place, exc, "write") from exc
+
+
+def _require_replaceable(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path), None, str(path))
+    if path.exists() and not os.access(path, os.W_OK):  # read-only on purpose, as the files of `tiny_bert` are
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path), None, str(path))
+
+
+def _move_all(new: Sequence[Path], folder: Path) -> None:
+    """Move the new files into the folder; if one cannot be moved, those before it are taken back."""
+    moved: list[tuple[Path, Path, bool]] = []
+    try:
+        for path in new:
+            target, old = folder / path.name, path.with_name(f"{path.name}.old")
+            is_there = os.path.lexists(target)
+            if is_there:
+                with suppress(OSError):  # a file system without hard links
+                    os.link(target, old, follow_symlinks=False)
+            moved.append((target, old, is_there))
+            os.replace(path, target)
+    except BaseException:
+        for target, old, is_there in reversed(moved):
+            with suppress(OSError):
+                if os.path.lexists(old):
+                    os.replace(old, target)
+                elif not is_there:
+                    os.unlink(target)
+        raise

@@ -1,4 +1,4 @@
-"""Load and check ELMo models, as a torch module or a Keras layer."""
+"""Load, check and save ELMo models, as a torch module or a Keras layer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from safeload._bytes.paths import StrPath
-    from safeload.report import LoadReport
+    from safeload.report import LoadReport, SaveReport
 
-__all__ = ["character_ids", "check_elmo", "load_elmo"]
+__all__ = ["character_ids", "check_elmo", "load_elmo", "save_elmo"]
 
 
 @typed_errors
@@ -174,6 +174,55 @@ def check_elmo(
         config=options_file, weights=weight_file, base_dir=base_dir, ignore_unused=ignore_unused, lock_file=lock_file
     )
     report = check(elmo(None, scope), request, keep_values=False).report
+    warn_of(report)
+    return report
+
+
+@typed_errors
+def save_elmo(
+    module: Any,  # noqa: ANN401  (a torch module or a Keras layer)
+    folder: StrPath,
+    *,
+    overwrite: bool = False,
+    lock: bool = False,
+) -> SaveReport:
+    """Save the biLM of an ELMo as `options.json` and `weights.hdf5`, which AllenNLP, bilm-tf and `load_elmo` read.
+
+    The files are written under new names, read back, checked as `check_elmo` does, and compared with the module. Then they
+    are moved to the folder. If anything fails, the folder is as it was.
+
+    A torch module has 1 added to the biases of its forget gates, the file has not. After a training a few of these biases
+    cannot come back in the last bit: the report counts them, and gives the largest difference.
+
+    Args:
+        module: The torch module or Keras layer that `load_elmo` returned, AllenNLP's `Elmo`, its `_ElmoBiLm` or
+            `ElmoTokenEmbedder`; fine-tuned or not, on any device.
+        folder: The folder to write to; made if missing.
+        overwrite: Whether to replace the files of these names that the folder has.
+        lock: Whether to write a `safeload.lock` with the size and SHA-256 of both files too.
+
+    Returns:
+        The report on what was written.
+
+    Raises:
+        ArgumentError: `module` is not an ELMo or holds NaN or infinite values; the folder has such files and `overwrite` is
+            false, or has a lock and `lock` is false.
+        ConfigError: The sizes of the module are not those of an ELMo that files can hold.
+        InvalidPathError: `folder` is invalid.
+        WrongFileKindError: `folder`, or a folder above it, is a file.
+        UnreadableFileError: This process may not write there.
+        FileSystemError: The system failed to write: the disk is full, ...
+        BackendError: What was read back differs from the module.
+
+    Warns:
+        SafeLoadWarning: The values are suspicious, as in `load_elmo`.
+
+    Source:
+        allenai/bilm-tf, bilm/training.py, dump_weights; allennlp/modules/elmo.py and elmo_lstm.py, AllenNLP 2.10.1.
+    """
+    from safeload.elmo._saving import save  # noqa: PLC0415  (`import safeload` stays light)
+
+    report = save(module, folder, overwrite=overwrite, lock=lock)
     warn_of(report)
     return report
 

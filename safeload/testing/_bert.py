@@ -10,11 +10,12 @@ import numpy as np
 from safeload._arguments import as_python, as_python_tree, bad_argument, is_int
 from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
+from safeload._bytes.writing import new_files
 from safeload.bert._config import validate_config
 from safeload.bert._parameters import list_parameters
 from safeload.testing._bundle import is_utf8, valid_shards, write_bundle
 from safeload.testing._forms import CONFIG_NAME, PREFIX, valid_form, write_form
-from safeload.testing._writing import created, new_files, random_of
+from safeload.testing._writing import created, random_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,11 +17,11 @@ import numpy as np
 from safeload._arguments import as_python, bad_argument, is_int
 from safeload._boundary import typed_errors
 from safeload._bytes.paths import resolve_path
+from safeload._bytes.writing import new_files
 from safeload._forms.tensorflow.index_file import DTYPE_NUMBERS, STRING
 from safeload._forms.tensorflow.sstable import MAGIC, N_FOOTER_BYTES, mask
 from safeload._text.words import reason_of
 from safeload.errors import ArgumentError
-from safeload.testing._writing import new_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

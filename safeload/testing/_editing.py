@@ -14,6 +14,7 @@ from safeload._arguments import as_python, bad_argument, is_int, listed
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import require_file
+from safeload._bytes.writing import new_files
 from safeload._forms import open_weights
 from safeload._forms.finding import find_weights
 from safeload._forms.hdf5.file import Hdf5File
@@ -27,7 +28,6 @@ from safeload.errors import ArgumentError, CorruptFileError, SafeLoadError
 from safeload.testing._bundle import valid_name, write_bundle
 from safeload.testing._elmo import OPTIONS_NAME, WEIGHTS_NAME
 from safeload.testing._forms import FORMS
-from safeload.testing._writing import new_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -12,9 +12,10 @@ import numpy as np
 from safeload._arguments import as_python_tree
 from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
+from safeload._bytes.writing import new_files
 from safeload.elmo._options import validate_options
 from safeload.elmo._parameters import CHAR_EMBED, list_parameters
-from safeload.testing._writing import created, new_files, random_of
+from safeload.testing._writing import created, random_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,6 +16,7 @@ from safeload._arguments import as_python, as_python_tree, bad_argument, is_int,
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
 from safeload._bytes.files import FileRef
+from safeload._bytes.writing import new_files
 from safeload._json import read_json_object
 from safeload._text.words import reason_of
 from safeload.errors import ArgumentError, VocabularyError
@@ -37,7 +38,7 @@ from safeload.testing._editing import (
     tensors_of,
 )
 from safeload.testing._elmo import OPTIONS_NAME, WEIGHTS_NAME
-from safeload.testing._writing import new_files, remove, write_file
+from safeload.testing._writing import remove, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

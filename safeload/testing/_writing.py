@@ -1,12 +1,10 @@
-"""Write the files of a model under new names, and put them into place together; validate what every writer takes."""
+"""Replace and remove single files of a model; validate what every writer takes."""
 
 from __future__ import annotations
 
 import errno
 import os
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +13,10 @@ from safeload._arguments import as_python, bad_argument, is_int
 from safeload._bytes.absent import failed
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
-from safeload.errors import SafeLoadError, UnreadableFileError
+from safeload._bytes.writing import new_files
+from safeload.errors import UnreadableFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from safeload._bytes.paths import StrPath
 
 _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EACCES, errno.EPERM)
@@ -42,31 +39,6 @@ def created(folder: StrPath) -> Path:
         message = f"the folder cannot be created: {exc.strerror}"
         raise UnreadableFileError(message, resolved=str(path), given=folder, label="folder") from exc
     return path
-
-
-@contextmanager
-def new_files(folder: Path) -> Iterator[Path]:
-    """Yield a new folder whose files replace those of the same names in `folder` on success; a failure changes nothing.
-
-    Raises:
-        MissingFileError: The folder does not exist.
-        WrongFileKindError: It is a file, or a folder has the name of a file.
-        UnreadableFileError: This process may not write there, or not to a file that would be replaced.
-        FileSystemError: The system cannot write: the disk is full, ...
-    """
-    try:
-        with TemporaryDirectory(prefix=".safeload-", dir=folder) as name:
-            yield Path(name)
-            new = sorted(Path(name).iterdir(), key=lambda path: path.suffix == ".index")  # the index of the others last
-            for path in new:
-                _require_replaceable(folder / path.name)
-            for path in new:
-                os.replace(path, folder / path.name)
-    except SafeLoadError:
-        raise
-    except OSError as exc:
-        place = FileRef(path=exc.filename2 or str(folder), role="folder" if exc.filename2 is None else "model")
-        raise failed(place, exc, "write") from exc
 
 
 def write_file(path: Path, data: bytes | bytearray) -> None:
@@ -102,10 +74,3 @@ def random_of(seed: object) -> np.random.Generator:
     if not is_int(number) or number < 0:
         raise bad_argument("seed", seed, "an integer from 0", ["the same seed gives the same values"])
     return np.random.default_rng(number)
-
-
-def _require_replaceable(path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path), None, str(path))
-    if path.exists() and not os.access(path, os.W_OK):  # read-only on purpose, as the files of `tiny_bert` are
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path), None, str(path))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from safeload._bytes import system
-from safeload._bytes.writing import atomic_write
+from safeload._bytes.writing import atomic_write, new_files
 from safeload.errors import (
     FileSystemError,
     LockError,
@@ -215,3 +215,67 @@ def test_a_folder_that_may_not_be_written_to_is_told(name, path, monkeypatch):
 
     assert path.read_text() == "old"
     assert os.listdir(path.parent) == ["f"]
+
+
+def write_together(folder, **files):
+    with new_files(folder) as new:
+        for name, text in files.items():
+            (new / name).write_text(text)
+
+
+def texts(folder):
+    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+
+
+def test_files_take_their_places_together(path):
+    with new_files(path.parent) as new:
+        (new / "f").write_text("new")
+        (new / "g").write_text("more")
+        assert texts(path.parent) == {"f": "old"}
+
+    assert texts(path.parent) == {"f": "new", "g": "more"}
+    assert sorted(os.listdir(path.parent)) == ["f", "g"]
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_files_that_have_taken_their_places_are_taken_back(links, path, monkeypatch):
+    (path.parent / "h").write_text("old too")
+    replace, n_calls = os.replace, 0
+
+    def fail_at_last(source, target):
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == 3:
+            raise OSError(errno.EIO, "Input/output error", source, None, target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_at_last)
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
+    with pytest.raises(FileSystemError, match="Input/output error") as caught:
+        write_together(
+            path.parent, **({"f": "new", "g": "new", "h": "new"} if links else {"g": "new", "i": "", "j": ""})
+        )
+
+    assert caught.value.errno == errno.EIO
+    assert texts(path.parent) == {"f": "old", "h": "old too"}
+    assert sorted(os.listdir(path.parent)) == ["f", "h"]
+
+
+@pytest.mark.parametrize("raised", [LockError("x"), KeyboardInterrupt()], ids=repr)
+def test_what_stops_the_writing_of_several_leaves_the_old_ones(raised, path):
+    with pytest.raises(type(raised)), new_files(path.parent) as new:  # noqa: PT012
+        (new / "f").write_text("half")
+        raise raised
+
+    assert texts(path.parent) == {"f": "old"}
+    assert os.listdir(path.parent) == ["f"]
+
+
+def test_a_folder_in_the_place_of_one_of_several_is_told(path):
+    (path.parent / "g").mkdir()
+    with pytest.raises(WrongFileKindError, match="Is a directory") as caught:
+        write_together(path.parent, f="new", g="new")
+
+    assert caught.value.resolved == str(path.parent / "g")
+    assert texts(path.parent) == {"f": "old"}

@@ -20,6 +20,9 @@ model = safeload.load_bert("models/uncased", seq_len=None, trainable=["Encoder-1
 assert_type(model, Any)
 assert_type(safeload.load_bert(**safeload.read_settings("config.ini", "BERT")), Any)
 assert_type(safeload.load_elmo("elmo", dropout=0.0, scalar_mix_parameters=[0.0, 0.0, 1.0]), Any)
+saved = safeload.save_elmo(safeload.load_elmo("elmo"), Path("saved"), overwrite=True, lock=True)
+assert_type(saved, safeload.SaveReport)
+assert_type(saved.largest_difference, float)
 assert_type(safeload.character_ids([["A", "good", "film"]]), Any)
 
 report = safeload.report_of(model)

@@ -32,7 +32,7 @@ def fill(bilm: Any, values: Mapping[str, NDArray[Any]], options: ElmoOptions, *,
     Raises:
         BackendError: A parameter is missing or has another shape or dtype.
     """
-    rows = [row for row in _pairs(_Parameters(bilm, options), values, options) if row[0].startswith(start)]
+    rows = [row for row in pairs(_Parameters(bilm, options), values, options) if row[0].startswith(start)]
     for row in rows:
         _require_same(*row, options)
     with ThreadPoolExecutor(_N_THREADS) as pool:
@@ -47,7 +47,7 @@ def prove(bilm: Any, values: Mapping[str, NDArray[Any]], options: ElmoOptions) -
     """
     parameters = _Parameters(bilm, options)
     left = {name: parameter.numel() for name, parameter in parameters.items()}
-    rows = list(_pairs(parameters, values, options))
+    rows = list(pairs(parameters, values, options))
     for name, target, source in rows:
         _require_same(name, target, source, options)
         left[name] -= target.numel()
@@ -91,7 +91,7 @@ def _require_same(name: str, target: Any, source: Any, options: ElmoOptions) -> 
         raise unproven(f"the parameter {name} is {found}", options)
 
 
-def _pairs(parameters: _Parameters, values: Mapping[str, NDArray[Any]], options: ElmoOptions) -> Iterator[_Triple]:
+def pairs(parameters: Mapping[str, Any], values: Mapping[str, NDArray[Any]], options: ElmoOptions) -> Iterator[_Triple]:
     """Yield the name, each slice of the parameter, and the matching slice of the file's values in the same layout.
 
     Source:
@@ -108,7 +108,7 @@ def _pairs(parameters: _Parameters, values: Mapping[str, NDArray[Any]], options:
             yield from _cell_pairs(parameters, stored, f"{LSTMS}.{word}_layer_{layer}", cell, options)
 
 
-def _encoder_pairs(parameters: _Parameters, stored: Mapping[str, Any], options: ElmoOptions) -> Iterator[_Triple]:
+def _encoder_pairs(parameters: Mapping[str, Any], stored: Mapping[str, Any], options: ElmoOptions) -> Iterator[_Triple]:
     name = f"{ENCODER}._char_embedding_weights"
     characters = stored[CHAR_EMBED]
     yield name, parameters[name][:1], characters.new_zeros(1, options.char_dim)
@@ -130,7 +130,7 @@ def _encoder_pairs(parameters: _Parameters, stored: Mapping[str, Any], options: 
 
 
 def _cell_pairs(
-    parameters: _Parameters, stored: Mapping[str, Any], name: str, cell: str, options: ElmoOptions
+    parameters: Mapping[str, Any], stored: Mapping[str, Any], name: str, cell: str, options: ElmoOptions
 ) -> Iterator[_Triple]:
     inputs, dim = options.projection_dim, options.dim
     kernel, bias = stored[f"{cell}/W_0"].view(2 * inputs, 4, dim), stored[f"{cell}/B"].view(4, dim)

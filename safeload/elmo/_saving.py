@@ -1,0 +1,240 @@
+"""Write an ELMo that is in memory as an options file and a weight file, and prove what was written by reading it back."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from safeload import _recognise
+from safeload._arguments import as_python, bad_argument
+from safeload._bytes.absent import failed
+from safeload._bytes.files import DISK, FileRef
+from safeload._bytes.paths import resolve_path
+from safeload._bytes.writing import new_files
+from safeload._model_kind import Clock, Request
+from safeload._steps import check
+from safeload.elmo import _places
+from safeload.elmo._model import elmo
+from safeload.elmo._parameters import list_parameters
+from safeload.elmo.builders import unproven
+from safeload.errors import ArgumentError, WrongFileKindError
+from safeload.lock import LOCK_NAME, lock_text, make_lock
+from safeload.lock._copies import UNLOCKED
+from safeload.report import SaveReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from safeload.elmo.builders.keras_read import KerasElmo
+    from safeload.elmo.builders.torch_read import TorchElmo
+
+    Held = TorchElmo | KerasElmo
+
+_LAYERS = ("safeload.elmo.builders.keras", "ElmoLayer")
+_WANTED = "the torch module or the Keras layer of an ELMo"
+_HINTS = ("pass what load_elmo returned, AllenNLP's Elmo, or the layer of a Keras model: model.get_layer(...)",)
+
+
+class _Proof(NamedTuple):
+    """How the module compares with what a load of the written files gives."""
+
+    n_values: int
+    n_inexact: int
+    largest: float
+    names: tuple[str, ...]
+
+
+def save(module: object, folder: object, *, overwrite: object, lock: object) -> SaveReport:
+    """Write, read back, compare and lock; then put the files into place.
+
+    Raises:
+        SafeLoadError: As `safeload.save_elmo`.
+    """
+    clock = Clock()
+    replaces, locks = _flag("overwrite", overwrite), _flag("lock", lock)
+    held = _held(module)
+    path = resolve_path(folder, argument="folder")
+    _require_free(path, folder, replaces=replaces, locks=locks)
+    with _made(path, folder), new_files(Path(path)) as new:
+        with clock.step("write"):
+            _write(held, new)
+        with clock.step("check"):
+            checked = check(elmo(None), Request(config=str(new), lock_file=UNLOCKED), keep_values=True)
+        with clock.step("compare"):
+            proof = _prove(held, checked.values)
+        checked.values.clear()
+        if locks:
+            with clock.step("lock"):
+                _lock(new, checked.report)
+        names = sorted(os.listdir(new))
+    roles = {_places.OPTIONS_NAME: "options", _places.WEIGHTS_NAME: "weight", LOCK_NAME: "lock"}
+    return SaveReport(
+        model=_recognise.ELMO,
+        noun=checked.report.noun,
+        files=tuple(DISK.file_read(roles[name], os.path.join(path, name)) for name in names),
+        written=checked.report.read,
+        n_values=proof.n_values,
+        n_inexact=proof.n_inexact,
+        largest_difference=proof.largest,
+        inexact=proof.names,
+        notes=_notes(held),
+        warnings=checked.report.warnings,
+        seconds=clock.seconds,
+        versions=checked.report.versions,
+    )
+
+
+def _flag(argument: str, value: object) -> bool:
+    flag = as_python(value)
+    if not isinstance(flag, bool):
+        raise bad_argument(argument, value, "a bool", ["pass True or False"])
+    return flag
+
+
+def _held(module: Any) -> Held:  # noqa: ANN401  (validated here)
+    """Return the reader of a module.
+
+    Raises:
+        ArgumentError: The module is no ELMo, or has no values yet.
+        ConfigError: Its sizes are not those of an ELMo that files can hold.
+    """
+    layers = sys.modules.get(_LAYERS[0])
+    try:
+        if layers is not None and isinstance(module, getattr(layers, _LAYERS[1])):
+            from safeload.elmo.builders.keras_read import KerasElmo  # noqa: PLC0415  (only for a Keras layer)
+
+            return KerasElmo(module)
+        from safeload.elmo.builders.torch_read import TorchElmo  # noqa: PLC0415  (only for a torch module)
+
+        return TorchElmo(module)
+    except (AttributeError, KeyError, TypeError, IndexError) as exc:
+        message = f"module must be {_WANTED}, not of type {type(module).__name__}"
+        raise ArgumentError(message, argument="module", hints=_HINTS) from exc
+
+
+def _require_free(path: str, given: object, *, replaces: bool, locks: bool) -> None:
+    """Require that no file is replaced unasked, and that no lock of other files is left behind.
+
+    Raises:
+        ArgumentError: A file would be replaced, or a lock would name files that are no longer there.
+    """
+    wanted = (_places.OPTIONS_NAME, _places.WEIGHTS_NAME, LOCK_NAME)
+    there = [name for name in wanted if os.path.lexists(os.path.join(path, name))]
+    facts = FileRef(path=path, role="folder", given=given).facts
+    if there and not replaces:
+        message = f"the folder already has {', '.join(there)}"
+        hints = ["save to another folder", "or pass overwrite=True to replace them"]
+        raise ArgumentError(message, argument="overwrite", hints=hints, **facts)
+    if LOCK_NAME in there and not locks:
+        message = f"the folder has a {LOCK_NAME}, which the new files would not match"
+        hints = ["pass lock=True to write a new lock too", "or save to another folder"]
+        raise ArgumentError(message, argument="lock", hints=hints, **facts)
+
+
+@contextmanager
+def _made(path: str, given: object) -> Iterator[None]:
+    """Make the folder and those above it; remove what was made if the saving fails.
+
+    Raises:
+        WrongFileKindError: The path, or one above it, is a file.
+        UnreadableFileError, FileSystemError: The system cannot make it.
+    """
+    above, made = path, []
+    while not os.path.lexists(above):
+        made.append(above)
+        above = os.path.dirname(above)
+    ref = FileRef(path=path, role="folder", given=given)
+    if not os.path.isdir(above):
+        message = "the folder cannot be made: there is a file at its path"
+        context = [("file", above)]
+        raise WrongFileKindError(message, wanted="a folder", found="a file", **ref.facts, context=context)
+    try:
+        try:
+            os.makedirs(path, exist_ok=True)
+        except OSError as exc:
+            raise failed(ref, exc, "write") from exc
+        yield
+    except BaseException:
+        for each in made:
+            with suppress(OSError):
+                os.rmdir(each)
+        raise
+
+
+def _write(held: Held, folder: Path) -> None:
+    """Write both files, one dataset at a time.
+
+    Raises:
+        ArgumentError: The module holds NaN or infinite values, or no values at all.
+        OSError: The system cannot write.
+    """
+    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+    from safeload._forms.hdf5.writing import new_hdf5  # noqa: PLC0415
+
+    options = {part: held.options.raw[part] for part in ("lstm", "char_cnn")}
+    (folder / _places.OPTIONS_NAME).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+    faults = []
+    with new_hdf5(str(folder / _places.WEIGHTS_NAME)) as file:
+        for name, spec in list_parameters(held.options).items():
+            values = _read(held, name)
+            if values.shape != spec.shape:
+                message = f"the module's values for {name} have the shape {values.shape}, not {spec.shape_text()}"
+                raise ArgumentError(message, argument="module", hints=_HINTS)
+            if not np.isfinite(values).all():
+                faults.append(name)
+            file[name] = values
+    if faults:
+        message = f"the module holds NaN or infinite values in {len(faults)} of its datasets"
+        hints = ["the training diverged: save an earlier state", "or the weights were never loaded"]
+        raise ArgumentError(message, argument="module", details=faults, hints=hints)
+
+
+def _read(held: Held, name: str) -> Any:  # noqa: ANN401  (a NumPy array)
+    try:
+        return held.read(name)
+    except (AttributeError, KeyError, TypeError, ValueError, NotImplementedError) as exc:
+        message = f"the module has no values for {name}: {type(exc).__name__}"
+        hints = ["move it to the CPU or a GPU first, if it is on the meta device", *_HINTS]
+        raise ArgumentError(message, argument="module", hints=hints) from exc
+
+
+def _prove(held: Held, values: dict[str, Any]) -> _Proof:
+    """Compare the module with what a load of the values gives.
+
+    Raises:
+        BackendError: They differ where they must not.
+    """
+    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+    n_values, n_inexact, largest, names = 0, 0, 0.0, []
+    for name, ours, loaded, may_differ in held.compared(values):
+        differ = ours != loaded
+        n_values += ours.size
+        if not differ.any():
+            continue
+        if not may_differ:
+            raise unproven(f"the files do not hold the values of {name}", held.options)
+        n_inexact += int(np.count_nonzero(differ))
+        largest = max(largest, float(np.abs(ours.astype(np.float64) - loaded).max()))
+        names += [name] if name not in names else []
+    return _Proof(n_values, n_inexact, largest, tuple(names))
+
+
+def _lock(new: Path, report: Any) -> None:  # noqa: ANN401  (a LoadReport)
+    """Write the lock, and check the files against it."""
+    path = new / LOCK_NAME
+    path.write_text(lock_text(make_lock(report, str(path))), encoding="utf-8")
+    check(elmo(None), Request(config=str(new), lock_file=str(path)), keep_values=False)
+
+
+def _notes(held: Held) -> tuple[str, ...]:
+    learned = held.learned_sums()
+    if not learned:
+        return ()
+    names = ", ".join(learned)
+    return (f"the learned weights of {names} have no place in these files: keep them as you keep your own model's",)

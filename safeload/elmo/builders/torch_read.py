@@ -1,0 +1,192 @@
+"""Read the options and the datasets of an ELMo back from a torch module, AllenNLP's or safeload's.
+
+Everything is read from the module itself, so that an ELMo that safeload did not build can be saved too. No framework is
+imported: the caller's module brings it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from safeload._bytes.files import FileRef
+from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN
+from safeload.elmo._options import validate_options
+from safeload.elmo._parameters import CHAR_EMBED, DIRECTIONS
+from safeload.elmo.builders import torch_fill
+from safeload.elmo.builders.torch_fill import ENCODER, LSTMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+_WRAPPERS = ("module", "_orig_mod", "_elmo", "elmo_bilm")
+"""Where DistributedDataParallel, torch.compile, AllenNLP's ElmoTokenEmbedder and an ElmoEmbedder keep the module."""
+_CELL = re.compile(r"RNN_(\d)/RNN/MultiRNNCell/Cell(\d+)/LSTMCell/(\w+)")
+_CONVOLUTION = re.compile(r"CNN/([Wb])_cnn_(\d+)")
+_HIGHWAY = re.compile(r"CNN_high_(\d+)/([Wb])_(carry|transform)")
+_GATES = (0, 2, 1, 3)
+"""Position in the module of each of the file's gates: input, new memory, forget, output."""
+_FORGET = 2
+_PARTS = {"W": "weight", "b": "bias"}
+_INEXACT = (".state_linearity.bias", "._char_embedding_weights")
+"""The biases of the forget gates, and row 0 of the characters' table, which is padding and in no file."""
+_N_FLOAT_BYTES = 4
+_N_STRIP_ROWS = 64
+
+
+class TorchElmo:
+    """The options and values of an ELMo in torch.
+
+    Attributes:
+        options: Its options, validated; `raw` is what an options file holds.
+    """
+
+    def __init__(self, module: Any) -> None:  # noqa: ANN401  (a torch module)
+        """Find the biLM and read its options.
+
+        Raises:
+            AttributeError: The module is no ELMo.
+            ConfigError: Its sizes are not those of an ELMo that files can hold.
+        """
+        for _ in _WRAPPERS:
+            module = next((getattr(module, name) for name in _WRAPPERS if hasattr(module, name)), module)
+        self._elmo = module
+        self._bilm = getattr(module, LSTMS) if hasattr(getattr(module, LSTMS), LSTMS) else module
+        raw = _options_of(getattr(self._bilm, ENCODER), getattr(self._bilm, LSTMS))
+        self.options = validate_options(raw, FileRef(path="the module", role="options"))
+
+    def learned_sums(self) -> list[str]:
+        """Return the names of the weighted sums that have other weights than at the start."""
+        return [name for name, child in self._elmo.named_children() if _is_learned(child)]
+
+    def read(self, name: str) -> Array:
+        """Return the values of a dataset, in float32.
+
+        Raises:
+            AttributeError: The module lacks the parameter.
+        """
+        import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+        found = self._dataset(name)
+        with np.errstate(over="ignore", under="ignore"):
+            return np.ascontiguousarray(found, np.float32)
+
+    def compared(self, values: Mapping[str, Array]) -> Iterator[tuple[str, Array, Array, bool]]:
+        """Yield each parameter in strips of rows, and what a load of these values gives there.
+
+        Yields:
+            The parameter's name, what the module holds, what a load gives, and whether the two may differ.
+        """
+        for name, target, loaded in torch_fill.pairs(_Held(self._bilm), values, self.options):
+            may_differ = name.endswith(_INEXACT) or target.itemsize > _N_FLOAT_BYTES
+            source = loaded.numpy()
+            for start in range(0, len(target), _N_STRIP_ROWS):
+                rows = slice(start, start + _N_STRIP_ROWS)
+                yield name, target[rows], source[rows], may_differ
+
+    def _dataset(self, name: str) -> Array:
+        held = _Held(self._bilm)
+        if name == CHAR_EMBED:
+            table: Array = held[f"{ENCODER}._char_embedding_weights"]
+            return table[1:]
+        if match := _CONVOLUTION.fullmatch(name):
+            found: Array = held[f"{ENCODER}.char_conv_{match[2]}.{_PARTS[match[1]]}"]
+            return found.transpose(2, 1, 0)[None] if match[1] == "W" else found
+        if match := _HIGHWAY.fullmatch(name):
+            both = held[f"{ENCODER}._highways._layers.{match[1]}.{_PARTS[match[2]]}"]
+            half = len(both) // 2
+            return _turned(both[:half]) if match[3] == "transform" else -_turned(both[half:])
+        if match := _CELL.fullmatch(name):
+            return self._cell(held, f"{LSTMS}.{DIRECTIONS[int(match[1])]}_layer_{match[2]}", match[3])
+        return _turned(held[f"{ENCODER}._projection.{_PARTS[name.split('/')[1][0]]}"])
+
+    def _cell(self, held: _Held, cell: str, part: str) -> Array:
+        import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+        if part == "W_P_0":
+            return _turned(held[f"{cell}.state_projection.weight"])
+        inputs, dim = self.options.projection_dim, self.options.dim
+        if part == "B":
+            bias: Array = held[f"{cell}.state_linearity.bias"].reshape(4, dim)[list(_GATES)]
+            bias[_FORGET] -= 1
+            return bias.reshape(-1)
+        kernel = np.empty((2 * inputs, 4 * dim), held[f"{cell}.input_linearity.weight"].dtype)
+        for rows, linear in ((slice(None, inputs), "input_linearity"), (slice(inputs, None), "state_linearity")):
+            weight = held[f"{cell}.{linear}.weight"]
+            for place, gate in enumerate(_GATES):
+                _turn(weight[gate * dim : (gate + 1) * dim], kernel[rows, place * dim : (place + 1) * dim])
+        return kernel
+
+
+class _Held(dict[str, Any]):
+    """The parameters of a module as arrays, in float32 or float64; it keeps the last one."""
+
+    def __init__(self, bilm: Any) -> None:  # noqa: ANN401  (a torch module)
+        super().__init__()
+        self._bilm = bilm
+
+    def __missing__(self, name: str) -> Array:
+        place, _, last = name.rpartition(".")
+        tensor = getattr(self._bilm.get_submodule(place), last).detach().cpu()
+        self.clear()
+        found: Array = (tensor if tensor.element_size() > _N_FLOAT_BYTES else tensor.float()).numpy()
+        self[name] = found
+        return found
+
+
+def _turned(values: Array) -> Array:
+    """Return the transpose of a matrix in C order, and a vector as it is."""
+    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+    if values.ndim == 1:
+        return values
+    out = np.empty(values.shape[::-1], values.dtype)
+    _turn(values, out)
+    return out
+
+
+def _turn(values: Array, out: Array) -> None:
+    """Copy the transpose by strips of rows, since NumPy's own copy misses the cache."""
+    for start in range(0, len(values), _N_STRIP_ROWS):
+        out[:, start : start + _N_STRIP_ROWS] = values[start : start + _N_STRIP_ROWS].T
+
+
+def _options_of(encoder: Any, lstm: Any) -> dict[str, Any]:  # noqa: ANN401  (torch modules)
+    """Return the options of a biLM, in which AllenNLP's attributes have other names than safeload's."""
+    convolutions: list[Any] = []
+    while hasattr(encoder, f"char_conv_{len(convolutions)}"):
+        convolutions.append(getattr(encoder, f"char_conv_{len(convolutions)}").weight)
+    cell = lstm.forward_layer_0
+    theirs = hasattr(cell, "memory_cell_clip_value")
+    names = ("memory_cell_clip_value", "state_projection_clip_value") if theirs else ("cell_clip", "proj_clip")
+    table = encoder._char_embedding_weights  # noqa: SLF001  (AllenNLP's name)
+    activation = encoder._options["char_cnn"]["activation"] if theirs else encoder._activation.__name__  # noqa: SLF001
+    return {
+        "lstm": {
+            "use_skip_connections": getattr(lstm, "use_skip_connections", True),
+            "projection_dim": lstm.hidden_size,
+            "cell_clip": getattr(cell, names[0]),
+            "proj_clip": getattr(cell, names[1]),
+            "dim": lstm.cell_size,
+            "n_layers": lstm.num_layers,
+        },
+        "char_cnn": {
+            "activation": activation,
+            "filters": [[weight.shape[2], weight.shape[0]] for weight in convolutions],
+            "n_highway": len(encoder._highways._layers),  # noqa: SLF001  (AllenNLP's names)
+            "embedding": {"dim": table.shape[1]},
+            "n_characters": table.shape[0],
+            "max_characters_per_token": MAX_CHARACTERS_PER_TOKEN,
+        },
+    }
+
+
+def _is_learned(child: Any) -> bool:  # noqa: ANN401  (a torch module)
+    """Return whether a child of an Elmo is a weighted sum whose weights are no longer those that it starts with."""
+    if not (hasattr(child, "scalar_parameters") and hasattr(child, "gamma")):
+        return False
+    return float(child.gamma.detach()) != 1 or any(float(each.detach()) for each in child.scalar_parameters)
