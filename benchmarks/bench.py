@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import models
+import sides
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -27,7 +28,17 @@ from safeload._frameworks.packages import version_of
 
 SIDES = Path(__file__).with_name("sides.py")
 PACKAGES = ("tensorflow", "tf-keras", "keras-bert", "torch", "allennlp", "numpy", "h5py", "safetensors")
-OURS = ("load_", "check_", "cold_check", "process_check", "process_load", "forward_torch", "forward_keras")
+OURS = (
+    "load_",
+    "check_",
+    "cold_check",
+    "process_check",
+    "process_load",
+    "forward_torch",
+    "forward_keras",
+    "embed_elmo",
+    "save_",
+)
 """How the names of safeload's sides begin."""
 
 HAS_ALLENNLP = importlib.util.find_spec("allennlp") is not None
@@ -71,6 +82,13 @@ def groups() -> list[Group]:
         Group(title="load", model="ELMo", sides=elmo_loads, against=(*upstream, "raw_read")[0]),
         Group(title="forward", model="ELMo", sides=forwards, against=forwards[-1]),
         Group(title="check", model="ELMo", sides=("check_elmo", "raw_scan"), against="raw_scan"),
+        Group(title="save", model="ELMo", sides=("save_elmo", "raw_write"), against="raw_write"),
+        Group(
+            title="embed",
+            model="ELMo",
+            sides=("embed_elmo", *(f"embed_{name}" for name in upstream)),
+            against=("embed_elmo", *(f"embed_{name}" for name in upstream))[-1],
+        ),
         Group(
             title="process",
             model="ELMo",
@@ -133,7 +151,7 @@ def table_of(results: list[tuple[Group, Samples]]) -> Table:
             seconds = spread([one["seconds"] for one in taken], 3)
             memory = (
                 ""
-                if group.title in ("process", "forward")
+                if group.title in ("process", "forward", "embed")
                 else f"{statistics.median(one['memory'] for one in taken):.2f}"
             )
             ratio = spread(ratios(group, samples, side))
@@ -152,6 +170,17 @@ def layer_lines(results: list[tuple[Group, Samples]]) -> list[str]:
     return [
         f"load_bert, {first} to {last} layers: {1000 * (after - before) / (last - first):.1f} ms for each layer"
         for (first, before), (last, after) in itertools.pairwise(seconds)
+    ]
+
+
+def word_lines(results: list[tuple[Group, Samples]]) -> list[str]:
+    """Return the words that each embedder embeds in a second."""
+    n_words = sum(map(len, sides.BATCH))
+    return [
+        f"{side}: {n_words / statistics.median(one['seconds'] for one in taken):.0f} words per second"
+        for group, samples in results
+        if group.title == "embed"
+        for side, taken in samples.items()
     ]
 
 
@@ -207,7 +236,7 @@ def main() -> None:
                     )
             results.append((group, measure(group, folders[group.model], arguments.rounds)))
     Console(width=150).print(table_of(results))
-    print(*layer_lines(results), sep="\n")
+    print(*layer_lines(results), *word_lines(results), sep="\n")
     arguments.out.mkdir(parents=True, exist_ok=True)
     kept = [
         {"model": group.model, "what": group.title, "against": group.against, "samples": samples}

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 N_BLOCK_BYTES = 1 << 20
 SENTENCES = [[f"word{row * 31 + position}" for position in range(30)] for row in range(32)]
+BATCH = [[f"word{row * 31 + position}" for position in range(20 + row % 21)] for row in range(63)]
+"""Sentences of 20 to 40 words, each length three times."""
 
 
 def raw_read(folder: Path) -> Call:
@@ -200,6 +202,56 @@ def forward_torch(folder: Path) -> Call:
 def forward_allennlp(folder: Path) -> Call:
     """32 sentences of 30 words through AllenNLP's module."""
     return _torch_forward(allennlp(folder)())
+
+
+def embed_elmo(folder: Path) -> Call:
+    """BATCH through safeload's ElmoEmbedder."""
+    from safeload.compat.allennlp import ElmoEmbedder
+
+    embedder = ElmoEmbedder(folder)
+    embedder.embed_sentence(["word"])
+    return lambda: embedder.embed_batch(BATCH)
+
+
+def embed_allennlp(folder: Path) -> Call:
+    """BATCH through AllenNLP's biLM, as the ElmoEmbedder of AllenNLP 0.9 ran it."""
+    from allennlp.modules.elmo import _ElmoBiLm, batch_to_ids
+    from allennlp.nn.util import remove_sentence_boundaries
+
+    bilm = _ElmoBiLm(str(folder / "options.json"), str(folder / "weights.hdf5"))
+    bilm(batch_to_ids([["word"]]))
+
+    def embed() -> object:
+        output = bilm(batch_to_ids(BATCH))
+        return [remove_sentence_boundaries(layer, output["mask"]) for layer in output["activations"]]
+
+    return embed
+
+
+def save_elmo(folder: Path) -> Call:
+    """Save safeload's torch module."""
+    import safeload
+    import safeload.elmo._saving
+    import safeload.elmo.builders.torch_read
+
+    module = load_elmo_torch(folder)()
+    return lambda: safeload.save_elmo(module, folder / "saved", overwrite=True)
+
+
+def raw_write(folder: Path) -> Call:
+    """Write as many bytes to the disk, and read them: the floor of saving."""
+    data = b"".join(path.read_bytes() for path in weight_files(folder))
+
+    def write() -> object:
+        with (folder / "raw").open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        content = (folder / "raw").read_bytes()
+        (folder / "raw").unlink()
+        return content
+
+    return write
 
 
 def forward_keras(folder: Path) -> Call:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from safeload._bytes import system
+from safeload._text.progress import progress
 from safeload._text.words import counted
 from safeload.cli import _console
 from safeload.cli._ending import PROGRESS, held
@@ -63,7 +64,7 @@ def run(checker: Checker, found: Found, wanted: Wanted) -> int:
         for outcome in outcomes:
             _print(out, outcome, quiet=wanted.quiet)
     with (
-        _console.progress(out, len(models), "checking") as advance,
+        progress(out, len(models), "checking") as advance,
         closing(_checked(checker, models, wanted, advance)) as checked,
     ):
         for outcome in checked:

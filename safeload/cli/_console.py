@@ -6,8 +6,6 @@ import itertools
 import json
 import math
 import sys
-import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +17,9 @@ from rich.text import Text
 from safeload._text.words import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from safeload.errors import SafeLoadError
-
-PROGRESS_AFTER = 1.0
-"""Seconds after which a progress bar is shown."""
 
 PIPED_WIDTH = 240
 """Width in columns of a table that is not printed on a terminal."""
@@ -104,29 +99,6 @@ def print_error(error: SafeLoadError, *, as_json: bool) -> None:
         line(out, (type(error).__name__, BAD), f": {first}")
         for each in others:
             line(out, each)
-
-
-@contextmanager
-def progress(out: Console, total: int, doing: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function that updates a progress bar; the bar appears on a terminal after `PROGRESS_AFTER`."""
-    if not out.is_terminal:
-        yield lambda _done: None
-        return
-    from rich.progress import Progress  # noqa: PLC0415  (slow to import)
-
-    bar = Progress(console=out, transient=True)
-    task = bar.add_task(doing, total=total)
-    start = time.perf_counter()
-
-    def advance(done: int) -> None:
-        bar.update(task, completed=done)
-        if time.perf_counter() - start > PROGRESS_AFTER:
-            bar.start()
-
-    try:
-        yield advance
-    finally:
-        bar.stop()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from safeload._boundary import typed_errors
 from safeload._compare import compare
 from safeload._forms.look import count_non_finite
+from safeload._text.progress import progress
 from safeload._text.words import counted
 from safeload.cli import _console
 from safeload.cli._pairing import pair
@@ -88,7 +89,7 @@ def difference(a: Side, b: Side) -> FileDifference:
     changed: list[ValueDifference] = []
     damage = Damage()
     n_equal = 0
-    with _console.progress(_console.console(), len(rows), "comparing") as advance:
+    with progress(_console.console(), len(rows), "comparing") as advance:
         for number, (name_a, name_b) in enumerate(rows, 1):
             left = damage.look(a, name_a, "first")
             right = damage.look(b, name_b, "second")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import system
 from safeload._frameworks.packages import install, version_of
+from safeload._text.progress import progress
 from safeload.cli import _console
 from safeload.cli._probe import PROBES
 
@@ -59,7 +60,7 @@ def run(*, as_json: bool) -> int:
     versions = {"Python": platform.python_version(), **{name: version_of(name) for name in _PACKAGES}}
     findings = []
     with (
-        _console.progress(_console.console(), len(PROBES), "trying each call") as advance,
+        progress(_console.console(), len(PROBES), "trying each call") as advance,
         ThreadPoolExecutor(2) as pool,
     ):
         try:

@@ -14,6 +14,7 @@ from safeload._bytes.kinds import sniff
 from safeload._bytes.paths import resolve_path
 from safeload._json import read_json_object
 from safeload._recognise import what_config
+from safeload._text.progress import progress
 from safeload.bert._vocabulary import VOCAB_NAME, read_vocabulary
 from safeload.cli import _console
 from safeload.cli._statistics import Statistics, number, remark, statistics_of
@@ -97,7 +98,7 @@ def _print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
 
 def _statistics(weights: Weights) -> dict[str, Statistics]:
     found = {}
-    with _console.progress(_console.console(), len(weights.tensors), "reading") as advance:
+    with progress(_console.console(), len(weights.tensors), "reading") as advance:
         for number, name in enumerate(weights.tensors, 1):
             values, fault = weights.file.look(name)
             if values is not None and values.dtype.name != weights.tensors[name].spec.dtype:

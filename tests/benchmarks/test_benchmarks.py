@@ -18,9 +18,9 @@ TOGETHER = {
     "keras": ("elmo", "load_elmo_keras forward_keras"),
     "torch": (
         "elmo",
-        "load_elmo_torch forward_torch check_elmo process_check_elmo process_load_elmo process_import_torch",
+        "load_elmo_torch forward_torch check_elmo process_check_elmo process_load_elmo process_import_torch embed_elmo save_elmo raw_write",
     ),
-    "allennlp": ("elmo", "load_elmo_allennlp allennlp forward_allennlp process_allennlp"),
+    "allennlp": ("elmo", "load_elmo_allennlp allennlp forward_allennlp process_allennlp embed_allennlp"),
 }
 RUN = """
 import json, pathlib, sides, sys

@@ -107,8 +107,8 @@ def test_inputs_are_checked(embedder, tiny_elmo):
 
 
 def test_another_name_is_not_found():
-    with pytest.raises(AttributeError, match=r"module 'safeload\.compat\.allennlp' has no attribute 'ElmoEmbedder'"):
-        _ = drop_in.ElmoEmbedder
+    with pytest.raises(AttributeError, match=r"module 'safeload\.compat\.allennlp' has no attribute 'ElmoParser'"):
+        _ = drop_in.ElmoParser
 
 
 def test_without_allennlp_it_is_a_missing_dependency():

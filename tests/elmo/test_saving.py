@@ -64,7 +64,7 @@ def compared(ours, theirs):
     assert list(ours) == list(theirs)
     differ = {name: ours[name].detach() != theirs[name].detach() for name in ours}
     names = tuple(name for name in ours if differ[name].any())
-    largest = max((float((ours[name] - theirs[name]).abs().max()) for name in names), default=0.0)
+    largest = max((float((ours[name] - theirs[name]).detach().abs().max()) for name in names), default=0.0)
     return sum(int(each.sum()) for each in differ.values()), largest, names
 
 

@@ -1,7 +1,8 @@
-"""Replace AllenNLP's `Elmo` and `batch_to_ids`: the same signatures, with safeload's checks.
+"""Replace AllenNLP's `Elmo`, `batch_to_ids` and `ElmoEmbedder`: the same signatures, with safeload's checks.
 
 `from allennlp.modules.elmo import Elmo, batch_to_ids` becomes
-`from safeload.compat.allennlp import Elmo, batch_to_ids`. `ElmoTokenEmbedder` is here too, where AllenNLP is installed.
+`from safeload.compat.allennlp import Elmo, batch_to_ids`, and `from allennlp.commands.elmo import ElmoEmbedder` becomes
+`from safeload.compat.allennlp import ElmoEmbedder`. `ElmoTokenEmbedder` is here too, where AllenNLP is installed.
 
 Source:
     allennlp/modules/elmo.py, AllenNLP 2.10.1.
@@ -16,6 +17,7 @@ from safeload import elmo
 from safeload._arguments import bad_argument
 from safeload._boundary import typed_errors
 from safeload._frameworks.elmo import choose_backend
+from safeload.compat.allennlp.elmo_embedder import ElmoEmbedder
 from safeload.elmo._arguments import elmo_arguments
 from safeload.elmo.builders import builder_of
 from safeload.errors import ArgumentError
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from safeload._bytes.paths import StrPath
 
-__all__ = ["Elmo", "batch_to_ids"]
+__all__ = ["Elmo", "ElmoEmbedder", "batch_to_ids"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (a class of AllenNLP's)
