@@ -10,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from safeload import testing
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TOGETHER = {
-    "keras_bert": ("bert", "load_bert keras_bert keras_bert_graph tensorflow_restore raw_read check_bert raw_scan"),
+    "keras_bert": (
+        "bert",
+        "load_bert keras_bert keras_bert_graph tensorflow_restore raw_read check_bert raw_scan load_google",
+    ),
+    "numpy": ("bert", "cold_check_bert cold_scan"),
     "tensorflow": ("bert", "process_check_bert process_import_tensorflow"),
     "safetensors": ("bert", "write_safetensors safetensors"),
     "keras": ("elmo", "load_elmo_keras forward_keras"),
@@ -42,7 +48,10 @@ def test_every_side_runs(needed, request):
     if not importlib.util.find_spec(needed):
         pytest.skip(f"needs {needed}")
     model, names = TOGETHER[needed]
-    taken = printed(RUN, request.getfixturevalue(model), *names.split())
+    folder = request.getfixturevalue(model)
+    if "load_google" in names:
+        testing.write_bert_checkpoint(folder / "google")
+    taken = printed(RUN, folder, *names.split())
     assert len(taken) == len(names.split())
     assert all(sample["seconds"] > 0 for sample in taken)
 
