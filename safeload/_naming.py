@@ -106,6 +106,12 @@ class Naming(ABC):
         del name, scope, expected
         return None
 
+    def _original(self, full_name: str, name: str, scope: str, expected: Collection[str]) -> str | None:
+        """Return the parameter of which a tensor must be a copy: a known one, or the one that has another name in the file."""
+        if name in expected and self.stored_as(name, scope, (full_name,))[0] == full_name:
+            return name
+        return self.copy_of(full_name, scope, expected)
+
     def labels(self, expected: Collection[str], scope: str, names: Collection[str]) -> Mapping[str, str]:
         """Return group -> the name of its layer, which the writer may have recorded, for the parameters `expected`.
 
@@ -149,7 +155,7 @@ class Naming(ABC):
                 continue
             name = self.canonical(full_name, scope)
             what = _class_of_slot(full_name, stored)
-            original = self.copy_of(full_name, scope, expected) if what is None else None
+            original = self._original(full_name, name, scope, expected) if what is None else None
             if original is not None:
                 copies[full_name], what = original, COPIES
             if what == "":

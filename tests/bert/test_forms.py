@@ -10,6 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
+from safetensors.numpy import load_file, save_file
 
 import safeload
 from safeload import errors, testing
@@ -143,3 +144,18 @@ def values_of(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return check(bert(build_options(training=True, seq_len=None)), Request(folder), keep_values=True).values
+
+
+def test_a_parameter_under_two_names_must_be_equal_in_both(tmp_path):
+    folder = testing.write_bert(tmp_path, form="safetensors")
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    name = next(name for name in tensors if name.endswith("embeddings.LayerNorm.weight"))
+    old = name.replace("weight", "gamma")
+
+    save_file({**tensors, old: tensors[name]}, path)
+    assert len(safeload.check_bert(folder).unused["copies"]) == 1
+
+    save_file({**tensors, old: tensors[name] + 1}, path)
+    with pytest.raises(errors.VariableMismatchError, match=f"{name}, but their values differ"):
+        safeload.check_bert(folder)
