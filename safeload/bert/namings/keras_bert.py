@@ -112,7 +112,9 @@ class NumberedKerasBert(Layers):
     id = "keras-bert-numbered"
     usual_scope = "layers/"
     rows = tuple(_rows(_by_number))
-    inside = ("token_embedding/", "position_embedding/", "embedding/", "multi_head_attention", "feed_forward")
+    inside = (
+        "token_embedding/", "position_embedding/", "embedding/", "task_embedding/", "multi_head_attention", "feed_forward",
+    )  # fmt: skip
     norms = "layer_normalization"
     recorded = {  # noqa: RUF012  (the base class declares it)
         f"{NUMBERED[part]}/vars": NAMES[part] for part, _, _ in _parts()

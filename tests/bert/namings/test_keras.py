@@ -100,6 +100,7 @@ CLASSES = [
     (NumberedKerasBert(), "layers/", "training", "optimizer/vars/0"),
     (NumberedKerasBert(), "layers/", "", "layers/multi_head_attention_9/vars/0"),
     (NumberedKerasBert(), "layers/", "", "layers/feed_forward/vars/4"),
+    (NumberedKerasBert(), "layers/", "", "layers/task_embedding/vars/0"),
     (KerasHub(), "layers/", "pooler", "layers/dense/vars/0"),
     (KerasHub(), "layers/", "", "layers/transformer_encoder_7/_feedforward_layer_norm/vars/0"),
     (KerasHub(), "layers/", "task heads", "layers/dense_1/vars/0"),
