@@ -40,6 +40,9 @@ _TENSORS = {
 }  # fmt: skip
 """The functions that return a tensor, and how many arguments they take."""
 
+_MARKED = ", negated or conjugated"
+"""What the type of a tensor is called whose values torch changes when it reads them; such a tensor is not read."""
+
 _PARAMETERS = {Global(_UTILS, "_rebuild_parameter"): 3, Global(_UTILS, "_rebuild_parameter_with_state"): 4}
 _ORDERED_DICT, _SIZE = Global("collections", "OrderedDict"), Global("torch", "Size")
 _INERT = {
@@ -155,12 +158,14 @@ def _tensor(args: tuple[Any, ...]) -> Tensor:
     if isinstance(storage, View):
         offset = _offset_in_storage(storage, offset, shape, strides)
         storage = storage.storage
-    if len(args) < 7 or type(args[6]) is not Global:  # noqa: PLR2004  (the type, of version 3)
-        return Tensor(storage, offset, shape, strides, storage.dtype, storage.item_bytes)
+    has_type = len(args) > 6 and type(args[6]) is Global  # noqa: PLR2004  (the type, of version 3)
+    marked = _MARKED * any(args[7 if has_type else 6 :])
+    if not has_type:
+        return Tensor(storage, offset, shape, strides, storage.dtype + marked, storage.item_bytes)
     name = args[6].name
     if args[6].module != "torch" or name not in _DTYPES:
         raise BadCallError("no type of a tensor")
-    return Tensor(storage, offset, shape, strides, name, _DTYPES[name])
+    return Tensor(storage, offset, shape, strides, name + marked, _DTYPES[name])
 
 
 def _offset_in_storage(view: View, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> int:

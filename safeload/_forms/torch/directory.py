@@ -84,11 +84,13 @@ def read_directory(file: OpenFile, ref: FileRef) -> dict[str, Member]:
         start, n_bytes, n_members = _place(file, ref)
         entries = _entries(file.read(n_bytes, start), n_members, ref)
         members: dict[str, Member] = {}
+        folded: set[str] = set()
         end = 0
         for entry in sorted(entries, key=lambda entry: entry.header):
             name = _decoded(entry.raw_name, ref)
-            if name in members:
+            if name.lower() in folded:  # torch takes either of two that differ in case
                 raise damaged(ref, f"its directory has {one_line(name)} twice", name)
+            folded.add(name.lower())
             if not end <= entry.header <= end + _MAX_DESCRIPTOR_BYTES * bool(end):
                 raise damaged(
                     ref, f"{one_line(name)} overlaps the member before it, or bytes before it belong to none", name

@@ -65,6 +65,11 @@ def doubled():
     return zipped({**MEMBERS, "data/1": ONE}).replace(b"archive/data/1", b"archive/data/0")
 
 
+def of_two_cases():
+    """Return the archive with two members whose names differ in case alone, of which torch may read either."""
+    return zipped({**MEMBERS, "DATA/0": ONE})
+
+
 def in_front(more):
     """Return the archive with bytes in front of the directory."""
     return changed(GOOD[:START] + more + GOOD[START:], END_AT + len(more) + 16, START + len(more))
@@ -96,6 +101,7 @@ DAMAGED = {
     "a checksum of its own": (lambda: changed(GOOD, GOOD.index(b"archive/data/0") - 16, 1), "says something else than the directory"),
     "no header of its own": (lambda: changed(GOOD, GOOD.rindex(LOCAL), 0), "says something else than the directory"),
     "a member twice": (doubled, "its directory has archive/data/0 twice"),
+    "a member in two cases": (of_two_cases, "its directory has archive/DATA/0 twice"),
     "a member over another": (lambda: changed(GOOD, OF_DATA + 42, 0), "overlaps the member before it"),
     "a member beyond the file": (lambda: changed(GOOD, OF_DATA + 42, 1 << 31), "overlaps the member before it, or bytes"),
     "bytes between members": (lambda: in_front(bytes(25)), "bytes before its directory belong to no member"),

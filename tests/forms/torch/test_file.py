@@ -216,6 +216,20 @@ def test_complex_tensors_are_listed_and_cannot_be_read(tmp_path, torch):
             file.verify(["x"])
 
 
+@BOTH
+def test_a_tensor_that_torch_negates_is_not_read_as_it_is_stored(tmp_path, torch, new):
+    if not hasattr(torch._utils, "set_tensor_metadata"):
+        pytest.skip("torch 2 saves the mark first")
+    marked = torch.complex(torch.zeros(2), -torch.ones(2)).conj().imag
+    assert marked.is_neg()
+    path = save(torch, {"x": marked, "y": torch.ones(2)}, tmp_path / "a.pt", new)
+
+    with opened(path) as file:
+        assert file.read(["y"])["y"].tolist() == torch.load(path)["x"].tolist() == [1, 1]
+        with pytest.raises(CorruptFileError, match="float32, negated or conjugated cannot be read"):
+            file.read(["x"])
+
+
 def test_types_without_a_storage_of_their_own_are_read(tmp_path, torch):
     if not hasattr(torch, "uint16"):
         pytest.skip("torch 2.3 has them first")
