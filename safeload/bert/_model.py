@@ -20,7 +20,7 @@ from safeload.bert._parameters import (
     with_positions_of,
 )
 from safeload.bert._saved_config import require_agreement
-from safeload.bert.namings import NAMINGS
+from safeload.bert.namings import NAMINGS, namings_of
 from safeload.bert.namings.google import SCOPE
 from safeload.errors import AmbiguousCheckpointError, ArgumentError, VocabularyError
 
@@ -122,11 +122,11 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
         AmbiguousCheckpointError: There are several encoders, and none of them is chosen or under exactly `bert/`.
         ArgumentError: No encoder is under the scope that was passed.
     """
-    found = {scope: naming for naming in NAMINGS for scope in naming.scopes(weights.tensors)}
+    found = {scope: naming for naming, scope in namings_of(weights.tensors)}
     other = _recognise.other_tensors(_recognise.BERT, weights.tensors, weights.groups)
     if other is not None and (not found or other.has_berts_names):
         raise _wrong_weights(weights, FileKind("other", other.name, other.hint))
-    scope = _chosen(list(found), wanted, weights)
+    scope = chosen_scope(list(found), wanted, weights)
     if scope not in found:
         return NAMINGS[0], scope, []
     naming = found[scope]
@@ -143,8 +143,13 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
     return naming, scope, warnings
 
 
-def _chosen(scopes: list[str], wanted: object, weights: WeightFile) -> str:
-    """Return the scope to load; a final separator of `wanted` may be left out."""
+def chosen_scope(scopes: list[str], wanted: object, weights: WeightFile) -> str:
+    """Return the scope to load; a final separator of `wanted` may be left out.
+
+    Raises:
+        AmbiguousCheckpointError: There are several, none of them is chosen, and none is `bert`.
+        ArgumentError: `wanted` is none of them.
+    """
     listed = ", ".join(map(repr, scopes)) or "none"
     wanted = as_python(wanted)
     if wanted is not None:

@@ -15,8 +15,7 @@ from safeload._forms.look import count_non_finite
 from safeload._text.progress import progress
 from safeload._text.words import counted
 from safeload.cli import _console
-from safeload.cli._pairing import pair
-from safeload.cli._renaming import sides_of
+from safeload.cli._renaming import paired
 from safeload.cli._values import ValueDifference, values_differ
 from safeload.cli._weights import open_given
 from safeload.errors import SafeLoadError
@@ -60,10 +59,10 @@ class FileDifference:
     faults: Sequence[str]
 
 
-def run(first: str, second: str, *, as_json: bool) -> int:
+def run(first: str, second: str, *, scope: str | None, as_json: bool) -> int:
     """Print how two weight files differ, and return the exit code."""
     try:
-        found, paths = _compare(first, second)
+        found, paths = _compare(first, second, scope)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 2
@@ -75,14 +74,13 @@ def run(first: str, second: str, *, as_json: bool) -> int:
 
 
 @typed_errors
-def _compare(first: str, second: str) -> tuple[FileDifference, tuple[str, str]]:
+def _compare(first: str, second: str, scope: str | None) -> tuple[FileDifference, tuple[str, str]]:
     with closing(open_given(first)) as a, closing(open_given(second)) as b:
-        return difference(*sides_of(a, b)), (a.file.ref.path, b.file.ref.path)
+        return difference(*paired(a, b, scope)), (a.file.ref.path, b.file.ref.path)
 
 
-def difference(a: Side, b: Side) -> FileDifference:
+def difference(a: Side, b: Side, names: Pairing) -> FileDifference:
     """Compare two open weight files; every tensor is read, so that damage is found wherever it is."""
-    names = pair(a.tensors, b.tensors)
     problems = _problems(a, b, names)
     unfit = {problem.name for problem in problems if problem.kind in ("shape", "dtype")}
     rows = [*names.both, *((name, None) for name in names.first_only), *((None, name) for name in names.second_only)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 MAX_SCOPE_PARTS = 16
 """The most parts of a scope; without a limit, a name of slashes would take quadratic time."""
@@ -35,6 +35,44 @@ def pair(a: Collection[str], b: Collection[str]) -> Pairing:
     scopes = _scopes(a, b)
     by_a, by_b = _without_scope(a, scopes[0]), _without_scope(b, scopes[1])
     both = [(name, by_b[key]) for key, name in by_a.items() if key in by_b]
+    return _of(a, b, both, scopes)
+
+
+def pair_rest(
+    a: Collection[str], b: Collection[str], known: Iterable[tuple[str, str]], scopes: tuple[str, str]
+) -> Pairing:
+    """Complete the pairs of two encoders' parameters by names that are equal under, or beside, the encoders' scopes."""
+    both = dict(known)
+    free = set(b).difference(both.values())
+    starts = [scopes, (_around(scopes[0]), _around(scopes[1])), ("", "")]
+    for start_a, start_b in starts:
+        for name in a:
+            other = start_b + name.removeprefix(start_a)
+            if name not in both and name.startswith(start_a) and other in free:
+                both[name] = other
+                free.remove(other)
+    return _of(a, b, [(name, both[name]) for name in a if name in both], _without_common(scopes))
+
+
+def _around(scope: str) -> str:
+    """Return the scope in which a scope stands."""
+    inner = scope.rstrip("/.")
+    return scope[: max(inner.rfind("/"), inner.rfind(".")) + 1]
+
+
+def _without_common(scopes: tuple[str, str]) -> tuple[str, str]:
+    """Return the scopes without the end that both have, if nothing but it is in one of them."""
+    a, b = scopes
+    if a == b:
+        return "", ""
+    if a and b.endswith(("/" + a, "." + a)):
+        return "", b.removesuffix(a)
+    if b and a.endswith(("/" + b, "." + b)):
+        return a.removesuffix(b), ""
+    return scopes
+
+
+def _of(a: Collection[str], b: Collection[str], both: list[tuple[str, str]], scopes: tuple[str, str]) -> Pairing:
     paired_a, paired_b = {name for name, _ in both}, {name for _, name in both}
     return Pairing(
         scopes=scopes,

@@ -1,4 +1,4 @@
-"""Give the tensors of two files that name them differently the names and shapes of the model's parameters."""
+"""Pair the tensors of two files by the parameters of their encoders, whatever the scopes and the names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._naming import needed
 from safeload._values import rearranged
-from safeload.bert._parameters import count_layers, ranks_of_parameters
-from safeload.bert.namings import naming_of
+from safeload.bert._model import chosen_scope
+from safeload.bert._parameters import FIRST_VARIABLE, count_layers, ranks_of_parameters
+from safeload.bert.namings import namings_of
+from safeload.cli._pairing import Pairing, pair, pair_rest
 from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
@@ -46,12 +48,56 @@ class Side:
 _SAME: Change = "same"
 
 
-def sides_of(a: Weights, b: Weights) -> tuple[Side, Side]:
-    """Return both files, with the names of the parameters if two libraries named them."""
-    found = naming_of(a.tensors), naming_of(b.tensors)
-    if found[0] is None or found[1] is None or found[0][0].id == found[1][0].id:
-        return Side(weights=a, tensors=a.tensors, stored={}), Side(weights=b, tensors=b.tensors, stored={})
-    return _renamed(a, *found[0]), _renamed(b, *found[1])
+def paired(a: Weights, b: Weights, scope: str | None = None) -> tuple[Side, Side, Pairing]:
+    """Return both files and the pairs of their tensors.
+
+    Names of two libraries become those of the parameters; names of one are paired by the parameters that they mean.
+
+    Args:
+        a: The first file.
+        b: The second file.
+        scope: Of several encoders in a file, the one to compare; None for the one that a load would choose.
+
+    Raises:
+        AmbiguousCheckpointError: A file has several encoders, none is chosen, and their names have no pair.
+        ArgumentError: No encoder is under `scope`.
+    """
+    sides = (_side(a), _side(b))
+    encoders = _encoders(a, b, scope)
+    if encoders is None:
+        return *sides, pair(a.tensors, b.tensors)
+    (naming_a, scope_a), (naming_b, scope_b) = encoders
+    if naming_a.id != naming_b.id:
+        sides = _renamed(a, naming_a, scope_a), _renamed(b, naming_b, scope_b)
+        return *sides, pair(sides[0].tensors, sides[1].tensors)
+    stored = {parameter: name for name, (parameter, _) in _parameters_in(b, naming_b, scope_b).items()}
+    known = _parameters_in(a, naming_a, scope_a).items()
+    both = [(name, stored[parameter]) for name, (parameter, _) in known if parameter in stored]
+    return *sides, pair_rest(a.tensors, b.tensors, both, (scope_a, scope_b))
+
+
+def _side(weights: Weights) -> Side:
+    return Side(weights=weights, tensors=weights.tensors, stored={})
+
+
+def _encoders(a: Weights, b: Weights, scope: str | None) -> tuple[tuple[Naming, str], tuple[Naming, str]] | None:
+    """Return the naming and scope of the encoders to compare; None if stored names pair them, or a file has none."""
+    found = [{scope: naming for naming, scope in namings_of(each.tensors)} for each in (a, b)]
+    if scope is not None and not any(scope in (each, each.rstrip("/.")) for names in found for each in names):
+        chosen_scope(list(found[0]), scope, a.file)
+    if not all(found) or (scope is None and max(map(len, found)) > 1 and _has_pair(a, b, found[0])):
+        return None
+    rows = []
+    for weights, namings in zip((a, b), found, strict=True):
+        chosen = chosen_scope(list(namings), scope if len(namings) > 1 else None, weights.file)
+        rows.append((namings[chosen], chosen))
+    return rows[0], rows[1]
+
+
+def _has_pair(a: Weights, b: Weights, namings: Mapping[str, Naming]) -> bool:
+    """Return whether stored names pair the word embeddings of an encoder of the first file."""
+    firsts = {naming.stored_as(FIRST_VARIABLE, scope, a.tensors)[0] for scope, naming in namings.items()}
+    return any(name in firsts for name, _ in pair(a.tensors, b.tensors).both)
 
 
 def _renamed(weights: Weights, naming: Naming, scope: str) -> Side:

@@ -39,17 +39,20 @@ def inspect(path: str, *, stats: bool, html: str | None, as_json: bool) -> None:
     epilog=examples(
         "safeload diff pretrained/bert_model.ckpt finetuned/model.ckpt-3000",
         "safeload diff elmo/weights.hdf5 copy/weights.hdf5 --json",
+        "safeload diff bert/model.safetensors both.safetensors --scope teacher",
     ),
 )
 @click.argument("first", type=PATH)
 @click.argument("second", type=PATH)
+@click.option("--scope", metavar="NAME", help="Of several encoders in a file, the one to compare.")
 @as_json
-def diff(first: str, second: str, *, as_json: bool) -> None:
+def diff(first: str, second: str, *, scope: str | None, as_json: bool) -> None:
     """Compare two weight files: names, shapes, dtypes and values.
 
-    A scope before every name, such as `module/`, is ignored. Exit code: 0 the same weights, 1 they differ or one is
+    A scope before every name, such as `module/`, is ignored, and so is one before the names of a BERT's encoder, such as
+    `bert.`. Exit code: 0 the same weights, 1 they differ or one is
     damaged, 2 wrong usage or a file that cannot be read.
     """
     from safeload.cli import _difference  # noqa: PLC0415  (not for `safeload --help`)
 
-    sys.exit(_difference.run(first, second, as_json=as_json))
+    sys.exit(_difference.run(first, second, scope=scope, as_json=as_json))

@@ -13,7 +13,8 @@ import pytest
 from safeload import testing
 from safeload.cli._pairing import pair
 from safeload.cli._values import values_differ
-from safeload.testing._forms import FORMS
+from safeload.testing._forms import FORMS, renamed
+from safeload.testing._safetensors import write_safetensors
 from tests.checkpoints import bert_tensors, write_checkpoint
 from tests.command_line import safeload_cli
 
@@ -79,6 +80,90 @@ def test_two_forms_of_a_model_have_the_same_values(tiny_bert, tmp_path, form):
     assert found["verdict"].startswith("unrelated weights of equal shapes, under other names")
     assert {each["name"] for each in found["changed"]} == set(bert_tensors())
     assert safeload_cli("diff", same, same, code=0).stdout.startswith("the same weights: ")
+
+
+def of_hugging_face(seed=0):
+    """Return the tensors of a BertForPreTraining, with the buffer that old versions store."""
+    tensors = renamed(bert_tensors(seed=seed), FORMS["safetensors"], 2)
+    return tensors | {"bert.embeddings.position_ids": np.arange(8)[None]}
+
+
+def encoder(tensors, scope="", head=None):
+    """Return the encoder alone, under another scope, and a head beside it."""
+    inner = {f"{scope}{name[5:]}": values for name, values in tensors.items() if name.startswith("bert.")}
+    return inner | ({} if head is None else {"classifier.weight": np.full((head, 16), 0.5, "f")})
+
+
+def compared_safetensors(folder, a, b, *options, code=1):
+    for name, tensors in (("a", a), ("b", b)):
+        write_safetensors(folder / f"{name}.safetensors", tensors, {"format": "pt"})
+    done = safeload_cli("diff", folder / "a.safetensors", folder / "b.safetensors", "--json", *options, code=code)
+    return json.loads(done.stdout) if code < 2 else done.stdout
+
+
+N_ENCODER, N_HEADS = 40, 7
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "scopes"),
+    [
+        (encoder, lambda tensors: encoder(tensors, "bert."), ["", "bert."]),
+        (encoder, lambda tensors: encoder(tensors, "module."), ["", "module."]),
+        (lambda tensors: encoder(tensors, "model."), lambda tensors: encoder(tensors, "bert."), ["model.", "bert."]),
+        (dict, lambda tensors: {f"model.{name}": values for name, values in tensors.items()}, ["", "model."]),
+        (lambda tensors: {f"module.{name}": values for name, values in tensors.items()}, dict, ["module.", ""]),
+    ],
+)
+def test_a_scope_before_the_encoder_is_ignored(a, b, scopes, tmp_path):
+    found = compared_safetensors(tmp_path, a(of_hugging_face()), b(of_hugging_face()), code=0)
+    assert found["verdict"].startswith(f"the same weights, under another scope ({scopes[0]!r} and {scopes[1]!r}): ")
+    assert found["scopes"] == scopes
+    assert found["n_equal"] == len(a(of_hugging_face()))
+
+    found = compared_safetensors(tmp_path, a(of_hugging_face()), b(of_hugging_face(seed=1)))
+    assert found["verdict"].startswith("unrelated weights of equal shapes, under another scope")
+
+
+def test_an_encoder_with_another_head_is_the_same(tmp_path):
+    alone, whole = encoder(of_hugging_face()), of_hugging_face()
+    found = compared_safetensors(tmp_path, alone, whole)
+    assert found["verdict"] == (
+        f"equal where both have it, under another scope ('' and 'bert.'): {N_ENCODER} tensors equal; "
+        f"{N_HEADS} tensors in one file only, or of another shape or dtype"
+    )
+    tuned = {name: values * np.float32(1.01) if values.dtype == "f" else values for name, values in whole.items()}
+    found = compared_safetensors(tmp_path, encoder(tuned, "model."), encoder(whole, "bert.", head=3))
+    assert found["verdict"].startswith("one is fine-tuned from the other")
+    found = compared_safetensors(tmp_path, encoder(whole, head=2), encoder(whole, "bert.", head=3))
+    assert [(each["kind"], each["name"]) for each in found["problems"]] == [("shape", "classifier.weight")]
+
+
+def test_old_names_of_norms_have_their_pairs(tmp_path):
+    new = of_hugging_face()
+    old = {
+        name.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta"): values
+        for name, values in new.items()
+    }
+    assert set(old) != set(new)
+    found = compared_safetensors(tmp_path, encoder(new), encoder(old, "bert."), code=0)
+    assert found["n_equal"] == N_ENCODER
+
+
+def test_of_several_encoders_one_is_chosen(tmp_path):
+    one = of_hugging_face()
+    alone = encoder(one)
+    both = encoder(one, "teacher.") | encoder(of_hugging_face(seed=1), "student.")
+    assert "pass scope, one of: 'student.', 'teacher.'" in compared_safetensors(tmp_path, alone, both, code=2)
+    found = compared_safetensors(tmp_path, alone, both, "--scope", "teacher")
+    assert found["verdict"].startswith("equal where both have it, under another scope ('' and 'teacher.'): 40 tensors")
+    found = compared_safetensors(tmp_path, both, alone, "--scope", "student.")
+    assert found["verdict"].startswith("unrelated weights of equal shapes")
+    assert "no encoder under the scope 'x'" in compared_safetensors(tmp_path, alone, both, "--scope", "x", code=2)
+    assert "no encoder under the scope 'x'" in compared_safetensors(tmp_path, alone, alone, "--scope", "x", code=2)
+
+    assert compared_safetensors(tmp_path, both, both, code=0)["n_equal"] == 2 * N_ENCODER
+    found = compared_safetensors(tmp_path, both, encoder(one, "bert.") | both)
+    assert (found["n_equal"], len(found["problems"])) == (2 * N_ENCODER, N_ENCODER)
 
 
 def test_tensors_outside_the_scope_are_named(tmp_path):

@@ -28,7 +28,12 @@ NAMINGS: tuple[Naming, ...] = (
 )
 
 
+def namings_of(names: Collection[str]) -> list[tuple[Naming, str]]:
+    """Return the naming and scope of every encoder that these names contain."""
+    return [(naming, scope) for naming in NAMINGS for scope in naming.scopes(names)]
+
+
 def naming_of(names: Collection[str]) -> tuple[Naming, str] | None:
     """Return the naming and scope of the only encoder that these names contain; None without one, or of several."""
-    found = [(naming, scope) for naming in NAMINGS for scope in naming.scopes(names)]
+    found = namings_of(names)
     return found[0] if len(found) == 1 else None
