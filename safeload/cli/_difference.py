@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def difference(a: Side, b: Side, names: Pairing) -> FileDifference:
     rows = [*names.both, *((name, None) for name in names.first_only), *((None, name) for name in names.second_only)]
     changed: list[ValueDifference] = []
     damage = Damage()
-    n_equal = 0
+    equal: list[str] = []
     with progress(_console.console(), len(rows), "comparing") as advance:
         for number, (name_a, name_b) in enumerate(rows, 1):
             left = damage.look(a, name_a, "first")
@@ -99,14 +99,14 @@ def difference(a: Side, b: Side, names: Pairing) -> FileDifference:
             elif each := values_differ(name_a, left, right, a.tensors[name_a].spec.dtype):
                 changed.append(each)
             else:
-                n_equal += 1
+                equal.append(name_a)
     changed.sort(key=lambda each: -(each.distance if each.distance is not None else np.inf))
     return FileDifference(
-        verdict=_verdict(names, _names_text(a, b), problems, n_equal, changed, damage),
+        verdict=_verdict(names, _names_text(a, b), problems, len(equal), _relation(a, equal, changed), damage),
         is_same=not (problems or changed or damage.n_unread),
         scopes=names.scopes,
         problems=problems,
-        n_equal=n_equal,
+        n_equal=len(equal),
         changed=changed,
         faults=damage.faults,
     )
@@ -150,12 +150,42 @@ def _names_text(a: Side, b: Side) -> str:
     return f"{a.naming} and {b.naming}" if a.naming else ""
 
 
+class Relation(NamedTuple):
+    """What the values of two files have to do with each other.
+
+    Attributes:
+        what: The relation in words.
+        typical: The median distance of the tensors that count.
+        n_changed: The number of tensors that differ.
+    """
+
+    what: str
+    typical: float
+    n_changed: int
+
+
+def _relation(a: Side, equal: Sequence[str], changed: Sequence[ValueDifference]) -> Relation:
+    """Return the relation by kernels and tables, if any differ: norms and biases have the same initial values everywhere."""
+    kernels = [each for each in changed if len(a.tensors[each.name].spec.shape) > 1]
+    counting = kernels or changed
+    n_equal = sum(len(a.tensors[name].spec.shape) > 1 for name in equal) if kernels else len(equal)
+    known = [each.distance for each in counting if each.distance is not None]
+    typical = float(np.median(known)) if known else np.inf
+    if typical < FINE_TUNED_BELOW:
+        what = "one is fine-tuned from the other, or both from a third"
+    elif n_equal > len(counting):
+        what = "equal weights except for a few tensors"
+    else:
+        what = "unrelated weights of equal shapes"
+    return Relation(what, typical, len(changed))
+
+
 def _verdict(
     names: Pairing,
     namings: str,
     problems: Sequence[Problem],
     n_equal: int,
-    changed: Sequence[ValueDifference],
+    relation: Relation,
     damage: Damage,
 ) -> str:
     other = ""
@@ -165,27 +195,20 @@ def _verdict(
     also = f"; {counted(len(problems), 'tensor')} in one file only, or of another shape or dtype" if problems else ""
     also += f"; the values of {counted(damage.n_unread, 'tensor')} could not be compared" if damage.n_unread else ""
     equal = f"{counted(n_equal, 'tensor')} equal"
-    counts = f"{counted(len(changed), 'tensor')} differ{'s' * (len(changed) == 1)}, {n_equal:,} equal"
+    n_changed = relation.n_changed
+    counts = f"{counted(n_changed, 'tensor')} differ{'s' * (n_changed == 1)}, {n_equal:,} equal"
     if damage.faults:
         where = " and ".join(
             f"{counted(count, 'tensor')} of the {which} file" for which, count in damage.counts.items()
         )
-        return f"damaged: {where}{other}; {counts if changed else equal}{also}"
-    if not (n_equal or changed):
+        return f"damaged: {where}{other}; {counts if n_changed else equal}{also}"
+    if not (n_equal or n_changed):
         return (
             f"nothing in common: no tensor has the same name, shape and dtype in both{also if damage.n_unread else ''}"
         )
-    if not changed:
+    if not n_changed:
         return f"{'equal where both have it' if also else 'the same values' if namings else 'the same weights'}{other}: {equal}{also}"
-    known = [each.distance for each in changed if each.distance is not None]
-    typical = float(np.median(known)) if known else np.inf
-    if typical < FINE_TUNED_BELOW:
-        what = "one is fine-tuned from the other, or both from a third"
-    elif n_equal > len(changed):
-        what = "equal weights except for a few tensors"
-    else:
-        what = "unrelated weights of equal shapes"
-    return f"{what}{other}: {counts}, typical relative distance {typical:.2g}{also}"
+    return f"{relation.what}{other}: {counts}, typical relative distance {relation.typical:.2g}{also}"
 
 
 def _as_dict(found: FileDifference, paths: tuple[str, str]) -> dict[str, Any]:

@@ -49,6 +49,20 @@ def test_diff_says_what_it_means(change, verdict, code, tmp_path):
     assert shown.splitlines()[0] == found["verdict"]
 
 
+def test_norms_and_biases_of_a_new_model_prove_nothing(tmp_path):
+    def new(seed):
+        initial = {"gamma": np.ones, "beta": np.zeros, "bias": np.zeros}
+        tensors = bert_tensors(seed=seed).items()
+        return {k: initial[end](v.shape, "f") if (end := k.split("/")[-1]) in initial else v for k, v in tensors}
+
+    found = compared(tmp_path, new(0), new(1))
+    n_changed = len(found["changed"])
+    assert n_changed < found["n_equal"]
+    assert found["verdict"].startswith(f"unrelated weights of equal shapes: {n_changed} tensors differ, ")
+    tuned = {name: values + np.float32(0.5) if name.endswith("bias") else values for name, values in new(0).items()}
+    assert compared(tmp_path, new(0), tuned)["verdict"].startswith("equal weights except for a few tensors")
+
+
 def test_diff_measures_values(tmp_path):
     a, b = bert_tensors(), bert_tensors()
     name = "bert/pooler/dense/kernel"
