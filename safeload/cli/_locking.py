@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
@@ -20,17 +22,30 @@ from safeload.lock import LOCK_NAME, Lock, lock_text, make_lock, read_lock
 from safeload.lock._copies import UNLOCKED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from safeload.report import LoadReport
 
 SCHEMA = "safeload-lock/1"
 
 
-def run(given: str, *, update: bool, as_json: bool) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """How the model is checked.
+
+    Attributes:
+        kind: "bert" or "elmo"; None for the one in the folder.
+        options: Further arguments of `check_bert` or `check_elmo`.
+    """
+
+    kind: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run(given: str, wanted: Wanted, *, update: bool, as_json: bool) -> int:
     """Lock the model in a folder, and return the exit code."""
     try:
-        path, lock, done = _lock(given, update=update)
+        path, lock, done = _lock(given, wanted, update=update)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 1
@@ -47,20 +62,23 @@ def run(given: str, *, update: bool, as_json: bool) -> int:
 
 
 @typed_errors
-def _lock(given: str, *, update: bool) -> tuple[str, Lock, str]:
+def _lock(given: str, wanted: Wanted, *, update: bool) -> tuple[str, Lock, str]:
     """Return the path of the lock file, what it holds and what was done."""
     folder = resolve_path(given, argument="folder")
     path = os.path.join(lock_folder(folder), LOCK_NAME)
-    check = _check_of(located(FileRef(path=folder, role="model", given=given)))
+    kind = _kind_of(located(FileRef(path=folder, role="model", given=given)), wanted.kind)
+    check = partial(CHECKS[kind], **wanted.options)
     if os.path.lexists(path) and not update:
         check(folder)
         return path, read_lock(path), "unchanged"
     return path, _write(path, check, folder), "written"
 
 
-def _check_of(ref: FileRef) -> Callable[..., LoadReport]:
+def _kind_of(ref: FileRef, wanted: str | None) -> str:
     if not ref.is_dir():
         raise absent.missing(ref)
+    if wanted is not None:
+        return wanted
     folder = ref.at(ref.path, "folder")
     models = models_of_folder([*absent.list_names(folder), *names_in_assets(folder)])
     if len(models) != 1:
@@ -75,7 +93,7 @@ def _check_of(ref: FileRef) -> Callable[..., LoadReport]:
                 "a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file",
             ],
         )
-    return CHECKS[models[0].lower()]
+    return models[0].lower()
 
 
 def _write(path: str, check: Callable[..., LoadReport], folder: str) -> Lock:

@@ -12,6 +12,10 @@ ignore_unused = click.option(
     metavar="PATTERN",
     help="Shell-style pattern of unexpected tensors to allow. May be repeated.",
 )
+checkpoint = click.option("--checkpoint", type=PATH, help="Prefix, any file of the checkpoint, or its folder.")
+vocab = click.option("--vocab", type=PATH, help="The vocabulary, if it is not next to the config.")
+weights = click.option("--weights", type=PATH, help="The HDF5 file, or its folder.")
+scope = click.option("--scope", metavar="NAME", help="Of several encoders in a checkpoint, the one to check.")
 
 
 def examples(*lines: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from safeload.cli._options import PATH, as_json, examples, ignore_unused
+from safeload.cli._options import PATH, as_json, checkpoint, examples, ignore_unused, scope, vocab, weights
 
 
 class _KindGroup(click.Group):
@@ -48,7 +48,7 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
             "--expect", "expected", type=click.IntRange(1), metavar="N", help="Fail unless N models are found."
         ),
         click.option("--strict", "is_strict", is_flag=True, help="Fail models with warnings."),
-        click.option("--scope", metavar="NAME", help="Of several encoders in a checkpoint, the one to check."),
+        scope,
         click.option("--lock", "needs_lock", is_flag=True, help="Fail models that have no safeload.lock."),
         ignore_unused,
         click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH..."),
@@ -67,8 +67,8 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
         "safeload check bert models/ --lock --json > report.json",
     ),
 )
-@click.option("--checkpoint", type=PATH, help="Prefix, any file of the checkpoint, or its folder.")
-@click.option("--vocab", type=PATH, help="The vocabulary, if it is not next to the config.")
+@checkpoint
+@vocab
 @click.option("--training", is_flag=True, help="Check the MLM and NSP heads too.")
 @_check_command
 def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None, **rest: Any) -> None:  # noqa: ANN401
@@ -84,7 +84,7 @@ def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None
         "safeload check elmo elmo_options.json --weights elmo_weights.hdf5",
     ),
 )
-@click.option("--weights", type=PATH, help="The HDF5 file, or its folder.")
+@weights
 @_check_command
 def check_elmo(paths: tuple[str, ...], weights: str | None, **rest: Any) -> None:  # noqa: ANN401
     """Check ELMo models: each PATH is an options file, a model's folder, or a folder above several."""

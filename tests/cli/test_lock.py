@@ -7,6 +7,8 @@ import os
 
 import pytest
 
+from safeload.lock import read_lock
+from tests.checkpoints import bert_tensors, write_checkpoint
 from tests.command_line import safeload_cli
 
 
@@ -26,6 +28,40 @@ def test_lock_and_check(kind, request):
     assert json.loads(safeload_cli("lock", folder, "--update", "--json").stdout)["done"] == "written"
     safeload_cli("check", kind, folder, "--lock")
     assert sorted(path.name for path in folder.iterdir() if "lock" in path.name) == ["safeload.lock"]
+
+
+def test_weights_and_a_vocabulary_under_other_names_are_locked(bert):
+    (bert / "vocab.txt").rename(bert / "words")
+    for path in sorted(bert.glob("bert_model.ckpt.*")):
+        path.rename(path.with_name(path.name.replace("bert_model.ckpt", "mine")))
+        (bert / path.name.replace("bert_model.ckpt", "other")).write_bytes(b"another")
+    safeload_cli("lock", bert, code=1)
+    safeload_cli("lock", bert, "--checkpoint", bert / "mine", "--vocab", bert / "words")
+    names = {file.name for file in read_lock(bert / "safeload.lock").files}
+    assert names == {"bert_config.json", "words", "mine.index", "mine.data-00000-of-00001"}
+    options = ("--checkpoint", bert / "mine", "--vocab", bert / "words")
+    assert ", locked, " in safeload_cli("check", "bert", bert, "--lock", *options).stdout
+
+
+def test_weights_of_an_elmo_under_another_name_are_locked(elmo):
+    (elmo / "weights.hdf5").rename(elmo / "mine")
+    safeload_cli("lock", elmo, code=1)
+    safeload_cli("lock", elmo, "--weights", elmo / "mine")
+    assert {file.name for file in read_lock(elmo / "safeload.lock").files} == {"mine", "options.json"}
+
+
+def test_a_model_with_two_encoders_is_locked(bert):
+    tensors = bert_tensors()
+    both = {f"{scope}{name}": values for scope in ("student/", "teacher/") for name, values in tensors.items()}
+    write_checkpoint(bert / "bert_model.ckpt", both)
+    assert "pass scope, one of" in safeload_cli("lock", bert, code=1).stderr
+    safeload_cli("lock", bert, "--scope", "student/bert")
+    assert ", locked, " in safeload_cli("check", "bert", bert, "--lock", "--scope", "student/bert").stdout
+
+
+def test_options_of_two_kinds_of_models_are_wrong_usage(bert):
+    done = safeload_cli("lock", bert, "--weights", bert, "--checkpoint", bert, code=2)
+    assert "--weights is of an ELMo" in done.stderr
 
 
 def test_a_bad_model_is_not_locked(bert):
