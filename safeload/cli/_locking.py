@@ -18,7 +18,7 @@ from safeload._recognise import models_of_folder
 from safeload.cli import _console
 from safeload.cli._models import CHECKS
 from safeload.errors import SafeLoadError, WrongFileKindError
-from safeload.lock import LOCK_NAME, Lock, lock_text, make_lock, read_lock
+from safeload.lock import LOCK_NAME, Lock, lock_text, make_lock, read_lock, with_others
 from safeload.lock._copies import UNLOCKED
 
 if TYPE_CHECKING:
@@ -99,7 +99,17 @@ def _kind_of(ref: FileRef, wanted: str | None) -> str:
 def _write(path: str, check: Callable[..., LoadReport], folder: str) -> Lock:
     """Write the lock, after checking the model against it; this detects a file that changed meanwhile."""
     lock = make_lock(check(folder, lock_file=UNLOCKED), path)
+    if (old := _readable(path)) is not None:
+        lock = with_others(lock, old)
     with atomic_write(path, role="lock") as unfinished:
         unfinished.write(lock_text(lock).encode("utf-8"))
         check(folder, lock_file=unfinished.path)
     return lock
+
+
+def _readable(path: str) -> Lock | None:
+    """Return the lock that is replaced; None if there is none, or it cannot be used."""
+    try:
+        return read_lock(path)
+    except SafeLoadError:
+        return None

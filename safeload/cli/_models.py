@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from safeload._bytes.archives.locating import lock_folder
+from safeload._bytes.archives.locating import archive_at, lock_folder
 from safeload._text.words import escaped, reason_of
 from safeload.bert import check_bert
 from safeload.cli import _console
@@ -94,9 +94,10 @@ class Checker:
     def _report(self, path: str) -> LoadReport:
         report = CHECKS[self.kind](path, **self.options)
         if self.needs_lock and not any(file.role == "lock" for file in report.files):
-            folder = lock_folder(report.files[0].path)
+            path = report.files[0].path
+            folder = lock_folder(path)
             message = "the model has no lock file"
-            hints = [f"when the files are known to be correct: safeload lock {folder}"]
+            hints = [f"when the files are known to be correct: safeload lock {archive_at(path) or folder}"]
             raise LockError(message, resolved=os.path.join(folder, LOCK_NAME), label="lock", hints=hints)
         return report
 

@@ -60,7 +60,7 @@ class Lock(NamedTuple):
     Attributes:
         path: The absolute path of the lock file.
         model: "BERT" or "ELMo".
-        files: Every file of the model, sorted by name.
+        files: Every file of the model, and of other models of its kind in archives beside it, sorted by name.
     """
 
     path: str
@@ -120,7 +120,9 @@ def _validated_file(entry: object, ref: FileRef) -> LockedFile:
     name = file.name
     if not _is_canonical(name):
         message = "the lock file names a file outside its folder, or in a form that is not canonical"
-        raise UnsafeFileError(message, **ref.facts, context=[("name", name)], hints=[write_again(ref.path)])
+        raise UnsafeFileError(
+            message, **ref.facts, context=[("name", name)], hints=[write_again(os.path.dirname(ref.path))]
+        )
     if file.n_bytes < 0 or not _SHA256.fullmatch(file.sha256):
         raise _malformed(ref, f"the size or SHA-256 of {name} is invalid")
     return file
@@ -148,14 +150,14 @@ def _require_keys(table: dict[str, Any], wanted: dict[str, type], what: str, ref
 
 def _malformed(ref: FileRef, what: str) -> LockError:
     message = f"the lock file cannot be used: {what}"
-    return LockError(message, **ref.facts, hints=["copy it again", write_again(ref.path)])
+    return LockError(message, **ref.facts, hints=["copy it again", write_again(os.path.dirname(ref.path))])
 
 
 def write_again(path: str) -> str:
-    """Return the hint to write a new lock."""
+    """Return the hint to write a new lock of the model at a path, a folder or an archive."""
     import shlex  # noqa: PLC0415  (only an error needs it)
 
-    return f"write it again with: safeload lock --update {shlex.quote(os.path.dirname(path))}"
+    return f"write it again with: safeload lock --update {shlex.quote(path)}"
 
 
 @typed_errors
@@ -190,6 +192,29 @@ def make_lock(report: LoadReport, path: StrPath) -> Lock:
             raise failed(FileRef(path=file.path, role=file.role), exc) from exc
         files.append(LockedFile(name=name, role=file.role, n_bytes=n_bytes, sha256=sha256))
     return Lock(path=path, model=report.model, files=tuple(sorted(files)))
+
+
+def with_others(lock: Lock, old: Lock) -> Lock:
+    """Add the entries of other models to the lock of one: those of archives and, to the lock of an archive, all.
+
+    Entries of files that are gone are left out.
+
+    Raises:
+        LockError: The other models are of another kind.
+    """
+    own = {file.name for file in lock.files}
+    is_archive = any(file.role == "archive" for file in lock.files)
+    others = [
+        file
+        for file in old.files
+        if file.name not in own and (is_archive or file.role == "archive") and os.path.lexists(lock.path_of(file.name))
+    ]
+    if others and lock.model != old.model:
+        message = f"the lock also names the files of another model, of {old.model}, and this model is {lock.model}"
+        hints = ["a lock is for models of one kind: move this one into a folder of its own"]
+        context = [("locked", others[0].name)]
+        raise LockError(message, resolved=lock.path, label="lock", context=context, hints=hints)
+    return lock._replace(files=tuple(sorted([*lock.files, *others])))
 
 
 def lock_text(lock: Lock) -> str:

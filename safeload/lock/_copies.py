@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import system
 from safeload._bytes.absent import MAX_NAMES_PRINTED, failed
+from safeload._bytes.archives.locating import archive_at
 from safeload._bytes.files import DISK, FileRef, Source
 from safeload._bytes.kinds import sniff
 from safeload._bytes.open_file import OpenFile
@@ -56,10 +57,13 @@ class CopiedFile(OpenFile):
 
 
 class LockedSource(Source):
-    """The verified copies of a model's locked files, in one private file."""
+    """The verified copies of a model's locked files, in one private file.
+
+    An archive is copied when it is opened: beside it may be those of other models.
+    """
 
     def __init__(self, locks: Sequence[Lock], only: str | None = None) -> None:
-        """Copy and hash every file of the locks, or only the one at a path.
+        """Copy and hash every file of the locks but archives, or only the file at a path.
 
         Raises:
             LockError: Files are missing or have another size or SHA-256; names all of them.
@@ -67,6 +71,12 @@ class LockedSource(Source):
         """
         self.locks = tuple(locks)
         self._copies: dict[tuple[str, str], tuple[LockedFile, int]] = {}
+        self._archives = {
+            _key(lock.path_of(file.name)): (lock, file)
+            for lock in self.locks
+            for file in lock.files
+            if file.role == "archive"
+        }
         with ExitStack() as opened:
             self._file = opened.enter_context(system.private_file())
             for lock in self.locks:
@@ -74,13 +84,20 @@ class LockedSource(Source):
             self._opened = opened.pop_all()
 
     def _copy_all(self, lock: Lock, only: str | None) -> None:
+        files = [file for file in lock.files if file.role != "archive"]
+        if only is not None:
+            files = [file for file in lock.files if _key(lock.path_of(file.name)) == _key(only)]
+        self._copy(lock, files)
+
+    def _copy(self, lock: Lock, files: Sequence[LockedFile]) -> None:
         rows = {}
-        for file in lock.files:
+        for file in files:
             path = lock.path_of(file.name)
-            if only is None or _key(path) == _key(only):
-                self._copies[_key(path)] = (file, self._file.seek(0, os.SEEK_END))
-                if difference := _difference(path, file, self._file):
-                    rows[file.name] = difference
+            start = self._file.seek(0, os.SEEK_END)
+            if difference := _difference(path, file, self._file):
+                rows[file.name] = difference
+            else:
+                self._copies[_key(path)] = (file, start)
         if rows:
             raise _lock_error(lock, rows)
 
@@ -88,14 +105,14 @@ class LockedSource(Source):
         """Open the copy of a locked file.
 
         Raises:
-            LockError: The file is not in a lock.
+            LockError: The file is not in a lock, or is an archive that differs from it.
         """
         file, start = self._copy_of(path)
         return CopiedFile(self._file, path, start, file.n_bytes)
 
     def holds(self, path: str) -> bool:
         """Return whether the file is in a lock."""
-        return _key(path) in self._copies
+        return _key(path) in self._copies or _key(path) in self._archives
 
     def file_read(self, role: str, path: str) -> FileRead:
         """Return the report entry for a locked file, with its SHA-256."""
@@ -109,11 +126,15 @@ class LockedSource(Source):
         self._opened.close()
 
     def _copy_of(self, path: str) -> tuple[LockedFile, int]:
-        found = self._copies.get(_key(path))
+        key = _key(path)
+        if key in self._archives and key not in self._copies:
+            lock, file = self._archives[key]
+            self._copy(lock, [file])
+        found = self._copies.get(key)
         if found is None:
             message = "a file that belongs to this model is not in its lock file"
             hints = [
-                f"if the file belongs there, {write_again(self.locks[0].path)}",
+                f"if the file belongs there, {write_again(archive_at(path) or os.path.dirname(self.locks[0].path))}",
                 "if not, load the files that are locked",
             ]
             context = []
@@ -164,7 +185,10 @@ def _change(path: str, file: LockedFile, copy: FileIO) -> str:
 def _lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
     message = f"{some_of(len(rows), len(lock.files), 'locked file')} different from the lock"
     details = [two_lines(kind, name, what) for name, (kind, what) in rows.items()]
-    hints = ["restore the model from where it was locked", f"if the change is intended, {write_again(lock.path)}"]
+    hints = [
+        "restore the model from where it was locked",
+        f"if the change is intended, {write_again(_model_of(lock, list(rows)))}",
+    ]
     return LockError(
         message,
         files=list(rows),
@@ -173,6 +197,12 @@ def _lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
         details=details,
         hints=hints,
     )
+
+
+def _model_of(lock: Lock, names: Sequence[str]) -> str:
+    """Return the path of the model with these locked files: an archive, or the lock's folder."""
+    archives = [file.name for file in lock.files if file.role == "archive" and file.name in names]
+    return lock.path_of(archives[0]) if archives else os.path.dirname(lock.path)
 
 
 def find_locks(lock_file: object, *, folders: Sequence[str], base_dir: object) -> list[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 
+from safeload import testing
 from safeload.lock import read_lock
+from tests.archives import write_archive
 from tests.checkpoints import bert_tensors, write_checkpoint
 from tests.command_line import safeload_cli
 
@@ -73,6 +76,67 @@ def test_a_bad_model_is_not_locked(bert):
 def test_a_folder_without_a_model_is_not_locked(tmp_path):
     assert "contains no BERT or ELMo" in safeload_cli("lock", tmp_path, code=1).stderr
     assert "MissingFileError" in safeload_cli("lock", tmp_path / "none", code=1).stderr
+
+
+@pytest.fixture
+def archives(tiny_bert, tmp_path):
+    """Return two archives with a BERT each, in one folder; the first is locked."""
+    made = [write_archive(tiny_bert, tmp_path / name) for name in ("deflated.zip", "gnu.tar")]
+    assert f"safeload lock {made[0]}" in safeload_cli("check", "bert", made[0], "--lock", code=1).stdout
+    safeload_cli("lock", made[0])
+    return made
+
+
+def names_in_lock(folder):
+    return [file.name for file in read_lock(folder / "safeload.lock").files]
+
+
+def test_archives_in_one_folder_are_locked_together(archives, tmp_path):
+    first, second = archives
+    assert f"safeload lock --update {second}\n" in safeload_cli("lock", second, code=1).stderr
+    safeload_cli("lock", "--update", second)
+    assert names_in_lock(tmp_path) == [first.name, second.name]
+    assert "2 good, 0 bad" in safeload_cli("check", "bert", first, second, "--lock").stdout
+
+    write_archive(testing.write_bert(tmp_path / "other", seed=1), first)
+    done = safeload_cli("check", "bert", first, second, "--lock", code=1).stdout
+    assert "1 good, 1 bad" in done
+    assert "1 of 2 locked files is different" in done
+    assert f"safeload lock --update {first}\n" in done
+    safeload_cli("lock", "--update", first)
+    assert "2 good, 0 bad" in safeload_cli("check", "bert", first, second, "--lock").stdout
+    first.unlink()
+    safeload_cli("lock", "--update", second)
+    assert names_in_lock(tmp_path) == [second.name]
+
+
+def test_a_model_beside_archives_keeps_their_entries(archives, tiny_bert, tmp_path):
+    for path in tiny_bert.iterdir():
+        shutil.copy(path, tmp_path)
+    safeload_cli("lock", "--update", tmp_path)
+    assert archives[0].name in names_in_lock(tmp_path)
+    assert "vocab.txt" in names_in_lock(tmp_path)
+    (tmp_path / "vocab.txt").rename(tmp_path / "words")
+    safeload_cli("lock", "--update", tmp_path, "--vocab", tmp_path / "words")
+    assert "vocab.txt" not in names_in_lock(tmp_path)
+    safeload_cli("lock", "--update", archives[1])
+    assert {"words", *(path.name for path in archives)} < set(names_in_lock(tmp_path))
+
+
+@pytest.mark.usefixtures("archives")
+def test_models_of_two_kinds_are_not_locked_together(tiny_elmo, tmp_path):
+    before = (tmp_path / "safeload.lock").read_bytes()
+    elmo = write_archive(tiny_elmo, tmp_path / "stored.zip")
+    done = safeload_cli("lock", "--update", elmo, code=1).stderr
+    assert "LockError" in done
+    assert "move this one into a folder of its own" in done
+    assert (tmp_path / "safeload.lock").read_bytes() == before
+
+
+def test_a_lock_that_cannot_be_used_is_replaced(archives, tmp_path):
+    (tmp_path / "safeload.lock").write_text("version = 1")
+    safeload_cli("lock", "--update", archives[1])
+    assert names_in_lock(tmp_path) == [archives[1].name]
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
