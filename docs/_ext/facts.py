@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import bert_files
 import click
 import house
 
@@ -26,7 +27,7 @@ from safeload.elmo._options import validate_options
 from safeload.elmo._parameters import list_parameters as elmo_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 ROOT = Path(__file__).parent.parent.parent
 GOLDEN = ROOT / "tests/faults/golden"
@@ -270,19 +271,21 @@ WRITERS = {
 
 def bert_forms() -> str:
     """Return the table of the forms of a BERT's weights; each is written, and loaded as the table says."""
-    rows = []
-    for form, writer in WRITERS.items():
-        with tempfile.TemporaryDirectory() as name:
-            report = safeload.check_bert(testing.write_bert(name, form=form), training=True)
-        proven, _, instead = report.checksums.partition(":")
-        unproven = ", ".join(f"`{key}`" for key in report.taken_from_config)
-        names = ", ".join(
-            f"`{os.path.basename(file.path)}`" for file in report.files if file.role not in ("config", "vocab")
-        )
-        row = (f"`{report.form}`", f"`{report.naming}`", writer, names, f"`{report.activation}`")
-        rows.append((*row, proven if instead else report.checksums, unproven))
-    head = ("`form`", "`naming`", "written by", "files", "`activation` of gelu", "checksums", "taken from the config")
+    written = [(writer, functools.partial(testing.write_bert, form=form)) for form, writer in WRITERS.items()]
+    rows = sorted((_form_row(*each) for each in (*written, *bert_files.MORE)), key=lambda row: row[:2])
+    head = ("`form`", "`naming`", "written by", "files", "`activation` of gelu", "checksums", "not proven")
     return table(head, rows)
+
+
+def _form_row(writer: str, write: Callable[[Path], object]) -> tuple[str, ...]:
+    with tempfile.TemporaryDirectory() as name:
+        write(Path(name))
+        report = safeload.check_bert(name)
+        weights = [file.path for file in report.files if file.role not in ("config", "vocab")]
+        files = ", ".join(f"`{Path(os.path.relpath(path, os.path.realpath(name))).as_posix()}`" for path in weights)
+    proven = re.sub(r"\d+ (variable|storage)s", r"every \1", report.checksums.partition(":")[0])
+    unproven = ", ".join(f"`{key}`" for key in report.taken_from_config)
+    return (f"`{report.form}`", f"`{report.naming}`", writer, files, f"`{report.activation}`", proven, unproven)
 
 
 def limits() -> str:

@@ -1,22 +1,20 @@
 """What Sphinx does for this site: puts facts from the code into pages, and links the names that docstrings mention.
 
-A line `<!-- from-code: NAME WORDS... -->` of a page becomes what the function NAME of `facts.py` returns for the words.
+`pages.py` says how a page asks for a fact.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import facts
+import pages
 from docutils import nodes
 from sphinx.util.nodes import make_refnode
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
-
-LINE = re.compile(r"^<!-- from-code: (\w+)((?: \w+)*) -->$", re.MULTILINE)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -31,7 +29,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:
     """Put the facts into a page."""
-    source[0] = LINE.sub(lambda match: getattr(facts, match[1])(*match[2].split()), source[0])
+    source[0] = pages.for_site(source[0])
 
 
 def link_names(_app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:

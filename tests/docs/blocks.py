@@ -13,6 +13,7 @@ PAGES = sorted(
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     if "_build" not in path.parts and str(path.relative_to(ROOT)) not in MADE_BY_A_TEST
 )
+FACTS = re.compile(r"^<!-- from-code: .* -->\n\n(?:(?!<!-- from-code: ).*\n)*?<!-- end of from-code -->$", re.MULTILINE)
 FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 
 
@@ -43,8 +44,8 @@ class Block:
 
 
 def blocks_of(page):
-    """Return the blocks of a page, but for the directives of the site."""
-    text = (ROOT / page).read_text(encoding="utf-8")
+    """Return the blocks of a page, but for the directives of the site and for what the page keeps of the code."""
+    text = FACTS.sub(lambda match: "\n" * match[0].count("\n"), (ROOT / page).read_text(encoding="utf-8"))
     found = [
         Block(page=page, line=text.count("\n", 0, match.start()) + 1, language=match[1], text=match[2])
         for match in FENCE.finditer(text)

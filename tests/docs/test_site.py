@@ -13,13 +13,18 @@ import pytest
 
 import safeload
 from safeload import errors, testing
+from safeload._bytes.kinds import kinds_of
+from safeload.bert.namings import NAMINGS
 from safeload.compat import allennlp
+from tests.bert.test_written_elsewhere import WRITTEN
 from tests.compat.test_keras_bert import REPLACED
-from tests.docs.blocks import ROOT
+from tests.docs.blocks import PAGES, ROOT
 from tests.test_house import FLOORS, MODULES, PACKAGE, entry_of, imported_files
 from tests.text.test_html import CHROMIUM
 
 DOCS = ROOT / "docs"
+KEPT = {"docs/how-to/troubleshooting.md", "docs/reference/forms.md", "docs/reference/testing.md"}
+"""Pages that keep what the code says, for a reader of a clone."""
 NARROW = 400
 MEASURE = """<!DOCTYPE html><body><script>
 const pages = PAGES, widths = {};
@@ -110,6 +115,16 @@ def facts(monkeypatch):
     return importlib.import_module("facts")
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/")])
+def test_what_a_page_keeps_of_the_code_is_what_the_code_says(page, facts):
+    assert facts
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert text == importlib.import_module("pages").for_file(text), "run: python docs/_ext/pages.py"
+    marks, ends = text.count("<!-- from-code: "), text.count("<!-- end of from-code -->")
+    assert ends == marks if page in KEPT else ends == 0
+    assert ends or not marks or "`make docs`" in text, "says where its facts are to be seen"
+
+
 def test_the_picture_has_every_module_and_its_arrows_are_the_imports(facts):
     picture = facts.house_picture()
     imports = {entry: set() for floor in FLOORS[:-1] for entry in floor}
@@ -151,16 +166,17 @@ def test_a_table_of_variables_has_the_names_that_a_check_reads(facts, tiny_bert,
         assert f"`{spec.name}`" in facts.elmo_datasets()
 
 
-def test_every_form_is_in_the_table():
+def test_every_form_and_naming_is_in_the_table(facts):
     from safeload.testing._forms import FORMS
 
-    sys.path.insert(0, str(DOCS / "_ext"))
-    try:
-        facts = importlib.import_module("facts")
-    finally:
-        sys.path.remove(str(DOCS / "_ext"))
     assert set(facts.WRITERS) == set(FORMS)
-    assert facts.bert_forms().count("\n") >= len(FORMS) + 2
+    shown = facts.bert_forms()
+    pairs = set(re.findall(r"^\| `([\w-]+)` \| `([\w-]+)` \|", shown, re.MULTILINE)) - {("form", "naming")}
+    assert {form for form, _ in pairs} == {kind.form for kind in kinds_of("BERT")}
+    assert {naming for _, naming in pairs} == {naming.id for naming in NAMINGS}
+    assert {(form, naming) for form, naming, _ in WRITTEN.values()} <= pairs
+    for name in ("model.weights.h5", "model.weights.json", "pytorch_model.bin.index.json", "variables/variables.index"):
+        assert f"`{name}`" in shown
 
 
 def test_every_limit_is_in_the_table():
