@@ -76,6 +76,9 @@ def _saved_model(folder: FileRef, model: str) -> list[str]:
             return [f"{what}: pass {folder.path}"]
         first = "pass the bert_config.json that it was made with as config_file"
         return [f"{what}, without a config: {first}, and {folder.path} as checkpoint_file"]
+    if model == BERT and not folder.inside(os.path.join(VARIABLES, f"{VARIABLES}.index")).is_file():
+        what = "the folder is a SavedModel or TF-Hub module without variables/variables.index, where its weights are"
+        return [f"{what}: copy the whole folder again; safeload reads a BERT from its variables"]
     loader = "tf.keras.models.load_model of Keras 2" if "keras_metadata.pb" in names else "tf.saved_model.load"
     return [f"the folder is a SavedModel or TF-Hub module, which {loader} loads; {_READS[model]}"]
 

@@ -310,6 +310,18 @@ def test_a_saved_model_of_tensorflow_2_is_no_checkpoint(has_config, tmp_path, te
     assert tensorflow.saved_model.load(str(tmp_path / "saved")).kernel.shape == (3,)
 
 
+def test_a_saved_model_without_its_variables_is_loaded_by_nothing(tmp_path, tensorflow):
+    module = tensorflow.Module()
+    module.kernel = tensorflow.Variable(np.ones(3, "f4"))
+    tensorflow.saved_model.save(module, str(tmp_path / "saved"))
+    shutil.rmtree(tmp_path / "saved/variables")
+    (hint,) = failure(safeload.check_bert, tmp_path / "saved").hints
+
+    assert "without variables/variables.index" in hint
+    with pytest.raises(FileNotFoundError, match=r"Failed to find any matching files for .*variables"):
+        tensorflow.saved_model.load(str(tmp_path / "saved"))
+
+
 # the other model
 
 
