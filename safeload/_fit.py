@@ -122,8 +122,8 @@ def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> tuple
     config, notes = kind.adapted(
         config, naming, lambda parameter: names.get(naming.stored_as(parameter, scope, names)[0])
     )
-    kind.require_settings(config, weights)
-    return config, _Wanted(kind.list_parameters(config), naming, scope, notes, warnings)
+    config, differences = kind.agreed(config, naming, weights)
+    return config, _Wanted(kind.list_parameters(config), naming, scope, notes, [*warnings, *differences])
 
 
 def _require_match(

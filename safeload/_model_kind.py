@@ -119,7 +119,7 @@ class ModelKind(Generic[Config]):
         unused_keys: Returns the keys of the config that have no effect on the model.
         adapted: Returns the config with the settings that are taken from the weights and their naming instead, and notes;
             its last argument gives the stored tensor of a parameter, or None.
-        require_settings: Requires that what a weight file says about its model agrees with the config.
+        agreed: Requires that what a weight file says about its model agrees with the config; returns the config and warnings.
         activation: Returns the activation that the model is built with, as the report names it.
         n_heads: Returns the number of attention heads; 0 if the model has none.
         marks: What the values of the parameters show.
@@ -138,7 +138,7 @@ class ModelKind(Generic[Config]):
     unverified: Callable[[Config], dict[str, object]]
     unused_keys: Callable[[Config], list[str]] = lambda config: []  # noqa: ARG005
     adapted: Callable[[Config, Naming, Stored], tuple[Config, list[str]]] = lambda config, *_: (config, [])
-    require_settings: Callable[[Config, WeightFile], None] = lambda config, weights: None  # noqa: ARG005
+    agreed: Callable[[Config, Naming, WeightFile], tuple[Config, list[str]]] = lambda config, *_: (config, [])
     activation: Callable[[Config], str] = lambda config: ""  # noqa: ARG005
     n_heads: Callable[[Config], int] = lambda config: 0  # noqa: ARG005
     marks: Marks

@@ -72,8 +72,9 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         scope: What stands before `embeddings/` in the names of the encoder to load, such as "bert_1/"; a final slash may be
             left out. Defaults to the only encoder of the checkpoint; of several, to the one under "bert/", with a warning.
         activation: Which GELU the feed-forward layers compute: "gelu_erf" or "gelu_tanh". Defaults to that of the library
-            that owns the form of the files: erf for Hugging Face's, tanh for Google's. A saved model needs the
-            `get_custom_objects` of `safeload.compat.keras_bert` where it is erf.
+            that owns the form of the files: erf for Hugging Face's, tanh for Google's and Keras's; where the config is
+            Hugging Face's and says "gelu", and the weights are not, with a warning. A whole model that Keras saved says
+            it itself. A saved model needs the `get_custom_objects` of `safeload.compat.keras_bert` where it is erf.
         **get_model_options: `dropout_rate`, `attention_activation`, `use_task_embed` and `task_num` of
             `keras_bert.get_model`.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from safeload._bytes.files import FileRef
+    from safeload._naming import Naming
 
 CONFIG_NAMES = ("bert_config.json", "config.json")
 MAX_LAYERS = 1_000
@@ -213,6 +214,21 @@ def suspicious_keys(config: BertConfig) -> list[str]:
     return [
         f"layer_norm_eps is {shown(value)}, where BERT has {usual}; keras-bert cannot set it and computes with {built}"
     ]
+
+
+def other_gelu(config: BertConfig, naming: Naming) -> list[str]:
+    """Return a warning for a config of transformers whose "gelu" the writer of the weights computes in another way.
+
+    Source:
+        transformers/activations.py, ACT2FN, transformers 4.49 and 5.24.
+    """
+    of_transformers = any(key in config.raw for key in _OF_TRANSFORMERS)
+    if config.hidden_act != GELU or not of_transformers or config.activation == GELU_ERF:
+        return []
+    meanings = (
+        f"gelu is {GELU_ERF} in the config's library, transformers, and {config.activation} in that of the weights"
+    )
+    return [f'{meanings} ({naming.id}); built with {config.activation}: pass activation="{GELU_ERF}" for the other']
 
 
 def _require_the_same_model(keys: Keys) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
@@ -11,7 +12,7 @@ from safeload._fit import require_match
 from safeload._model_kind import ModelKind
 from safeload.bert import _places, _vocabulary
 from safeload.bert._arguments import FULL_LENGTH, GELU, GELU_ERF, GELU_TANH
-from safeload.bert._config import read_config, suspicious_keys, unused_keys
+from safeload.bert._config import other_gelu, read_config, suspicious_keys, unused_keys
 from safeload.bert._parameters import (
     FIRST_VARIABLE,
     MARKS,
@@ -105,9 +106,7 @@ def bert(
         adapted=adapted,
         activation=lambda config: config.activation,
         n_heads=lambda config: config.num_attention_heads,
-        require_settings=lambda config, weights: require_agreement(
-            config, weights, activation_is_chosen=options.activation is not None
-        ),
+        agreed=partial(_agreed, options),
         marks=MARKS,
     )
     return kind
@@ -141,6 +140,17 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
     if others and wanted is None:
         warnings.append(f"the {weights.title} has other encoders, under {', '.join(others)}; pass scope to choose one")
     return naming, scope, warnings
+
+
+def _agreed(
+    options: BuildOptions, config: BertConfig, naming: Naming, weights: WeightFile
+) -> tuple[BertConfig, list[str]]:
+    """Return the config with the activation of a saved model, and a warning where it is not certain."""
+    is_chosen = options.activation is not None
+    activation = require_agreement(config, weights, activation_is_chosen=is_chosen)
+    if activation is not None:
+        return config._replace(activation=activation), []
+    return config, [] if is_chosen else other_gelu(config, naming)
 
 
 def chosen_scope(scopes: list[str], wanted: object, weights: WeightFile) -> str:

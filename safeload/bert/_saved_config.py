@@ -15,6 +15,7 @@ from safeload.report import KeyProblem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from safeload._bytes.files import FileRef
     from safeload._forms.weight_file import WeightFile
     from safeload.bert._config import BertConfig
 
@@ -22,13 +23,17 @@ _ACTIVATIONS = {GELU: GELU_TANH, "safeload_gelu_erf": GELU_ERF}
 """What the name of a function means in a model of keras-bert; other names are keras-bert's own."""
 
 
-def require_agreement(config: BertConfig, weights: WeightFile, *, activation_is_chosen: bool) -> None:
+def require_agreement(config: BertConfig, weights: WeightFile, *, activation_is_chosen: bool) -> str | None:
     """Require that the heads and the activation of a saved model are those of the config, where the file has them.
 
     Args:
         config: The config, with the activation that the model will have.
         weights: The weight file.
         activation_is_chosen: Whether the caller chose the activation, whatever the file says.
+
+    Returns:
+        The activation of the saved model; None if the file does not say it, or the caller chose one. For a `hidden_act` of
+        "gelu" it may be either GELU.
 
     Raises:
         ConfigError: They differ, or the file's config is no JSON object.
@@ -40,31 +45,39 @@ def require_agreement(config: BertConfig, weights: WeightFile, *, activation_is_
     """
     text = weights.note("", "model_config")
     if text is None:
-        return
+        return None
     ref = weights.ref.at(weights.ref.path, "weight")
-    problems: dict[str, KeyProblem] = {}
-    for class_name, settings in _layers(json_object(text.encode(), ref)):
-        if class_name == "MultiHeadAttention" and settings.get("head_num") != config.num_attention_heads:
-            stored = shown(settings.get("head_num"))
-            text = f"{config.num_attention_heads}, but the saved model has {stored}"
-            problems["num_attention_heads"] = KeyProblem(key="num_attention_heads", problem=text)
-        if class_name == "FeedForward" and not activation_is_chosen:
-            stored = _activation_of(settings.get("activation"))
-            if stored != config.activation:
-                text = f"{config.activation}, but the saved model has {stored}"
-                problems["hidden_act"] = KeyProblem(key="hidden_act", problem=text)
+    layers = list(_layers(json_object(text.encode(), ref)))
+    heads = [shown(each.get("head_num")) for name, each in layers if name == "MultiHeadAttention"]
+    activations = [_activation_of(each.get("activation")) for name, each in layers if name == "FeedForward"]
+    found = None if activation_is_chosen or not activations else activations[0]
+    wanted = found if config.hidden_act == GELU and found in (GELU_ERF, GELU_TANH) else config.activation
+    problems = _differences("num_attention_heads", str(config.num_attention_heads), heads)
+    problems += [] if found is None else _differences("hidden_act", wanted, activations)
     if problems:
-        message = "the BERT config does not fit the model that Keras saved with the weights"
-        hints = ["take the config that the model was built with"]
-        hints += ["or pass activation to choose on purpose"] if "hidden_act" in problems else []
-        raise ConfigError(
-            message,
-            problems=list(problems.values()),
-            **ref.at(config.path, "config").facts,
-            context=[("weight", ref.path)],
-            details=[str(problem) for problem in problems.values()],
-            hints=hints,
-        )
+        raise _disagreement(config, ref, problems)
+    return found
+
+
+def _differences(key: str, wanted: str, found: list[str]) -> list[KeyProblem]:
+    """Return the problem of a key whose value is not that of every layer: at most one, with the first of the others."""
+    others = [each for each in found if each != wanted]
+    return [KeyProblem(key=key, problem=f"{wanted}, but the saved model has {each}") for each in others[:1]]
+
+
+def _disagreement(config: BertConfig, ref: FileRef, problems: list[KeyProblem]) -> ConfigError:
+    is_of_activation = any(problem.key == "hidden_act" for problem in problems)
+    return ConfigError(
+        "the BERT config does not fit the model that Keras saved with the weights",
+        problems=problems,
+        **ref.at(config.path, "config").facts,
+        context=[("weight", ref.path)],
+        details=[str(problem) for problem in problems],
+        hints=[
+            "take the config that the model was built with",
+            *(["or pass activation to choose on purpose"] if is_of_activation else []),
+        ],
+    )
 
 
 def _layers(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

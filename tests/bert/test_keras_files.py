@@ -16,7 +16,7 @@ from safeload._model_kind import Request
 from safeload._steps import check
 from safeload.bert._arguments import build_options
 from safeload.bert._model import bert
-from safeload.errors import ConfigError, CorruptFileError, VariableMismatchError
+from safeload.errors import ConfigError, CorruptFileError, SafeLoadWarning, VariableMismatchError
 from safeload.testing._bert import bert_tensors
 
 pytest.importorskip("keras_bert")
@@ -104,15 +104,69 @@ def test_the_heads_of_a_saved_model_must_be_those_of_the_config(name, saved, tmp
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras"])
 def test_the_activation_of_a_saved_model_must_be_that_of_the_config(name, saved, tmp_path):
+    config = json.loads((saved / "bert_config.json").read_text())
     save(safeload.load_bert(saved, activation="gelu_erf"), tmp_path / name)
 
-    with pytest.raises(ConfigError) as caught:
-        safeload.check_bert(saved / "bert_config.json", tmp_path / name)
-    assert "gelu_tanh, but the saved model has gelu_erf" in str(caught.value)
-    assert "or pass activation to choose on purpose" in caught.value.hints
+    for hidden_act, built in (("gelu_new", "gelu_tanh"), ("relu", "relu")):
+        (tmp_path / "bert_config.json").write_text(json.dumps({**config, "hidden_act": hidden_act}))
+        with pytest.raises(ConfigError) as caught:
+            safeload.check_bert(tmp_path / "bert_config.json", tmp_path / name)
+        assert f"{built}, but the saved model has gelu_erf" in str(caught.value)
+        assert "or pass activation to choose on purpose" in caught.value.hints
     for activation in ("gelu_erf", "gelu_tanh"):
         report = safeload.check_bert(saved / "bert_config.json", tmp_path / name, activation=activation)
         assert report.activation == activation
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
+@pytest.mark.parametrize("form", ["tensorflow", "safetensors"])
+@pytest.mark.parametrize("activation", ["gelu_erf", "gelu_tanh"])
+def test_a_saved_model_says_which_gelu_the_config_means(activation, form, name, tmp_path):
+    folder = testing.write_bert(tmp_path / "source", form=form)
+    model = safeload.load_bert(folder, seq_len=None, activation=activation)
+    save(model, tmp_path / name)
+    again = safeload.load_bert(folder, tmp_path / name, seq_len=None)
+
+    report = safeload.report_of(again)
+    assert (report.activation, report.warnings) == (activation, ())
+    inputs = [np.arange(14).reshape(2, 7), np.zeros((2, 7))]
+    np.testing.assert_array_equal(again.predict(inputs, verbose=0), model.predict(inputs, verbose=0))
+
+
+def test_layers_of_a_saved_model_with_both_gelus_are_no_answer(saved, tmp_path):
+    def change(data):
+        return data.replace(b'"activation": "gelu"', b'"activation": "safeload_gelu_erf"', 1)
+
+    path = edited(saved / "False" / "model.keras", tmp_path / "model.keras", change)
+    with pytest.raises(ConfigError) as caught:
+        safeload.check_bert(saved / "bert_config.json", path)
+    assert [problem.key for problem in caught.value.problems] == ["hidden_act"]
+
+
+@pytest.mark.parametrize("name", ["weights.h5", "all.weights.h5", "tf_weights", "saved_model"])
+def test_the_gelu_of_another_library_s_config_is_a_warning(name, saved):
+    theirs = testing.write_bert(saved / "transformers", form="safetensors") / "config.json"
+    path = saved / "False" / name
+
+    with pytest.warns(SafeLoadWarning, match="gelu"):
+        report = safeload.check_bert(theirs, path)
+    assert report.activation == "gelu_tanh"
+    (warning,) = report.warnings
+    assert "built with gelu_tanh" in warning
+    assert 'pass activation="gelu_erf" for the other' in warning
+    for activation in ("gelu_erf", "gelu_tanh"):
+        report = safeload.check_bert(theirs, path, activation=activation)
+        assert (report.activation, report.warnings) == (activation, ())
+    assert safeload.check_bert(saved / "bert_config.json", path).warnings == ()
+    assert safeload.check_bert(theirs.parent).warnings == ()
+
+
+@pytest.mark.parametrize("hidden_act", ["gelu_new", "gelu_python", "relu"])
+def test_an_activation_with_one_meaning_is_no_warning(hidden_act, saved, tmp_path):
+    folder = testing.write_bert(tmp_path, form="safetensors")
+    testing.edit_config(folder, hidden_act=hidden_act)
+
+    assert safeload.check_bert(folder / "config.json", saved / "False" / "weights.h5").warnings == ()
 
 
 def test_layers_of_an_h5_file_that_were_exchanged_are_found(saved, tmp_path):
