@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from safeload import _recognise
 from safeload._arguments import as_python
 from safeload._bytes.archives.locating import located, lock_folder
 from safeload._bytes.files import DISK, FileRef
@@ -15,7 +14,8 @@ from safeload._forms.finding import find_weights
 from safeload._forms.tensorflow.prefixes import ASSETS, is_of_checkpoint, saved_model_of
 from safeload._json import require_json
 from safeload._model_kind import Places
-from safeload.bert._config import find_config
+from safeload._recognise import BERT
+from safeload.bert._config import CONFIG_NAMES, find_config
 from safeload.bert._vocabulary import VOCAB_NAME, VOCABS_BELOW
 from safeload.errors import CheckpointNotFoundError, InvalidPathError, WrongFileKindError
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from safeload._bytes.files import Source
     from safeload._forms.weight_file import WeightPlace
     from safeload._model_kind import Request
+
+_INDEX_ENDINGS = (".index.json", "model.weights.json")
+"""How the names of indexes of shards end: Hugging Face's, and Keras's."""
 
 
 def resolve_config(request: Request) -> FileRef:
@@ -40,8 +43,22 @@ def resolve_config(request: Request) -> FileRef:
     if is_of_checkpoint(ref):
         raise _checkpoint_as_config(ref, request)
     require_file(ref)
-    require_json(sniff(ref), ref)
+    kind = sniff(ref)
+    if kind is not None and BERT in kind.models:
+        raise wrong_kind(ref, kind._replace(hint=_hint_of_weights(ref)), wanted=JSON_TEXT)
+    require_json(kind, ref)
+    if ref.path.endswith(_INDEX_ENDINGS):
+        raise wrong_kind(ref, FileKind("index", "an index of shards", _hint_of_weights(ref)), wanted="a BERT's config")
     return ref
+
+
+def _hint_of_weights(ref: FileRef) -> str:
+    """Return how to pass weights that were passed as the config: with the config beside them, if there is one."""
+    config = next((name for name in CONFIG_NAMES if ref.folder().inside(name).is_file()), None)
+    if config is not None:
+        beside = ref.folder().inside(config).path
+        return f"pass the folder {ref.folder().path}, or {beside} as config_file, and this as checkpoint_file"
+    return "pass bert_config.json, or the folder that contains it, as config_file, and this as checkpoint_file"
 
 
 def _checkpoint_as_config(ref: FileRef, request: Request) -> WrongFileKindError:
@@ -59,8 +76,7 @@ def _checkpoint_as_config(ref: FileRef, request: Request) -> WrongFileKindError:
                 context=[("checkpoint", other.path)],
                 hints=["pass the config first, then the checkpoint"],
             )
-    hint = "pass bert_config.json, or the folder that contains it, as config_file, and this as checkpoint_file"
-    kind = FileKind("checkpoint", "part of a TensorFlow checkpoint", hint)
+    kind = FileKind("checkpoint", "part of a TensorFlow checkpoint", _hint_of_weights(ref))
     return wrong_kind(ref, kind, wanted=JSON_TEXT)
 
 
@@ -96,12 +112,12 @@ def resolve_others(request: Request, config: FileRef) -> Places:
 
 def _find_weights(ref: FileRef) -> WeightPlace:
     try:
-        return find_weights(ref, _recognise.BERT)
+        return find_weights(ref, BERT)
     except (CheckpointNotFoundError, WrongFileKindError) as error:
         from safeload._advice import advice  # noqa: PLC0415  (only an error needs it)
 
         if error.label != "shard":
-            error.hints = tuple(advice(ref, _recognise.BERT)) or error.hints
+            error.hints = tuple(advice(ref, BERT)) or error.hints
         raise
 
 

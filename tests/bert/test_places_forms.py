@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import safeload
-from safeload.errors import AmbiguousCheckpointError, InvalidPathError, MissingFileError
+from safeload import testing
+from safeload.errors import AmbiguousCheckpointError, InvalidPathError, MissingFileError, WrongFileKindError
 from tests.checkpoints import PREFIX, SHARD, bert_tensors, write_checkpoint
 
 CONFIG_NAME, INDEX = "bert_config.json", f"{PREFIX}.index"
@@ -165,3 +166,43 @@ def test_a_removed_working_directory_matters_to_relative_paths_only(tiny_bert, t
         safeload.check_bert("model")
     with pytest.raises(MissingFileError, match="removed"):
         safeload.check_bert("file:///nowhere/at/all")
+
+
+WEIGHTS = [
+    ("safetensors", "model.safetensors"),
+    ("torch", "pytorch_model.bin"),
+    ("hdf5", "tf_model.h5"),
+    ("keras", "model.keras"),
+    ("tensorflow", SHARD),
+    ("tensorflow", INDEX),
+]
+
+
+@pytest.mark.parametrize(("form", "name"), WEIGHTS)
+def test_weights_in_place_of_the_config_are_told_where_they_go(tmp_path, form, name):
+    path = testing.write_bert(tmp_path, form=form) / name
+    config = next(each for each in tmp_path.glob("*config.json"))
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.check_bert(path)
+    as_files = "as config_file, and this as checkpoint_file"
+    assert caught.value.hints == (f"pass the folder {tmp_path}, or {config} {as_files}",)
+
+    safeload.check_bert(tmp_path)
+    safeload.check_bert(config, path)
+    config.unlink()
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.check_bert(path)
+    assert caught.value.hints == (f"pass bert_config.json, or the folder that contains it, {as_files}",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model.safetensors.index.json", "pytorch_model.bin.index.json", "tf_model.h5.index.json", "model.weights.json"],
+)
+def test_an_index_of_shards_is_not_judged_as_a_config(tmp_path, name):
+    (testing.write_bert(tmp_path, form="safetensors") / name).write_text('{"weight_map": {"a": "b"}}')
+    with pytest.raises(WrongFileKindError) as caught:
+        safeload.check_bert(tmp_path / name)
+
+    assert (caught.value.found, caught.value.wanted) == ("an index of shards", "a BERT's config")
+    assert caught.value.hints[0].startswith(f"pass the folder {tmp_path}, or {tmp_path / 'config.json'} as config_file")
