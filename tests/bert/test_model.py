@@ -11,7 +11,7 @@ import safeload
 from safeload._model_kind import Request
 from safeload._naming import Naming
 from safeload._steps import check
-from safeload.bert import _model
+from safeload.bert import namings
 from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._model import bert as bert_kind
 from safeload.bert._model import recognise, require_config_allows
@@ -244,7 +244,7 @@ class Dotted(Naming):
 
 
 def test_another_naming_gives_the_same_values(tiny_bert, bert, monkeypatch):
-    monkeypatch.setattr(_model, "NAMINGS", (Dotted(),))
+    monkeypatch.setattr(namings, "NAMINGS", (Dotted(),))
     tensors = {
         name.replace("/", "."): value.T.copy() if name.endswith("kernel") else value
         for name, value in bert_tensors().items()
@@ -261,7 +261,7 @@ def test_another_naming_gives_the_same_values(tiny_bert, bert, monkeypatch):
 
 
 def test_a_transposed_kernel_of_another_naming_does_not_fit(bert, monkeypatch):
-    monkeypatch.setattr(_model, "NAMINGS", (Dotted(),))
+    monkeypatch.setattr(namings, "NAMINGS", (Dotted(),))
     write_checkpoint(str(bert / PREFIX), {name.replace("/", "."): value for name, value in bert_tensors().items()})
     with pytest.raises(VariableMismatchError) as caught:
         safeload.check_bert(bert)

@@ -101,8 +101,8 @@ def test_a_name_in_a_message_about_usage_is_escaped(arguments):
     ("module", "reader", "run", "code"),
     [
         (_inspection, "open_given", partial(_inspection.run, stats=False, html=None, as_json=False), 1),
-        (_difference, "open_given", partial(_difference.run, "x", as_json=False), 2),
-        (_locking, "make_lock", partial(_locking.run, update=False, as_json=False), 1),
+        (_difference, "open_given", partial(_difference.run, "x", scope=None, as_json=False), 2),
+        (_locking, "make_lock", partial(_locking.run, wanted=_locking.Wanted(), update=False, as_json=False), 1),
     ],
     ids=["inspect", "diff", "lock"],
 )
