@@ -122,8 +122,14 @@ def public_calls():
     yield "safeload.compat.allennlp.Elmo", allennlp.Elmo.__new__
 
 
-INNER = {"typed_errors", "safeload.lock.lock_text", "safeload.lock.hash_of", "safeload.lock.write_again"}
-"""Functions that other modules of safeload call, and that only format or hash what is open."""
+INNER = {
+    "typed_errors",
+    "safeload.lock.lock_text",
+    "safeload.lock.hash_of",
+    "safeload.lock.write_again",
+    "safeload.lock.with_others",
+}
+"""Functions that other modules of safeload call, and that only format, hash what is open, or join what was read."""
 
 
 @pytest.mark.parametrize(("name", "call"), public_calls(), ids=lambda value: value if isinstance(value, str) else "")

@@ -22,7 +22,7 @@ from safeload.bert._parameters import (
 )
 from safeload.bert._saved_config import require_agreement
 from safeload.bert.namings import NAMINGS, namings_of
-from safeload.bert.namings.google import SCOPE
+from safeload.bert.namings.google import SCOPE, Google
 from safeload.errors import AmbiguousCheckpointError, ArgumentError, VocabularyError
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ def _agreed(
     activation = require_agreement(config, weights, activation_is_chosen=is_chosen)
     if activation is not None:
         return config._replace(activation=activation), []
-    return config, [] if is_chosen else other_gelu(config, naming)
+    is_certain = is_chosen or isinstance(naming, Google)  # whose code computes it by tanh, whoever wrote the config
+    return config, [] if is_certain else other_gelu(config, naming)
 
 
 def chosen_scope(scopes: list[str], wanted: object, weights: WeightFile) -> str:
