@@ -36,6 +36,9 @@ _NAMES = (
 )
 """The name of a shard, and that of its index."""
 
+_OF_ONE_MODEL = ("use the index and the shards of the same model",)
+_PUBLISHED = ("take the index from where the model was published",)
+
 
 class ShardIndex(NamedTuple):
     """A verified index.
@@ -95,7 +98,7 @@ class ShardIndex(NamedTuple):
             variables=[*lost, *extra],
             context=[("index", self.ref.path)],
             details=rows,
-            hints=["use the index and the shards of the same model"],
+            hints=_OF_ONE_MODEL,
         )
 
     def require_all(self, tensors: Mapping[str, StoredTensor], *, n_repeated: int = 0) -> None:
@@ -107,14 +110,12 @@ class ShardIndex(NamedTuple):
         found = sum(tensor.n_bytes for tensor in tensors.values())
         if self.total_size not in (None, found, found - n_repeated):
             message = f"the index says that all tensors have {self.total_size:,} bytes, but they have {found:,}"
-            hints = ["use the index and the shards of the same model"]
-            raise CorruptFileError(message, **self.ref.facts, hints=hints)
+            raise CorruptFileError(message, **self.ref.facts, hints=_OF_ONE_MODEL)
 
     def repeated(self, name: str) -> CorruptFileError:
         """Return the error for a tensor that two shards hold."""
-        hints = ["use the index and the shards of the same model"]
         message = f"two shards hold a tensor of one name, {one_line(name)}"
-        return CorruptFileError(message, **self.ref.facts, variables=[name], hints=hints)
+        return CorruptFileError(message, **self.ref.facts, variables=[name], hints=_OF_ONE_MODEL)
 
 
 def index_beside(ref: FileRef) -> FileRef | None:
@@ -179,11 +180,10 @@ def read_index(ref: FileRef) -> ShardIndex:
     outside = [name for name in files if os.path.basename(name) != name or name in ("", ".", "..") or "\\" in name]
     if outside:
         message = "the index names a file outside its folder"
-        hints = ["take the index from where the model was published"]
-        raise UnsafeFileError(message, **ref.facts, context=[("name", outside[0])], hints=hints)
+        raise UnsafeFileError(message, **ref.facts, context=[("name", outside[0])], hints=_PUBLISHED)
     if len(files) > MAX_FILES:
         message = f"the index names {len(files):,} files; no model needs more than {MAX_FILES:,}"
-        raise UnsafeFileError(message, **ref.facts, hints=["take the index from where the model was published"])
+        raise UnsafeFileError(message, **ref.facts, hints=_PUBLISHED)
     folder = os.path.dirname(ref.path)
     return ShardIndex(
         ref.at(ref.path, "index"),
@@ -219,5 +219,5 @@ def _total_size(metadata: Any, ref: FileRef) -> int | None:  # noqa: ANN401  (JS
         return None
     if not math.isfinite(size):
         message = "the total size in the index of shards is not finite"
-        raise CorruptFileError(message, **ref.facts, hints=["take the index from where the model was published"])
+        raise CorruptFileError(message, **ref.facts, hints=_PUBLISHED)
     return int(size)
