@@ -37,7 +37,7 @@ _READS = {
     BERT: "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*) and those of tf-models, from "
     "Hugging Face's folders (config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from files of "
     "keras-bert and KerasHub",
-    ELMO: "safeload reads ELMo from options.json and weights.hdf5",
+    ELMO: "safeload reads ELMo from options.json and weights.hdf5, from checkpoints of bilm-tf, and from TF-Hub's modules",
 }
 
 
@@ -70,8 +70,13 @@ def _saved_model(folder: FileRef, model: str) -> list[str]:
     names = names_in(folder)
     if not {"saved_model.pb", "tfhub_module.pb"} & set(names):
         return []
-    if _has(BERT, variables_of(folder.inside(os.path.join(VARIABLES, VARIABLES)))):
+    variables = variables_of(folder.inside(os.path.join(VARIABLES, VARIABLES)))
+    if model == BERT and _has(ELMO, variables):
+        return [f"the folder is a TF-Hub module of an ELMo: {_LOAD[ELMO]} {folder.path}"]
+    if _has(BERT, variables):
         what = "the folder is a SavedModel with BERT's variables"
+        if model == ELMO:
+            return [f"{what}: {_LOAD[BERT]} {folder.path}"]
         if any(name.endswith("config.json") for name in (*names, *names_in_assets(folder))):
             return [f"{what}: pass {folder.path}"]
         first = "pass the bert_config.json that it was made with as config_file"
@@ -163,7 +168,7 @@ def _checkpoint_file(ref: FileRef, model: str) -> list[str]:
     variables = variables_of(ref.at(prefix_of(ref.path)))
     models = _recognise.models_of_variables(variables)
     if _recognise.BILM_TF in models:
-        return [f"{os.path.basename(ref.path)} belongs to a training checkpoint of bilm-tf: {_recognise.DUMP_WEIGHTS}"]
+        return [f"{os.path.basename(ref.path)} belongs to a training checkpoint of bilm-tf: {_recognise.LOAD_TRAINED}"]
     if model == BERT or not variables:
         return []
     what = "of a BERT: pass it to safeload.load_bert" if models else "of another model"
@@ -193,6 +198,16 @@ def variables_of(prefix: FileRef) -> list[str]:
     if not prefix.source.is_file(f"{prefix.path}.index"):
         return []
     return _names_of(WeightPlace(ref=prefix.at(prefix.path, "prefix"), form="tensorflow", place=""))[0]
+
+
+def models_in(folder: FileRef) -> list[str]:
+    """Return the models in a folder, by the names of its files and by the variables of its checkpoints."""
+    names = [*names_in(folder), *names_in_assets(folder)]
+    by_name = _recognise.models_of_folder(name for name in names if not name.endswith(".index"))
+    prefixes = list_prefixes(folder) or [folder.inside(os.path.join(VARIABLES, VARIABLES)).path]
+    variables = [name for prefix in prefixes for name in variables_of(folder.at(prefix))]
+    found = {*by_name, *(_recognise.OWNERS[name] for name in _recognise.models_of_variables(variables))}
+    return [model for model in (BERT, ELMO) if model in found] or _recognise.models_of_folder(names)
 
 
 def _datasets(ref: FileRef) -> tuple[list[str], list[str]]:

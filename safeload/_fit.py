@@ -57,15 +57,17 @@ def check_weights(
             parameters = wanted.parameters
         with clock.step("compare"):
             match, mismatch, ignored = _require_match(kind, config, wanted, weights, patterns)
-            values, inexact = read_parameters(weights, match, keep=keep_values)
+            values, wrong = read_parameters(weights, match, keep=keep_values)
             weights.prove()
             weights.require_unchanged()
-            if inexact:
+            if wrong:
                 found = mismatch.found
                 problems = [
-                    Problem(kind="dtype", name=name, expected=parameters[name], found=found[name]) for name in inexact
+                    Problem(kind=fault.kind, name=name, expected=parameters[name], found=found[name])
+                    for name, fault in wrong.items()
                 ]
-                raise _error(kind, replace(mismatch, problems=problems, faults=inexact), wanted)
+                faults = {name: fault.text for name, fault in wrong.items()}
+                raise _error(kind, replace(mismatch, problems=problems, faults=faults), wanted)
         files, packages = weights.files(), weights.packages
         checksums = "; ".join(filter(None, [weights.checksums(len(parameters)), weights.ref.source.proof]))
         proven = {key for spec in mismatch.expected.values() for key in spec.size_keys}

@@ -56,7 +56,13 @@ class Request(NamedTuple):
 
 
 class Places(NamedTuple):
-    """The result of the first step: the files to read."""
+    """The result of the first step: the files to read.
+
+    Attributes:
+        config: The config; a folder where it has none and needs none.
+        weights: The weights.
+        vocab: The vocabulary; None if there is none.
+    """
 
     config: FileRef
     weights: WeightPlace

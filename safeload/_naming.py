@@ -8,15 +8,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from safeload.report import TensorSpec
 
-Change = Literal["same", "transposed", "heads first", "heads last"]
+Change = Literal["same", "transposed", "heads first", "heads last", "below zeros", "one value"]
 """How stored values are changed to become a parameter.
 
 With "heads first", the first two axes, (heads, size of a head), become one; with "heads last", the last two. Values that
-are stored with these axes as one stay the same.
+are stored with these axes as one stay the same. With "below zeros", the file may have a row of zeros before the first one;
+with "one value", it may store a vector of one value as a scalar.
 """
 
 
@@ -32,8 +33,9 @@ class Buffer(NamedTuple):
     holds: Literal["positions", "zeros"]
 
 
-TRAINING, BUFFERS, COPIES, OTHER = "training", "buffers", "copies", "other encoders"
-"""Classes of unused tensors: for training alone, computed by a model itself, equal to others, of another model in the file."""
+TRAINING, BUFFERS, COPIES, OTHER, TASK = "training", "buffers", "copies", "other encoders", "task heads"
+"""Classes of unused tensors: for training alone, computed by a model itself, equal to others, of another model in the file,
+of what is built on the model."""
 
 
 class Match(NamedTuple):
@@ -136,9 +138,7 @@ class Naming(ABC):
         rows = {parameter: self.stored_as(parameter, scope, stored) for parameter in expected}
         found = {}
         changes = {
-            parameter: needed(change, len(stored[name].shape), len(expected[parameter].shape))
-            if name in stored
-            else change
+            parameter: needed(change, stored[name].shape, expected[parameter].shape) if name in stored else change
             for parameter, (name, change) in rows.items()
         }
         for parameter, (name, change) in rows.items():
@@ -186,7 +186,11 @@ class Naming(ABC):
 
 
 def as_stored(spec: TensorSpec, change: Change, n_heads: int) -> TensorSpec:
-    """Return the spec of a parameter with the axis of its heads split, where the file stores it so."""
+    """Return the spec of a parameter as the file stores it: with the axis of its heads split, with a row more, as a scalar."""
+    if change == "below zeros":
+        return replace(spec, shape=(spec.shape[0] + 1, *spec.shape[1:]), size_keys=("", *spec.size_keys[1:]))
+    if change == "one value":
+        return replace(spec, shape=(), size_keys=())
     if not change.startswith("heads"):
         return spec
     at = 0 if change == "heads first" else len(spec.shape) - 1
@@ -195,9 +199,15 @@ def as_stored(spec: TensorSpec, change: Change, n_heads: int) -> TensorSpec:
     return replace(spec, shape=shape, size_keys=keys)
 
 
-def needed(change: Change, n_stored: int, n_wanted: int) -> Change:
-    """Return the change of a parameter, by the numbers of dimensions: none where the axis of the heads is not stored."""
-    return "same" if change.startswith("heads") and n_stored == n_wanted else change
+def needed(change: Change, stored: Sequence[int], wanted: Sequence[int]) -> Change:
+    """Return the change of a parameter, by its shapes: none where the file stores it as the parameter has it."""
+    is_needed = {
+        "heads first": len(stored) != len(wanted),
+        "heads last": len(stored) != len(wanted),
+        "below zeros": [*stored[:1]] == [size + 1 for size in wanted[:1]],
+        "one value": not stored,
+    }
+    return change if is_needed.get(change, True) else "same"
 
 
 def _class_of_slot(name: str, stored: Mapping[str, TensorSpec]) -> str | None:

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
 BERT, ELMO, BILM_TF = "BERT", "ELMo", "bilm-tf"
+_SCOPE_OF_BILM = r"(?:.*/)?(?:lm|bilm)/"
+OWNERS = {BERT: BERT, ELMO: ELMO, BILM_TF: ELMO}
+"""Whose variables a checkpoint has -> the model that they make."""
+
 _EITHER = "either"
 """The owner of rows for both models."""
 
-DUMP_WEIGHTS = (
-    "export it to HDF5 with bilm-tf's bin/dump_weights.py, and pass the result with options.json to safeload.load_elmo"
-)
+LOAD_TRAINED = "load it with safeload.load_elmo, with the options.json of its training"
 _CONFIGS = {BERT: "bert_config", ELMO: "options"}
-_PUBLISHED_TOO = "an ELMo is published as options.json and weights.hdf5 too"
+_LOST_VARIABLES = "its weights are in its folder variables, which is not there: copy the whole folder"
 
 
 class Other(NamedTuple):
@@ -52,8 +54,11 @@ def _embeddings(_: Collection[str], top: set[str]) -> bool:
     return "sentence_to_index" in top or (bool(top) and all(name.isdecimal() for name in top))
 
 
-def _words(_: Collection[str], top: set[str]) -> bool:
-    return "embedding" in top and "char_embed" not in top and any(name.startswith("RNN_") for name in top)
+def _words(names: Collection[str], top: set[str]) -> bool:
+    if not any("RNN_" in name for name in (*names, *top)):
+        return False
+    inner = {*top, *(re.sub(rf"^{_SCOPE_OF_BILM}", "", name).split("/", 1)[0] for name in names)}
+    return "embedding" in inner and "char_embed" not in inner and any(name.startswith("RNN_") for name in inner)
 
 
 def _no_variables(names: Collection[str], _: set[str]) -> bool:
@@ -83,8 +88,8 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
     (BERT, Other("a model of bert4keras", "load it with bert4keras, and save it there with save_weights_as_checkpoint",
                  has_berts_names=True),
      _any(r"(?:.*/)?Transformer-\d+-(MultiHeadSelfAttention|FeedForward)")),
-    (BERT, _AN_ELMO, _any(r"(char_embed$|CNN/)")),
-    (BERT, Other("a training checkpoint of bilm-tf", DUMP_WEIGHTS), _any(r"lm/(char_embed$|CNN/|RNN_\d/)")),
+    (BERT, _AN_ELMO, _any(r"(?:(?:.*/)?bilm/)?(char_embed$|CNN/)")),
+    (BERT, Other("a training checkpoint of bilm-tf", LOAD_TRAINED), _any(r"lm/(char_embed$|CNN/|RNN_\d/)")),
     (BERT, Other("RoBERTa", "load it with a library for RoBERTa"), _any(r"(.*/)?roberta/")),
     (BERT, Other("a checkpoint saved by Keras, with layer names",
                  "load it with model.load_weights, or save it again with keras_bert's variable names"),
@@ -111,7 +116,7 @@ _BY_VARIABLES = (
         r"(?:.*/)?(?:bert/embeddings/word_embeddings(?:/weight:0)?|word_embeddings/embeddings|Embedding-Token/embeddings)$",
     ),
     (BILM_TF, r"lm/(?:char_embed$|CNN/|RNN_\d/)"),
-    (ELMO, r"(?:char_embed$|CNN/|RNN_[01]/)"),
+    (ELMO, r"(?:(?:.*/)?bilm/)?(?:char_embed$|CNN/|RNN_[01]/)"),
 )
 
 _BY_KEYS: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
@@ -127,8 +132,8 @@ _KEYS_OF_VARIANTS = {
 
 _BY_FILES: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("an ELMoForManyLangs model", "it has another architecture; load it with ELMoForManyLangs"), ("encoder.pkl", "token_embedder.pkl")),
-    (ELMO, Other("a TensorFlow model or TF-Hub module", _PUBLISHED_TOO), ("saved_model.pb",)),
-    (ELMO, Other("a TF-Hub module", _PUBLISHED_TOO), ("tfhub_module.pb",)),
+    (ELMO, Other("a TensorFlow model or TF-Hub module", _LOST_VARIABLES), ("saved_model.pb",)),
+    (ELMO, Other("a TF-Hub module", _LOST_VARIABLES), ("tfhub_module.pb",)),
     (ELMO, Other("an AllenNLP archive", "load it with allennlp.models.load_archive"), ("weights.th", "config.json")),
     (ELMO, Other("a BERT model", "load it with safeload.load_bert, or check it with: safeload check bert {folder}"), ("bert_config.json",)),
 )  # fmt: skip

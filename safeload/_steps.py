@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload._arguments import require_patterns
-from safeload._bytes.archives.locating import through
+from safeload._bytes.archives.locating import lock_folder, through
 from safeload._bytes.files import DISK
 from safeload._fit import check_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
@@ -34,7 +33,7 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
     patterns = require_patterns(request.ignore_unused, example=kind.example_pattern)
     with clock.step("resolve"):
         config_ref = kind.find_config(request)
-        folders = [os.path.dirname(config_ref.source.on_disk(config_ref.path)), kind.weights_folder(request)]
+        folders = [lock_folder(config_ref.source.on_disk(config_ref.path)), kind.weights_folder(request)]
     with opened_source(
         kind.model,
         [folder for folder in folders if folder is not None],
@@ -62,7 +61,7 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
 def _files_read(places: Places, of_weights: Iterable[tuple[str, str]]) -> list[FileRead]:
     """Return the report entries for the files of a model, and for the archives that they are in."""
     config, vocab, weights = places.config, places.vocab, places.weights
-    refs = [config, *([vocab] if vocab else [])]
+    refs = [ref for ref in (config, vocab) if ref is not None and not ref.is_dir()]
     refs += [weights.ref.at(weights.state_file, "state file")] if weights.state_file else []
     refs += [weights.ref.at(path, role) for role, path in of_weights]
     archives = {each.path: each for ref in refs for each in ref.source.containers()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,11 +19,19 @@ WIDENED = ("float16", "bfloat16", "float64")
 N_STRIP_ROWS = 64
 
 
-def read_parameters(weights: WeightFile, match: Match, *, keep: bool) -> tuple[dict[str, Array], dict[str, str]]:
+class Fault(NamedTuple):
+    """Why the values of a tensor are not those of a parameter, although its shape and dtype fit."""
+
+    kind: Literal["shape", "dtype"]
+    text: str
+
+
+def read_parameters(weights: WeightFile, match: Match, *, keep: bool) -> tuple[dict[str, Array], dict[str, Fault]]:
     """Verify the parameters and, with `keep`, return their values in float32.
 
     Returns:
-        Parameter -> values, empty without `keep`; and parameter -> fault, of float64 that is not exactly float32.
+        Parameter -> values, empty without `keep`; and parameter -> fault, of float64 that is not exactly float32, and of a
+        first row that is not zeros where it must be.
 
     Raises:
         CorruptFileError: As `WeightFile.read`.
@@ -36,16 +44,21 @@ def read_parameters(weights: WeightFile, match: Match, *, keep: bool) -> tuple[d
 
     spare: dict[int, list[Array]] = {}
 
-    def changed(parameter: str) -> tuple[Array, str]:
+    def changed(parameter: str) -> tuple[Array, Fault | None]:
         name = match.stored[parameter]
         stored = found.pop(name) if keep else weights.read([name])[name]
-        dtype = weights.tensors[name].spec.dtype
-        turned = rearranged(stored, match.changes[parameter], spare)
+        dtype, change = weights.tensors[name].spec.dtype, match.changes[parameter]
+        fault = _before_zeros(stored) if change == "below zeros" else None
+        turned = rearranged(stored, change, spare)
         values = widened(turned, dtype)
-        return values, _inexact(turned, values) if dtype == "float64" else ""
+        return values, fault or (_inexact(turned, values) if dtype == "float64" else None)
 
     specs = {parameter: weights.tensors[name] for parameter, name in match.stored.items()}
-    rows = [parameter for parameter in specs if keep or specs[parameter].spec.dtype == "float64"]
+    rows = [
+        parameter
+        for parameter in specs
+        if keep or specs[parameter].spec.dtype == "float64" or match.changes[parameter] == "below zeros"
+    ]
     results = dict(zip(rows, in_shares(rows, lambda row: specs[row].n_bytes, changed), strict=True))
     faults = {parameter: fault for parameter, (_, fault) in results.items() if fault}
     return {parameter: values for parameter, (values, _) in results.items()} if keep else {}, faults
@@ -64,6 +77,10 @@ def rearranged(values: Array, change: Change, spare: dict[int, list[Array]]) -> 
         return values.reshape(-1, *values.shape[2:])
     if change == "heads last":
         return values.reshape(*values.shape[:-2], -1)
+    if change == "below zeros":
+        return _aligned(values[1:])
+    if change == "one value":
+        return values.reshape(1)
     return _transposed(values, spare) if change == "transposed" else values
 
 
@@ -98,17 +115,35 @@ def widened(values: Array, dtype: str) -> Array:
     return values
 
 
-def _inexact(doubles: Array, floats: Array) -> str:
-    """Count the values that float32 cannot hold, and show the first; "" if there is none."""
+def _aligned(values: Array) -> Array:
+    """Return a copy that TensorFlow can share, as it can what was read."""
+    from safeload._forms.arrays import memory_for  # noqa: PLC0415  (imports NumPy)
+
+    out: Array = memory_for(values.nbytes).view(values.dtype).reshape(values.shape)
+    out[...] = values
+    return out
+
+
+def _before_zeros(values: Array) -> Fault | None:
+    """Require that the first row, which no parameter has, is zeros."""
+    if not values[0].any():
+        return None
+    text = f"the first of its {len(values)} rows is for padding and must be zeros, but it is not: these are other characters"
+    return Fault("shape", text)
+
+
+def _inexact(doubles: Array, floats: Array) -> Fault | None:
+    """Count the values that float32 cannot hold, and show the first; None if there is none."""
     import numpy as np  # noqa: PLC0415
 
     unequal = doubles != floats
     n_inexact = int(np.count_nonzero(unequal))
     if not n_inexact:
-        return ""
+        return None
     place = tuple(map(int, np.unravel_index(int(np.argmax(unequal)), doubles.shape)))
     first = float(doubles[place])
-    return f"{n_inexact:,} of {doubles.size:,} values are not exactly float32; the first is {first!r} at {list(place)}"
+    text = f"{n_inexact:,} of {doubles.size:,} values are not exactly float32; the first is {first!r} at {list(place)}"
+    return Fault("dtype", text)
 
 
 def fits_buffer(values: Array, holds: str) -> bool:

@@ -17,13 +17,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from safeload.errors import SafeLoadError
 
@@ -64,11 +64,17 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory, bert_form: str) -> Itera
 
 
 @pytest.fixture(scope="session")
-def tiny_elmo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a read-only folder with a tiny ELMo: options and weights."""
+def elmo_form(request: pytest.FixtureRequest) -> str:
+    """Return the form of `tiny_elmo`, which a test may choose among those of `safeload.testing.write_elmo`."""
+    return getattr(request, "param", "hdf5")
+
+
+@pytest.fixture(scope="session")
+def tiny_elmo(tmp_path_factory: pytest.TempPathFactory, elmo_form: str) -> Iterator[Path]:
+    """Yield a read-only folder with a tiny ELMo: options and weights, in the form `elmo_form`."""
     from safeload.testing import write_elmo  # noqa: PLC0415  (only if a test uses it)
 
-    yield from _written_once(tmp_path_factory, "tiny_elmo", write_elmo)
+    yield from _written_once(tmp_path_factory, "tiny_elmo", partial(write_elmo, form=elmo_form))
 
 
 @pytest.fixture
@@ -83,11 +89,13 @@ def bert_faults(request: pytest.FixtureRequest, bert_form: str, tiny_bert: Path,
 
 
 @pytest.fixture
-def elmo_faults(request: pytest.FixtureRequest, tiny_elmo: Path, tmp_path: Path) -> BrokenModel:
-    """Return a broken ELMo; the test runs once for each of `safeload.testing.ELMO_FAULTS`."""
-    from safeload.testing import ELMO_FAULTS  # noqa: PLC0415  (only if a test uses it)
+def elmo_faults(request: pytest.FixtureRequest, elmo_form: str, tiny_elmo: Path, tmp_path: Path) -> BrokenModel:
+    """Return a broken ELMo; the test runs once for each of `safeload.testing.ELMO_FAULTS` that the form `elmo_form` can have."""
+    from safeload import testing  # noqa: PLC0415  (only if a test uses it)
 
-    fault = ELMO_FAULTS[request.param]
+    fault = testing.elmo_faults(elmo_form).get(request.param)
+    if fault is None:
+        pytest.skip(f"an ELMo in the form {elmo_form} cannot have this fault")
     return _broken(request.param, tiny_elmo, tmp_path / "broken_elmo", fault.spoil, fault.error)
 
 
@@ -103,7 +111,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _written_once(factory: pytest.TempPathFactory, name: str, write: Callable[[Path], Path]) -> Iterator[Path]:
     folder = write(factory.mktemp("models") / name)
-    for path in folder.iterdir():
+    for path in filter(Path.is_file, folder.rglob("*")):
         path.chmod(0o444)
     written = _contents(folder)
     yield folder
@@ -112,14 +120,14 @@ def _written_once(factory: pytest.TempPathFactory, name: str, write: Callable[[P
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def _broken(
     name: str, model: Path, folder: Path, spoil: Callable[[Path], object], error: type[SafeLoadError]
 ) -> BrokenModel:
     shutil.copytree(model, folder)
-    for path in folder.iterdir():
+    for path in filter(Path.is_file, folder.rglob("*")):
         path.chmod(0o644)
     spoil(folder)
     return BrokenModel(name, folder, error)

@@ -129,7 +129,8 @@ class LoadReport:
         place: What that argument is: "checkpoint prefix", "index file", "folder with one checkpoint", ...
         form: The form of the weights: "tensorflow", "hdf5", "safetensors", ...
         naming: Whose names the tensors have: "google", "hugging-face", ...
-        scope: What stands before `embeddings/` in the names of a BERT's file: "bert/" as published; "" for an ELMo.
+        scope: What stands before `embeddings/` in the names of a BERT's file, "bert/" as published, or before `char_embed` in those of
+            an ELMo's.
         read: The tensors that were read, checked and, by `load_*`, filled.
         unused: Tensors in the file that this load does not need, by class.
         ignored: Unexpected variables that `ignore_unused` covers.

@@ -7,8 +7,8 @@ import importlib.util
 import json
 
 from safeload.testing._elmo import ELMO_OPTIONS as OPTIONS
-from safeload.testing._elmo import OPTIONS_NAME, WEIGHTS_NAME, write_weights
 from safeload.testing._elmo import elmo_datasets as random_datasets
+from safeload.testing._elmo_forms import OPTIONS_NAME, WEIGHTS_NAME, write_weights
 from tests.opened import opened_hdf5
 
 __all__ = [

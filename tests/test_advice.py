@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 import safeload
-from safeload._advice import advice
+from safeload import testing
+from safeload._advice import advice, models_in
 from safeload.errors import CheckpointNotFoundError, InvalidPathError, MissingFileError, WrongFileKindError
 from safeload.testing._bundle import write_checkpoint
+from safeload.testing._elmo_forms import ELMO_FORMS
 from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
 from tests.opened import ref
 
@@ -22,7 +24,9 @@ READS_BERT = (
     "Hugging Face's folders (config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from files of "
     "keras-bert and KerasHub"
 )
-READS_ELMO = "safeload reads ELMo from options.json and weights.hdf5"
+READS_ELMO = (
+    "safeload reads ELMo from options.json and weights.hdf5, from checkpoints of bilm-tf, and from TF-Hub's modules"
+)
 CHECKS = {"BERT": safeload.check_bert, "ELMo": safeload.check_elmo}
 BILM = {
     "lm/char_embed": np.ones((261, 4), "f4"),
@@ -30,9 +34,7 @@ BILM = {
     "lm/RNN_0/rnn/multi_rnn_cell/cell_0/lstm_cell/kernel": np.ones((4, 4), "f4"),
     "global_step": np.int64(3),
 }
-DUMP = (
-    "export it to HDF5 with bilm-tf's bin/dump_weights.py, and pass the result with options.json to safeload.load_elmo"
-)
+LOAD_TRAINED = "load it with safeload.load_elmo, with the options.json of its training"
 
 
 def failure(call, *paths, **arguments):
@@ -351,7 +353,7 @@ def test_an_elmo_with_another_name_of_its_options_is_an_elmo(elmo):
 def test_a_bert_with_another_name_of_its_config_is_a_bert_to_elmo(bert):
     (bert / "bert_config.json").rename(bert / "config.json")
 
-    assert any("safeload check bert" in hint for hint in failure(safeload.check_elmo, bert).hints)
+    assert failure(safeload.check_elmo, bert).hints == ("pass BERT's config to safeload.load_bert",)
 
 
 def test_weights_of_the_other_model_name_it(tiny_bert, tiny_elmo):
@@ -360,32 +362,46 @@ def test_weights_of_the_other_model_name_it(tiny_bert, tiny_elmo):
 
     assert (type(hdf5), hdf5.found) == (WrongFileKindError, "an ELMo")
     assert "load it with safeload.load_elmo" in hdf5.hints[0]
-    assert prefix.hints == (f"{PREFIX} belongs to a TensorFlow checkpoint of a BERT: pass it to safeload.load_bert",)
+    assert (type(prefix), prefix.found) == (WrongFileKindError, "a BERT")
+    assert prefix.hints == ("load it with safeload.load_bert, or check it with: safeload check bert",)
 
 
-@pytest.mark.parametrize("suffix", ["", ".index", ".meta", ".data-00000-of-00001"])
-def test_a_checkpoint_of_bilm_tf_is_to_be_exported(suffix, elmo):
-    write_checkpoint(elmo / "model.ckpt-9", BILM)
-    (elmo / "model.ckpt-9.meta").write_bytes(b"\n\0meta")
-    error = failure(safeload.check_elmo, elmo / "options.json", elmo / f"model.ckpt-9{suffix}")
-
-    assert (type(error), error.found) == (WrongFileKindError, "part of a TensorFlow checkpoint")
-    assert error.hints == (f"model.ckpt-9{suffix} belongs to a training checkpoint of bilm-tf: {DUMP}",)
-
-
-@pytest.mark.parametrize("model", ["BERT", "ELMo"])
-def test_a_folder_of_bilm_tf_s_training_is_to_be_exported(model, elmo):
+def test_a_folder_of_bilm_tf_s_training_is_no_bert_s(elmo):
     (elmo / "weights.hdf5").unlink()
     write_checkpoint(elmo / "model.ckpt-9", BILM)
 
-    assert failure(CHECKS[model], elmo).hints == (f"model.ckpt-9 belongs to a training checkpoint of bilm-tf: {DUMP}",)
+    hint = f"model.ckpt-9 belongs to a training checkpoint of bilm-tf: {LOAD_TRAINED}"
+    assert failure(safeload.check_bert, elmo).hints == (hint,)
 
 
 def test_bilm_tf_s_checkpoint_is_no_bert(elmo, tiny_bert):
     write_checkpoint(elmo / "model.ckpt-9", BILM)
     error = failure(safeload.check_bert, tiny_bert, elmo / "model.ckpt-9")
 
-    assert (error.found, error.hints) == ("a training checkpoint of bilm-tf", (DUMP,))
+    assert (error.found, error.hints) == ("a training checkpoint of bilm-tf", (LOAD_TRAINED,))
+
+
+@pytest.mark.parametrize("form", ELMO_FORMS)
+def test_the_model_of_a_folder_is_known_by_its_checkpoint_too(form, tmp_path):
+    folder = testing.write_elmo(tmp_path / "m", form=form)
+    assert models_in(ref(folder, "folder")) == ["ELMo"]
+    (folder / "options.json").unlink()
+    assert models_in(ref(folder, "folder")) == ["ELMo"]
+
+
+def test_the_models_of_a_folder_are_those_of_all_its_files(tmp_path):
+    folder = testing.write_bert(tmp_path / "m")
+    assert models_in(ref(folder, "folder")) == ["BERT"]
+    (folder / "bert_config.json").unlink()
+    assert models_in(ref(folder, "folder")) == ["BERT"]
+    testing.write_elmo(folder)
+    assert models_in(ref(folder, "folder")) == ["BERT", "ELMo"]
+    (folder / "bert_model.ckpt.index").write_bytes(b"x")
+    assert models_in(ref(folder, "folder")) == ["ELMo"]
+    for name in ("options.json", "weights.hdf5"):
+        (folder / name).unlink()
+    assert models_in(ref(folder, "folder")) == ["BERT"]
+    assert models_in(ref(tmp_path, "folder")) == []
 
 
 # addresses and paths of another system
@@ -395,12 +411,15 @@ def test_bilm_tf_s_checkpoint_is_no_bert(elmo, tiny_bert):
 @pytest.mark.parametrize(
     "url", ["https://tfhub.dev/google/elmo/3", "http://www.tfhub.dev/x/1", "https://kaggle.com/models/google/bert"]
 )
-def test_a_handle_of_tf_hub_is_not_downloaded(url, check):
+def test_a_handle_of_tf_hub_is_not_downloaded(url, check, monkeypatch, tmp_path):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
     error = failure(check, url)
 
     assert type(error) is InvalidPathError
     assert error.message.endswith(" is a TF-Hub handle, which names a SavedModel")
-    assert ["bert_config.json" in error.hints[0], "options.json" in error.hints[1]] == [True, True]
+    download = "the module" if "kaggle" in url else f"{url}?tf-hub-format=compressed"
+    assert "bert_config.json" in error.hints[0]
+    assert error.hints[1] == f"of ELMo, download {download} and pass the archive, which is read in place"
 
 
 @pytest.mark.parametrize("given", [r"C:\Users\me\bert", "C:/Users/me/bert", r"d:\m\bert_model.ckpt"])

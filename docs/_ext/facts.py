@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bert_files
 import click
@@ -23,7 +23,7 @@ from safeload.bert._config import DEFAULTS, SEGMENTS, validate_config
 from safeload.bert._parameters import list_parameters as bert_parameters
 from safeload.bert.builders.keras_targets import target_of
 from safeload.cli import main
-from safeload.elmo._options import validate_options
+from safeload.elmo._options import published_options
 from safeload.elmo._parameters import list_parameters as elmo_parameters
 
 if TYPE_CHECKING:
@@ -39,24 +39,6 @@ SAID_IN_A_LINE = {
     "told": "The command prints",
 }
 BERT_BASE = {**DEFAULTS, "type_vocab_size": SEGMENTS}
-ELMO_ORIGINAL: dict[str, Any] = {
-    "lstm": {
-        "use_skip_connections": True,
-        "projection_dim": 512,
-        "cell_clip": 3,
-        "proj_clip": 3,
-        "dim": 4096,
-        "n_layers": 2,
-    },
-    "char_cnn": {
-        "activation": "relu",
-        "filters": [[1, 32], [2, 32], [3, 64], [4, 128], [5, 256], [6, 512], [7, 1024]],
-        "n_highway": 2,
-        "embedding": {"dim": 16},
-        "n_characters": 262,
-        "max_characters_per_token": 50,
-    },
-}
 EXAMPLES = {
     "InvalidPathError": ["bert/path_with_unset_variable", "bert/path_with_tab_from_a_backslash"],
     "MissingFileError": ["bert/config_misspelt", "elmo/folder_one_level_too_high"],
@@ -83,6 +65,7 @@ LIMITS = {
         "MAX_FILTERS": "convolutions of an ELMo",
         "MAX_SIZE": "any other size of an ELMo's options",
     },
+    "elmo._vocabulary": {"MAX_VOCAB_BYTES": "bytes of a vocabulary beside an ELMo, before and after it is unpacked"},
     "_compare": {"MAX_DIGITS": "digits of a layer's number in a name; a longer one is no layer's"},
     "_forms.shards": {"MAX_FILES": "files that the index of a model in several files names"},
     "_forms.safetensors.header": {
@@ -90,6 +73,7 @@ LIMITS = {
         "MAX_ENTRIES": "tensors in a safetensors file",
         "MAX_AXES": "dimensions of a tensor in a safetensors file",
     },
+    "_bytes.tfhub": {"MAX_DESCRIPTOR_BYTES": "bytes of a descriptor in TF-Hub's cache that are read"},
     "_bytes.archives.members": {
         "MAX_MEMBERS": "members of an archive",
         "MAX_NAME_BYTES": "bytes of a member's name",
@@ -223,8 +207,7 @@ def bert_variables(part: str) -> str:
 
 def elmo_datasets() -> str:
     """Return the table of the datasets of the original ELMo."""
-    original = FileRef(path="the original ELMo", role="options")
-    specs = elmo_parameters(validate_options(ELMO_ORIGINAL, original)).values()
+    specs = elmo_parameters(published_options()).values()
     return long_names(table(("dataset", "shape"), [(f"`{spec.name}`", f"`{spec.shape_text()}`") for spec in specs]))
 
 
@@ -275,6 +258,28 @@ def bert_forms() -> str:
     rows = sorted((_form_row(*each) for each in (*written, *bert_files.MORE)), key=lambda row: row[:2])
     head = ("`form`", "`naming`", "written by", "files", "`activation` of gelu", "checksums", "not proven")
     return table(head, rows)
+
+
+ELMO_WRITERS = {
+    "hdf5": "bilm-tf's `dump_weights`; published ELMos",
+    "hdf5/one-layer": "bilm-tf's `dump_weights`, of a biLM of one layer",
+    "tensorflow": "bilm-tf's training",
+    "tensorflow/tf-hub": "TF-Hub's modules, Google's and DeepPavlov's",
+}
+"""Form of `testing.write_elmo` -> who writes it."""
+
+
+def elmo_forms() -> str:
+    """Return the table of the forms of an ELMo's weights; each is written, and loaded as the table says."""
+    rows = []
+    for form, writer in ELMO_WRITERS.items():
+        with tempfile.TemporaryDirectory() as name:
+            report = safeload.check_elmo(testing.write_elmo(name, form=form))
+        names = ", ".join(f"`{os.path.relpath(file.path, name)}`" for file in report.files if file.role != "options")
+        unused = ", ".join(report.unused) or "nothing"
+        row = (f"`{report.form}`", f"`{report.naming}`", writer, names, report.checksums.partition(":")[0], unused)
+        rows.append(row)
+    return table(("`form`", "`naming`", "written by", "files", "checksums", "stored and not read"), rows)
 
 
 def _form_row(writer: str, write: Callable[[Path], object]) -> tuple[str, ...]:

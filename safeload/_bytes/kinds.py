@@ -118,7 +118,7 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
     (FileKind("pdf", "PDF document", _DOWNLOAD_AGAIN), _begins(b"%PDF")),
     (FileKind("utf32", "UTF-32 text", _SAVE_AS_UTF8), _begins(b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")),
     (FileKind("utf16", "UTF-16 text", _SAVE_AS_UTF8), _begins(b"\xff\xfe", b"\xfe\xff")),
-    (FileKind("sstable", "TensorFlow index file or V1 checkpoint", form="tensorflow", models=("BERT",), endings=(".index",)),
+    (FileKind("sstable", "TensorFlow index file or V1 checkpoint", form="tensorflow", models=("BERT", _ELMO), endings=(".index",)),
      lambda _, tail: tail == bytes.fromhex("57fb808b247547db")),
     (FileKind("html", "HTML page", _DOWNLOAD_AGAIN), _text_begins(b"<!doctype html", b"<html")),
     (FileKind("xml", "XML error page of a server", _DOWNLOAD_AGAIN), _text_begins(b"<?xml", b"<error>")),

@@ -8,6 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from safeload._arguments import as_python
+from safeload._bytes.tfhub import cached_at
 from safeload.errors import InvalidPathError
 
 if TYPE_CHECKING:
@@ -145,9 +146,13 @@ def _require_no_tfhub(text: str, given: object, argument: str) -> None:
     if not _TFHUB.match(text):
         return
     message = f"{argument} is a TF-Hub handle, which names a SavedModel"
+    cached = cached_at(text)
+    address = f"{text}?tf-hub-format=compressed" if "tfhub.dev" in text.lower() else "the module"
     hints = [
         "of BERT, pass the folder of the same model's bert_config.json and bert_model.ckpt: github.com/google-research/bert",
-        "of ELMo, pass the folder of its options.json and weights.hdf5: allenai.org/allennlp/software/elmo",
+        f"of ELMo, pass the module's folder in TF-Hub's cache: {cached}"
+        if cached
+        else f"of ELMo, download {address} and pass the archive, which is read in place",
     ]
     raise InvalidPathError(message, given=given, hints=hints)
 

@@ -118,6 +118,8 @@ def atomic_write(path: str, *, role: str) -> Iterator[NewFile]:
 def new_files(folder: Path) -> Iterator[Path]:
     """Yield a new folder whose files replace those of the same names in `folder` on success; a failure changes nothing.
 
+    Files may lie in folders there.
+
     Raises:
         MissingFileError: The folder does not exist.
         WrongFileKindError: It is a file, or a folder has the name of a file.
@@ -129,10 +131,11 @@ def new_files(folder: Path) -> Iterator[Path]:
     try:
         with TemporaryDirectory(prefix=".safeload-", dir=folder) as name:
             yield Path(name)
-            new = sorted(Path(name).iterdir(), key=lambda path: path.suffix == ".index")  # the index of the others last
+            new = [path.relative_to(name) for path in Path(name).rglob("*") if path.is_file()]
+            new.sort(key=lambda path: path.suffix == ".index")  # the index of the others last
             for path in new:
-                _require_replaceable(folder / path.name)
-            _move_all(new, folder)
+                _require_replaceable(folder / path)
+            _move_all(Path(name), new, folder)
     except SafeLoadError:
         raise
     except OSError as exc:
@@ -148,12 +151,14 @@ def _require_replaceable(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path), None, str(path))
 
 
-def _move_all(new: Sequence[Path], folder: Path) -> None:
-    """Move the new files into the folder; if one cannot be moved, those before it are taken back."""
+def _move_all(source: Path, new: Sequence[Path], folder: Path) -> None:
+    """Move the new files of `source` into the folder; if one cannot be moved, those before it are taken back."""
     moved: list[tuple[Path, Path, bool]] = []
     try:
-        for path in new:
-            target, old = folder / path.name, path.with_name(f"{path.name}.old")
+        for each in new:
+            path, target = source / each, folder / each
+            old = path.with_name(f"{path.name}.old")
+            target.parent.mkdir(exist_ok=True)
             is_there = os.path.lexists(target)
             if is_there:
                 with suppress(OSError):  # a file system without hard links

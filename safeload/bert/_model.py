@@ -6,10 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
-from safeload._arguments import as_python, bad_argument
+from safeload._arguments import bad_argument
 from safeload._bytes.kinds import FileKind, wrong_kind
 from safeload._fit import require_match
 from safeload._model_kind import ModelKind
+from safeload._scopes import Scoped, chosen_scope
 from safeload.bert import _places, _vocabulary
 from safeload.bert._arguments import FULL_LENGTH, GELU, GELU_ERF, GELU_TANH
 from safeload.bert._config import other_gelu, read_config, suspicious_keys, unused_keys
@@ -23,7 +24,7 @@ from safeload.bert._parameters import (
 from safeload.bert._saved_config import require_agreement
 from safeload.bert.namings import NAMINGS, namings_of
 from safeload.bert.namings.google import SCOPE, Google
-from safeload.errors import AmbiguousCheckpointError, ArgumentError, VocabularyError
+from safeload.errors import VocabularyError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
     from safeload.errors import WrongFileKindError
+
+SCOPED = Scoped("encoder", first="embeddings/", usual="bert")
+"""How messages call what a scope is chosen for."""
 
 
 def bert(
@@ -125,9 +129,9 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
     other = _recognise.other_tensors(_recognise.BERT, weights.tensors, weights.groups)
     if other is not None and (not found or other.has_berts_names):
         raise _wrong_weights(weights, FileKind("other", other.name, other.hint))
-    scope = chosen_scope(list(found), wanted, weights)
-    if scope not in found:
-        return NAMINGS[0], scope, []
+    scope = chosen_scope(list(found), wanted, SCOPED, title=weights.title, facts=weights.ref.facts)
+    if scope is None:
+        return NAMINGS[0], SCOPE, []
     naming = found[scope]
     other = _recognise.other_encoder(f"{scope.replace('.', '/')}{FIRST_VARIABLE}")
     if other is not None:
@@ -152,32 +156,6 @@ def _agreed(
         return config._replace(activation=activation), []
     is_certain = is_chosen or isinstance(naming, Google)  # whose code computes it by tanh, whoever wrote the config
     return config, [] if is_certain else other_gelu(config, naming)
-
-
-def chosen_scope(scopes: list[str], wanted: object, weights: WeightFile) -> str:
-    """Return the scope to load; a final separator of `wanted` may be left out.
-
-    Raises:
-        AmbiguousCheckpointError: There are several, none of them is chosen, and none is `bert`.
-        ArgumentError: `wanted` is none of them.
-    """
-    listed = ", ".join(map(repr, scopes)) or "none"
-    wanted = as_python(wanted)
-    if wanted is not None:
-        if not isinstance(wanted, str):
-            raise bad_argument("scope", wanted, "a str", ["pass what stands before embeddings/ in the names"])
-        fitting = [scope for scope in scopes if wanted in (scope, scope.rstrip("/."))]
-        if not fitting:
-            message = f"the {weights.title} has no encoder under the scope {wanted!r}"
-            hints = [f"the scopes of its encoders are {listed}"]
-            raise ArgumentError(message, argument="scope", **weights.ref.facts | {"given": wanted}, hints=hints)
-        return fitting[0]
-    usual = next((scope for scope in scopes if scope.rstrip("/.") == "bert"), None)
-    if len(scopes) > 1 and usual is None:
-        message = f"the {weights.title} has {len(scopes)} encoders"
-        hints = [f"pass scope, one of: {listed}"]
-        raise AmbiguousCheckpointError(message, candidates=scopes, **weights.ref.facts, hints=hints)
-    return usual or (scopes[0] if scopes else SCOPE)
 
 
 def lacks_positions(names: Collection[str], naming: Naming, scope: str) -> bool:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from safeload._advice import models_in
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
 from safeload._bytes.archives.locating import archive_hints, located, lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
-from safeload._forms.tensorflow.prefixes import names_in_assets
-from safeload._recognise import models_of_folder
 from safeload.cli import _console
 from safeload.cli._models import CHECKS
 from safeload.errors import SafeLoadError, WrongFileKindError
@@ -80,7 +79,8 @@ def _kind_of(ref: FileRef, wanted: str | None) -> str:
     if wanted is not None:
         return wanted
     folder = ref.at(ref.path, "folder")
-    models = models_of_folder([*absent.list_names(folder), *names_in_assets(folder)])
+    absent.list_names(folder)  # which raises where the folder cannot be read
+    models = models_in(folder)
     if len(models) != 1:
         message = f"the folder contains {'both a BERT and an ELMo' if models else 'no BERT or ELMo'}"
         raise WrongFileKindError(

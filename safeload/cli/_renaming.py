@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._naming import needed
+from safeload._scopes import Scoped, chosen_scope
 from safeload._values import rearranged
-from safeload.bert._model import chosen_scope
+from safeload.bert._model import SCOPED as BERT_SCOPED
 from safeload.bert._parameters import FIRST_VARIABLE, count_layers, ranks_of_parameters
 from safeload.bert.namings import namings_of
 from safeload.cli._pairing import Pairing, pair, pair_rest
+from safeload.elmo._characters import N_CHARACTERS
+from safeload.elmo._model import SCOPED as ELMO_SCOPED
+from safeload.elmo._parameters import CHAR_EMBED
+from safeload.elmo.namings import namings_in
+from safeload.elmo.namings._cells import Cells
 from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -80,23 +86,43 @@ def _side(weights: Weights) -> Side:
     return Side(weights=weights, tensors=weights.tensors, stored={})
 
 
+class _Kind(NamedTuple):
+    """What differs between the models that are compared by their parameters."""
+
+    scoped: Scoped
+    first: str
+    namings: Callable[[Collection[str]], Mapping[str, Naming]]
+
+
+_KINDS = (
+    _Kind(BERT_SCOPED, FIRST_VARIABLE, lambda names: {scope: naming for naming, scope in namings_of(names)}),
+    _Kind(ELMO_SCOPED, CHAR_EMBED, namings_in),
+)
+
+
 def _encoders(a: Weights, b: Weights, scope: str | None) -> tuple[tuple[Naming, str], tuple[Naming, str]] | None:
-    """Return the naming and scope of the encoders to compare; None if stored names pair them, or a file has none."""
-    found = [{scope: naming for naming, scope in namings_of(each.tensors)} for each in (a, b)]
+    """Return the naming and scope of the models to compare; None if stored names pair them, or a file has none."""
+    rows = [(kind, [kind.namings(each.tensors) for each in (a, b)]) for kind in _KINDS]
+    kind, found = next((row for row in rows if any(row[1])), rows[0])
     if scope is not None and not any(scope in (each, each.rstrip("/.")) for names in found for each in names):
-        chosen_scope(list(found[0]), scope, a.file)
-    if not all(found) or (scope is None and max(map(len, found)) > 1 and _has_pair(a, b, found[0])):
+        _chosen(kind, found[0], scope, a)
+    if not all(found) or (scope is None and max(map(len, found)) > 1 and _has_pair(a, b, kind.first, found[0])):
         return None
-    rows = []
-    for weights, namings in zip((a, b), found, strict=True):
-        chosen = chosen_scope(list(namings), scope if len(namings) > 1 else None, weights.file)
-        rows.append((namings[chosen], chosen))
-    return rows[0], rows[1]
+    chosen_a, chosen_b = (
+        _chosen(kind, namings, scope if len(namings) > 1 else None, weights)
+        for weights, namings in zip((a, b), found, strict=True)
+    )
+    return (found[0][chosen_a], chosen_a), (found[1][chosen_b], chosen_b)
 
 
-def _has_pair(a: Weights, b: Weights, namings: Mapping[str, Naming]) -> bool:
-    """Return whether stored names pair the word embeddings of an encoder of the first file."""
-    firsts = {naming.stored_as(FIRST_VARIABLE, scope, a.tensors)[0] for scope, naming in namings.items()}
+def _chosen(kind: _Kind, namings: Mapping[str, Naming], scope: str | None, weights: Weights) -> str:
+    facts, title = weights.file.ref.facts, weights.file.title
+    return chosen_scope(list(namings), scope, kind.scoped, title=title, facts=facts) or ""
+
+
+def _has_pair(a: Weights, b: Weights, first: str, namings: Mapping[str, Naming]) -> bool:
+    """Return whether stored names pair the first parameter of a model of the first file."""
+    firsts = {naming.stored_as(first, scope, a.tensors)[0] for scope, naming in namings.items()}
     return any(name in firsts for name, _ in pair(a.tensors, b.tensors).both)
 
 
@@ -117,13 +143,26 @@ def _renamed(weights: Weights, naming: Naming, scope: str) -> Side:
 
 
 def _parameters_in(weights: Weights, naming: Naming, scope: str) -> dict[str, tuple[str, Change]]:
-    """Return stored name -> parameter and change, of the parameters of a BERT that a file has."""
+    """Return stored name -> parameter and change, of the parameters of a model that a file has."""
     names = weights.tensors
+    if isinstance(naming, Cells):
+        return _parameters_of_elmo(weights, naming, scope)
     found = {}
     for parameter, rank in ranks_of_parameters(count_layers(naming, scope, names)).items():
         name, change = naming.stored_as(parameter, scope, names)
         if name in names:
-            found[name] = parameter, needed(change, len(names[name].spec.shape), rank)
+            found[name] = parameter, needed(change, names[name].spec.shape, (0,) * rank)
+    return found
+
+
+def _parameters_of_elmo(weights: Weights, naming: Cells, scope: str) -> dict[str, tuple[str, Change]]:
+    found = {}
+    for name, tensor in weights.tensors.items():
+        parameter = naming.canonical(name, scope)
+        stored, change = naming.stored_as(parameter, scope, weights.tensors)
+        if stored == name:
+            wanted = (N_CHARACTERS - 1, *tensor.spec.shape[1:])
+            found[name] = parameter, needed(change, tensor.spec.shape, wanted)
     return found
 
 

@@ -6,12 +6,13 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
+from safeload._advice import variables_of
 from safeload._bytes import absent
 from safeload._bytes.archives.locating import ENDINGS
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._forms.tensorflow.prefixes import ASSETS, SAVED_MODEL, VARIABLES, names_in_assets
-from safeload._recognise import BERT, ELMO, has_piece_of
+from safeload._recognise import BERT, ELMO, has_piece_of, models_of_variables
 from safeload.cli._models import Outcome
 from safeload.errors import FileSystemError, SafeLoadError, UnreadableFileError, UnsafeFileError
 
@@ -76,7 +77,7 @@ def _in_tree(kind: str, root: str) -> Found:
         except OSError as exc:
             unreadable.append(_unreadable(folder, exc))
             continue
-        is_model = has_piece_of(_MODELS[kind], [*names, *names_in_assets(FileRef(path=folder, role="folder"))])
+        is_model = _has_model(_MODELS[kind], FileRef(path=folder, role="folder"), names)
         archives = _archives_in(folder, names, seen)
         if is_model:
             models.append(folder)
@@ -90,6 +91,14 @@ def _in_tree(kind: str, root: str) -> Found:
         inner = [path for path in inner if os.path.basename(path) not in parts]
         left += [(path, is_model or is_inside_model) for path in reversed(inner)]
     return Found(models if len(models) > len(empty) else [], unreadable)
+
+
+def _has_model(model: str, folder: FileRef, names: list[str]) -> bool:
+    """Return whether a folder has a piece of a model, or is a TF-Hub module with its variables."""
+    if has_piece_of(model, [*names, *names_in_assets(folder)]):
+        return True
+    prefix = folder.inside(os.path.join(VARIABLES, VARIABLES))
+    return model == ELMO and SAVED_MODEL in names and ELMO in models_of_variables(variables_of(prefix))
 
 
 def _listed(folder: str) -> tuple[list[str], list[str], list[tuple[str, OSError]]]:

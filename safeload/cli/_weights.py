@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
+from safeload._advice import models_in
 from safeload._bytes.archives.locating import located
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import CHECKPOINT
 from safeload._bytes.paths import resolve_path
 from safeload._forms import open_weights
 from safeload._forms.finding import find_weights
-from safeload._forms.tensorflow.prefixes import list_prefixes
 from safeload._text.words import with_article
 from safeload.elmo import _places as elmo_places
 
@@ -82,8 +82,7 @@ def open_given(given: str) -> Weights:
 
 
 def _place_of(ref: FileRef) -> WeightPlace:
-    is_single_file = ref.is_dir() and not list_prefixes(ref)
-    if is_single_file and _recognise.models_of_folder(ref.source.names_in(ref.path)) == [_recognise.ELMO]:
+    if ref.is_dir() and models_in(ref) == [_recognise.ELMO]:
         return elmo_places.find_weights(ref)
     return find_weights(ref, None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from safeload._boundary import typed_errors
 from safeload._reports import remember, warn_of
@@ -29,7 +29,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     dropout: float = 0.5,
     vocab_to_cache: Iterable[str] | None = None,
     keep_sentence_boundaries: bool = False,
-    scalar_mix_parameters: Sequence[float] | None = None,
+    scalar_mix_parameters: Sequence[float] | Literal["stored"] | None = None,
     stateful: bool | None = None,
     backend: str = "auto",
     base_dir: StrPath | None = None,
@@ -52,8 +52,9 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
 
     Args:
         options_file: `options.json`, or the folder that contains it and the weights. Also a URL if cached-path is
-            installed.
-        weight_file: `weights.hdf5`, or its folder. Defaults to the only HDF5 file in the options' folder.
+            installed. A folder of a TF-Hub module needs no options: the original ELMo's are taken, and the report says so.
+        weight_file: `weights.hdf5`, a training checkpoint of bilm-tf, the folder of either, or that of a TF-Hub module. Defaults
+            to the only HDF5 file in the options' folder, or else to the checkpoint there.
         num_output_representations: How many weighted sums of the layers to return; not a number of layers.
         requires_grad: Whether to train the biLM itself. The weighted sums are trainable either way.
         do_layer_norm: Whether to normalise each layer before summing.
@@ -62,7 +63,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
             `(batch, tokens)` in `word_inputs`. Id 0 is padding, so the first word must be a padding token.
         keep_sentence_boundaries: Whether to return the vectors of the begin and end marks of each sentence too.
         scalar_mix_parameters: Fixed weights of the layers, before the softmax, instead of learned ones:
-            `lstm.n_layers + 1` numbers.
+            `lstm.n_layers + 1` numbers. "stored" for those that a TF-Hub module has learned, with their scale.
         stateful: Whether the LSTMs keep their state between calls. Defaults to true for a torch module, as in AllenNLP,
             and to false for a Keras layer.
         backend: "allennlp" builds `allennlp.modules.elmo.Elmo`. "torch" builds safeload's own biLM, with the same
@@ -73,7 +74,8 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         lock_file: `safeload.lock`, or its folder. Defaults to the one beside the options and the one beside the weights,
             where present; each file of the model is then in one of them. Both files are copied to memory, checked
             against their locked size and SHA-256, and read from those copies.
-        scope: For forms whose names have one; the datasets of an HDF5 file have none.
+        scope: What stands before `char_embed` in the names of the biLM to load, if a checkpoint has several; the datasets of an
+            HDF5 file have none.
 
     Returns:
         The torch module, on the CPU, or the Keras layer. `safeload.report_of(module)` returns the report on what was read
@@ -82,7 +84,8 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     Raises:
         InvalidPathError: A path argument is invalid, or is a URL and cached-path is not installed.
         MissingFileError: A file does not exist, or could not be downloaded.
-        AmbiguousCheckpointError: The folder contains several HDF5 files.
+        AmbiguousCheckpointError: The folder contains several HDF5 files or checkpoints, or the checkpoint several biLMs.
+        CheckpointNotFoundError: A checkpoint has no index file, or lacks a data shard.
         UnreadableFileError: This process may not read a file.
         FileSystemError: The system failed to read: a disk or network error, too many open files, not enough memory.
         WrongFileKindError: A file is of another kind, the weights are of another model, or the two files are swapped.
@@ -90,6 +93,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
             load.
         UnsafeFileError: A file has links, external storage, virtual datasets, unknown filters or sizes out of proportion.
         ConfigError: The options have missing or invalid keys, or are of another model.
+        VocabularyError: A vocabulary lies beside the options, and is not UTF-8. It is not used.
         LockError: A file does not match the lock, or the lock is invalid.
         VariableMismatchError: Datasets are missing, unexpected, or have another shape or dtype.
         ArgumentError: Another argument is invalid.
@@ -126,7 +130,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         chosen = choose_backend(arguments.backend, use_skip_connections=checked.config.use_skip_connections)
         builder = builder_of(chosen)
     with clock.step("build"):
-        module = builder.build(checked.config, arguments, checked.values)
+        module = builder.build(checked.config, arguments.with_stored(checked.values), checked.values)
     versions = {**checked.report.versions, **versions_of(chosen)}
     report = dataclasses.replace(checked.report, backend=chosen, versions=versions)
     remember(module, report)

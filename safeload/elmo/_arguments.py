@@ -5,16 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import as_python, bad_argument, is_int, is_number, listed
+from safeload.elmo._parameters import MIX_SCALE, MIX_WEIGHTS
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from numpy.typing import NDArray
+
+    from safeload._forms.weight_file import StoredTensor
     from safeload.elmo._options import ElmoOptions
 
 MAX_REPRESENTATIONS = 1_000
 BACKENDS = ("auto", "allennlp", "torch", "keras")
+STORED = "stored"
+"""`scalar_mix_parameters` for the weights that a TF-Hub module has learned."""
 
 
 class ElmoArguments(NamedTuple):
-    """Validated build arguments; see `load_elmo` for their meaning."""
+    """Validated build arguments; see `load_elmo` for their meaning. `gamma` is the scale of each weighted sum."""
 
     num_output_representations: int
     backend: str
@@ -23,8 +31,16 @@ class ElmoArguments(NamedTuple):
     dropout: float = 0.5
     vocab_to_cache: tuple[str, ...] | None = None
     keep_sentence_boundaries: bool = False
-    scalar_mix_parameters: tuple[float, ...] | None = None
+    scalar_mix_parameters: tuple[float, ...] | str | None = None
     stateful: bool | None = None
+    gamma: float = 1.0
+
+    def with_stored(self, values: MutableMapping[str, NDArray[Any]]) -> ElmoArguments:
+        """Return the arguments with the learned sum among the values of a file, which are taken out of these."""
+        if self.scalar_mix_parameters != STORED:
+            return self
+        weights, scale = values.pop(MIX_WEIGHTS), values.pop(MIX_SCALE)
+        return self._replace(scalar_mix_parameters=tuple(map(float, weights)), gamma=float(scale[0]))
 
 
 def elmo_arguments(**given: Any) -> ElmoArguments:  # noqa: ANN401  (validated here)
@@ -63,7 +79,7 @@ def require_options_allow(arguments: ElmoArguments, options: ElmoOptions) -> Non
     """
     mixed, n_layers = arguments.scalar_mix_parameters, options.n_layers + 1
     contradicted = {"label": "options", "resolved": options.path}
-    if mixed is not None and len(mixed) != n_layers:
+    if mixed not in (None, STORED) and len(mixed) != n_layers:
         wanted = f"{n_layers} numbers, one for the characters and one for each of n_layers={options.n_layers}"
         hints = [f"pass {n_layers} numbers, or leave it out to learn them"]
         raise bad_argument("scalar_mix_parameters", list(mixed), wanted, hints, **contradicted)
@@ -71,6 +87,29 @@ def require_options_allow(arguments: ElmoArguments, options: ElmoOptions) -> Non
         hints = ["pass backend='torch': safeload's own biLM supports both"]
         wanted = "'torch' or 'auto' for a biLM without skip connections, which AllenNLP cannot build"
         raise bad_argument("backend", arguments.backend, wanted, hints, **contradicted)
+
+
+def require_numbers(arguments: ElmoArguments) -> None:
+    """Require scalar mix parameters that no file has to give.
+
+    Raises:
+        ArgumentError: They are "stored".
+    """
+    if arguments.scalar_mix_parameters == STORED:
+        hints = ["pass the numbers, or load the file with safeload.load_elmo"]
+        raise bad_argument("scalar_mix_parameters", STORED, "a list of numbers where no file is read", hints)
+
+
+def require_stored_mix(arguments: ElmoArguments, weights: StoredTensor | None, path: str) -> None:
+    """Require that a file has the learned sum that was asked for.
+
+    Raises:
+        ArgumentError: It has none: only TF-Hub's modules do.
+    """
+    if arguments.scalar_mix_parameters == STORED and weights is None:
+        hints = ["only TF-Hub's modules store one: leave it out to learn it, or pass numbers"]
+        wanted = "a list of numbers: the weights have no learned sum of the layers"
+        raise bad_argument("scalar_mix_parameters", STORED, wanted, hints, label="options", resolved=path)
 
 
 def vocabulary_notes(arguments: ElmoArguments) -> list[str]:
@@ -111,9 +150,9 @@ def _vocabulary(words: object) -> tuple[str, ...] | None:
     return tuple(word for word in found if isinstance(word, str))
 
 
-def _scalars(numbers: object) -> tuple[float, ...] | None:
-    if numbers is None:
-        return None
+def _scalars(numbers: object) -> tuple[float, ...] | str | None:
+    if numbers is None or (isinstance(numbers, str) and numbers == STORED):
+        return numbers
     hints = ["pass one number for each layer, before the softmax, such as [0, 0, 1]"]
     found = listed(numbers)
     if found is None:

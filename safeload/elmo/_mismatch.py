@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from safeload._compare import size_claims, size_hint
 from safeload._published import published_elmo
 from safeload.elmo._parameters import CHAR_EMBED, CHARACTER_ROWS, SUM_OF_FILTERS, cell_of
-from safeload.elmo.namings import NAMINGS
-from safeload.elmo.namings.hdf5 import count_numbered
+from safeload.elmo.namings import namings_in
+from safeload.elmo.namings._cells import count_numbered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,20 +20,28 @@ if TYPE_CHECKING:
 
 KERNEL_AXES = 4
 MAX_FILTERS_SHOWN = 20
+_NO_OPTIONS = (
+    "there are no options beside the weights: pass the options.json that they were made with as options_file, and the weights as "
+    "weight_file"
+)
 _KERNEL = re.compile(r"CNN/W_cnn_(\d{1,9})$")
 
 
 def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     """Return hints for a weight file that does not fit its options."""
     problems, found, options = mismatch.problems, mismatch.found, mismatch.config
-    names = mismatch.weights.tensors
+    names, noun = mismatch.weights.tensors, mismatch.weights.noun
     missing = [problem.name for problem in problems if problem.kind == "missing"]
-    if not any(naming.scopes(names) for naming in NAMINGS):
+    if not namings_in(names):
         few = ", ".join(sorted(names)[:3])
         return [
-            f"the file contains no biLM datasets; its first ones are {few}" if few else "the file contains no datasets"
+            f"the file contains no biLM {noun}s; its first ones are {few}" if few else f"the file contains no {noun}s"
         ]
-    hints = [*_size_hints(mismatch), *_count_hints(options, found), *_release_hints(options, found)]
+    hints = [*_size_hints(mismatch), *_count_hints(mismatch)]
+    if options.is_published:
+        hints = [_NO_OPTIONS, *hints]
+    else:
+        hints += _release_hints(options, found)
     if not any(name.endswith("/W_P_0") for name in found):
         same = options.dim == options.projection_dim
         hints.append(
@@ -57,9 +65,9 @@ def _size_hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     claims = size_claims(mismatch.expected, mismatch.found)
     rows, n_found = claims.pop(CHARACTER_ROWS, (0, 0))
     wanted_sum, sum_found = claims.pop(SUM_OF_FILTERS, (0, 0))
-    hints = [_hint(key, wanted, size, mismatch.config) for key, (wanted, size) in claims.items()]
+    hints = [_hint(key, wanted, size, mismatch) for key, (wanted, size) in claims.items()]
     if sum_found != wanted_sum:  # not a key; the filters have theirs
-        hints.append(f"{SUM_OF_FILTERS} is {wanted_sum} in the options but {sum_found} in the weight file")
+        hints.append(f"{SUM_OF_FILTERS} is {wanted_sum} in the options but {sum_found} in the {mismatch.weights.title}")
     if n_found != rows:
         hints.append(
             f"char_embed has {n_found} rows where a character-level biLM has {rows}: it was not trained with n_characters {rows}, "
@@ -68,9 +76,10 @@ def _size_hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     return hints
 
 
-def _count_hints(options: ElmoOptions, found: Mapping[str, TensorSpec]) -> list[str]:
+def _count_hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
+    options, found, title = mismatch.config, mismatch.found, mismatch.weights.title
     hints = [
-        _hint(key, wanted, n_found, options)
+        _hint(key, wanted, n_found, mismatch)
         for key, wanted, pattern in (
             ("lstm.n_layers", options.n_layers, r"RNN_\d+/RNN/MultiRNNCell/Cell(\d+)/"),
             ("char_cnn.n_highway", options.n_highway, r"CNN_high_(\d+)/"),
@@ -80,11 +89,9 @@ def _count_hints(options: ElmoOptions, found: Mapping[str, TensorSpec]) -> list[
     kernels = sorted((int(match[1]), spec.shape) for name, spec in found.items() if (match := _KERNEL.match(name)))
     numbers, shapes = [number for number, _ in kernels], [shape for _, shape in kernels]
     if shapes and len(shapes) != len(options.filters) and all(len(shape) == KERNEL_AXES for shape in shapes):
-        hint = (
-            f"char_cnn.filters has {len(options.filters)} entries in the options but {len(shapes)} in the weight file"
-        )
+        hint = f"char_cnn.filters has {len(options.filters)} entries in the options but {len(shapes)} in the {title}"
         filters = [[shape[1], shape[3]] for shape in shapes]
-        is_whole = numbers == list(range(len(shapes))) and len(shapes) <= MAX_FILTERS_SHOWN
+        is_whole = not options.is_published and numbers == list(range(len(shapes))) and len(shapes) <= MAX_FILTERS_SHOWN
         hints.append(f'{hint}; to load it, set "char_cnn.filters": {filters} in {options.path}' if is_whole else hint)
     return hints
 
@@ -121,5 +128,8 @@ def _release_hints(options: ElmoOptions, found: Mapping[str, TensorSpec]) -> lis
     ]
 
 
-def _hint(key: str, wanted: int, size: int, options: ElmoOptions) -> str:
-    return size_hint(key, wanted, size, config="options", weights="weight file", path=options.path)
+def _hint(key: str, wanted: int, size: int, mismatch: Mismatch[ElmoOptions]) -> str:
+    title, path = mismatch.weights.title, mismatch.config.path
+    if mismatch.config.is_published:
+        return f"{key} is {wanted} in {path} but {size} in the {title}"
+    return size_hint(key, wanted, size, config="options", weights=title, path=path)

@@ -5,33 +5,54 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
-from safeload._bytes.kinds import FileKind, wrong_kind
+from safeload._bytes.kinds import CHECKPOINT, FileKind, wrong_kind
+from safeload._bytes.tfhub import handle_of
+from safeload._forms.tensorflow.prefixes import saved_model_of
 from safeload._model_kind import ModelKind
+from safeload._scopes import Scoped, chosen_scope
 from safeload._suspicion import Marks
 from safeload.elmo import _places
-from safeload.elmo._arguments import require_options_allow, vocabulary_notes
-from safeload.elmo._options import read_options
-from safeload.elmo._parameters import CHAR_EMBED, list_parameters
-from safeload.elmo.namings import NAMINGS
+from safeload.elmo._arguments import STORED, require_options_allow, require_stored_mix, vocabulary_notes
+from safeload.elmo._characters import N_CHARACTERS
+from safeload.elmo._options import published_options, read_options, require_padding, with_padding
+from safeload.elmo._parameters import CHAR_EMBED, MIX_WEIGHTS, list_parameters
+from safeload.elmo._vocabulary import require_vocabulary
+from safeload.elmo.namings import NAMINGS, namings_in
+from safeload.elmo.namings.bilm_tf import BilmTf
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
     from safeload._forms.weight_file import WeightFile
-    from safeload._model_kind import Mismatch, Places
+    from safeload._model_kind import Mismatch, Places, Stored
     from safeload._naming import Naming
     from safeload.elmo._arguments import ElmoArguments
     from safeload.elmo._options import ElmoOptions
 
+SCOPED = Scoped("biLM", first="char_embed")
+"""How messages call what a scope is chosen for."""
+
 
 def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[ElmoOptions]:
     """Return the `ModelKind` of an ELMo that is built with these arguments; None if it is only checked."""
+    with_mix = arguments is not None and arguments.scalar_mix_parameters == STORED
 
     def read(places: Places) -> tuple[ElmoOptions, list[str], list[str]]:
-        options = read_options(places.config)
+        options, notes = _options_of(places)
+        if places.vocab is not None:
+            require_vocabulary(places.vocab)
         if arguments is None:
-            return options, [], []
+            return options, notes, []
         require_options_allow(arguments, options)
-        return options, vocabulary_notes(arguments), []
+        return options, [*notes, *vocabulary_notes(arguments)], []
+
+    def adapted(options: ElmoOptions, naming: Naming, stored: Stored) -> tuple[ElmoOptions, list[str]]:
+        if arguments is not None:
+            require_stored_mix(arguments, stored(MIX_WEIGHTS), options.path)
+        if options.n_characters == N_CHARACTERS:
+            return options, []
+        if not isinstance(naming, BilmTf):
+            require_padding(options)
+        return with_padding(options), []
 
     def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
         from safeload.elmo import _mismatch  # noqa: PLC0415  (only what does not fit needs it)
@@ -46,23 +67,36 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
         weights_folder=_places.weights_folder,
         find_others=_places.resolve_others,
         read=read,
-        list_parameters=list_parameters,
+        list_parameters=lambda options: list_parameters(options, with_mix=with_mix),
         recognise=lambda weights: recognise(weights, scope),
         hints=hints,
         unverified=lambda options: options.unverified,
         unused_keys=lambda options: options.unused_keys,
+        adapted=adapted,
         marks=Marks(tables=(CHAR_EMBED,)),
     )
 
 
+def _options_of(places: Places) -> tuple[ElmoOptions, list[str]]:
+    """Return the options, and a note on a module of TF-Hub's cache."""
+    module = saved_model_of(places.weights.ref.folder())
+    handle = module and handle_of(module)
+    notes = [f"the folder is that of {handle} in TF-Hub's cache"] if handle else []
+    if places.config.is_dir():
+        return published_options(), notes
+    return read_options(places.config, may_be_trained=places.weights.form == CHECKPOINT), notes
+
+
 def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, list[str]]:
-    """Return the naming and scope of the datasets; the first naming if none fits, so that a comparison says what is missing.
+    """Return the naming and scope of the biLM; the form's first naming if none fits, so that a comparison says what is missing.
 
     Raises:
-        ArgumentError: A scope was passed; the names in these files have none.
-        WrongFileKindError: The weights are of a word-based biLM, are computed embeddings, or were saved by Keras.
+        ArgumentError: A scope was passed, and the file has no biLM under it; the names in HDF5 files have none.
+        AmbiguousCheckpointError: There are several biLMs, and none of them is chosen.
+        WrongFileKindError: The weights are of a word-based biLM or a BERT, are computed embeddings, or were saved by Keras.
     """
-    if wanted is not None:
+    found = namings_in(weights.tensors)
+    if wanted is not None and all(naming.usual_scope == "" for naming in found.values()):
         message = f"scope is {wanted!r}, but the datasets of {weights.summary} have no scope"
         facts = weights.ref.facts | {"given": wanted}
         raise ArgumentError(message, argument="scope", **facts, hints=["leave it out"])
@@ -70,5 +104,5 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
     if other is not None:
         kind = FileKind("other", other.name, other.hint)
         raise wrong_kind(weights.ref, kind, wanted="the weights of a character-level biLM")
-    fitting = (naming for naming in NAMINGS if naming.scopes(weights.tensors))
-    return next(fitting, NAMINGS[0]), "", []
+    scope = chosen_scope(list(found), wanted, SCOPED, title=weights.title, facts=weights.ref.facts)
+    return (NAMINGS[0], "", []) if scope is None else (found[scope], scope, [])

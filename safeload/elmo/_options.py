@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import copy
+from typing import Any, NamedTuple
 
 from safeload import _recognise
+from safeload._bytes.files import FileRef
 from safeload._json import Keys, read_json_object, shown
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN, N_CHARACTERS
 from safeload.errors import ConfigError
-
-if TYPE_CHECKING:
-    from safeload._bytes.files import FileRef
 
 MAX_LAYERS = 100
 MAX_SIZE = 1 << 20
 MAX_FILTERS = 1_000
 ACTIVATIONS = ("relu", "tanh")
+PUBLISHED = "the original ELMo's published options"
+"""The path of options that are in no file."""
+
+ORIGINAL: dict[str, Any] = {
+    "lstm": {
+        "use_skip_connections": True, "projection_dim": 512, "cell_clip": 3, "proj_clip": 3, "dim": 4096, "n_layers": 2,
+    },
+    "char_cnn": {
+        "activation": "relu",
+        "filters": [[1, 32], [2, 32], [3, 64], [4, 128], [5, 256], [6, 512], [7, 1024]],
+        "n_highway": 2,
+        "embedding": {"dim": 16},
+        "n_characters": 262,
+        "max_characters_per_token": 50,
+    },
+}  # fmt: skip
+"""The published options of the original ELMo, elmo_2x4096_512_2048cnn_2xhighway."""
 
 _READ = {
     "lstm": ("dim", "projection_dim", "n_layers", "cell_clip", "proj_clip", "use_skip_connections"),
@@ -40,6 +56,7 @@ class ElmoOptions(NamedTuple):
         char_dim: Units of a character's embedding.
         filters: (width in characters, number of filters) of each convolution.
         n_highway: Highway layers after the convolutions.
+        n_characters: Character ids: 262 with that for padding, or 261 in the options of a training.
     """
 
     path: str
@@ -54,11 +71,17 @@ class ElmoOptions(NamedTuple):
     char_dim: int
     filters: tuple[tuple[int, int], ...]
     n_highway: int
+    n_characters: int = N_CHARACTERS
 
     @property
     def n_filters(self) -> int:
         """Units of a token's vector before the projection."""
         return sum(number for _, number in self.filters)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether these are the original's options, in place of a file."""
+        return self.path == PUBLISHED
 
     @property
     def unused_keys(self) -> list[str]:
@@ -73,6 +96,7 @@ class ElmoOptions(NamedTuple):
     def unverified(self) -> dict[str, object]:
         """The options that a weight file cannot confirm."""
         return {
+            **({"options": PUBLISHED} if self.is_published else {}),
             "activation": self.activation,
             "cell_clip": self.cell_clip,
             "proj_clip": self.proj_clip,
@@ -80,8 +104,8 @@ class ElmoOptions(NamedTuple):
         }
 
 
-def read_options(ref: FileRef) -> ElmoOptions:
-    """Read and validate an options file.
+def read_options(ref: FileRef, *, may_be_trained: bool = False) -> ElmoOptions:
+    """Read and validate an options file; with `may_be_trained`, of a training too, whose ids have none for padding.
 
     Raises:
         ConfigError: The file is not JSON; a key that a biLM needs is missing, mistyped or out of range; or the options
@@ -91,10 +115,30 @@ def read_options(ref: FileRef) -> ElmoOptions:
     Source:
         allennlp/modules/elmo.py, _ElmoCharacterEncoder and _ElmoBiLm, AllenNLP 2.10.1; allenai/bilm-tf, bilm/model.py.
     """
-    return validate_options(read_json_object(ref), ref)
+    return validate_options(read_json_object(ref), ref, may_be_trained=may_be_trained)
 
 
-def validate_options(raw: dict[str, Any], ref: FileRef) -> ElmoOptions:
+def published_options() -> ElmoOptions:
+    """Return the options of the original ELMo, for files that were published without theirs."""
+    return validate_options(copy.deepcopy(ORIGINAL), FileRef(path=PUBLISHED, role="options"))
+
+
+def require_padding(options: ElmoOptions) -> None:
+    """Require options whose character ids have one for padding.
+
+    Raises:
+        ConfigError: They are those of a training.
+    """
+    validate_options(options.raw, FileRef(path=options.path, role="options"))
+
+
+def with_padding(options: ElmoOptions) -> ElmoOptions:
+    """Return the options of a training with the character id for padding, as its model is used."""
+    characters = {**options.raw["char_cnn"], "n_characters": N_CHARACTERS}
+    return options._replace(n_characters=N_CHARACTERS, raw={**options.raw, "char_cnn": characters})
+
+
+def validate_options(raw: dict[str, Any], ref: FileRef, *, may_be_trained: bool = False) -> ElmoOptions:
     """Validate an options dict as JSON holds it; `ref` names its source in error messages.
 
     Raises:
@@ -120,7 +164,8 @@ def validate_options(raw: dict[str, Any], ref: FileRef) -> ElmoOptions:
         filters=_filters(cnn),
         n_highway=cnn.integer("n_highway", 0, MAX_LAYERS),
     )
-    _require_characters(cnn)
+    n_characters = _require_characters(cnn, may_be_trained=may_be_trained)
+    options = options._replace(n_characters=n_characters)
     if "bidirectional" in raw and not keys.flag("bidirectional") and raw["bidirectional"] is False:
         keys.add_problem("bidirectional", "false; an ELMo needs both directions")
     hints = []
@@ -150,15 +195,15 @@ def _filters(cnn: Keys) -> tuple[tuple[int, int], ...]:
     return tuple(pairs)
 
 
-def _require_characters(cnn: Keys) -> None:
-    """Require the numbers of characters that published ELMos, and the tools for them, use."""
+def _require_characters(cnn: Keys, *, may_be_trained: bool) -> int:
+    """Require the numbers of characters that published ELMos, and the tools for them, use; return that of their ids."""
     n_characters = _valid_integer(cnn, "n_characters")
-    if n_characters == N_CHARACTERS - 1:
+    if n_characters == N_CHARACTERS - 1 and not may_be_trained:
         cnn.add_problem(
             "n_characters",
             f"{N_CHARACTERS - 1} is the value for training; set it to {N_CHARACTERS}, with the id for padding",
         )
-    elif n_characters not in (None, N_CHARACTERS):
+    elif n_characters not in (None, N_CHARACTERS, N_CHARACTERS - 1):
         cnn.add_problem("n_characters", f"expected {N_CHARACTERS}, the ids of bytes and marks, found {n_characters}")
     count = _valid_integer(cnn, "max_characters_per_token")
     if count not in (None, MAX_CHARACTERS_PER_TOKEN):
@@ -167,6 +212,7 @@ def _require_characters(cnn: Keys) -> None:
             f"{count}, but every token is fed as {MAX_CHARACTERS_PER_TOKEN} character ids; train with {MAX_CHARACTERS_PER_TOKEN}, or set it "
             "to that if none of your words is longer",
         )
+    return n_characters or N_CHARACTERS
 
 
 def _valid_integer(keys: Keys, key: str) -> int | None:

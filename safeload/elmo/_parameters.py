@@ -16,15 +16,21 @@ CHARACTER_ROWS = "char_cnn.n_characters - 1"
 SUM_OF_FILTERS = "sum of char_cnn.filters"
 CHAR_EMBED = "char_embed"
 DIRECTIONS = ("forward", "backward")
+CELL = "RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell"
+"""The group of an LSTM's datasets."""
+
+MIX_WEIGHTS, MIX_SCALE = "aggregation/weights", "aggregation/scaling"
+"""The learned weights of the layers' sum, before the softmax, and its scale; only TF-Hub's modules store them."""
 
 _Size = tuple[str, int]
 
 
-def list_parameters(options: ElmoOptions) -> dict[str, TensorSpec]:
+def list_parameters(options: ElmoOptions, *, with_mix: bool = False) -> dict[str, TensorSpec]:
     """List the parameters that a load reads; all are float32.
 
     Args:
         options: Validated `options.json`; sizes are counts of units, not bytes.
+        with_mix: Whether the learned weights of the layers' sum, and its scale, are read too.
 
     Returns:
         Path in the file -> spec. `RNN_0` runs forward, `RNN_1` backward. `W_0` is the kernel of the input and the previous
@@ -34,12 +40,18 @@ def list_parameters(options: ElmoOptions) -> dict[str, TensorSpec]:
         allennlp/modules/elmo.py, _ElmoCharacterEncoder._load_weights; allennlp/modules/elmo_lstm.py,
         ElmoLstm.load_weights, AllenNLP 2.10.1; allenai/bilm-tf, bilm/training.py, dump_weights.
     """
-    return {spec.name: spec for rows in (_encoder(options), _lstms(options)) for spec in rows}
+    mix = _mix(options) if with_mix else ()
+    return {spec.name: spec for rows in (_encoder(options), _lstms(options), mix) for spec in rows}
 
 
 def cell_of(direction: int, layer: int) -> str:
     """Return the group of an LSTM's datasets."""
-    return f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell"
+    return CELL.format(direction=direction, layer=layer)
+
+
+def _mix(options: ElmoOptions) -> Iterator[TensorSpec]:
+    yield TensorSpec.of_sizes(MIX_WEIGHTS, ("", options.n_layers + 1))
+    yield TensorSpec.of_sizes(MIX_SCALE, ("", 1))
 
 
 def _encoder(options: ElmoOptions) -> Iterator[TensorSpec]:

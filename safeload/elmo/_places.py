@@ -9,12 +9,25 @@ from safeload import _recognise
 from safeload._bytes import absent
 from safeload._bytes.archives.locating import archive_hints, located, lock_folder
 from safeload._bytes.files import DISK, FileRef
-from safeload._bytes.kinds import JSON_TEXT, FileKind, files_of_forms, kinds_of, sniff, wrong_kind
+from safeload._bytes.kinds import CHECKPOINT, JSON_TEXT, UNKNOWN, FileKind, files_of_forms, kinds_of, sniff, wrong_kind
 from safeload._bytes.paths import is_remote, resolve_path
 from safeload._bytes.small import require_file
+from safeload._bytes.tfhub import handle_of, modules_in
+from safeload._forms.tensorflow.prefixes import (
+    STATE_NAME,
+    VARIABLES,
+    find_checkpoint,
+    is_of_checkpoint,
+    list_prefixes,
+    prefix_of,
+    saved_model_of,
+)
 from safeload._forms.weight_file import WeightPlace
 from safeload._json import require_json
 from safeload._model_kind import Places
+from safeload._text.words import with_article
+from safeload.elmo._vocabulary import find_vocabulary
+from safeload.elmo.namings import namings_in
 from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKindError
 
 if TYPE_CHECKING:
@@ -25,10 +38,15 @@ if TYPE_CHECKING:
     from safeload.errors import MissingFileError
 
 OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
+_OF_SIMPLE_ELMO = "model.hdf5"
+"""The weights in the folders and zips of simple_elmo and the NLPL repository."""
+
+_VARIABLES = os.path.join(VARIABLES, VARIABLES)
+_VARIABLES_INDEX = f"{_VARIABLES}.index"
 
 
 def resolve_config(request: Request) -> FileRef:
-    """Find the options.
+    """Find the options, or the folder of a TF-Hub module that has none.
 
     Raises:
         InvalidPathError, MissingFileError, UnreadableFileError, UnsafeFileError: As `resolve_path` and `require_file`.
@@ -37,10 +55,12 @@ def resolve_config(request: Request) -> FileRef:
     """
     ref = _resolved(request.config, "options_file", request, DISK)
     if ref.is_dir():
-        ref = _options_in(ref)
+        ref = _options_in(module_in(ref))
+    if ref.is_dir():  # of a module without options
+        return resolve_others(request, ref).config
     kind = sniff(ref)
-    if kind is not None and _recognise.ELMO in kind.models:
-        raise _weights_as_options(ref, kind, request)
+    if _is_weights(ref, kind):
+        raise _weights_as_options(ref, kind or UNKNOWN, request)
     require_json(kind, ref)
     require_file(ref)
     resolve_others(request, ref)  # a missing file is reported before a lock that names it
@@ -59,7 +79,7 @@ def weights_folder(request: Request) -> str | None:
 
 
 def resolve_others(request: Request, options: FileRef) -> Places:
-    """Find the weights, by default in the options' folder.
+    """Find the weights, by default in the options' folder, and the vocabulary there.
 
     Raises:
         InvalidPathError, MissingFileError, UnreadableFileError, UnsafeFileError: As `resolve_path` and `require_file`.
@@ -67,28 +87,29 @@ def resolve_others(request: Request, options: FileRef) -> Places:
         AmbiguousCheckpointError: The folder has several files that could be the weights.
     """
     if request.weights is None:
-        place = find_weights(options.at(options.folder().path, "weight"))
+        folder = options if options.is_dir() else options.folder()
+        place = find_weights(folder.at(folder.path, "weight"))
     else:
         ref = _resolved(request.weights, "weight_file", request, options.source)
-        place = find_weights(ref) if ref.is_dir() else _place_of(ref)
-    require_file(place.ref)
-    return Places(config=options, weights=place)
+        place = find_weights(module_in(ref)) if ref.is_dir() else _place_of(ref)
+    if place.form != CHECKPOINT:  # whose index file was found
+        require_file(place.ref)
+    return Places(config=options, weights=place, vocab=find_vocabulary(options))
 
 
 def _place_of(ref: FileRef) -> WeightPlace:
-    """Return the form of a weight file; a file of no form is opened as the first one, which raises.
+    """Return the form of a weight file or checkpoint; a file of no form is opened as the first one, which raises.
 
     Raises:
-        WrongFileKindError: The path is of a TensorFlow checkpoint, or a file of another library.
+        WrongFileKindError: It is a file of another library.
+        SafeLoadError: As `find_checkpoint`.
     """
-    kinds = kinds_of(_recognise.ELMO)
+    if is_of_checkpoint(ref) or os.path.basename(ref.path) == STATE_NAME:
+        return find_checkpoint(ref)
+    kinds = [kind for kind in kinds_of(_recognise.ELMO) if kind.form != CHECKPOINT]
     found = sniff(ref)
-    if found not in kinds and (hints := _advice(ref)):
-        from safeload._forms.tensorflow.prefixes import is_of_checkpoint  # noqa: PLC0415  (only an error needs it)
-
-        kind = found or FileKind("checkpoint", "part of a TensorFlow checkpoint")
-        kind = kind if not is_of_checkpoint(ref) else FileKind("checkpoint", "part of a TensorFlow checkpoint")
-        raise wrong_kind(ref, kind._replace(hint=hints[0]), wanted="an HDF5 file")
+    if found is not None and found not in kinds and (hints := _advice(ref)):
+        raise wrong_kind(ref, found._replace(hint=hints[0]), wanted="an HDF5 file")
     kind = found if found in kinds else kinds[0]
     return WeightPlace(ref=ref, form=kind.form, place=kind.name)
 
@@ -103,6 +124,15 @@ def _resolved(given: object, argument: str, request: Request, source: Source) ->
     return located(FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source))
 
 
+def _is_weights(ref: FileRef, kind: FileKind | None) -> bool:
+    """Return whether a path is an HDF5 file, or of a checkpoint of a biLM."""
+    if is_of_checkpoint(ref):
+        from safeload._advice import variables_of  # noqa: PLC0415  (only an error needs it)
+
+        return bool(namings_in(variables_of(ref.at(prefix_of(ref.path)))))
+    return kind is not None and kind.models[:1] == (_recognise.ELMO,)
+
+
 def _weights_as_options(ref: FileRef, kind: FileKind, request: Request) -> WrongFileKindError:
     """Return the error for weights passed as the options; the message says if the two arguments are swapped."""
     weights = request.weights
@@ -114,7 +144,7 @@ def _weights_as_options(ref: FileRef, kind: FileKind, request: Request) -> Wrong
         hint = "it holds weights: pass the options JSON as options_file, and this as weight_file"
         return wrong_kind(ref, kind._replace(hint=hint), wanted=JSON_TEXT)
     return WrongFileKindError(
-        "options_file and weight_file are swapped: the first is an HDF5 file, the second JSON text",
+        f"options_file and weight_file are swapped: the first is {with_article(kind.name)}, the second JSON text",
         wanted=JSON_TEXT,
         found=kind.name,
         **ref.facts,
@@ -127,12 +157,16 @@ def _options_in(ref: FileRef) -> FileRef:
     folder, names = ref.path, absent.list_names(ref)
     _require_elmo_folder(ref, names)
     candidates = _preferred([name for name in names if name.endswith(".json")], "options")
+    if _is_module(ref):
+        candidates = [name for name in candidates if "options" in name.lower()]
     if len(candidates) == 1:
         return ref.inside(candidates[0])
     if candidates:
         message = f"the folder has {len(candidates)} files that could be the options"
         hints = [f"pass options_file, one of: {', '.join(candidates)}"]
         raise ConfigError(message, **ref.at(folder, "folder").facts, hints=hints)
+    if _is_module(ref):
+        return ref
     wanted = ref.inside(OPTIONS_NAME)
     raise _missing(wanted, ("*options*.json", "*.json"), _hints_of_subfolders(ref, names))
 
@@ -149,6 +183,7 @@ def find_weights(ref: FileRef) -> WeightPlace:
     _require_elmo_folder(ref, names)
     forms = dict(files_of_forms(names, _recognise.ELMO))
     candidates = _preferred(list(forms), "weights")
+    candidates = [_OF_SIMPLE_ELMO] if _OF_SIMPLE_ELMO in candidates else candidates
     if len(candidates) == 1:
         return WeightPlace(ref=ref.inside(candidates[0], "weight"), form=forms[candidates[0]], place="folder")
     if candidates:
@@ -157,6 +192,8 @@ def find_weights(ref: FileRef) -> WeightPlace:
         hints = [f"pass weight_file, one of: {', '.join(candidates)}"]
         folder_ref = ref.at(folder, "folder")
         raise AmbiguousCheckpointError(message, candidates=paths, **folder_ref.facts, hints=hints)
+    if list_prefixes(ref) or ref.inside(STATE_NAME).is_file() or _is_module(ref):
+        return find_checkpoint(ref)
     raise _missing(ref.inside(WEIGHTS_NAME, "weight"), ("*weights*.hdf5", "*.hdf5"))
 
 
@@ -180,12 +217,42 @@ def _preferred(names: list[str], word: str) -> list[str]:
 
 def _require_elmo_folder(ref: FileRef, names: list[str]) -> None:
     other = _recognise.other_folder(_recognise.ELMO, ref.path, names)
-    if other is None or files_of_forms(names, _recognise.ELMO):
+    if other is None or files_of_forms(names, _recognise.ELMO) or _is_module(ref):
         return
     message = f"the folder contains {other.name}, not an ELMo's options and weights"
     wanted = "a folder with one options JSON and one HDF5 file"
     folder = ref.at(ref.path, "folder")
     raise WrongFileKindError(message, wanted=wanted, found=other.name, **folder.facts, hints=[other.hint])
+
+
+def _is_module(ref: FileRef) -> bool:
+    """Return whether a folder is a SavedModel with its variables, as a TF-Hub module is."""
+    return saved_model_of(ref) == ref and ref.inside(_VARIABLES_INDEX).is_file()
+
+
+def module_in(ref: FileRef) -> FileRef:
+    """Return the folder of the only ELMo in a folder that is TF-Hub's cache; another folder is returned as it is.
+
+    Raises:
+        AmbiguousCheckpointError: The cache has several.
+    """
+    modules = modules_in(ref, absent.names_in(ref))
+    if not modules:
+        return ref
+    from safeload._advice import variables_of  # noqa: PLC0415  (only a cache needs it)
+
+    elmos = [each for each in modules if namings_in(variables_of(each.inside(_VARIABLES)))]
+    if len(elmos) > 1:
+        message = f"the cache of TF-Hub has {len(elmos)} ELMos"
+        hints = [f"pass one of: {', '.join(_named(each) for each in elmos)}"]
+        facts = ref.at(ref.path, "folder").facts
+        raise AmbiguousCheckpointError(message, candidates=[each.path for each in elmos], **facts, hints=hints)
+    return elmos[0] if elmos else ref
+
+
+def _named(module: FileRef) -> str:
+    handle = handle_of(module)
+    return f"{module.path} ({handle})" if handle else module.path
 
 
 def _hints_of_subfolders(folder: FileRef, names: list[str]) -> list[str]:

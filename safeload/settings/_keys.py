@@ -109,7 +109,11 @@ ELMO_KEYS: Mapping[str, Key] = {
     "dropout": _NUMBER,
     "vocab_to_cache": _WORDS.or_none(),
     "keep_sentence_boundaries": _FLAG,
-    "scalar_mix_parameters": Key("a list of numbers", _is_list(_is_number), _list_of(float)).or_none(),
+    "scalar_mix_parameters": Key(
+        "a list of numbers, or stored",
+        lambda value: value == "stored" or _is_list(_is_number)(value),
+        lambda text: text if text == "stored" else _list_of(float)(text),
+    ).or_none(),
     "stateful": _FLAG.or_none(),
     "backend": _WORD,
     "ignore_unused": _WORDS,

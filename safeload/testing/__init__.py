@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from safeload.testing._bert import write_bert, write_bert_checkpoint
 from safeload.testing._bundle import write_checkpoint
-from safeload.testing._catalogue import BERT_FAULTS, ELMO_FAULTS, Fault, bert_faults
+from safeload.testing._catalogue import BERT_FAULTS, ELMO_FAULTS, Fault, bert_faults, elmo_faults
 from safeload.testing._elmo import write_elmo
 from safeload.testing._faults import (
     as_html_page,
@@ -49,6 +49,7 @@ __all__ = [
     "drop_variable",
     "edit_config",
     "edit_vocabulary",
+    "elmo_faults",
     "exchange_files",
     "flip_bit",
     "leave_unwritten",

@@ -9,7 +9,7 @@ from safeload import errors
 from safeload._boundary import typed_errors
 from safeload.testing import _faults as f
 from safeload.testing._bert import VOCAB_NAME
-from safeload.testing._elmo import OPTIONS_NAME
+from safeload.testing._elmo_forms import ELMO_FORMS, OPTIONS_NAME, naming_of_form
 from safeload.testing._forms import CONFIG_NAME, FORMS, PREFIX, stored_name, valid_form
 
 if TYPE_CHECKING:
@@ -139,3 +139,46 @@ ELMO_FAULTS: Mapping[str, Fault] = {
     ),
 }
 """Name -> fault, for an ELMo that `write_elmo` wrote with default arguments."""
+
+
+@typed_errors
+def elmo_faults(form: str = "hdf5") -> Mapping[str, Fault]:
+    """Return name -> fault, for an ELMo that `write_elmo` wrote in a form, with default arguments otherwise.
+
+    Args:
+        form: As in `write_elmo`. Another form than HDF5 has those that it can have: the files of a checkpoint are not
+            exchanged with the options, but with their checksums a flipped bit is found.
+
+    Raises:
+        ArgumentError: There is no such form.
+    """
+    name = valid_form(form, ELMO_FORMS)
+    naming = naming_of_form(ELMO_FORMS[name], 1 if name == "hdf5/one-layer" else 2)
+    stored, bias = (naming.stored_as(each, naming.usual_scope)[0] for each in (_PROJECTION, "CNN_proj/b_proj"))
+    faults = {
+        **ELMO_FAULTS,
+        "a dataset is missing": Fault(partial(f.drop_variable, name=stored), errors.VariableMismatchError),
+        "a dataset has another name": Fault(
+            partial(f.rename_variable, name=stored, new=stored[:-5]), errors.VariableMismatchError
+        ),
+        "a dataset has one value": Fault(
+            partial(f.reshape_variable, name=bias, shape=(1,)), errors.VariableMismatchError
+        ),
+    }
+    if name == "hdf5/one-layer":
+        faults["the options have a layer more"] = Fault(
+            partial(f.edit_config, lstm={"n_layers": 2}), errors.VariableMismatchError
+        )
+        del faults["the options have a layer less"]
+    if name.startswith("hdf5"):
+        return faults
+    for lost in ("options and weights exchanged", "a dataset was never written"):
+        del faults[lost]
+    if naming.id == "bilm-tf":
+        del faults["the options are those for training"]  # as they should be
+    else:
+        faults["no options"] = Fault(partial(f.remove_file, file=OPTIONS_NAME), errors.VariableMismatchError)
+    faults["no weights"] = Fault(f.remove_file, errors.CheckpointNotFoundError)
+    faults["a bit flipped"] = Fault(partial(f.flip_bit, variable=stored), errors.CorruptFileError)
+    faults["the index file of another training"] = Fault(f.swap_index, errors.CorruptFileError)
+    return faults

@@ -24,9 +24,10 @@ from safeload._recognise import BERT
 from safeload._text.words import reason_of
 from safeload.bert._config import CONFIG_NAMES
 from safeload.bert.namings import naming_of
+from safeload.elmo.namings import namings_in
 from safeload.errors import ArgumentError, CorruptFileError, SafeLoadError
 from safeload.testing._bundle import valid_name, write_bundle
-from safeload.testing._elmo import OPTIONS_NAME, WEIGHTS_NAME
+from safeload.testing._elmo_forms import ELMO_FORMS, OPTIONS_NAME, WEIGHTS_NAME
 from safeload.testing._forms import FORMS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from safeload._bytes.paths import StrPath
     from safeload._forms.weight_file import WeightFile, WeightPlace
+    from safeload.testing._elmo_forms import ElmoForm
     from safeload.testing._forms import Form
 
 
@@ -45,6 +47,11 @@ GOOGLES = FORMS["tensorflow"]
 def is_elmo(folder: StrPath) -> bool:
     """Return whether a folder has a file of an ELMo."""
     return any((_folder(folder) / name).exists() for name in (OPTIONS_NAME, WEIGHTS_NAME))
+
+
+def has_hdf5(folder: StrPath) -> bool:
+    """Return whether a folder has a file of an ELMo whose weights are no checkpoint; they may be missing."""
+    return is_elmo(folder) and not _has_checkpoint(_folder(folder))
 
 
 def prefix_of(folder: StrPath) -> str:
@@ -65,7 +72,7 @@ def file_ref(folder: StrPath, file: StrPath | None) -> FileRef:
     """
     path = _folder(folder)
     if file is None:
-        file = WEIGHTS_NAME if is_elmo(folder) else _first_file(path, folder)
+        file = WEIGHTS_NAME if has_hdf5(folder) else _first_file(path, folder)
     ref = FileRef(path=resolve_path(file, argument="file", base_dir=path), role="model", given=folder)
     require_file(ref)
     return ref
@@ -106,16 +113,20 @@ def position(argument: str, value: object, n_bytes: int) -> int:
 
 
 def place_in(folder: StrPath) -> WeightPlace:
-    """Return the place of a BERT's weights in a folder.
+    """Return the place of a model's weights in a folder.
 
     Raises:
         SafeLoadError: As `find_weights`.
     """
-    return find_weights(FileRef(path=str(_folder(folder)), role="checkpoint", given=folder), BERT)
+    ref = FileRef(path=str(_folder(folder)), role="checkpoint", given=folder)
+    return find_checkpoint(ref) if is_elmo(folder) else find_weights(ref, BERT)
 
 
-def form_of(place: WeightPlace, names: Collection[str]) -> Form:
+def form_of(place: WeightPlace, names: Collection[str]) -> Form | ElmoForm:
     """Return how weights with these names are written."""
+    of_elmo = [row for row in ELMO_FORMS.values() for each in namings_in(names).values() if row.naming == each.id]
+    if of_elmo:
+        return of_elmo[0]
     rows = [row for key, row in FORMS.items() if key.partition("/")[0] == place.form]
     found = naming_of(names)
     return next((row for row in rows if found and row.naming == found[0].id), rows[0])
@@ -126,12 +137,16 @@ def _files_with_values(weights: WeightFile) -> list[str]:
 
 
 def _first_file(path: Path, folder: StrPath) -> str:
-    """Return the name of the first file with values in a BERT's folder.
+    """Return the name of the first file with values in a folder.
 
     The weights may be damaged already, so that they are not opened.
     """
-    shards = sorted(each.name for each in path.glob("*.data-00000-of-*"))
+    shards = sorted(each.relative_to(path).as_posix() for each in path.rglob("*.data-00000-of-*"))
     return shards[0] if shards else os.path.basename(place_in(folder).ref.path)
+
+
+def _has_checkpoint(path: Path) -> bool:
+    return any(path.rglob("*.index")) or any(path.rglob("*.data-00000-of-*"))
 
 
 def tensors_of(prefix: str) -> tuple[dict[str, NDArray[Any]], int]:
@@ -150,7 +165,7 @@ def edit_tensors(folder: StrPath, change: Callable[[dict[str, NDArray[Any]]], ob
     Raises:
         SafeLoadError: The weights cannot be read or written.
     """
-    if is_elmo(folder):
+    if has_hdf5(folder):
         with edited_hdf5(folder) as (file, names):
             before = {name: file[name][()] for name in names}
             after = dict(before)
@@ -167,10 +182,10 @@ def edit_tensors(folder: StrPath, change: Callable[[dict[str, NDArray[Any]]], ob
         tensors = weights.read(weights.tensors)
         form, shards = form_of(place, tensors), len(weights.files()) - 1
     change(tensors)
-    path = Path(place.ref.path)
-    with new_files(path.parent) as new:
+    path = _folder(folder)
+    with new_files(path) as new:
         if form is GOOGLES:
-            write_bundle(new / path.name, tensors, shards)
+            write_bundle(new / os.path.basename(place.ref.path), tensors, shards)
         else:
             form.write(new, tensors)
 
@@ -237,7 +252,7 @@ def place_of(folder: StrPath, variable: str) -> tuple[Path, int]:
     Raises:
         ArgumentError: There is no such variable, or its values are at no single place.
     """
-    if is_elmo(folder):
+    if has_hdf5(folder):
         ref = file_ref(folder, WEIGHTS_NAME)
         with Hdf5File(ref) as file:
             dataset = file.datasets[require_known(variable, file.datasets, "variable")]

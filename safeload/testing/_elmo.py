@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
-from safeload._arguments import as_python_tree
+from safeload._arguments import as_python, as_python_tree, bad_argument
 from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.writing import new_files
 from safeload.elmo._options import validate_options
 from safeload.elmo._parameters import CHAR_EMBED, list_parameters
+from safeload.testing._elmo_forms import ELMO_FORMS, write_elmo_form
+from safeload.testing._forms import valid_form
 from safeload.testing._writing import created, random_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from safeload._bytes.paths import StrPath
 
-OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
 FILTERS = ((1, 4), (2, 6), (3, 8))
 ELMO_OPTIONS: dict[str, dict[str, Any]] = {
     "lstm": {
@@ -51,7 +50,8 @@ ELMO_OPTIONS: dict[str, dict[str, Any]] = {
 def write_elmo(  # noqa: PLR0913  (what a test varies)
     folder: StrPath,
     *,
-    layers: int = 2,
+    form: str = "hdf5",
+    layers: int | None = None,
     dim: int = 12,
     projection: int = 8,
     char_dim: int = 5,
@@ -60,11 +60,16 @@ def write_elmo(  # noqa: PLR0913  (what a test varies)
     skip_connections: bool = True,
     seed: int = 0,
 ) -> Path:
-    """Write an ELMo as bilm-tf does: `options.json` and `weights.hdf5`, which AllenNLP can load.
+    """Write an ELMo in any form that safeload reads: `options.json` and the weights.
+
+    No framework is needed. The same arguments give the same values in each form.
 
     Args:
         folder: The folder to write to; created if missing.
-        layers: `lstm.n_layers`, LSTM layers per direction.
+        form: The form of the weights, as `LoadReport.form` names it: "hdf5" for bilm-tf's `weights.hdf5`, which AllenNLP can
+            load, "tensorflow" for its training checkpoints. With another naming than the form's usual one, both:
+            "hdf5/one-layer" for what bilm-tf writes of a biLM of one layer, "tensorflow/tf-hub" for TF-Hub's modules.
+        layers: `lstm.n_layers`, LSTM layers per direction. Defaults to 2, and to 1 in "hdf5/one-layer".
         dim: `lstm.dim`, units of an LSTM's cell.
         projection: `lstm.projection_dim`, units of an LSTM's output.
         char_dim: `char_cnn.embedding.dim`, units of a character's vector.
@@ -79,23 +84,35 @@ def write_elmo(  # noqa: PLR0913  (what a test varies)
     Raises:
         InvalidPathError: `folder` is invalid.
         ConfigError: The sizes do not describe an ELMo.
-        ArgumentError: `seed` is not an integer from 0.
+        ArgumentError: `form` or `seed` is invalid, or `layers` is not 1 in "hdf5/one-layer".
         UnreadableFileError: The folder cannot be created, or this process may not write there.
         FileSystemError: The system cannot write.
 
     Source:
-        allenai/bilm-tf, bilm/training.py, dump_weights.
+        allenai/bilm-tf, bilm/training.py, dump_weights and train.
     """
-    lstm = {"use_skip_connections": skip_connections, "projection_dim": projection, "dim": dim, "n_layers": layers}
+    name = valid_form(form, ELMO_FORMS)
+    lstm = {
+        "use_skip_connections": skip_connections,
+        "projection_dim": projection,
+        "dim": dim,
+        "n_layers": _n_layers(layers, name),
+    }
     cnn = {"filters": filters, "n_highway": highways, "embedding": {"dim": char_dim}}
     parts = {"lstm": {**ELMO_OPTIONS["lstm"], **lstm}, "char_cnn": {**ELMO_OPTIONS["char_cnn"], **cnn}}
     options = as_python_tree(parts)
     datasets = elmo_datasets(options, seed=seed)
     path = created(folder)
     with new_files(path) as new:
-        (new / OPTIONS_NAME).write_text(json.dumps(options, indent=2), encoding="utf-8")
-        write_weights(new / WEIGHTS_NAME, datasets)
+        write_elmo_form(new, name, options, datasets)
     return path
+
+
+def _n_layers(layers: object, form: str) -> object:
+    is_one = form == "hdf5/one-layer"
+    if is_one and as_python(layers) not in (None, 1):
+        raise bad_argument("layers", layers, f"1 in the form {form}", ["leave it out"])
+    return layers if layers is not None else 1 if is_one else 2
 
 
 def elmo_datasets(options: Mapping[str, Any] = ELMO_OPTIONS, *, seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -107,10 +124,3 @@ def elmo_datasets(options: Mapping[str, Any] = ELMO_OPTIONS, *, seed: int = 0) -
         n_inputs = math.prod(spec.shape[:-1]) if name != CHAR_EMBED else 1
         datasets[name] = random.standard_normal(spec.shape, np.float32) / np.float32(n_inputs**0.5)
     return datasets
-
-
-def write_weights(path: Path, datasets: Mapping[str, NDArray[Any]]) -> None:
-    """Write datasets to an HDF5 file."""
-    with h5py.File(path, "w") as file:
-        for name, values in datasets.items():
-            file[name] = values

@@ -28,7 +28,7 @@ from safeload.testing._editing import (
     edited_hdf5,
     file_of,
     file_ref,
-    is_elmo,
+    has_hdf5,
     place_of,
     position,
     prefix_of,
@@ -37,7 +37,7 @@ from safeload.testing._editing import (
     sizes_of,
     tensors_of,
 )
-from safeload.testing._elmo import OPTIONS_NAME, WEIGHTS_NAME
+from safeload.testing._elmo_forms import OPTIONS_NAME, WEIGHTS_NAME
 from safeload.testing._writing import remove, write_file
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def drop_variable(folder: StrPath, name: str) -> None:
 @typed_errors
 def rename_variable(folder: StrPath, name: str, new: str) -> None:
     """Rename a variable or dataset; no other one may have the new name."""
-    is_hdf5 = is_elmo(folder)
+    is_hdf5 = has_hdf5(folder)
 
     def rename(tensors: dict[str, NDArray[Any]]) -> None:
         old = require_known(name, tensors)

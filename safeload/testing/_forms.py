@@ -16,12 +16,12 @@ from safeload.testing._safetensors import write_safetensors
 from safeload.testing._torch import write_torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from safeload._naming import Change
+    from safeload._naming import Change, Naming
 
     Tensors = Mapping[str, NDArray[Any]]
 
@@ -89,7 +89,11 @@ def write_form(folder: Path, form: str, config: Mapping[str, Any], tensors: Tens
 def renamed(tensors: Tensors, form: Form, n_heads: int) -> dict[str, NDArray[Any]]:
     """Return parameters with the names and in the arrangement of a form."""
     naming = next(naming for naming in NAMINGS if naming.id == form.naming)
-    scope = naming.usual_scope if form.scope is None else form.scope
+    return in_naming(tensors, naming, naming.usual_scope if form.scope is None else form.scope, n_heads)
+
+
+def in_naming(tensors: Tensors, naming: Naming, scope: str, n_heads: int = 0) -> dict[str, NDArray[Any]]:
+    """Return parameters with the names and in the arrangement of a naming."""
     names = {naming.stored_as(parameter, scope)[0] for parameter in tensors}
     rows = {parameter: naming.stored_as(parameter, scope, names) for parameter in tensors}
     return {rows[parameter][0]: _stored(values, rows[parameter][1], n_heads) for parameter, values in tensors.items()}
@@ -110,18 +114,18 @@ def _stored(values: NDArray[Any], change: Change, n_heads: int) -> NDArray[Any]:
     return np.ascontiguousarray(values.T) if change == "transposed" else values
 
 
-def valid_form(form: object) -> str:
-    """Return the name of a form.
+def valid_form(form: object, forms: Collection[str] = FORMS) -> str:
+    """Return the name of a form, by default of a BERT.
 
     Raises:
         ArgumentError: There is no such form.
     """
     name = as_python(form)
-    if not isinstance(name, str) or name not in FORMS:
+    if not isinstance(name, str) or name not in forms:
         raise bad_argument(
             "form",
             form,
-            f"one of {', '.join(FORMS)}",
+            f"one of {', '.join(forms)}",
             ["safeload.report_of(model) has the same names, as form and naming"],
         )
     return name

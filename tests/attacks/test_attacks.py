@@ -55,7 +55,7 @@ def test_an_attack_is_told(fault, run, request):
     assert not re.search(r"^ +hint: +run this", found.get("text", ""), re.MULTILINE)
     assert not os.path.exists(MARK)
     if not found["error"]:
-        own = {str(folder / path.name) for path in folder.iterdir()} | {str(folder.parent / "elsewhere.txt")}
+        own = {str(path) for path in folder.rglob("*")} | {str(folder.parent / "elsewhere.txt")}
         assert set(found["paths"]) <= own
 
 

@@ -13,6 +13,7 @@ import pytest
 from safeload import testing
 from safeload.cli._pairing import pair
 from safeload.cli._values import values_differ
+from safeload.testing._editing import edit_tensors
 from safeload.testing._forms import FORMS, renamed
 from safeload.testing._safetensors import write_safetensors
 from tests.checkpoints import bert_tensors, write_checkpoint
@@ -292,3 +293,21 @@ def test_diff_of_two_elmos(tiny_elmo, elmo):
     with h5py.File(elmo / "weights.hdf5", "r+") as file:
         file["CNN_proj/b_proj"][0] = 3.0
     assert "CNN_proj/b_proj" in safeload_cli("diff", tiny_elmo, elmo, code=1).stdout
+
+
+@pytest.mark.parametrize("form", ["hdf5/one-layer", "tensorflow", "tensorflow/tf-hub"])
+def test_elmos_in_two_forms_have_the_same_values(form, tmp_path):
+    first = testing.write_elmo(tmp_path / "a", layers=1)
+    second = testing.write_elmo(tmp_path / "b", form=form, layers=1)
+    if form == "tensorflow/tf-hub":
+        edit_tensors(
+            second,
+            lambda tensors: tensors.update(
+                {"bilm/char_embed": np.concatenate([np.zeros((1, 5), "f4"), tensors["bilm/char_embed"]])}
+            ),
+        )
+    found = json.loads(safeload_cli("diff", "--json", first, second, code=0 if form.startswith("hdf5") else 1).stdout)
+
+    assert found["n_equal"] == 23
+    assert (found["changed"], found["faults"]) == ([], [])
+    assert {problem["kind"] for problem in found["problems"]} <= {"unexpected"}

@@ -144,3 +144,18 @@ def test_a_folder_that_cannot_be_written_is_told(bert):
     bert.chmod(0o555)
     assert "cannot write the lock file" in safeload_cli("lock", bert, code=1).stderr
     bert.chmod(0o755)
+
+
+@pytest.mark.parametrize("form", ["hdf5", "hdf5/one-layer", "tensorflow", "tensorflow/tf-hub"])
+def test_an_elmo_of_each_form_is_locked(form, tmp_path):
+    folder = testing.write_elmo(tmp_path / "elmo", form=form)
+    safeload_cli("lock", folder)
+    assert ", locked, " in safeload_cli("check", "elmo", folder, "--lock").stdout
+    testing.poison(folder, value=3.0)
+    assert "LockError" in safeload_cli("check", "elmo", folder, code=1).stdout
+
+
+def test_a_bert_and_an_elmo_in_one_folder_are_not_locked(bert):
+    testing.write_elmo(bert)
+
+    assert "contains both a BERT and an ELMo" in safeload_cli("lock", bert, code=1).stderr

@@ -12,15 +12,17 @@ import sys
 import tarfile
 import zipfile
 
+import numpy as np
 import pytest
 
+from safeload import testing
 from safeload._bytes.archives.members import MAX_MEMBERS
 from safeload._bytes.archives.names import N_LOOKED_AT
 from safeload.cli._models import CHECKS
 from safeload.cli._tree import find_models
 from safeload.errors import FileSystemError, MissingFileError
 from tests.archives import write_archive
-from tests.checkpoints import PREFIX, SHARD
+from tests.checkpoints import PREFIX, SHARD, write_checkpoint
 from tests.command_line import safeload_cli
 
 
@@ -314,3 +316,13 @@ def test_a_variable_or_tilde_in_a_path_is_taken_as_in_every_path(tiny_bert, tmp_
         shutil.copytree(tiny_bert, tmp_path / folder / "expanded")
     shutil.rmtree(tmp_path / "$MODELS")
     assert models_in("bert", "~", "$MODELS") == [str(tmp_path / each / "expanded") for each in ("home", "models")]
+
+
+def test_a_tf_hub_module_of_an_elmo_is_a_model_and_another_is_not(tmp_path):
+    module = testing.write_elmo(tmp_path / "tree/module", form="tensorflow/tf-hub")
+    other = testing.write_elmo(tmp_path / "tree/other", form="tensorflow/tf-hub")
+    for folder in (module, other):
+        (folder / "options.json").unlink()
+    write_checkpoint(other / "variables/variables", {"dense/kernel": np.ones((2, 2), "f4")})
+
+    assert find_models("elmo", [str(tmp_path / "tree")]).models == [str(module)]

@@ -167,9 +167,11 @@ def test_a_table_of_variables_has_the_names_that_a_check_reads(facts, tiny_bert,
 
 
 def test_every_form_and_naming_is_in_the_table(facts):
+    from safeload.testing._elmo_forms import ELMO_FORMS
     from safeload.testing._forms import FORMS
 
     assert set(facts.WRITERS) == set(FORMS)
+    assert set(facts.ELMO_WRITERS) == set(ELMO_FORMS)
     shown = facts.bert_forms()
     pairs = set(re.findall(r"^\| `([\w-]+)` \| `([\w-]+)` \|", shown, re.MULTILINE)) - {("form", "naming")}
     assert {form for form, _ in pairs} == {kind.form for kind in kinds_of("BERT")}

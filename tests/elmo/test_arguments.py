@@ -77,6 +77,7 @@ SOUND = {
         ("dropout", 1),
         ("vocab_to_cache", ("the", "a")),
         ("scalar_mix_parameters", (0, 1.5, -2)),
+        ("scalar_mix_parameters", "stored"),
         ("stateful", False),
         *(("backend", backend) for backend in ("auto", "allennlp", "torch", "keras")),
     ],
@@ -85,7 +86,7 @@ SOUND = {
 def test_the_bounds_themselves_are_good_arguments(name, value):
     arguments = elmo_arguments(**{**SOUND, name: value})
 
-    assert arguments._asdict() == {**SOUND, name: value}
+    assert arguments._asdict() == {**SOUND, name: value, "gamma": 1}
     assert elmo_arguments(**{**SOUND, name: list(value) if isinstance(value, tuple) else value}) == arguments
     require_options_allow(arguments, validate_options(options(), ref("/o", "options")))
 
@@ -94,7 +95,10 @@ def test_what_is_left_out_is_as_load_elmo_has_it():
     parameters = inspect.signature(safeload.load_elmo).parameters
     arguments = elmo_arguments(num_output_representations=1, backend="auto")
 
-    assert arguments._asdict() == {name: parameters[name].default for name in ElmoArguments._fields}
+    assert arguments._asdict() == {
+        "gamma": 1,
+        **{name: parameters[name].default for name in ElmoArguments._fields if name != "gamma"},
+    }
 
 
 def test_what_the_options_contradict_is_told_with_their_path():

@@ -13,7 +13,7 @@ from safeload import check_bert, errors, testing
 from safeload.lock import LOCK_NAME
 from safeload.testing import BERT_FAULTS
 from safeload.testing._bundle import write_checkpoint as write_bundle
-from safeload.testing._elmo import write_weights
+from safeload.testing._elmo_forms import write_weights
 from safeload.testing._torch import write_members
 from tests.checkpoints import BERT_CONFIG, PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
 from tests.checkpoints import TOKENS as BERT_TOKENS

@@ -11,9 +11,11 @@ import h5py
 import numpy as np
 
 from safeload import check_elmo, errors, testing
+from safeload._bytes.tfhub import name_of
 from safeload.lock import LOCK_NAME
 from safeload.testing import ELMO_FAULTS
 from safeload.testing._bundle import write_checkpoint
+from safeload.testing._editing import edit_tensors
 from tests.elmos import OPTIONS, OPTIONS_NAME, WEIGHTS_NAME, options, random_datasets, write_weights
 from tests.faults.fault import (
     LFS,
@@ -161,6 +163,32 @@ def written_by_a_running_program(folder: Path) -> None:
     (folder / WEIGHTS_NAME).write_bytes(data)
 
 
+def training(folder: Path) -> None:
+    """Put a training checkpoint of bilm-tf into the place of a good ELMo."""
+    remove(OPTIONS_NAME, WEIGHTS_NAME)(folder)
+    testing.write_elmo(folder, form="tensorflow")
+
+
+def module(folder: Path) -> None:
+    """Put a TF-Hub module into the place of a good ELMo."""
+    remove(OPTIONS_NAME, WEIGHTS_NAME)(folder)
+    testing.write_elmo(folder, form="tensorflow/tf-hub")
+
+
+def with_a_row_more(tensors: dict[str, Any]) -> None:
+    """Put the last character before the first, too."""
+    tensors["bilm/char_embed"] = np.concatenate([tensors["bilm/char_embed"][-1:], tensors["bilm/char_embed"]])
+
+
+def cache(folder: Path) -> None:
+    """Lay out a cache of TF-Hub with two versions of a module, one of which has its descriptor."""
+    remove(OPTIONS_NAME, WEIGHTS_NAME)(folder)
+    handle = "https://tfhub.dev/google/elmo/3"
+    testing.write_elmo(folder / name_of(handle), form="tensorflow/tf-hub")
+    testing.write_elmo(folder / ("0" * 40), form="tensorflow/tf-hub")
+    write(f"{name_of(handle)}.descriptor.txt", f"Module: {handle}\nDownload Time: 2020-01-01\n")(folder)
+
+
 def files(**contents: bytes) -> Callable[[Path], object]:
     """Write files whose names have `__` for a dot, and take the good ones away."""
     steps = [write(name.replace("__", "."), content) for name, content in contents.items()]
@@ -225,9 +253,19 @@ FAULTS = [
         spoil=then(rename(OPTIONS_NAME, "a_options.json"), write("b_options.json", "{}"))),
     row(name="folder_with_two_weights", error=errors.AmbiguousCheckpointError, path="",
         spoil=then(rename(WEIGHTS_NAME, "a_weights.hdf5"), write("b_weights.hdf5", b"\x89HDF\r\n\x1a\n"))),
+    # the vocabulary
+    row(name="vocabulary_is_not_utf8", error=errors.VocabularyError, path="vocab.txt", spoil=write("vocab.txt", b"<S>\n</S>\ncaf\xe9\n")),
+    row(name="vocabulary_is_an_lfs_pointer", error=Wrong, path="vocab.txt", spoil=write("vocab.txt", LFS)),
+    row(name="compressed_vocabulary_is_cut", error=Corrupt, path="vocab.txt.gz", spoil=write("vocab.txt.gz", gzip.compress(b"<S>\n</S>\n<UNK>\n", mtime=0)[:-9])),
     # another model's folder
     row(name="folder_of_many_langs", error=Wrong, path="", spoil=files(config__json=b"{}", encoder__pkl=b"\x80\x02", token_embedder__pkl=b"\x80\x02"), reports=("I8", "I9", "I10")),
-    row(name="folder_of_tf_hub", error=Wrong, path="", spoil=files(saved_model__pb=b"\x08\x01", tfhub_module__pb=b"\x08\x03"), reports=("I20",)),
+    row(name="folder_of_tf_hub", error=Wrong, path="", spoil=files(saved_model__pb=b"\x08\x01", tfhub_module__pb=b"\x08\x03")),
+    row(name="module_of_another_size_without_options", error=Mismatch, path="variables/variables", spoil=then(module, remove(OPTIONS_NAME))),
+    row(name="module_whose_first_character_is_not_padding", error=Mismatch, path="variables/variables",
+        spoil=then(module, lambda folder: edit_tensors(folder, with_a_row_more))),
+    row(name="module_without_a_shard", error=errors.CheckpointNotFoundError, path="variables/variables.data-00000-of-00001",
+        spoil=then(module, remove("variables/variables.data-00000-of-00001"))),
+    row(name="cache_of_tf_hub_with_two_elmos", error=errors.AmbiguousCheckpointError, path="", spoil=cache),
     row(name="folder_of_an_allennlp_archive", error=Wrong, path="", spoil=files(config__json=b"{}", weights__th=b"PK\x03\x04")),
     row(name="folder_of_a_bert", error=Wrong, path="", spoil=files(bert_config__json=b"{}", vocab__txt=b"a\n")),
     # another kind of file
@@ -246,10 +284,15 @@ FAULTS = [
     row(name="weights_is_empty", error=Wrong, path=WEIGHTS_NAME, spoil=write(WEIGHTS_NAME, "")),
     row(name="weights_is_an_archive", error=Wrong, path="model.tar.gz", spoil=write("model.tar.gz", gzip.compress(b"weights", mtime=0)),
         call={"weight_file": "{}/model.tar.gz"}, reports=("I12",)),
-    row(name="weights_is_a_checkpoint_of_bilm_tf", error=Wrong, path="model.ckpt-9",
-        spoil=lambda folder: write_checkpoint(folder / "model.ckpt-9", {"lm/char_embed": np.zeros((261, 4), np.float32)}),
-        call={"weight_file": "{}/model.ckpt-9"}, reports=("I26",)),
-    row(name="weights_is_a_checkpoint_of_a_bert", error=Wrong, path="model.ckpt-9.index",
+    row(name="training_that_lost_a_variable", error=Mismatch, path="model.ckpt-1000",
+        spoil=then(training, lambda folder: testing.drop_variable(folder, "lm/CNN_proj/W_proj"))),
+    row(name="training_with_options_of_three_layers", error=Mismatch, path="model.ckpt-1000",
+        spoil=then(training, lambda folder: testing.edit_config(folder, lstm={"n_layers": 3}))),
+    row(name="training_without_its_index_file", error=errors.CheckpointNotFoundError, path="model.ckpt-1000.index",
+        spoil=then(training, remove("model.ckpt-1000.index"))),
+    row(name="training_of_a_bilm_of_words", error=Wrong, path="model.ckpt-9", call={"weight_file": "{}/model.ckpt-9"},
+        spoil=lambda folder: write_checkpoint(folder / "model.ckpt-9", {"lm/embedding": np.ones((9, 8), np.float32), "lm/RNN_0/rnn/lstm_cell/bias": np.ones(48, np.float32)})),
+    row(name="weights_is_a_checkpoint_of_a_bert", error=Wrong, path="model.ckpt-9",
         spoil=lambda folder: write_checkpoint(folder / "model.ckpt-9", {"bert/embeddings/word_embeddings": np.zeros((9, 4), np.float32)}),
         call={"weight_file": "{}/model.ckpt-9.index"}),
     row(name="handle_of_tf_hub", error=errors.InvalidPathError, path=None, call={"options_file": "https://tfhub.dev/google/elmo/3"}),

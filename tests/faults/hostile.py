@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import marshal
 import os
@@ -19,10 +20,12 @@ import h5py
 import numpy as np
 
 from safeload import errors, testing
+from safeload._bytes.tfhub import name_of
 from safeload._forms.tensorflow.index_file import GRAPH
 from safeload._forms.tensorflow.object_graph import VALUE
 from safeload._forms.tensorflow.sstable import SNAPPY
 from safeload.lock import LOCK_NAME
+from safeload.testing._editing import edit_tensors
 from safeload.testing._forms import FORMS, renamed, write_form
 from tests.checkpoints import BERT_CONFIG, PREFIX, SHARD, bert_tensors
 from tests.elmos import OPTIONS_NAME, WEIGHTS_NAME
@@ -39,7 +42,7 @@ from tests.faults.bert import (
     Vocab,
     Wrong,
 )
-from tests.faults.elmo import BIAS, hdf5, link, replaced
+from tests.faults.elmo import BIAS, hdf5, link, module, replaced, training
 from tests.faults.fault import Fault, bytes_of, fifo, then, write
 from tests.forms.hdf5 import bombs
 from tests.forms.tensorflow import graph_writer as g
@@ -55,6 +58,22 @@ def index(folder, entries, **options):
     """Put an index file with these entries in the place of the good one, beside the good shard."""
     shard = (folder / SHARD).read_bytes()
     w.write_index(folder / PREFIX, entries, shards=[shard], **options)
+
+
+def descriptor_fifo(folder):
+    """Make the folder TF-Hub's cache, with a FIFO in the place of the module's descriptor."""
+    name = name_of("https://example.org/elmo/1")
+    for path in folder.iterdir():
+        path.unlink()
+    testing.write_elmo(folder / name, form="tensorflow/tf-hub")
+    fifo(f"{name}.descriptor.txt")(folder)
+
+
+def many_scopes(folder):
+    """Add variables whose names have many scopes to a training checkpoint of bilm-tf."""
+    training(folder)
+    more = {f"{number}/" + "lm/" * 1000 + "CNN": np.ones(1, np.float32) for number in range(1000)}
+    edit_tensors(folder, lambda tensors: tensors.update(more))
 
 
 def raw_index(folder, data):
@@ -513,6 +532,10 @@ FAULTS = [
     elmo("hdf5_of_a_terabyte", "a sparse file of 1 TB", sparse(WEIGHTS_NAME, 1 << 40), None),
     elmo("hdf5_script_in_front", "a shell script in the file's user block: it stays unread", bytes_of(WEIGHTS_NAME, lambda data: b"#!/bin/sh\ntouch x\n".ljust(512, b"\0") + data), None),
     elmo("hdf5_is_a_device", "the weights are /dev/zero", device(WEIGHTS_NAME), Unsafe),
+    elmo("vocabulary_gzip_bomb", "400 MB of zeros in a vocab.txt.gz of 400 kB", lambda f: (f / "vocab.txt.gz").write_bytes(gzip.compress(bytes(400_000_000))), Unsafe),
+    elmo("tf_hub_descriptor_is_a_fifo", "a descriptor beside the module in TF-Hub's cache that is a FIFO", descriptor_fifo, None),
+    elmo("tf_hub_graph_is_a_pickle", "a saved_model.pb of code: it stays unread", then(module, pickled("saved_model.pb")), None),
+    elmo("bilm_tf_names_of_many_scopes", "a thousand variables with a thousand times lm/ in their names", many_scopes, Mismatch | errors.AmbiguousCheckpointError),
     elmo("options_of_huge_filters", "a convolution of 2**40 filters", lambda f: testing.edit_config(f, char_cnn={"filters": [[1, 1 << 40]]}), Config),
     elmo("options_of_a_million_filters", "a million convolutions", lambda f: testing.edit_config(f, char_cnn={"filters": [[1, 1]] * 1_000_000}), Config | Unsafe | Mismatch),
     elmo("options_of_a_thousand_layers", "a thousand layers", lambda f: testing.edit_config(f, lstm={"n_layers": 1000}), Config | Mismatch),

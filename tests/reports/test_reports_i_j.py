@@ -54,6 +54,20 @@ def test_I11_other_names(elmo, said):
     )
 
 
+def test_I20_a_module_of_tf_hub(tmp_path, said):
+    folder = testing.write_elmo(tmp_path / "module", form="tensorflow/tf-hub")
+    assert len(safeload.check_elmo(folder).read) == 29
+    said.handled(
+        "loads the variables of the module's folder, or of its archive, in every backend; its graph is not run"
+    )
+
+
+def test_I26_a_training_checkpoint(tmp_path, said):
+    folder = testing.write_elmo(tmp_path / "training", form="tensorflow")
+    assert len(safeload.check_elmo(folder).read) == 29
+    said.handled("loads it, with the options.json of the training: its softmax and the optimizer's slots are not read")
+
+
 def test_I13_no_internet(monkeypatch, said):
     monkeypatch.setattr("safeload.elmo._download.importlib.util.find_spec", lambda _name: None)
     said.typed(InvalidPathError, check("https://example.org/elmo_options.json"))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from safeload._compare import NUMBER
-from safeload._naming import OTHER, TRAINING, Change, Naming
+from safeload._naming import OTHER, TASK, TRAINING, Change, Naming
 from safeload.bert._parameters import FIRST_VARIABLE, count_layers, template_of
 from safeload.bert.namings._table import HEADS, POOLER, Row
 
@@ -97,7 +97,7 @@ class Layers(Naming):
             return HEADS
         if found.startswith("bert/pooler/"):
             return POOLER
-        return "" if found != name or inner.startswith(self.inside) else "task heads"
+        return "" if found != name or inner.startswith(self.inside) else TASK
 
     def labels(self, expected: Collection[str], scope: str, names: Collection[str]) -> dict[str, str]:
         """Return group -> the name of its layer, as the writer records it where it does, for the layers that are read."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from safeload._compare import NUMBER
-from safeload._naming import BUFFERS, OTHER, Change, Naming
+from safeload._naming import BUFFERS, OTHER, TASK, Change, Naming
 from safeload.bert._parameters import FIRST_VARIABLE, HEAD, template_of
 from safeload.bert.namings.google import SCOPE, buffer_named
 
@@ -121,7 +121,7 @@ class Table(Naming):
             return POOLER if found.startswith("bert/pooler/") else ""
         if self._is_of_heads(inner):
             return HEADS
-        return OTHER if self._in_an_encoder(inner) else "task heads"
+        return OTHER if self._in_an_encoder(inner) else TASK
 
     def copy_of(self, name: str, scope: str, expected: Collection[str]) -> str | None:
         """Return the parameter of which a tensor must be a copy; copies in the heads count if the load reads the heads."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from safeload._naming import BUFFERS, OTHER, TRAINING, Buffer, Change, Naming
+from safeload._naming import BUFFERS, OTHER, TASK, TRAINING, Buffer, Change, Naming
 from safeload.bert._parameters import FIRST_VARIABLE, POSITIONS
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Google(Naming):
             return BUFFERS if inner in _BUFFERS else "pooler" if _POOLER.fullmatch(inner) else ""
         if _IN_ENCODER.match(name):
             return OTHER
-        return "heads" if _HEADS.match(inner) else TRAINING if spec.shape == () else "task heads"
+        return "heads" if _HEADS.match(inner) else TRAINING if spec.shape == () else TASK
 
     def buffer_of(self, name: str) -> Buffer | None:
         """Return the buffer with a name: those of the embeddings, which some converters store as integers."""

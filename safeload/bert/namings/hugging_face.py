@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from safeload._naming import TRAINING
+from safeload._naming import TASK, TRAINING
 from safeload.bert._parameters import FIRST_VARIABLE, HEAD
 from safeload.bert.namings._table import Row, Table
 
@@ -75,4 +75,4 @@ class HuggingFace(Table):
     def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
         """Return the class of a tensor that a load does not read; the state of an optimizer is of training."""
         found = super().class_of(name, spec, scope)
-        return TRAINING if found == "task heads" and _STATE.fullmatch(name) else found
+        return TRAINING if found == TASK and _STATE.fullmatch(name) else found

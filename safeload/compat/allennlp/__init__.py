@@ -18,7 +18,7 @@ from safeload._arguments import bad_argument
 from safeload._boundary import typed_errors
 from safeload._frameworks.elmo import choose_backend
 from safeload.compat.allennlp.elmo_embedder import ElmoEmbedder
-from safeload.elmo._arguments import elmo_arguments
+from safeload.elmo._arguments import elmo_arguments, require_numbers
 from safeload.elmo.builders import builder_of
 from safeload.errors import ArgumentError
 
@@ -105,6 +105,7 @@ class Elmo(metaclass=_IsAnyElmo):
             message = "module replaces options_file and weight_file, but a file was passed too"
             raise ArgumentError(message, argument="module", hints=["pass None for both files, or leave module out"])
         arguments = elmo_arguments(num_output_representations=num_output_representations, backend="auto", **options)
+        require_numbers(arguments)
         mixed, n_layers = arguments.scalar_mix_parameters, getattr(module, "num_layers", None)
         if not (isinstance(n_layers, int) and callable(getattr(module, "get_output_dim", None))):
             hints = ["pass an allennlp.modules.elmo._ElmoBiLm, or the _elmo_lstm of another Elmo"]

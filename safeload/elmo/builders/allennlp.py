@@ -46,6 +46,8 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
         raise BackendError(message, resolved=options.path, label="options", hints=hints) from exc
     torch_fill.fill(module._elmo_lstm, values, options, start=torch_fill.LSTMS)  # noqa: SLF001  (the biLM)
     torch_fill.prove(module._elmo_lstm, values, options)  # noqa: SLF001
+    for mix in module._scalar_mixes:  # noqa: SLF001
+        mix.gamma.data.fill_(arguments.gamma)
     from safeload.elmo.builders import torch_inputs  # noqa: PLC0415  (it imports torch)
 
     module.register_forward_pre_hook(torch_inputs.check_tensor)

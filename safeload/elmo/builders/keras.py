@@ -20,7 +20,7 @@ from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._frameworks.state import require_eager
 from safeload._tensors import holds, tensor_of
-from safeload.elmo._arguments import elmo_arguments, require_options_allow
+from safeload.elmo._arguments import elmo_arguments, require_numbers, require_options_allow
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN
 from safeload.elmo._options import validate_options
 from safeload.elmo._parameters import list_parameters
@@ -47,6 +47,7 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
     """
     require_eager(tf)
     layer = ElmoLayer(**_layer_arguments(options, arguments))
+    layer._arguments = arguments  # noqa: SLF001  (same module; no config has the scale of the sums, which is a weight)
     layer._initializer_of = lambda name: _Values(values[name])  # noqa: SLF001  (same module)
     layer.build((None, None, MAX_CHARACTERS_PER_TOKEN))
     layer._initializer_of = _nans  # noqa: SLF001
@@ -57,7 +58,7 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
 def _layer_arguments(options: ElmoOptions, arguments: ElmoArguments) -> dict[str, Any]:
     """Return the constructor arguments of `ElmoLayer`."""
     wanted = arguments._asdict()
-    del wanted["backend"], wanted["vocab_to_cache"]
+    del wanted["backend"], wanted["vocab_to_cache"], wanted["gamma"]
     return {"options": {part: options.raw[part] for part in ("lstm", "char_cnn")}, **wanted}
 
 
@@ -125,6 +126,7 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
             stateful=stateful,
             backend="keras",
         )
+        require_numbers(arguments)
         self._options = _validated(options)
         require_options_allow(arguments, self._options)
         self._arguments = arguments
@@ -238,7 +240,10 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
                 initializer=_Values(value),
                 trainable=fixed is None,
             )
-            for name, value in (("scalar_parameters", first), ("gamma", np.ones(1, np.float32)))
+            for name, value in (
+                ("scalar_parameters", first),
+                ("gamma", np.full(1, self._arguments.gamma, np.float32)),
+            )
         )
         return scalars, gamma
 

@@ -76,6 +76,7 @@ class Elmo(torch.nn.Module):
                 bilm.num_layers,
                 do_layer_norm=arguments.do_layer_norm,
                 scalar_parameters=arguments.scalar_mix_parameters,
+                gamma=arguments.gamma,
             )
             self.add_module(f"scalar_mix_{number}", mix)
             self._scalar_mixes.append(mix)
@@ -132,7 +133,9 @@ class Elmo(torch.nn.Module):
 class ScalarMix(torch.nn.Module):
     """A weighted sum of layers: `gamma * sum(softmax(w) * layers)`."""
 
-    def __init__(self, n_layers: int, *, do_layer_norm: bool, scalar_parameters: Sequence[float] | None) -> None:
+    def __init__(
+        self, n_layers: int, *, do_layer_norm: bool, scalar_parameters: Sequence[float] | None, gamma: float = 1.0
+    ) -> None:
         super().__init__()
         self.do_layer_norm = do_layer_norm
         trainable = scalar_parameters is None
@@ -141,7 +144,7 @@ class ScalarMix(torch.nn.Module):
         self.scalar_parameters = torch.nn.ParameterList(
             torch.nn.Parameter(scalar, requires_grad=trainable) for scalar in scalars
         )
-        self.gamma = torch.nn.Parameter(torch.ones(1, **FLOATS), requires_grad=trainable)
+        self.gamma = torch.nn.Parameter(torch.full((1,), gamma, **FLOATS), requires_grad=trainable)
 
     def forward(self, layers: Sequence[Tensor], mask: Tensor) -> Tensor:
         """Return the sum, of the shape of each layer, `(batch, tokens, units)`; `mask` is `(batch, tokens)`."""

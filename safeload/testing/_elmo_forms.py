@@ -1,0 +1,119 @@
+"""Write the weights of an ELMo in each form."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from safeload._forms.tensorflow.prefixes import VARIABLES
+from safeload.elmo._parameters import MIX_SCALE, MIX_WEIGHTS
+from safeload.elmo.namings import NAMINGS
+from safeload.testing._bundle import write_bundle
+from safeload.testing._forms import in_naming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from safeload.elmo.namings._cells import Cells
+
+    Tensors = Mapping[str, NDArray[Any]]
+
+OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
+TRAINED = "model.ckpt-1000"
+_N_WORDS = 7
+_OF_TRAINING = {
+    "bidirectional": True, "all_clip_norm_val": 10.0, "batch_size": 128, "dropout": 0.1, "n_epochs": 10, "n_gpus": 1,
+    "n_negative_samples_batch": 8192, "n_tokens_vocab": _N_WORDS, "n_train_tokens": 768648884, "unroll_steps": 20,
+}  # fmt: skip
+
+
+class ElmoForm(NamedTuple):
+    """How a form is written.
+
+    Attributes:
+        naming: The id of its names.
+        write: Writes the tensors into a folder.
+        options: Returns the options that the form's own writer leaves beside them.
+        others: Returns what it stores beside the parameters: name -> values, of the stored parameters.
+    """
+
+    naming: str
+    write: Callable[[Path, Tensors], None]
+    options: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+    others: Callable[[Tensors], Tensors] = lambda tensors: {}  # noqa: ARG005
+
+
+def write_weights(path: Path, datasets: Tensors) -> None:
+    """Write datasets to an HDF5 file."""
+    with h5py.File(path, "w") as file:
+        for name, values in datasets.items():
+            file[name] = values
+
+
+def _write_hdf5(folder: Path, datasets: Tensors) -> None:
+    write_weights(folder / WEIGHTS_NAME, datasets)
+
+
+def _write_training(folder: Path, variables: Tensors) -> None:
+    write_bundle(folder / TRAINED, variables, 1)
+    listed = f'model_checkpoint_path: "{TRAINED}"\nall_model_checkpoint_paths: "{TRAINED}"\n'
+    (folder / "checkpoint").write_text(listed, encoding="utf-8")
+
+
+def _write_module(folder: Path, variables: Tensors) -> None:
+    (folder / "saved_model.pb").write_bytes(b"\x08\x01")  # a SavedModel, of schema 1, without a graph
+    (folder / "tfhub_module.pb").write_bytes(b"\x08\x03")
+    (folder / VARIABLES).mkdir()
+    write_bundle(folder / VARIABLES / VARIABLES, variables, 1)
+
+
+def _others_of_module(variables: Tensors) -> dict[str, NDArray[Any]]:
+    """Return the learned weights and the scale of the layers' sum."""
+    n_layers = sum(name.startswith("bilm/RNN_0/") and name.endswith("/bias") for name in variables)
+    weights = np.linspace(-0.5, 0.25, n_layers + 1, dtype=np.float32)
+    return {MIX_WEIGHTS: weights, MIX_SCALE: np.array(1.5, np.float32)}
+
+
+def _options_of_training(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {**options, "char_cnn": {**options["char_cnn"], "n_characters": 261}, **_OF_TRAINING}
+
+
+def _others_of_training(variables: Tensors) -> dict[str, NDArray[Any]]:
+    """Return the softmax of the language model, the optimizer's slots and the scalars of training."""
+    size = variables["lm/CNN_proj/b_proj"].size
+    softmax = {
+        "lm/softmax/W": np.full((_N_WORDS, size), 0.5, np.float32),
+        "lm/softmax/b": np.zeros(_N_WORDS, np.float32),
+    }
+    slots = {f"{name}/Adagrad": np.ones_like(values) for name, values in {**variables, **softmax}.items()}
+    scalars = {"global_step": np.float32(1000), "train_perplexity": np.float32(0)}
+    return {**softmax, **slots, **{name: np.asarray(value) for name, value in scalars.items()}}
+
+
+ELMO_FORMS = {
+    "hdf5": ElmoForm("hdf5", _write_hdf5),
+    "hdf5/one-layer": ElmoForm("one-layer", _write_hdf5),
+    "tensorflow": ElmoForm("bilm-tf", _write_training, _options_of_training, _others_of_training),
+    "tensorflow/tf-hub": ElmoForm("tf-hub", _write_module, others=_others_of_module),
+}
+"""Form -> how it is written; the keys are the forms of `LoadReport.form`, with the naming unless it is the form's first."""
+
+
+def naming_of_form(form: ElmoForm, n_layers: int) -> Cells:
+    """Return the naming of a form, for a biLM of this many layers."""
+    return next(each for each in reversed(NAMINGS) if each.id == form.naming and (n_layers == 1 or not each.only_cell))
+
+
+def write_elmo_form(folder: Path, form: str, options: Mapping[str, Any], tensors: Tensors) -> None:
+    """Write the options and the weights of an ELMo; `tensors` have the names and shapes of its parameters."""
+    row = ELMO_FORMS[form]
+    (folder / OPTIONS_NAME).write_text(json.dumps(row.options(options), indent=2), encoding="utf-8")
+    naming = naming_of_form(row, options["lstm"]["n_layers"])
+    stored = in_naming(tensors, naming, naming.usual_scope)
+    row.write(folder, {**stored, **row.others(stored)})
