@@ -34,9 +34,9 @@ _LOAD = {
     ELMO: "load it with safeload.load_elmo, or check it with: safeload check elmo",
 }
 _READS = {
-    BERT: "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*) and those of tf-models, from "
-    "Hugging Face's folders (config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from files of "
-    "keras-bert and KerasHub",
+    BERT: "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*), from those and the SavedModels "
+    "of tf-models, from Hugging Face's folders (config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from "
+    "files of keras-bert and KerasHub",
     ELMO: "safeload reads ELMo from options.json and weights.hdf5, from checkpoints of bilm-tf, and from TF-Hub's modules",
 }
 

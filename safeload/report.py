@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from safeload._text.words import escaped, two_lines, with_article
+from safeload._text.words import escaped, first_of, two_lines, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -224,7 +224,7 @@ class LoadReport:
         rows += [("checksums", self.checksums)]
         rows += [("activation", self.activation)]
         rows += [("from config", _pairs(self.taken_from_config, "="))]
-        rows += [("not used", ", ".join(self.unused_keys))]
+        rows += [("not used", first_of(self.unused_keys))]
         rows += [("warning", warning) for warning in self.warnings]
         rows += [("note", note) for note in self.notes]
         rows += [("seconds", _seconds_text(self.seconds))]

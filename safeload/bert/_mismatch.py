@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from safeload._compare import size_claims, size_hint
 from safeload._published import published_bert
+from safeload._text.words import first_of
 from safeload.bert._parameters import FIRST_VARIABLE, POSITIONS
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from safeload.report import Problem, TensorSpec
 
 _IN_LAYER = re.compile(r"bert/encoder/layer_(\d{1,9})/(?!.*/LayerNorm/)")
-N_NAMES_SHOWN = 3
 UNITS_PER_HEAD = 64
 _NUMBER = re.compile(r"(?<!layer)_[0-9]+(?=/|$)")
 _KERAS_NORM = re.compile(r"(?:.*/)?layer_normalization(?:_\d+)?/(?:gamma|beta)$")
@@ -42,7 +42,7 @@ def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:
         return [f"the {title} is empty: it contains no {mismatch.weights.noun}s; save or copy it again"]
     missing = [problem.name for problem in problems if problem.kind == "missing"]
     if len(missing) == len(problems) and not any(name.startswith("bert/") for name in found):
-        return [f"the {title} contains no BERT {mismatch.weights.noun}s; its first ones are {_first_names(found)}"]
+        return [f"the {title} contains no BERT {mismatch.weights.noun}s; its first ones are {first_of(sorted(found))}"]
     layers = _layer_hints(mismatch)
     return [
         *_size_hints(mismatch, n_tokens),
@@ -53,11 +53,6 @@ def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:
         *_name_hints(missing, found, title),
         *([] if layers else _unexpected_hints(problems)),
     ]
-
-
-def _first_names(found: Collection[str]) -> str:
-    more = ", ..." if len(found) > N_NAMES_SHOWN else ""
-    return ", ".join(sorted(found)[:N_NAMES_SHOWN]) + more
 
 
 def _size_hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:

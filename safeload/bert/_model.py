@@ -67,7 +67,7 @@ def bert(
                 notes, warnings = _vocabulary.require_fit(tokens, config, places.vocab)
             except VocabularyError as error:
                 require_match(kind, config, places.weights)  # the config may be what differs, in this and other sizes
-                error.hints = ("the config and the checkpoint agree; the vocabulary differs from both", *error.hints)
+                error.hints = ("the config and the weights agree; the vocabulary differs from both", *error.hints)
                 raise
         require_config_allows(options, config)
         return config, notes, [*warnings, *suspicious_keys(config)]

@@ -176,6 +176,6 @@ def _print(out: Console, outcome: Outcome, *, quiet: bool) -> None:
         mark = ("BAD ", _console.BAD) if outcome.is_bad else ("ok  ", _console.OK)
         _console.line(out, mark, f" {outcome.path}  ", (facts, _console.NOTE))
         for warning in report.warnings:
-            _console.line(out, ("     warning: ", _console.BAD), warning)
+            _console.line(out, ("     warning: ", _console.BAD), _console.in_options(warning))
         for note in report.notes:
             _console.line(out, f"     note: {note}")

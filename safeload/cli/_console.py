@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -79,9 +80,31 @@ IN_JSON = "with --json"
 """Where a shell, which has no `error` to look into, shows what a text leaves out."""
 
 
+_OPTIONS = (
+    (r"call safeload\.load_\w+ with ignore_unused=\[(.*)\]$", r"pass --ignore-unused \1"),
+    (r"with training=False", "without --training"),
+    (r"training=True", "--training"),
+    (r'activation="(\w+)"', r"--activation \1"),
+    (r"pass (scope|activation)\b", r"pass --\1"),
+    (r"(?<![\w/.-])(config_file|options_file)(?![\w/.])", "PATH"),
+    (r"(?<![\w/.-])checkpoint_file(?![\w/.])", "--checkpoint"),
+    (r"(?<![\w/.-])vocab_file(?![\w/.])", "--vocab"),
+    (r"(?<![\w/.-])weight_file(?![\w/.])", "--weights"),
+)
+"""How messages call an argument, as a pattern, and how a shell passes it."""
+
+
+def in_options(sentence: str) -> str:
+    """Return a sentence of safeload's with the commands' options where it has the calls' arguments."""
+    for pattern, option in _OPTIONS:
+        sentence = re.sub(pattern, option, sentence)
+    return sentence
+
+
 def error_text(error: SafeLoadError) -> str:
     """Return an error's text for a shell."""
-    return error.text(IN_JSON)
+    lines = error.text(IN_JSON).split("\n")
+    return "\n".join(in_options(each) if not i or each.startswith("  hint:") else each for i, each in enumerate(lines))
 
 
 def error_dict(error: SafeLoadError) -> dict[str, Any]:

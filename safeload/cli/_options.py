@@ -16,6 +16,11 @@ checkpoint = click.option("--checkpoint", type=PATH, help="Prefix, any file of t
 vocab = click.option("--vocab", type=PATH, help="The vocabulary, if it is not next to the config.")
 weights = click.option("--weights", type=PATH, help="The HDF5 file, or its folder.")
 scope = click.option("--scope", metavar="NAME", help="Of several encoders in a checkpoint, the one to check.")
+activation = click.option(
+    "--activation",
+    type=click.Choice(["gelu_erf", "gelu_tanh"]),
+    help="Compute GELU so, whatever the library computes that owns the form.",
+)
 
 
 def examples(*lines: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from safeload.cli._options import PATH, as_json, checkpoint, examples, ignore_unused, scope, vocab, weights
+from safeload.cli._options import PATH, activation, as_json, checkpoint, examples, ignore_unused, scope, vocab, weights
 
 
 class _KindGroup(click.Group):
@@ -70,10 +70,12 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
 @checkpoint
 @vocab
 @click.option("--training", is_flag=True, help="Check the MLM and NSP heads too.")
+@activation
 @_check_command
 def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None, **rest: Any) -> None:  # noqa: ANN401
     """Check BERT models: each PATH is a config file, a model's folder, or a folder above several."""
-    options = {"checkpoint_file": checkpoint, "vocab_file": vocab, "training": rest.pop("training")}
+    options = {"checkpoint_file": checkpoint, "vocab_file": vocab}
+    options |= {name: rest.pop(name) for name in ("training", "activation")}
     _check("bert", paths, options, {"--checkpoint": checkpoint, "--vocab": vocab}, **rest)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from safeload.cli._options import PATH, as_json, examples
+from safeload.cli._options import PATH, activation, as_json, examples
 
 
 @click.group(
@@ -37,6 +37,7 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
 @click.option("--checkpoint", "checkpoint_file", type=PATH, help="Prefix, any file of the checkpoint, or its folder.")
 @click.option("--training", is_flag=True, help="With the MLM and NSP heads.")
 @click.option("--scope", metavar="NAME", help="Of several encoders in the checkpoint, the one to load.")
+@activation
 @as_json
 def bert(path: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (those of diagnose_bert)
     """Find the fault when a BERT does not load or its numbers look wrong.

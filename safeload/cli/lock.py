@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from safeload.cli._options import PATH, as_json, checkpoint, examples, ignore_unused, scope, vocab, weights
+from safeload.cli._options import PATH, activation, as_json, checkpoint, examples, ignore_unused, scope, vocab, weights
 
 
 @click.command(
@@ -24,6 +24,7 @@ from safeload.cli._options import PATH, as_json, checkpoint, examples, ignore_un
 @click.option("--update", is_flag=True, help="Replace an existing lock that differs.")
 @checkpoint
 @vocab
+@activation
 @weights
 @scope
 @ignore_unused
@@ -31,24 +32,28 @@ from safeload.cli._options import PATH, as_json, checkpoint, examples, ignore_un
 def lock(folder: str, *, update: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (click's own)
     """Check the model in FOLDER and write its safeload.lock: the size and SHA-256 of each of its files.
 
-    FOLDER may be an archive. --checkpoint and --vocab are of a BERT, --weights is of an ELMo.
+    FOLDER may be an archive. --checkpoint, --vocab and --activation are of a BERT, --weights is of an ELMo.
 
     From then on, every load and check of the model compares its files with the lock. Exit code: 0 the lock exists and
     matches, 1 the model is bad or differs from its lock, 2 wrong usage.
     """
     from safeload.cli import _locking  # noqa: PLC0415  (not for `safeload --help`)
 
-    of_bert = {"checkpoint_file": options["checkpoint"], "vocab_file": options["vocab"]}
+    of_bert = {
+        "checkpoint_file": options["checkpoint"],
+        "vocab_file": options["vocab"],
+        "activation": options["activation"],
+    }
     of_elmo = {"weight_file": options["weights"]}
     given = [kind for kind, names in (("bert", of_bert), ("elmo", of_elmo)) if any(names.values())]
     if len(given) > 1:
-        raise click.UsageError("--weights is of an ELMo, --checkpoint and --vocab are of a BERT")
+        raise click.UsageError("--weights is of an ELMo, --checkpoint, --vocab and --activation are of a BERT")
     wanted = _locking.Wanted(
         kind=given[0] if given else None,
         options={
             "ignore_unused": list(options["ignore_unused"]),
             "scope": options["scope"],
-            **{name: path for name, path in (of_bert | of_elmo).items() if path},
+            **{name: value for name, value in (of_bert | of_elmo).items() if value},
         },
     )
     sys.exit(_locking.run(os.fspath(folder), wanted, update=update, as_json=as_json))

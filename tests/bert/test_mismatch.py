@@ -241,7 +241,7 @@ def test_a_vocabulary_alone_against_config_and_checkpoint_is_what_is_wrong(bert)
     with pytest.raises(VocabularyError) as caught:
         safeload.check_bert(bert)
 
-    assert caught.value.hints[0] == "the config and the checkpoint agree; the vocabulary differs from both"
+    assert caught.value.hints[0] == "the config and the weights agree; the vocabulary differs from both"
 
 
 def test_the_release_is_named_whose_sizes_a_file_has(tmp_path):
@@ -263,7 +263,9 @@ def test_a_checkpoint_without_any_of_bert_s_variables_shows_its_first_names(bert
         tensors.clear()
         tensors.update(dict.fromkeys(("d", "c", "b", "a"), ONE))
 
-    assert hints_of(bert, change)[0] == "the checkpoint contains no BERT variables; its first ones are a, b, c, ..."
+    assert (
+        hints_of(bert, change)[0] == "the checkpoint contains no BERT variables; its first ones are a, b, c and 1 more"
+    )
 
 
 def test_heads_of_another_shape_are_not_nothing(bert):

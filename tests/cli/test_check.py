@@ -171,3 +171,18 @@ def test_a_scope_is_passed_on(bert):
         "no encoder under the scope 'other'" in safeload_cli("check", "bert", bert, "--scope", "other", code=1).stdout
     )
     safeload_cli("check", "bert", bert, "--scope", "bert", code=0)
+
+
+def test_messages_name_the_options_of_the_command(tmp_path):
+    bert = testing.write_bert(tmp_path, form="safetensors", heads=False)
+    assert "load it without --training" in safeload_cli("check", "bert", bert, "--training", code=1).stdout
+    bert = testing.write_bert(tmp_path, form="safetensors")
+    testing.rename_variable(bert, "bert.pooler.dense.weight", "bert.more.weight")
+    assert "pass --ignore-unused 'bert.more.weight'" in safeload_cli("check", "bert", bert, code=1).stdout
+
+
+def test_the_gelu_of_a_load_is_checked_on_request(tmp_path):
+    bert = testing.write_bert(tmp_path, form="safetensors")
+    report = json.loads(safeload_cli("check", "bert", bert, "--activation", "gelu_tanh", "--json").stdout)
+    assert report["models"][0]["report"]["activation"] == "gelu_tanh"
+    assert "'relu' is not one of" in safeload_cli("check", "bert", bert, "--activation", "relu", code=2).stderr

@@ -57,7 +57,7 @@ def test_a_model_with_two_encoders_is_locked(bert):
     tensors = bert_tensors()
     both = {f"{scope}{name}": values for scope in ("student/", "teacher/") for name, values in tensors.items()}
     write_checkpoint(bert / "bert_model.ckpt", both)
-    assert "pass scope, one of" in safeload_cli("lock", bert, code=1).stderr
+    assert "pass --scope, one of" in safeload_cli("lock", bert, code=1).stderr
     safeload_cli("lock", bert, "--scope", "student/bert")
     assert ", locked, " in safeload_cli("check", "bert", bert, "--lock", "--scope", "student/bert").stdout
 
