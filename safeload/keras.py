@@ -11,6 +11,7 @@ require_keras()  # before the imports below, so that a missing package is a Miss
 
 from safeload.elmo.builders.keras import ElmoLayer  # noqa: E402
 from safeload.elmo.builders.keras_mean import ElmoMean  # noqa: E402
+from safeload.elmo.builders.keras_text import ElmoText  # noqa: E402
 from safeload.elmo.builders.keras_tokens import ElmoTokens  # noqa: E402
 
-__all__ = ["ElmoLayer", "ElmoMean", "ElmoTokens"]
+__all__ = ["ElmoLayer", "ElmoMean", "ElmoText", "ElmoTokens"]

@@ -158,7 +158,7 @@ LIMITS = {
 def public_names() -> frozenset[str]:
     """Return the names that pages of the reference describe, as docstrings write them."""
     exceptions = {name for name, found in vars(errors).items() if isinstance(found, type)}
-    layers = {f"safeload.keras.{name}" for name in ("ElmoLayer", "ElmoMean", "ElmoTokens")}
+    layers = {f"safeload.keras.{name}" for name in ("ElmoLayer", "ElmoMean", "ElmoText", "ElmoTokens")}
     names = {*safeload.__all__, *testing.__all__, *exceptions, *layers}
     return frozenset(names | {f"safeload.{name}" for name in safeload.__all__})
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Held = TorchElmo | KerasElmo
 
-_LAYERS = ("safeload.elmo.builders.keras", "ElmoLayer")
+_LAYERS = ("safeload.elmo.builders.keras_layer", "BilmLayer")
 _WANTED = "the torch module or the Keras layer of an ELMo"
 _HINTS = ("pass what load_elmo returned, AllenNLP's Elmo, or the layer of a Keras model: model.get_layer(...)",)
 

@@ -29,7 +29,7 @@ def save_module(tf, folder, options, *, is_of_google=True):
         is_of_google: Whether the variables are those of google/elmo, or DeepPavlov's.
 
     Returns:
-        The sum of the layers `(batch, tokens, units)` that the graph computes for `SENTENCES`, without the sentence marks, and name ->
+        Name -> what the graph computes for `SENTENCES`, without the sentence marks, by the names of google/elmo's outputs; and name ->
         values of every variable.
     """
     v1 = tf.compat.v1
@@ -50,7 +50,11 @@ def save_module(tf, folder, options, *, is_of_google=True):
             if "Variable" in variable.op.name:
                 value[...] = 0
         session.run([variable.assign(value) for variable, value in values.items()])
-        found = session.run(elmo)
+        found = dict(zip(("word_emb", *(f"lstm_outputs{each}" for each in range(1, len(layers)))), layers, strict=True))
+        found["word_emb"] = found["word_emb"][..., : options["lstm"]["projection_dim"]]
+        lengths = tf.constant([[len(words)] for words in SENTENCES], tf.float32)
+        found |= {"elmo": elmo, "default": tf.reduce_sum(elmo, axis=1) / lengths}
+        found = session.run(found)
         given = v1.placeholder(tf.string, [None], name="strings")
         v1.saved_model.simple_save(session, str(folder), {"strings": given}, {"elmo": elmo})
         (folder / "tfhub_module.pb").write_bytes(b"\x08\x03")

@@ -79,12 +79,27 @@ def test_the_learned_sum_is_what_the_module_computes(modules, maker, backend):
     folder, wanted, _ = modules[maker]
     model, found = vectors_of(folder, backend, scalar_mix_parameters="stored")
 
+    wanted = wanted["elmo"]
     np.testing.assert_allclose(found, wanted, atol=2e-6)
     report = safeload.report_of(model)
     assert len(report.read) == 31
     assert (report.form, report.naming, report.scope, report.place) == ("tensorflow", "tf-hub", "bilm/", "SavedModel")
     _, plain = vectors_of(folder, backend)
     assert np.abs(plain - wanted).max() > 0.01
+
+
+@pytest.mark.parametrize("maker", ["google", "deeppavlov"])
+def test_text_has_the_outputs_of_the_module(tf, modules, maker):
+    from safeload.keras import ElmoText
+
+    folder, wanted, variables = modules[maker]
+    for output, values in wanted.items():
+        layer = ElmoText(folder, output=output, trainable=True)
+        found = layer(tf.constant([" ".join(words) for words in SENTENCES]))
+        np.testing.assert_allclose(found, values, atol=2e-6, err_msg=output)
+    assert len(layer.trainable_weights) == 2
+    n_values = sum(value.size for name, value in variables.items() if "Variable" not in name)
+    assert layer.count_params() == n_values - (maker == "deeppavlov") * variables["bilm/char_embed"].shape[1]
 
 
 @pytest.mark.parametrize("backend", [*BACKENDS, "keras"])

@@ -9,34 +9,22 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
-from safeload._arguments import as_python_tree, bad_argument
-from safeload._boundary import typed_errors
-from safeload._bytes.files import FileRef
-from safeload._frameworks.state import require_eager
-from safeload._tensors import holds, tensor_of
 from safeload.elmo._arguments import elmo_arguments, require_numbers, require_options_allow
-from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN
-from safeload.elmo._options import validate_options
-from safeload.elmo._parameters import list_parameters
-from safeload.elmo.builders import keras_bilm, unproven
+from safeload.elmo.builders import keras_bilm
 from safeload.elmo.builders.keras_inputs import as_ids, is_symbolic, keras, require_ids
+from safeload.elmo.builders.keras_layer import BilmLayer, json_of, validated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from safeload.elmo._arguments import ElmoArguments
     from safeload.elmo._options import ElmoOptions
-
-_Layer: Any = keras.layers.Layer
-_LOAD = "safeload.load_elmo(folder, backend='keras') reads it, and the weights with it"
 
 
 def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, NDArray[Any]]) -> ElmoLayer:
@@ -45,13 +33,9 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
     Raises:
         BackendError: A variable does not hold the file's values, or TensorFlow is in graph mode.
     """
-    require_eager(tf)
     layer = ElmoLayer(**_layer_arguments(options, arguments))
     layer._arguments = arguments  # noqa: SLF001  (same module; no config has the scale of the sums, which is a weight)
-    layer._initializer_of = lambda name: _Values(values[name])  # noqa: SLF001  (same module)
-    layer.build((None, None, MAX_CHARACTERS_PER_TOKEN))
-    layer._initializer_of = _nans  # noqa: SLF001
-    _prove(layer, values, options)
+    layer.fill(values)
     return layer
 
 
@@ -59,18 +43,11 @@ def _layer_arguments(options: ElmoOptions, arguments: ElmoArguments) -> dict[str
     """Return the constructor arguments of `ElmoLayer`."""
     wanted = arguments._asdict()
     del wanted["backend"], wanted["vocab_to_cache"], wanted["gamma"]
-    return {"options": {part: options.raw[part] for part in ("lstm", "char_cnn")}, **wanted}
-
-
-def _prove(layer: ElmoLayer, values: Mapping[str, NDArray[Any]], options: ElmoOptions) -> None:
-    for name, value in values.items():
-        variable = layer.datasets[name]
-        if not holds(tf, variable if callable(variable.value) else variable.value, value):  # Keras 3 has a wrapper
-            raise unproven(f"the variable of {name} does not hold the file's values", options)
+    return {"options": json_of(options), **wanted}
 
 
 @keras.utils.register_keras_serializable(package="safeload")
-class ElmoLayer(_Layer):  # type: ignore[misc]
+class ElmoLayer(BilmLayer):
     """Keras layer that returns ELMo representations of character ids.
 
     Call it on int32 character ids `(batch, tokens, 50)`, 0 for absent tokens, which may stand anywhere. It returns the representation
@@ -127,36 +104,28 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
             backend="keras",
         )
         require_numbers(arguments)
-        self._options = _validated(options)
+        self._start_with(validated(options), trains_bilm=arguments.requires_grad, stateful=bool(arguments.stateful))
         require_options_allow(arguments, self._options)
         self._arguments = arguments
-        self.stateful = bool(arguments.stateful)
-        self.supports_masking = True
         self._dropout = keras.layers.Dropout(
             arguments.dropout, dtype=getattr(self, "dtype_policy", None) or self._dtype_policy
         )
-        self.datasets: dict[str, Any] = {}
-        self._initializer_of: Callable[[str], Any] = _nans
 
     def build(self, input_shape: Any) -> None:  # noqa: ANN401
         """Create the variables, filled with NaN unless `load_elmo` builds the layer."""
         require_ids(input_shape)
-        for name, spec in list_parameters(self._options).items():
-            self.datasets[name] = self.add_weight(
-                name=name.replace("/", "."),
-                shape=spec.shape,
-                dtype=spec.dtype,
-                initializer=self._initializer_of(name),
-                trainable=self._arguments.requires_grad,
+        self._add_bilm()
+        wanted = self._arguments
+        fixed, n_layers = wanted.scalar_mix_parameters, self._options.n_layers + 1
+        self._mixes = [
+            self._add_mix(
+                f"scalar_mix_{number}",
+                [0.0] * n_layers if fixed is None else fixed,
+                wanted.gamma,
+                trainable=fixed is None,
             )
-        self._mixes = [self._mix(number) for number in range(self._arguments.num_output_representations)]
-        if self.stateful:
-            n_layers, sizes = self._options.n_layers, (self._options.projection_dim, self._options.dim)
-            hidden, memory = (
-                tf.Variable(tf.zeros([n_layers, 0, 2 * size]), trainable=False, shape=[n_layers, None, 2 * size])
-                for size in sizes
-            )
-            self._states = tf.train.Checkpoint(hidden=hidden, memory=memory)  # tracked, but not a weight of the layer
+            for number in range(wanted.num_output_representations)
+        ]
         super().build(input_shape)
 
     def __call__(self, inputs: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
@@ -173,27 +142,9 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         return tf.autograph.experimental.do_not_convert(self._representations)(inputs, training)
 
     def _representations(self, inputs: Any, training: Any) -> Any:  # noqa: ANN401
-        ids, mask = keras_bilm.with_boundaries(keras_bilm.as_int32(inputs))
-        dtype = tf.as_dtype(self.compute_dtype)
-
-        def value_of(name: str) -> Any:  # noqa: ANN401
-            return tf.cast(tf.convert_to_tensor(self.datasets[name]), dtype)
-
-        n_rows, n_tokens = tf.unstack(tf.shape(mask))
-        tokens = keras_bilm.embed(tf.reshape(ids, [-1, MAX_CHARACTERS_PER_TOKEN]), value_of, self._options)
-        tokens = tf.reshape(tokens, [n_rows, n_tokens, self._options.projection_dim])
-        tokens = tf.ensure_shape(tokens, [*mask.shape, self._options.projection_dim])
-        lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-        state = self._start(tokens, n_rows)
-        order, back = keras_bilm.order_of(mask)
-        ordered = keras_bilm.in_order(tokens, order)
-        layers, end = keras_bilm.run_lstms(ordered, lengths, value_of, self._options, state)
-        layers = [keras_bilm.in_order(layer, back) for layer in layers]
-        if self.stateful:
-            keras_bilm.store_state(self._held_states(), end)
-        first = tf.concat([tokens, tokens], axis=-1) * tf.cast(mask, dtype)[..., tf.newaxis]
-        first = tf.where(keras_bilm.bad_ids(ids)[:, tf.newaxis, tf.newaxis], tf.constant(float("nan"), dtype), first)
-        representations = [self._represent([first, *layers], mask, mix, training) for mix in self._mixes]
+        tokens, layers, mask = self._run(inputs)
+        layers = [tf.concat([tokens, tokens], axis=-1), *layers]
+        representations = [self._represent(layers, mask, mix, training) for mix in self._mixes]
         return representations if len(representations) > 1 else representations[0]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:  # noqa: ANN401, ARG002  (computed from the ids)
@@ -229,64 +180,9 @@ class ElmoLayer(_Layer):  # type: ignore[misc]
         """Return the constructor arguments."""
         return {**super().get_config(), **_layer_arguments(self._options, self._arguments)}
 
-    def _mix(self, number: int) -> tuple[Any, Any]:
-        fixed = self._arguments.scalar_mix_parameters
-        first = np.asarray([0.0] * (self._options.n_layers + 1) if fixed is None else fixed, np.float32)
-        scalars, gamma = (
-            self.add_weight(
-                name=f"scalar_mix_{number}.{name}",
-                shape=value.shape,
-                dtype="float32",
-                initializer=_Values(value),
-                trainable=fixed is None,
-            )
-            for name, value in (
-                ("scalar_parameters", first),
-                ("gamma", np.full(1, self._arguments.gamma, np.float32)),
-            )
-        )
-        return scalars, gamma
-
     def _represent(self, layers: Sequence[Any], mask: Any, mix: tuple[Any, Any], training: Any) -> Any:  # noqa: ANN401
-        scalars, gamma = (tf.cast(tf.convert_to_tensor(value), layers[0].dtype) for value in mix)
-        mixed = keras_bilm.mix(layers, mask, scalars, gamma, do_layer_norm=self._arguments.do_layer_norm)
+        mixed = self._mixed(layers, mask, mix, do_layer_norm=self._arguments.do_layer_norm)
         if not self._arguments.keep_sentence_boundaries:
             inner = keras_bilm.inner_mask(mask)[..., tf.newaxis]
             mixed = tf.where(inner, mixed[:, 1:-1], tf.zeros([], mixed.dtype))
         return self._dropout(mixed, training=training)
-
-    def _start(self, tokens: Any, n_rows: Any) -> keras_bilm.State:  # noqa: ANN401
-        if not self.stateful:
-            return keras_bilm.no_state(tokens, n_rows, self._options)
-        return keras_bilm.stored_state(self._held_states(), tokens, n_rows, self._options)
-
-    def _held_states(self) -> dict[str, Any]:
-        return {"hidden": self._states.hidden, "memory": self._states.memory}
-
-
-@typed_errors  # which the constructor cannot have: Keras 3 reads its arguments
-def _validated(options: object) -> ElmoOptions:
-    if not isinstance(options, Mapping):
-        raise bad_argument("options", options, "the JSON object of an options.json", [_LOAD])
-    return validate_options(as_python_tree(options), FileRef(path="the layer's config", role="options"))
-
-
-class _Values:
-    """Initializer that returns the values of a dataset."""
-
-    def __init__(self, value: NDArray[Any]) -> None:
-        self._value = value
-
-    def __call__(self, shape: Any, dtype: Any = None, **_: Any) -> Any:  # noqa: ANN401, ARG002  (those of the values)
-        return tensor_of(tf, self._value)
-
-
-class _Nans:
-    """Initializer for variables whose weights are loaded later."""
-
-    def __call__(self, shape: Any, dtype: Any = None, **_: Any) -> Any:  # noqa: ANN401
-        return tf.fill(shape, tf.constant(float("nan"), dtype))
-
-
-def _nans(_: str) -> _Nans:
-    return _Nans()

@@ -40,6 +40,7 @@ def test_every_dataset_is_a_variable_with_its_name_and_values(load, folder):
 
 @pytest.mark.parametrize("jit", [False, True])
 def test_a_classifier_learns_and_a_frozen_bilm_stays(keras, load, ids, jit):
+    keras.utils.set_random_seed(0)
     layer = load(dropout=0.0)
     model = classifier(keras, layer)
     before = values_of(layer)
