@@ -102,6 +102,10 @@ NOT_RUN = {
         BAD_LOAD,
         "the files are good and keras-bert is at fault: keras-bert's own loader differs in Encoder-1-MultiHeadSelfAttention/Encoder-1-MultiHeadSelfAttention_Wq and 3 more, and the two others agree; safeload.load_bert reads it correctly",
     ): ("needs a keras-bert with a fault: tests/bert/test_diagnosis.py makes one"),
+    (
+        "docs/tutorial/keras-elmo-today.md",
+        'elmo = hub.KerasLayer("https://tfhub.dev/google/elmo/3", output_key="default")',
+    ): ("what is replaced: tensorflow_hub is not installed, and would download"),
 }
 """Blocks that cannot run here, with the reason."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import json
 import re
@@ -92,6 +93,21 @@ def saved_by_keras_bert(folder):
 def the_object_graph(folder):
     tf = pytest.importorskip("tensorflow")
     return tf.train.load_checkpoint(str(folder / PREFIX)).get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
+
+
+def a_module_in_keras(_folder):
+    tf = pytest.importorskip("tensorflow")
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        session.run(tf.compat.v1.get_variable("module/bilm/CNN_high_0/b_carry", [8], use_resource=True) + 1)
+
+
+def a_graph_of_tensorflow_1(folder):
+    pytest.importorskip("tensorflow").compat.v1.train.import_meta_graph(str(folder / f"{PREFIX}.meta"))
+
+
+def elmo_embedder(_folder):
+    pytest.importorskip("allennlp")
+    importlib.import_module("allennlp.commands.elmo")
 
 
 def half_an_archive(kind):
@@ -188,6 +204,9 @@ UPSTREAM = [
     other("No model config found in the file", "hdf5/keras-bert", by_load_model),
     other("Unknown layer: ...TokenEmbedding...", "tensorflow", by_load_model, saved_by_keras_bert),
     other("Key _CHECKPOINTABLE_OBJECT_GRAPH not found in checkpoint", "tensorflow", the_object_graph),
+    other("Could not find variable module/bilm/...", "tensorflow", a_module_in_keras),
+    other("Exporting/importing meta graphs is not supported when eager execution is enabled", "tensorflow", a_graph_of_tensorflow_1),
+    other("No module named 'allennlp.commands.elmo'", "tensorflow", elmo_embedder),
     other("File is not a zip file", "tensorflow", lambda f: zipfile.ZipFile(f / "model.zip"), half_an_archive("zip")),
     other("Compressed file ended before the end-of-stream marker was reached", "tensorflow", unpacked, half_an_archive("gztar")),
 ]  # fmt: skip
@@ -212,6 +231,7 @@ ELSEWHERE = {
     "The safetensors archive passed at ... does not contain the valid metadata": "of transformers 4 with safetensors, which no environment here has: tests/reports, L19",
     "You are trying to load a weight file containing ... layers into a model with ... layers": "of older Keras: tests/reports, L29",
     "Unable to restore custom object of type _tf_keras_layer": "needs a SavedModel whose classes are gone: tests/reports, L33",
+    "Error while reading resource variable module/bilm/... from Container: localhost": "of TensorFlow before 2.4: tests/reports, M1",
     "No module named 'allennlp.modules.elmo'": "needs a broken AllenNLP: tests/reports, H7",
 }
 """Headings that no call here can bring out, with the reason."""

@@ -17,6 +17,7 @@ SECTIONS = {
     "J": "Safety",
     "K": "Locks, trees of models and commands",
     "L": "The files of Hugging Face, PyTorch and Keras, and archives",
+    "M": "ELMo from other forms, in Keras, and back to files",
 }
 
 REPORTS = {
@@ -238,6 +239,12 @@ REPORTS = {
     "L39": ("BadZipFile: File is not a zip file", "zai-org/CogView2/issues/38"),
     "L40": ("Compressed file ended before the end-of-stream marker was reached", "wow-kong/bert_chinese_pytorch/issues/4"),
     "L41": ("two encoders in one pytorch_model.bin, of questions and of passages", ""),
+    "M1": ("Error while reading resource variable module/bilm/... from Container: localhost", "tensorflow/hub/issues/88"),
+    "M2": ("hub.KerasLayer returns one vector a sentence, and as_dict is no argument of it", "tensorflow/hub/issues/402"),
+    "M3": ("Exporting/importing meta graphs is not supported when eager execution is enabled", "tensorflow/hub/issues/471"),
+    "M4": ("how to save a fine-tuned ELMo as an HDF5 file", "allenai/allennlp/issues/2403"),
+    "M5": ("No module named 'allennlp.commands.elmo', which had ElmoEmbedder", "allenai/allennlp/issues/4384"),
+    "M6": ("a biLM of one layer has no MultiRNNCell/Cell0 in its HDF5 file", ""),
 }  # fmt: skip
 
 OUT_OF_REACH = {
