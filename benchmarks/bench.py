@@ -41,6 +41,9 @@ OURS = (
 )
 """How the names of safeload's sides begin."""
 
+WRITERS = {"safetensors": "write_safetensors", "saved_model": "write_module"}
+"""Side -> the side that writes with an upstream library what it reads, once and not measured."""
+
 HAS_ALLENNLP = importlib.util.find_spec("allennlp") is not None
 
 Samples = dict[str, list[dict[str, float]]]
@@ -82,6 +85,7 @@ def groups() -> list[Group]:
         Group(title="load", model="ELMo", sides=elmo_loads, against=(*upstream, "raw_read")[0]),
         Group(title="forward", model="ELMo", sides=forwards, against=forwards[-1]),
         Group(title="check", model="ELMo", sides=("check_elmo", "raw_scan"), against="raw_scan"),
+        Group(title="load", model=models.TF_HUB, sides=("load_elmo_text", "saved_model"), against="saved_model"),
         Group(title="save", model="ELMo", sides=("save_elmo", "raw_write"), against="raw_write"),
         Group(
             title="embed",
@@ -228,12 +232,9 @@ def main() -> None:
             if group.model not in folders:
                 folders[group.model] = Path(name) / group.model
                 models.write(group.model, folders[group.model])
-                if "safetensors" in group.sides:
-                    subprocess.run(
-                        [sys.executable, SIDES, "write_safetensors", folders[group.model]],
-                        check=True,
-                        stdout=subprocess.DEVNULL,
-                    )
+                for writer in (WRITERS[side] for side in group.sides if side in WRITERS):
+                    command = [sys.executable, SIDES, writer, folders[group.model]]
+                    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             results.append((group, measure(group, folders[group.model], arguments.rounds)))
     Console(width=150).print(table_of(results))
     print(*layer_lines(results), *word_lines(results), sep="\n")

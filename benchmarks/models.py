@@ -27,11 +27,14 @@ GOOGLES = "google"
 IN_FORMS = {f"BERT-Base as {form}": form for form in FORMS if form != "tensorflow"}
 """The same BERT in each other form, with Google's files in a folder `GOOGLES` beside it."""
 
-MODELS = (*BERTS, *IN_FORMS, "ELMo")
+TF_HUB = "ELMo of TF-Hub"
+MODELS = (*BERTS, *IN_FORMS, "ELMo", TF_HUB)
 
 
 def write(model: str, folder: Path) -> None:
-    """Write one of MODELS."""
+    """Write one of MODELS; TF-Hub's is what a side of the benchmark writes, with TensorFlow."""
+    if model == TF_HUB:
+        return
     if model == "ELMo":
         write_elmo(folder, **ELMO)
     elif model in IN_FORMS:
@@ -43,5 +46,9 @@ def write(model: str, folder: Path) -> None:
 
 def weight_files(folder: Path) -> list[Path]:
     """Return the files that hold the values."""
-    others = (".json", ".txt", ".index")
-    return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix not in others)
+    others, variables = (".json", ".txt", ".index"), folder / "variables"
+    return sorted(
+        path
+        for path in (variables if variables.is_dir() else folder).iterdir()
+        if path.is_file() and path.suffix not in others
+    )

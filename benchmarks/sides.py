@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import GOOGLES, IN_FORMS, weight_files
+from models import ELMO, GOOGLES, IN_FORMS, weight_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,6 +185,44 @@ def load_elmo_keras(folder: Path) -> Call:
 def load_elmo_allennlp(folder: Path) -> Call:
     """safeload, AllenNLP's module."""
     return _load_elmo("allennlp", folder)
+
+
+def load_elmo_text(folder: Path) -> Call:
+    """safeload, its Keras layer that has the outputs of TF-Hub's module."""
+    import tensorflow as tf
+
+    from safeload.keras import ElmoText
+
+    tf.zeros(1)
+    return lambda: ElmoText(folder)
+
+
+def saved_model(folder: Path) -> Call:
+    """TensorFlow's own loader of a module, and the first call, which reads the variables."""
+    import tensorflow as tf
+
+    tf.zeros(1)
+    return lambda: tf.saved_model.load(str(folder)).signatures["serving_default"](tf.constant(["a"]))
+
+
+def write_module(folder: Path) -> Call:
+    """Write a module as TensorFlow 1 does: not measured, but needed by the side above."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # Keras 3 has no LSTMCell for graphs
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    import tensorflow as tf
+
+    from tests.elmo.module_graph import save_module
+
+    sizes = {"n_layers": ELMO["layers"], "dim": ELMO["dim"], "projection_dim": ELMO["projection"]}
+    characters = {"filters": ELMO["filters"], "n_highway": ELMO["highways"], "embedding": {"dim": ELMO["char_dim"]}}
+    return lambda: save_module(
+        tf,
+        folder,
+        {
+            "lstm": {**sizes, "cell_clip": 3, "proj_clip": 3, "use_skip_connections": True},
+            "char_cnn": {**characters, "activation": "relu", "max_characters_per_token": 50, "n_characters": 262},
+        },
+    )
 
 
 def allennlp(folder: Path) -> Call:

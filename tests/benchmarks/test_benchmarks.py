@@ -26,10 +26,12 @@ TOGETHER = {
         "elmo",
         "load_elmo_torch forward_torch check_elmo process_check_elmo process_load_elmo process_import_torch embed_elmo save_elmo raw_write",
     ),
+    "keras.layers": ("module", "write_module saved_model load_elmo_text"),
     "allennlp": ("elmo", "load_elmo_allennlp allennlp forward_allennlp process_allennlp embed_allennlp"),
 }
 RUN = """
-import json, pathlib, sides, sys
+import json, models, pathlib, sides, sys
+models.ELMO.update(dim=12, projection=8, filters=((1, 4), (2, 6)))
 folder, *names = sys.argv[1:]
 print(json.dumps([sides.sample(name, pathlib.Path(folder)) for name in names]))
 """
@@ -41,6 +43,12 @@ def printed(code, *arguments):
     done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def module(tmp_path):
+    """Return the folder that the first side writes."""
+    return tmp_path / "module"
 
 
 @pytest.mark.parametrize("needed", TOGETHER)
