@@ -6,6 +6,7 @@ sizes of the weights.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -207,7 +208,7 @@ def saved_model(folder: Path) -> Call:
 
 def write_module(folder: Path) -> Call:
     """Write a module as TensorFlow 1 does: not measured, but needed by the side above."""
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # Keras 3 has no LSTMCell for graphs
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", str(int(importlib.util.find_spec("tf_keras") is not None)))
     sys.path.insert(0, str(Path(__file__).parent.parent))
     import tensorflow as tf
 
