@@ -68,7 +68,9 @@ def test_what_is_no_list_of_texts_is_none(path):
         assert file.notes("elsewhere", "list") is None
 
 
-@pytest.mark.parametrize("texts", [[], ["x" * 300] * 1000, [f"layer_{at}" for at in range(1000)], ["", "a", ""]], ids=len)
+@pytest.mark.parametrize(
+    "texts", [[], ["x" * 300] * 1000, [f"layer_{at}" for at in range(1000)], ["", "a", ""]], ids=len
+)
 @pytest.mark.parametrize("dtype", [h5py.string_dtype(), "S"], ids=["variable", "fixed"])
 def test_lists_of_any_length_are_those_of_h5py(texts, dtype, tmp_path):
     texts = texts[: 60_000 // (len(max(texts, default="")) or 1)] if dtype == "S" else texts
