@@ -158,7 +158,7 @@ def test_layers_of_a_nested_model_in_three_runs_are_told(saved, tmp_path):
         return [*rest, *norms, *parts["Encoder-2-FeedForward"], *parts[FORWARD]]
 
     path = reordered(saved / "nested.h5", tmp_path / "a.h5", "bert_0", "weight_names", change)
-    require_told(saved, path, "ORDER", "comes before", "in weight_names")
+    require_told(saved, path, "ORDER", "is listed before", "in weight_names")
 
 
 @pytest.mark.parametrize("name", ["weights.h5", "nested.h5"])

@@ -84,11 +84,12 @@ def _faults(
     for layer, places in numbers.items():
         if len(places) != 1:
             yield layer, _times(len(places), attribute)
+    wrong: dict[tuple[str, str], None] = {}
     for chain in _chains(layers):
         pairs = [(one, two) for one, two in itertools.pairwise(chain) if numbers[one][:1] > numbers[two][:1]]
-        if len(pairs) > n_descents:
-            one, two = pairs[0]
-            yield two, f"comes before {one} in {attribute}; in the model it comes after it"
+        wrong.update(dict.fromkeys(pairs if len(pairs) > n_descents else ()))
+    for one, two in wrong:
+        yield two, f"is listed before {one} in {attribute}; in the model it follows it"
 
 
 def _times(count: int, attribute: str) -> str:
