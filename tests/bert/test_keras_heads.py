@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from safeload._frameworks.tensorflow import require_keras_bert
 from safeload.errors import AmbiguousCheckpointError, CorruptFileError, VariableMismatchError
 from safeload.testing._bert import bert_tensors
 from tests.bert.test_keras_files import checked, edited, save
+from tests.command_line import safeload_cli
 
 pytest.importorskip("keras_bert")
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
@@ -204,3 +207,14 @@ def test_what_a_nested_model_lacks_is_told(folder, tmp_path):
         safeload.check_bert(folder / "bert_config.json", tmp_path / "weights.h5")
     (problem,) = caught.value.report.problems
     assert (problem.kind, problem.name) == ("missing", "bert_0/Encoder-1-FeedForward/Encoder-1-FeedForward_W1:0")
+
+
+def test_diff_pairs_the_layers_that_a_load_would_read(folder, tmp_path):
+    model = built(folder, deep)
+    save(model, tmp_path / "model.keras")
+    save(model, tmp_path / "all.weights.h5")
+
+    found = json.loads(safeload_cli("diff", folder, tmp_path / "model.keras", "--json", code=1).stdout)
+    assert found["verdict"].partition(": ")[2].startswith("46 tensors equal; 8 tensors in one file only")
+    found = json.loads(safeload_cli("diff", folder, tmp_path / "all.weights.h5", "--json", code=1).stdout)
+    assert found["verdict"].partition(": ")[2].startswith("40 tensors equal; 20 tensors in one file only")
