@@ -18,7 +18,7 @@ from safeload._suspicion import suspicions
 from safeload._text.words import counted, escaped, some_of, two_lines, with_article
 from safeload._values import WIDENED, fits_buffer, read_parameters
 from safeload._version import __version__
-from safeload.errors import CorruptFileError, VariableMismatchError
+from safeload.errors import AmbiguousCheckpointError, CorruptFileError, VariableMismatchError
 from safeload.report import LoadReport, Problem
 
 if TYPE_CHECKING:
@@ -125,7 +125,14 @@ def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> tuple
         config, naming, lambda parameter: names.get(naming.stored_as(parameter, scope, names)[0])
     )
     config, differences = kind.agreed(config, naming, weights)
+    naming = placed(naming, weights, scope)
     return config, _Wanted(kind.list_parameters(config), naming, scope, notes, [*warnings, *differences])
+
+
+def placed(naming: Naming, weights: WeightFile, scope: str) -> Naming:
+    """Return the naming for a file, where it depends on what the writer recorded of its layers."""
+    specs = {name: each.spec for name, each in weights.tensors.items()}
+    return naming.placed(specs, weights.groups, scope, lambda group: weights.note(group, "name"))
 
 
 def _require_match(
@@ -133,7 +140,9 @@ def _require_match(
 ) -> tuple[Match, Mismatch[Config], tuple[str, ...]]:
     """Return the match of names, shapes and dtypes that fit, what a later error about their values needs, and the ignored names."""
     parameters, scope = wanted.parameters, wanted.scope
+    _require_proven(weights, wanted)
     _require_labels(weights, wanted)
+    _require_order(weights, wanted)
     match, found = wanted.naming.match(parameters, {name: each.spec for name, each in weights.tensors.items()}, scope)
     strange = {**_strange_buffers(weights, match, wanted), **_strange_copies(weights, match, wanted)}
     ignored, unexpected = split_ignored([*match.unexpected, *strange], patterns)
@@ -150,6 +159,23 @@ def _require_match(
     return match, mismatch, tuple(ignored)
 
 
+def _require_proven(weights: WeightFile, wanted: _Wanted) -> None:
+    """Require that the file says which of its layers are the model's, where the names of tensors say only their place."""
+    found = wanted.naming.unproven(wanted.parameters, wanted.scope, weights.tensors)
+    if found:
+        rows = [
+            two_lines("AMBIGUOUS", label, f"may be {' or '.join([*groups, 'absent'])}")
+            for label, groups in found.items()
+        ]
+        layers = counted(len(found), "layer")
+        message = f"the {weights.title} numbers its layers, and other layers of the same shapes make {layers} ambiguous"
+        hints = [
+            "save the model as .keras, or its weights as .h5 but not .weights.h5: those have the names of the layers"
+        ]
+        candidates = sorted({group for groups in found.values() for group in groups})
+        raise AmbiguousCheckpointError(message, candidates=candidates, **weights.ref.facts, details=rows, hints=hints)
+
+
 def _require_labels(weights: WeightFile, wanted: _Wanted) -> None:
     """Require that no layer has the name of another, where the names of tensors say only its place."""
     rows = []
@@ -161,6 +187,18 @@ def _require_labels(weights: WeightFile, wanted: _Wanted) -> None:
         were = "was" if len(rows) == 1 else "were"
         message = f"{counted(len(rows), 'layer')} of the {weights.title} {were} renamed or exchanged"
         hints = ["save the weights again from a model whose layers have the names that its library gives them"]
+        raise CorruptFileError(message, **weights.ref.facts, details=rows, hints=hints)
+
+
+def _require_order(weights: WeightFile, wanted: _Wanted) -> None:
+    """Require that the order of layers and weights agrees with their names, where the library that owns the form goes by order."""
+    naming, scope, names = wanted.naming, wanted.scope, weights.tensors
+    present = [each for each in wanted.parameters if naming.stored_as(each, scope, names)[0] in names]
+    faults = naming.misordered(present, scope, weights.notes)
+    rows = [two_lines("ORDER", f"{scope}{layer}", what) for layer, what in faults]
+    if rows:
+        message = f"the {weights.title} lists layers or weights in another order than the model has them"
+        hints = ["Keras loads this form by order and safeload by name, with different values; save the weights again"]
         raise CorruptFileError(message, **weights.ref.facts, details=rows, hints=hints)
 
 

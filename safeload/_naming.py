@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from safeload.report import TensorSpec
 
@@ -113,6 +113,39 @@ class Naming(ABC):
         if name in expected and self.stored_as(name, scope, (full_name,))[0] == full_name:
             return name
         return self.copy_of(full_name, scope, expected)
+
+    def placed(
+        self,
+        stored: Mapping[str, TensorSpec],
+        groups: Collection[str],
+        scope: str,
+        label_of: Callable[[str], str | None],
+    ) -> Naming:
+        """Return the naming for this file, where the names of its tensors depend on what else is in it.
+
+        Args:
+            stored: Stored name -> spec.
+            groups: The groups of the file, also those without tensors.
+            scope: What stands before the model's names.
+            label_of: Returns the name of a group's layer, if its writer recorded it.
+        """
+        del stored, groups, scope, label_of
+        return self
+
+    def unproven(self, expected: Collection[str], scope: str, names: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return the name of a layer -> the groups that it may be, where a file does not say which holds the parameters `expected`."""
+        del expected, scope, names
+        return {}
+
+    def misordered(
+        self, expected: Collection[str], scope: str, notes: Callable[[str, str], list[str] | None]
+    ) -> list[tuple[str, str]]:
+        """Return (layer, what is wrong) where a file lists the parameters `expected` in another order than their names say.
+
+        `notes` returns the list of texts that the writer attached to a group under a name.
+        """
+        del expected, scope, notes
+        return []
 
     def labels(self, expected: Collection[str], scope: str, names: Collection[str]) -> Mapping[str, str]:
         """Return group -> the name of its layer, which the writer may have recorded, for the parameters `expected`.

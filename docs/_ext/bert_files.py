@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from safeload import testing
+from safeload.bert.namings.keras_bert import NestedKerasBert
+from safeload.testing._bert import bert_tensors
+from safeload.testing._forms import in_naming
+from safeload.testing._keras import write_layers
 from safeload.testing._safetensors import write_safetensors
 from safeload.testing._torch import write_torch
 
@@ -47,6 +51,15 @@ def numbered_weights(folder: Path) -> None:
     model.unlink()
 
 
+def nested_weights(folder: Path) -> None:
+    """Write the `.h5` of a model in which keras-bert's is a layer."""
+    tensors = bert_tensors()
+    naming = NestedKerasBert()
+    scoped = in_naming(tensors, naming, naming.usual_scope)
+    (testing.write_bert(folder, form="keras") / "model.keras").unlink()
+    write_layers(folder / "model.h5", scoped)
+
+
 def in_shards(stem: str, ending: str, write: Callable[[Path, dict[str, NDArray[Any]]], None], folder: Path) -> None:
     """Write a BERT of transformers in two files with an index."""
     whole = testing.write_bert(folder, form="safetensors") / "model.safetensors"
@@ -77,6 +90,7 @@ MORE = (
     ("transformers 4, its TensorFlow models in several files", functools.partial(golden, "transformers_sharded")),
     ("TF-Hub's modules of TensorFlow 2, and other SavedModels", hub_module),
     ("keras-bert, `save_weights` in Keras's newer form", numbered_weights),
+    ("keras-bert's model in another, `save_weights` and `save`", nested_weights),
     ("KerasHub, `save_to_preset`", functools.partial(golden, "keras_hub")),
     ("KerasHub with `max_shard_size`", functools.partial(golden, "keras_hub_sharded")),
     ("KerasHub, `save` of a backbone", functools.partial(golden, "keras_hub_model")),

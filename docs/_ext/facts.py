@@ -73,6 +73,7 @@ LIMITS = {
         "MAX_ENTRIES": "tensors in a safetensors file",
         "MAX_AXES": "dimensions of a tensor in a safetensors file",
     },
+    "_bytes.kinds": {"MAX_USER_BLOCK_BYTES": "bytes before an HDF5 file begins"},
     "_bytes.tfhub": {"MAX_DESCRIPTOR_BYTES": "bytes of a descriptor in TF-Hub's cache that are read"},
     "_bytes.archives.members": {
         "MAX_MEMBERS": "members of an archive",
@@ -138,7 +139,7 @@ LIMITS = {
     },
     "_forms.hdf5.attributes": {
         "MAX_TEXT_BYTES": "bytes of a text that Keras stores with a model, such as its config",
-        "MAX_HEAP_ITEMS": "texts beside it in the file's heap",
+        "MAX_HEAP_ITEMS": "texts in the heaps of an HDF5 file",
     },
     "lock": {"MAX_LOCK_BYTES": "bytes of a lock file", "MAX_BITS": "bits of a number in a lock file"},
     "settings._sections": {

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 N_HEAD_BYTES = 1024
 N_TAIL_BYTES = 8
 MAX_SAFETENSORS_HEADER = 1 << 27
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+MAX_USER_BLOCK_BYTES = 1 << 20
+"""What another program may write before an HDF5 file begins: 512 bytes, or twice as many, and so on."""
+
+_HDF5_STARTS = tuple(1 << power for power in range(9, MAX_USER_BLOCK_BYTES.bit_length()))
 
 _ELMO = "ELMo"
 _UNPACK = "unpack the archive and pass the folder or file inside it"
@@ -112,7 +117,7 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
     (FileKind("xz", "xz archive", _UNPACK), _begins(b"\xfd7zXZ")),
     (FileKind("bzip2", "bzip2 archive", _UNPACK), _begins(b"BZh")),
     (FileKind("hdf5", "HDF5 file", form="hdf5", models=(_ELMO, "BERT"), endings=(".hdf5", ".h5", ".hdf"),
-              usual=("tf_model.h5", "tf_model.h5.index.json", "model.weights.h5", "model.weights.json")), _begins(b"\x89HDF\r\n\x1a\n")),
+              usual=("tf_model.h5", "tf_model.h5.index.json", "model.weights.h5", "model.weights.json")), _begins(HDF5_SIGNATURE)),
     (FileKind("pickle", "pickle (PyTorch's older files are pickles too)", _PICKLE), _begins(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")),
     (FileKind("npy", "NumPy array file"), _begins(b"\x93NUMPY")),
     (FileKind("pdf", "PDF document", _DOWNLOAD_AGAIN), _begins(b"%PDF")),
@@ -177,7 +182,14 @@ def kind_of_open(file: OpenFile) -> FileKind | None:
     kind = kind_of(head)
     if kind is not None and kind.id in _BY_HEAD:
         return kind  # the end of a compressed file is far
-    return kind_of(head, file.read(N_TAIL_BYTES, max(0, file.n_bytes - N_TAIL_BYTES)))
+    kind = kind_of(head, file.read(N_TAIL_BYTES, max(0, file.n_bytes - N_TAIL_BYTES)))
+    return BY_ID["hdf5"] if (kind is None or not kind.form) and _has_user_block(file) else kind
+
+
+def _has_user_block(file: OpenFile) -> bool:
+    """Return whether an HDF5 file begins after a block that is not its own."""
+    starts = (at for at in _HDF5_STARTS if at < file.n_bytes)
+    return any(file.read(len(HDF5_SIGNATURE), at) == HDF5_SIGNATURE for at in starts)
 
 
 def kinds_of(model: str | None) -> list[FileKind]:

@@ -162,6 +162,14 @@ class WeightFile(ABC):
         """
         return None
 
+    def notes(self, group: str, name: str) -> list[str] | None:  # noqa: ARG002  (as above)
+        """Return the list of texts that the writer attached to a group under a name; None if there is none.
+
+        Raises:
+            UnsafeFileError, CorruptFileError, FileSystemError: As `note`.
+        """
+        return None
+
     @abstractmethod
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a tensor for display, even if it is damaged.

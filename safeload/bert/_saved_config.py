@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from safeload._json import json_object, shown
+from safeload._text.words import two_lines
 from safeload.bert._arguments import GELU, GELU_ERF, GELU_TANH
-from safeload.errors import ConfigError
+from safeload.bert.namings._order import names_listed
+from safeload.errors import ConfigError, CorruptFileError
 from safeload.report import KeyProblem
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def require_agreement(config: BertConfig, weights: WeightFile, *, activation_is_
 
     Raises:
         ConfigError: They differ, or the file's config is no JSON object.
+        CorruptFileError: The file lists its layers in another order than its config.
         UnsafeFileError, CorruptFileError, FileSystemError: As `WeightFile.note`.
 
     Source:
@@ -47,7 +50,9 @@ def require_agreement(config: BertConfig, weights: WeightFile, *, activation_is_
     if text is None:
         return None
     ref = weights.ref.at(weights.ref.path, "weight")
-    layers = list(_layers(json_object(text.encode(), ref)))
+    saved = json_object(text.encode(), ref)
+    _require_order(saved, weights)
+    layers = list(_layers(saved))
     heads = [shown(each.get("head_num")) for name, each in layers if name == "MultiHeadAttention"]
     activations = [_activation_of(each.get("activation")) for name, each in layers if name == "FeedForward"]
     found = None if activation_is_chosen or not activations else activations[0]
@@ -57,6 +62,24 @@ def require_agreement(config: BertConfig, weights: WeightFile, *, activation_is_
     if problems:
         raise _disagreement(config, ref, problems)
     return found
+
+
+def _require_order(saved: dict[str, Any], weights: WeightFile) -> None:
+    """Require that an `.h5` file lists the layers in the order of its config, by which Keras loads them."""
+    listed = names_listed(weights.notes, "model_weights", "layer_names") or []
+    inner = saved.get("config")
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    settings = [layer.get("config") for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
+    names = [name for each in settings if isinstance(each, dict) and isinstance(name := each.get("name"), str)]
+    known, stored = set(names), set(listed)
+    pairs = zip((name for name in listed if name in known), (name for name in names if name in stored), strict=False)
+    wrong = next(((found, wanted) for found, wanted in pairs if found != wanted), None)
+    if wrong is not None:
+        found, wanted = wrong
+        message = "the weight file lists its layers in another order than the config that is saved in it"
+        rows = [two_lines("ORDER", found, f"is listed in the place of {wanted}")]
+        hints = ["Keras loads this form by order, into other layers; save the model again"]
+        raise CorruptFileError(message, **weights.ref.facts, details=rows, hints=hints)
 
 
 def _differences(key: str, wanted: str, found: list[str]) -> list[KeyProblem]:

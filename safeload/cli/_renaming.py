@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from safeload._fit import placed
 from safeload._naming import needed
 from safeload._scopes import Scoped, chosen_scope
 from safeload._values import rearranged
@@ -73,6 +74,7 @@ def paired(a: Weights, b: Weights, scope: str | None = None) -> tuple[Side, Side
     if encoders is None:
         return *sides, pair(a.tensors, b.tensors)
     (naming_a, scope_a), (naming_b, scope_b) = encoders
+    naming_a, naming_b = placed(naming_a, a.file, scope_a), placed(naming_b, b.file, scope_b)
     if naming_a.id != naming_b.id:
         sides = _renamed(a, naming_a, scope_a), _renamed(b, naming_b, scope_b)
         return *sides, pair(sides[0].tensors, sides[1].tensors)
@@ -148,9 +150,11 @@ def _parameters_in(weights: Weights, naming: Naming, scope: str) -> dict[str, tu
     if isinstance(naming, Cells):
         return _parameters_of_elmo(weights, naming, scope)
     found = {}
-    for parameter, rank in ranks_of_parameters(count_layers(naming, scope, names)).items():
+    ranks = ranks_of_parameters(count_layers(naming, scope, names))
+    unproven = {group for groups in naming.unproven(ranks, scope, names).values() for group in groups}
+    for parameter, rank in ranks.items():
         name, change = naming.stored_as(parameter, scope, names)
-        if name in names:
+        if name in names and name.partition("/vars/")[0] not in unproven:
             found[name] = parameter, needed(change, names[name].spec.shape, (0,) * rank)
     return found
 

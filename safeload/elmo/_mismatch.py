@@ -57,7 +57,7 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     hints += [f"{name} is a group in the file, not a dataset" for name in groups[:1]]
     stored = sorted({problem.found.dtype for problem in problems if problem.kind == "dtype" and problem.found})
     if stored:
-        hints.append(f"the file stores {', '.join(stored)}; save it in little-endian float32 or float16")
+        hints.append(f"the file stores {', '.join(stored)}; save it in float32 or float16")
     return hints
 
 

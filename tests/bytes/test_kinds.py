@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 import pytest
 
-from safeload._bytes.kinds import BY_ID, KINDS, kind_of_data, kinds_of, sniff, wrong_kind
+from safeload._bytes.kinds import BY_ID, KINDS, MAX_USER_BLOCK_BYTES, kind_of_data, kinds_of, sniff, wrong_kind
 from tests.forms.tensorflow.index_writer import header, table
 from tests.opened import ref
 
@@ -93,6 +93,24 @@ def test_an_example_is_of_its_kind(name, tmp_path):
 
     assert kind_of_data(EXAMPLES[name]).id == name
     assert sniff(ref(tmp_path / "f")).id == name
+
+
+@pytest.mark.parametrize("n_bytes", [512, 1024, 4096, MAX_USER_BLOCK_BYTES])
+@pytest.mark.parametrize("block", [b"", b"MATLAB 7.3 MAT-file, ", b'{"a": 1}', b"<html>"])
+def test_an_hdf5_file_may_begin_after_the_block_of_another_program(block, n_bytes, tmp_path):
+    with h5py.File(tmp_path / "f", "w", userblock_size=n_bytes) as file:
+        file["x"] = np.ones(3)
+    with (tmp_path / "f").open("r+b") as file:
+        file.write(block)
+
+    assert sniff(ref(tmp_path / "f")).id == "hdf5"
+
+
+@pytest.mark.parametrize("at", [511, 768, 2 * MAX_USER_BLOCK_BYTES])
+def test_an_hdf5_file_begins_at_no_other_place(at, tmp_path):
+    (tmp_path / "f").write_bytes(bytes(at) + EXAMPLES["hdf5"])
+
+    assert sniff(ref(tmp_path / "f")).id == "binary"
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))

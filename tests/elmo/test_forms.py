@@ -24,6 +24,7 @@ from safeload.testing._elmo import elmo_datasets
 from safeload.testing._elmo_forms import ELMO_FORMS
 from tests.elmos import options
 from tests.forms.laws import LAW
+from tests.lock.test_lock import write_lock
 
 FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "torch", "allennlp"}
 SENTENCES = [["A", "good", "film", "."], ["Bad", "plot", "!"]]
@@ -54,6 +55,24 @@ def written(tmp_path_factory):
         return folders[key]
 
     return write
+
+
+@pytest.mark.parametrize(
+    ("options", "dtype"),
+    [({}, ">f4"), ({}, ">f8"), ({"userblock_size": 4096}, "<f4"), ({"userblock_size": 512}, ">f4")],
+    ids=str,
+)
+def test_hdf5_of_another_byte_order_or_after_a_user_block_has_the_same_values(options, dtype, tmp_path):
+    wanted = values_of(testing.write_elmo(tmp_path / "m"))
+    with h5py.File(tmp_path / "m" / "weights.hdf5", "w", **options) as file:
+        for name, value in wanted.items():
+            file[name] = value.astype(dtype)
+    for _ in range(2):
+        found = values_of(tmp_path / "m")
+        assert found.keys() == wanted.keys()
+        for name, value in wanted.items():
+            np.testing.assert_array_equal(found[name], value, strict=True)
+        write_lock(tmp_path / "m", safeload.check_elmo)
 
 
 @pytest.mark.parametrize("form", ELMO_FORMS)

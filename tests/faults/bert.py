@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 
 from safeload import check_bert, errors, testing
@@ -14,6 +16,7 @@ from safeload.lock import LOCK_NAME
 from safeload.testing import BERT_FAULTS
 from safeload.testing._bundle import write_checkpoint as write_bundle
 from safeload.testing._elmo_forms import write_weights
+from safeload.testing._forms import write_form
 from safeload.testing._torch import write_members
 from tests.checkpoints import BERT_CONFIG, PREFIX, SHARD, bert_tensors, write_checkpoint, write_sharded
 from tests.checkpoints import TOKENS as BERT_TOKENS
@@ -49,6 +52,32 @@ def config(**changes: object) -> Callable[[Path], object]:
     """Change keys of the config; None removes one."""
     merged = {key: value for key, value in {**BERT_CONFIG, **changes}.items() if value is not None}
     return write(CONFIG_NAME, json.dumps(merged))
+
+
+def listed_by_keras(group: str, attribute: str, one: str, two: str) -> Callable[[Path], object]:
+    """Write the good model as keras-bert saves it, and exchange two names in a list by which Keras loads it."""
+
+    def make(folder: Path) -> None:
+        write_form(folder, "hdf5/keras-bert", BERT_CONFIG, bert_tensors())
+        with h5py.File(folder / "model.h5", "a") as file:
+            other = {one: two, two: one}
+            file[group].attrs[attribute] = [other.get(name, name) for name in file[group].attrs[attribute]]
+
+    return make
+
+
+def numbered_by_keras(group: str) -> Callable[[Path], object]:
+    """Write the good model as `save_weights` numbers its layers, with a layer more."""
+
+    def make(folder: Path) -> None:
+        write_form(folder, "keras", BERT_CONFIG, bert_tensors())
+        with zipfile.ZipFile(folder / "model.keras") as archive:
+            archive.extract("model.weights.h5", folder)
+        with h5py.File(folder / "model.weights.h5", "a") as file:
+            for number, shape in enumerate(((16, 16), (16,))):
+                file[f"layers/{group}/vars/{number}"] = np.ones(shape, np.float32)
+
+    return make
 
 
 def tokens(change: Callable[[list[str]], list[str]]) -> Callable[[Path], object]:
@@ -253,6 +282,14 @@ FAULTS = [
         call={"checkpoint_file": "{}/model.pt"}),
     row(name="checkpoint_is_a_file_of_keras", error=Corrupt, path="model.keras",
         spoil=zipped("model.keras", "metadata.json"), call={"checkpoint_file": "{}/model.keras"}, reports=("A21",)),
+    row(name="layers_of_keras_in_another_order", error=Corrupt, path="model.h5",
+        spoil=listed_by_keras("/", "layer_names", "Encoder-1-FeedForward", "Encoder-2-FeedForward"),
+        call={"checkpoint_file": "{}/model.h5"}),
+    row(name="weights_of_keras_in_another_order", error=Corrupt, path="model.h5",
+        spoil=listed_by_keras("Embedding-Norm", "weight_names", "Embedding-Norm/gamma:0", "Embedding-Norm/beta:0"),
+        call={"checkpoint_file": "{}/model.h5"}),
+    row(name="numbered_layers_of_keras_and_one_more", error=errors.AmbiguousCheckpointError, path="model.weights.h5",
+        spoil=numbered_by_keras("dense_3"), call={"checkpoint_file": "{}/model.weights.h5", "training": True}),
     row(name="checkpoint_is_a_pickle", error=Wrong, path="model.pkl", spoil=write("model.pkl", b"\x80\x04\x95" + bytes(99)),
         call={"checkpoint_file": "{}/model.pkl"}),
     row(name="checkpoint_is_v1", error=Wrong, path="v1.ckpt", spoil=lambda folder: (folder / INDEX).rename(folder / "v1.ckpt"),

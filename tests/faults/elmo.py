@@ -376,7 +376,6 @@ FAULTS = [
     row(name="weights_in_integers", error=Mismatch, path=WEIGHTS_NAME, spoil=converted("i4")),
     row(name="weights_in_doubles_that_are_no_floats", error=Mismatch, path=WEIGHTS_NAME,
         spoil=datasets(lambda values: values.update({BIAS: values[BIAS].astype(np.float64) + 1e-12}))),
-    row(name="weights_big_endian", error=Mismatch, path=WEIGHTS_NAME, spoil=converted(">f4")),
     row(name="dataset_of_strings", error=Mismatch, path=WEIGHTS_NAME, spoil=datasets(lambda values: values.update({BIAS: ["a", "b", "c", "d"]}))),
     row(name="dataset_of_records", error=Mismatch, path=WEIGHTS_NAME,
         spoil=datasets(lambda values: values.update({BIAS: np.zeros(4, [("a", "f4")])}))),

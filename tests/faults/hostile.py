@@ -318,6 +318,13 @@ def with_lambda(file):
     file.attrs["model_config"] = json.dumps(config)
 
 
+def many_texts(file):
+    """List four thousand texts for each layer."""
+    for name in file:
+        del file[name].attrs["weight_names"]
+        file[name].attrs["weight_names"] = ["x"] * 4_000
+
+
 def text_of_4_gigabytes(folder):
     """Say of the config's text in the file that it has 2**32 - 1 bytes."""
     of_keras(lambda file: file.attrs.__setitem__("model_config", "{}"))(folder)
@@ -443,6 +450,7 @@ FAULTS = [
     keras("keras_lambda", "the config of a saved model has a Lambda with code", of_keras(with_lambda), None),
     keras("keras_config_of_a_list", "the config of a saved model is nested 50,000 deep", of_keras(lambda file: file.attrs.__setitem__("model_config", '{"a":' + "[" * 50_000)), Config),
     keras("keras_config_of_4_gigabytes", "the text of a saved model's config says that it has 4 GB", text_of_4_gigabytes, Unsafe),
+    hostile("bert", "keras_texts_by_the_thousand", "each layer of a saved model lists 4,000 weights", of_keras(many_texts), Unsafe, call={"checkpoint_file": "{}/model.h5", "training": True}),
     zip_("keras_zip_twice", "a .keras file with two members of one name", keras_zip("model.weights.h5"), Unsafe),
     zip_("keras_zip_leads_up", "a .keras file with the member ../../x", keras_zip("../../x"), Unsafe),
     zip_("keras_zip_is_absolute", "a .keras file with the member /etc/x", keras_zip("/etc/x"), Unsafe),

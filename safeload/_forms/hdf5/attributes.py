@@ -1,4 +1,4 @@
-"""Read the text of an HDF5 attribute without libhdf5, which copies what a length in the file says.
+"""Read the texts of an HDF5 attribute without libhdf5, which copies what a length in the file says.
 
 Attributes in dense storage, which a writer chooses for more than eight of an object, are not read.
 
@@ -22,11 +22,12 @@ MAX_TEXT_BYTES = 16 << 20
 """The length of a text, in bytes."""
 
 MAX_HEAP_ITEMS = 1 << 16
-"""Their numbers have 16 bits."""
+"""The texts in the heaps of a file; the names of a BERT-Large's weights are 400."""
 
 _ATTRIBUTE = 0x0C
 _STRING, _OF_VARIABLE_LENGTH = 3, 9
 _N_TYPE_HEAD = 8
+_N_SPACE_HEAD = 4
 _N_HEAP_ITEM = 8  # before the size: its number, its references and what is reserved
 _COLLECTION = b"GCOL\x01"
 
@@ -39,25 +40,49 @@ def read_text(place: Place, address: int, name: str) -> str | None:
         ValueError: The attribute is damaged, or there are two of that name.
         OSError: The system cannot read.
     """
+    found = _read(place, address, name, rank=0)
+    return None if found is None else found[0]
+
+
+def read_texts(place: Place, address: int, name: str) -> list[str] | None:
+    """Return the list of texts of an attribute of an object; None if it has none of that name, or it is no list of texts.
+
+    Raises:
+        RefusedError, ValueError, OSError: As `read_text`.
+    """
+    return _read(place, address, name, rank=1)
+
+
+def _read(place: Place, address: int, name: str, *, rank: int) -> list[str] | None:
     found = [part for kind, data in messages(place, address) if kind == _ATTRIBUTE and (part := _parts(data, name))]
     require_intact(len(found) <= 1)
     if not found:
         return None
-    datatype, values = found[0]
+    datatype, dataspace, values = found[0]
+    if len(dataspace) < _N_SPACE_HEAD or dataspace[1] != rank:
+        return None
     require_intact(len(datatype) >= _N_TYPE_HEAD)
     kind, n_bytes = datatype[0] & 0x0F, int.from_bytes(datatype[4:8], "little")
-    if kind == _OF_VARIABLE_LENGTH and datatype[1] & 0x0F == 1:
-        data = _in_heap(place, values, name)
-    elif kind == _STRING:
-        require_intact(len(values) >= n_bytes)
-        data = values[:n_bytes]
-    else:
+    is_variable = kind == _OF_VARIABLE_LENGTH and datatype[1] & 0x0F == 1
+    if not is_variable and kind != _STRING:
         return None
-    return data.rstrip(b"\0").decode("utf-8")
+    n_texts = _length(place, dataspace) if rank else 1
+    n_each = 4 + place.n_address + 4 if is_variable else n_bytes
+    require_intact(n_each > 0 and len(values) >= n_texts * n_each)
+    each = [values[at * n_each : (at + 1) * n_each] for at in range(n_texts)]
+    texts = [_in_heap(place, item, name) for item in each] if is_variable else each
+    return [text.rstrip(b"\0").decode("utf-8") for text in texts]
 
 
-def _parts(data: bytes, wanted: str) -> tuple[bytes, bytes] | None:
-    """Return the datatype and the values of an attribute of one value, if it has the name."""
+def _length(place: Place, dataspace: bytes) -> int:
+    """Return the size of the only dimension."""
+    at = 8 if dataspace[0] == 1 else _N_SPACE_HEAD
+    require_intact(len(dataspace) >= at + place.n_length)
+    return int.from_bytes(dataspace[at : at + place.n_length], "little")
+
+
+def _parts(data: bytes, wanted: str) -> tuple[bytes, bytes, bytes] | None:
+    """Return the datatype, the dataspace and the values of an attribute, if it has the name."""
     require_intact(len(data) > _N_TYPE_HEAD)
     version = data[0]
     require_intact(version in (1, 2, 3))
@@ -69,32 +94,42 @@ def _parts(data: bytes, wanted: str) -> tuple[bytes, bytes] | None:
         parts.append(data[at : at + length])
         at += -(-length // 8) * 8 if version == 1 else length
     name, datatype, dataspace = parts
-    is_scalar = len(dataspace) > 1 and dataspace[1] == 0
-    return (datatype, data[at:]) if name.rstrip(b"\0") == wanted.encode() and is_scalar else None
+    return (datatype, dataspace, data[at:]) if name.rstrip(b"\0") == wanted.encode() else None
 
 
 def _in_heap(place: Place, values: bytes, name: str) -> bytes:
     """Return the bytes of a text in a global heap."""
-    require_intact(len(values) >= 4 + place.n_address + 4)
     length = int.from_bytes(values[:4], "little")
     if length > MAX_TEXT_BYTES:
         raise RefusedError(name, f"a text of {length:,} bytes")
     where = place.address(values, 4)
-    number = int.from_bytes(values[4 + place.n_address :][:4], "little")
     if not length or where is None:
         return b""
+    if where not in place.heaps:
+        place.heaps[where] = _items(place, where, name)
+    at, size = place.heaps[where].get(int.from_bytes(values[4 + place.n_address :][:4], "little"), (0, -1))
+    if length > size:
+        message = "its text is not where the attribute says"
+        raise ValueError(message)
+    return place.read(at, length)
+
+
+def _items(place: Place, where: int, name: str) -> dict[int, tuple[int, int]]:
+    """Return the address and size of each item of a global heap, by its number."""
     head = place.read(where, _N_HEAP_ITEM + place.n_length)
     require_intact(head.startswith(_COLLECTION))
     end = where + int.from_bytes(head[8:], "little")
     at, n_head = where + len(head), _N_HEAP_ITEM + place.n_length
-    for _ in range(MAX_HEAP_ITEMS):
-        require_intact(at + n_head <= end)
+    n_left = MAX_HEAP_ITEMS - sum(map(len, place.heaps.values()))
+    found: dict[int, tuple[int, int]] = {}
+    while at + n_head <= end:
         item = place.read(at, n_head)
-        size = int.from_bytes(item[8:], "little")
-        if int.from_bytes(item[:2], "little") == number:
-            require_intact(length <= size and at + n_head + length <= end)
-            return place.read(at + n_head, length)
-        require_intact(item[:2] != b"\0\0")
+        number, size = int.from_bytes(item[:2], "little"), int.from_bytes(item[8:], "little")
+        if not number:  # what follows is free
+            break
+        if len(found) == n_left:
+            raise RefusedError(name, f"more than {MAX_HEAP_ITEMS:,} texts in the file")
+        require_intact(number not in found and at + n_head + size <= end)
+        found[number] = at + n_head, size
         at += n_head + -(-size // 8) * 8
-    message = "its text is not where the attribute says"
-    raise ValueError(message)
+    return found

@@ -16,7 +16,7 @@ from safeload._bytes import absent
 from safeload._bytes.kinds import N_HEAD_BYTES, UNKNOWN, kind_of, wrong_kind
 from safeload._bytes.small import open_file
 from safeload._forms.arrays import FLOATS, DamagedError, Run, columns_of, fill, look_at, memory_for, read_run
-from safeload._forms.hdf5.attributes import read_text
+from safeload._forms.hdf5.attributes import read_text, read_texts
 from safeload._forms.hdf5.chunks import read_chunks
 from safeload._forms.hdf5.listing import Listing, MisplacedError, RefusedError
 from safeload._forms.hdf5.superblock import find_superblock
@@ -110,6 +110,13 @@ class Hdf5File(WeightFile):
         with self._translated(f"the attribute {name} of {group or 'the file'} cannot be read"):
             return read_text(self._place, self._addresses[group], name)
 
+    def notes(self, group: str, name: str) -> list[str] | None:
+        """Return the texts of an attribute of a group."""
+        if group not in self._addresses:
+            return None
+        with self._translated(f"the attribute {name} of {group or 'the file'} cannot be read"):
+            return read_texts(self._place, self._addresses[group], name)
+
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a dataset for display; NaN and infinity do not count as faults."""
         dataset = self.datasets[name]
@@ -143,11 +150,11 @@ class Hdf5File(WeightFile):
 
     def _check(self, name: str) -> Seen:
         dataset = self._require_readable(name)
-        return self._read(name)[1] if dataset.offset is None else read_run(self._run(dataset))
+        return read_run(self._run(dataset)) if dataset.is_plain else self._read(name)[1]
 
     def _read(self, name: str) -> tuple[Array, Seen]:
         dataset = self._require_readable(name)
-        if dataset.offset is None:
+        if not dataset.is_plain:
             values = self._read_unchecked(dataset)
             return values, look_at(values, dataset.spec.dtype)
         memory = memory_for(dataset.n_bytes)
@@ -164,7 +171,7 @@ class Hdf5File(WeightFile):
 
     def _run_of(self, name: str) -> Run | None:
         dataset = self.datasets[name]
-        return self._run(dataset) if dataset.offset is not None and not dataset.lacks else None
+        return self._run(dataset) if dataset.is_plain and not dataset.lacks else None
 
     def _run(self, dataset: Dataset) -> Run:
         dtype = dataset.spec.dtype if dataset.spec.dtype in FLOATS else ""
@@ -182,7 +189,8 @@ class Hdf5File(WeightFile):
                 read_chunks(self._file, dataset.chunks, values)
             else:
                 h5py.h5d.open(self._h5.id, name.encode()).read(h5py.h5s.ALL, h5py.h5s.ALL, values)
-        return values
+                return values  # HDF5 has swapped their bytes
+        return values.byteswap(inplace=True) if dataset.is_swapped else values
 
     def position(self, name: str) -> tuple[int, int]:
         """Return the number of the file, and the offset there, of a tensor."""

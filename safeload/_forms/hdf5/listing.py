@@ -61,6 +61,7 @@ class Dataset(NamedTuple):
         offset: The offset of contiguous values; None for other layouts.
         chunks: The chunks of chunked values; None for other layouts.
         lacks: Why values are missing; "" if none are.
+        is_swapped: Whether the file stores the values in big-endian byte order.
     """
 
     spec: TensorSpec
@@ -68,6 +69,12 @@ class Dataset(NamedTuple):
     offset: int | None = None
     chunks: Chunks | None = None
     lacks: str = ""
+    is_swapped: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the values lie together in the file as they are in memory."""
+        return self.offset is not None and not self.is_swapped
 
     def places(self) -> Iterator[tuple[int, int]]:
         """Yield (offset, size in bytes) of contiguous values and of each chunk."""
@@ -153,8 +160,13 @@ class Listing:
                 shown = label.decode("ascii", "replace") or "unnamed"
                 raise RefusedError(name, f"the filter {code} ({shown}), which would run the code of a plugin")
         kind = dataset.get_type()
-        spec = TensorSpec(name=name, shape=dataset.shape or (), dtype=_dtype_name(kind))
-        n_declared = math.prod(spec.shape) * kind.get_size()
+        dtype, is_swapped = _dtype_name(kind)
+        spec = TensorSpec(name=name, shape=dataset.shape or (), dtype=dtype)
+        return self._describe_layout(dataset, spec)._replace(is_swapped=is_swapped)
+
+    def _describe_layout(self, dataset: Any, spec: TensorSpec) -> Dataset:  # noqa: ANN401  (as above)
+        name, layout = spec.name, dataset.get_create_plist().get_layout()
+        n_declared = math.prod(spec.shape) * dataset.get_type().get_size()
         if layout == h5py.h5d.CHUNKED:
             return self._describe_chunks(dataset, spec, n_declared)
         if layout != h5py.h5d.CONTIGUOUS:
@@ -198,19 +210,20 @@ class Listing:
                 raise MisplacedError(f"{name} would be where the file's own structure is", [name], start)
 
 
-def _dtype_name(kind: Any) -> str:  # noqa: ANN401  (h5py's TypeID)
+def _dtype_name(kind: Any) -> tuple[str, bool]:  # noqa: ANN401  (h5py's TypeID)
+    """Return NumPy's name of a type, or a description of what has none, and whether it is in big-endian byte order."""
     if kind.equal(h5py.h5t.IEEE_F32LE):
-        return "float32"
+        return "float32", False
     word = {h5py.h5t.FLOAT: "float", h5py.h5t.INTEGER: "integer", h5py.h5t.STRING: "string"}.get(kind.get_class())
     if word is None:
-        return "a compound or other type"
+        return "a compound or other type", False
     if word == "string":
-        return word
+        return word, False
     try:
         dtype = kind.dtype
         is_exact = kind.equal(h5py.h5t.py_create(dtype))
     except (TypeError, ValueError):
         is_exact = False
     if not is_exact:
-        return f"{word} of {kind.get_size()} bytes"
-    return f"{'big-endian ' if dtype.byteorder == '>' else ''}{dtype.name}"
+        return f"{word} of {kind.get_size()} bytes", False
+    return dtype.name, dtype.byteorder == ">"

@@ -82,6 +82,15 @@ class Hdf5Shards(WeightFile):
         found = (file.note(group, name) for file in self._files)
         return next((text for text in found if text is not None), None)
 
+    def notes(self, group: str, name: str) -> list[str] | None:
+        """Return the texts of an attribute of a group, from the first file that has it.
+
+        Raises:
+            SafeLoadError: As `Hdf5File.notes`.
+        """
+        found = (file.notes(group, name) for file in self._files)
+        return next((texts for texts in found if texts is not None), None)
+
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a dataset for display; NaN and infinity do not count as faults."""
         return self._holder(name).look(name)

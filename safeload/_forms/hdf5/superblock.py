@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from safeload._bytes.kinds import HDF5_SIGNATURE
 from safeload._forms.intact import require_intact
 
 if TYPE_CHECKING:
     from safeload._bytes.open_file import OpenFile
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 N_SUPERBLOCK_BYTES = 64
 _PLACES = (0, *(1 << power for power in range(9, 40)))
 _OPEN_FOR_WRITING = 1
@@ -41,7 +41,7 @@ def find_widths(file: OpenFile) -> tuple[int, int, int]:
 def _find_block(file: OpenFile) -> tuple[int, bytes] | None:
     for at in _PLACES:
         block = file.read(N_SUPERBLOCK_BYTES, at)
-        if block.startswith(SIGNATURE):
+        if block.startswith(HDF5_SIGNATURE):
             return at, block
     return None
 

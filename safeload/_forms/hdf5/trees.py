@@ -38,6 +38,7 @@ class Place(NamedTuple):
         n_address: Bytes of an address.
         n_length: Bytes of a length.
         taken: (first, last + 1) byte of each structure so far, where no values can be.
+        heaps: Address of a global heap -> the address and size of each of its items, by its number.
     """
 
     file: OpenFile
@@ -45,6 +46,7 @@ class Place(NamedTuple):
     n_address: int
     n_length: int
     taken: set[tuple[int, int]]
+    heaps: dict[int, dict[int, tuple[int, int]]]
 
     def take(self, address: int, n_bytes: int) -> None:
         """Note the bytes of a structure."""
@@ -67,7 +69,7 @@ class Place(NamedTuple):
 
 def place_of(file: OpenFile) -> Place:
     """Return how an open file writes addresses; raises ValueError if it has no superblock."""
-    return Place(file, *find_widths(file), set())
+    return Place(file, *find_widths(file), set(), {})
 
 
 def require_trees(place: Place, address: int) -> None:

@@ -116,19 +116,28 @@ def _members(file: OpenFile, ref: FileRef) -> dict[str, Member]:
 
 
 def _numbered(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the group that Keras numbers for each layer of a model, by its class, and the layer's name."""
-    inner = config.get("config")
-    layers = inner.get("layers") if isinstance(inner, dict) else None
-    seen: Counter[str] = Counter()
-    for layer in layers if isinstance(layers, list) else []:
-        settings = layer.get("config") if isinstance(layer, dict) else None
-        class_name = layer.get("class_name") if isinstance(layer, dict) else None
-        name = settings.get("name") if isinstance(settings, dict) else None
-        if isinstance(class_name, str):
-            word = _snake(class_name)
-            number, seen[word] = seen[word], seen[word] + 1
-            if isinstance(name, str):
-                yield f"layers/{word}{f'_{number}' if number else ''}/vars", name
+    """Yield the group that Keras numbers for each layer of a model and of the models in it, by its class, and the layer's name."""
+    pending: list[tuple[str, object]] = [("layers/", config)]
+    while pending:
+        prefix, model = pending.pop()
+        seen: Counter[str] = Counter()
+        for layer in _layers_of(model):
+            settings, class_name = layer.get("config"), layer.get("class_name")
+            if isinstance(class_name, str):
+                word = _snake(class_name)
+                number, seen[word] = seen[word], seen[word] + 1
+                group = f"{prefix}{word}{f'_{number}' if number else ''}"
+                pending.append((f"{group}/layers/", layer))
+                name = settings.get("name") if isinstance(settings, dict) else None
+                if isinstance(name, str):
+                    yield f"{group}/vars", name
+
+
+def _layers_of(model: object) -> list[dict[str, Any]]:
+    """Return the layers in the config of a model; none of another layer."""
+    settings = model.get("config") if isinstance(model, dict) else None
+    layers = settings.get("layers") if isinstance(settings, dict) else None
+    return [layer for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
 
 
 def _snake(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from safeload.bert.namings.google import Google
 from safeload.bert.namings.hugging_face import HuggingFace
 from safeload.bert.namings.hugging_face_tf import HuggingFaceTf
-from safeload.bert.namings.keras_bert import KerasBert, KerasBertTf, NumberedKerasBert
+from safeload.bert.namings.keras_bert import KerasBert, KerasBertTf, NestedKerasBert, NumberedKerasBert
 from safeload.bert.namings.keras_hub import KerasHub
 from safeload.bert.namings.tf_models import TfModels
 
@@ -22,6 +22,7 @@ NAMINGS: tuple[Naming, ...] = (
     TfModels(),
     HuggingFaceTf(),
     KerasBert(),
+    NestedKerasBert(),
     KerasBertTf(),
     NumberedKerasBert(),
     KerasHub(),

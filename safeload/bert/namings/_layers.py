@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from safeload._compare import NUMBER
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from safeload.report import TensorSpec
 
 _FIRST_NUMBER = re.compile(NUMBER)
-_OF_TRAINING = ("optimizer_weights", "optimizer", "metrics")
+OF_TRAINING = ("optimizer_weights", "optimizer", "metrics")
 _LAST_NORM = "{last}"
+_VARS = "/vars"
 
 
 def fields(number: int) -> dict[str, object]:
@@ -44,12 +46,14 @@ class Layers(Naming):
         inside: The beginnings of the names of the encoder.
         norms: The beginning of names whose place alone says whether they belong to a layer or to a head; "" for none.
         recorded: Group, with `fields` in braces -> the name that the layer has where its writer recorded it.
+        moved: Group -> the group that the layer has in this file, where it is another.
     """
 
     rows: ClassVar[tuple[Row, ...]]
     inside: ClassVar[tuple[str, ...]]
     norms: ClassVar[str] = ""
     recorded: ClassVar[Mapping[str, str]] = {}
+    moved: Mapping[str, str] = MappingProxyType({})
 
     def scopes(self, names: Collection[str]) -> list[str]:
         """Return what stands before the name of the word embeddings."""
@@ -63,11 +67,11 @@ class Layers(Naming):
         if row is None:
             return parameter, "same"
         last = {"last": self._last_norm(scope, names)} if _LAST_NORM in row.names[0] else {}
-        return scope + row.names[0].format(**fields(int(number or 0)), **last), row.change
+        return scope + self._moved(row.names[0].format(**fields(int(number or 0)), **last)), row.change
 
     def canonical(self, name: str, scope: str) -> str:
         """Return Google's name of a parameter; other names stay as they are."""
-        inner = name.removeprefix(scope)
+        inner = self._unmoved(name.removeprefix(scope))
         found = _FIRST_NUMBER.search(inner)
         numbers = {0, int(found[1]), int(found[1]) - 1} if found else {0}
         for row in self.rows:
@@ -88,11 +92,13 @@ class Layers(Naming):
         Unexpected are encoder layers beyond the config, and unknown names in the encoder.
         """
         del spec
-        if name.partition("/")[0] in _OF_TRAINING:
+        if name.partition("/")[0] in OF_TRAINING:
             return TRAINING
         if not name.startswith(scope):
             return OTHER
-        found, inner = self.canonical(name, scope), name.removeprefix(scope)
+        found, inner = self.canonical(name, scope), self._unmoved(name.removeprefix(scope))
+        if not inner:
+            return TASK
         if found.startswith("cls/") or (self.norms and inner.startswith(self.norms)):
             return HEADS
         if found.startswith("bert/pooler/"):
@@ -110,8 +116,21 @@ class Layers(Naming):
             for group, label in self.recorded.items():
                 if self._by_parameter[template].names[0].startswith(group.removesuffix("vars")):
                     filled = {**fields(int(number or 0)), "last": last}
-                    found[scope + group.format(**filled)] = label.format(**filled)
+                    found[scope + self._moved(group.format(**filled))] = label.format(**filled)
         return found
+
+    def _moved(self, inner: str) -> str:
+        """Return the name in this file."""
+        group, separator, rest = inner.partition(_VARS)
+        return self.moved.get(group, group) + separator + rest
+
+    def _unmoved(self, inner: str) -> str:
+        """Return the name that a tensor would have without layers of others; "" if it has the place of another layer."""
+        group, separator, rest = inner.partition(_VARS)
+        first = next((first for first, now in self.moved.items() if now == group), None)
+        if first is None and group in self.moved:
+            return ""
+        return (first or group) + separator + rest
 
     @cached_property
     def _by_parameter(self) -> dict[str, Row]:

@@ -11,17 +11,23 @@ Source:
 
 from __future__ import annotations
 
+from copy import copy
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from safeload._naming import TRAINING
-from safeload.bert._parameters import HEAD
-from safeload.bert.namings._layers import Layers
+from safeload.bert._config import SEGMENTS
+from safeload.bert._parameters import FIRST_VARIABLE, HEAD, count_layers
+from safeload.bert.namings._layers import OF_TRAINING, Layers, fields
+from safeload.bert.namings._order import faults_of_layers, faults_of_model
+from safeload.bert.namings._placing import Layer, find_places, groups_by_word, word_of, words_in
 from safeload.bert.namings._table import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from safeload._naming import Change
+    from safeload.bert.namings._order import Notes
     from safeload.report import TensorSpec
 
 _L = "bert/encoder/layer_{}"
@@ -47,6 +53,12 @@ NUMBERED = {
     "nsp": "dense_2",
 }  # fmt: skip
 """Part of the model -> its class, numbered."""
+
+_DENSE_CLASS, _N_DENSE = "dense", 3
+_SENTENCES = 2
+_WITHOUT_WEIGHTS = ("input_layer", "add", "dropout", "extract", "masked", "concatenate")
+_WORDS = {*(word_of(group.format(**fields(0), last=0)) for group in NUMBERED.values()), *_WITHOUT_WEIGHTS}
+"""The classes of keras-bert's layers."""
 
 
 def _parts() -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
@@ -86,12 +98,46 @@ def _by_number(part: str, _: str, number: int) -> str:
     return f"{NUMBERED[part]}/vars/{number}"
 
 
+def _in_model(part: str, variable: str, number: int) -> str:
+    return f"{_by_variable(part, variable, number)}:0"
+
+
 class KerasBert(Layers):
     """The names of keras-bert's layers, in `.h5` files."""
 
     id = "keras-bert"
     rows = tuple(_rows(_by_name))
     inside = ("Embedding-", "Encoder-")
+
+    def misordered(self, expected: Collection[str], scope: str, notes: Notes) -> list[tuple[str, str]]:
+        """Return (layer, what is wrong) of layers and weights that the file lists in another order than the model's."""
+        weights: dict[str, list[str]] = {}
+        for parameter in expected:
+            layer, _, weight = self.stored_as(parameter, "")[0].partition("/")
+            weights.setdefault(layer, []).append(weight)
+        return list(faults_of_layers(weights, scope, notes))
+
+
+class NestedKerasBert(Layers):
+    """The names of keras-bert's layers in a model that is a layer of another, in `.h5` files."""
+
+    id = "keras-bert-nested"
+    usual_scope = "model/"
+    rows = tuple(_rows(_in_model))
+    inside = KerasBert.inside
+
+    def scopes(self, names: Collection[str]) -> list[str]:
+        """Return what stands before the name of the word embeddings: the name of the model, and what it is in."""
+        found = (scope.split("/") for scope in super().scopes(names) if scope)
+        return ["/".join(parts) for parts in found if parts[-2] != NAMES["token"] and parts[0] not in OF_TRAINING]
+
+    def misordered(self, expected: Collection[str], scope: str, notes: Notes) -> list[tuple[str, str]]:
+        """Return (layer, what is wrong) of layers and weights that the file lists in another order than the model's."""
+        weights: dict[str, list[str]] = {}
+        for parameter in expected:
+            weight = self.stored_as(parameter, "")[0]
+            weights.setdefault(weight.partition("/")[0], []).append(weight)
+        return list(faults_of_model(weights, scope, notes))
 
 
 class KerasBertTf(Layers):
@@ -107,7 +153,11 @@ class KerasBertTf(Layers):
 
 
 class NumberedKerasBert(Layers):
-    """The numbered classes of keras-bert's layers, in `.weights.h5` and `.keras` files."""
+    """The numbered classes of keras-bert's layers, in `.weights.h5` and `.keras` files.
+
+    Attributes:
+        doubts: Group, in a file of the model alone -> the groups that it may be in this file.
+    """
 
     id = "keras-bert-numbered"
     usual_scope = "layers/"
@@ -119,3 +169,58 @@ class NumberedKerasBert(Layers):
     recorded = {  # noqa: RUF012  (the base class declares it)
         f"{NUMBERED[part]}/vars": NAMES[part] for part, _, _ in _parts()
     }
+    doubts: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+    def placed(
+        self,
+        stored: Mapping[str, TensorSpec],
+        groups: Collection[str],
+        scope: str,
+        label_of: Callable[[str], str | None],
+    ) -> NumberedKerasBert:
+        """Return the naming with the places of keras-bert's layers among those of a user."""
+        found = groups_by_word(stored, scope, label_of)
+        words = words_in(groups, scope)
+        has_heads = NUMBERED["mlm bias"] in found
+        is_whole = words <= _WORDS and len(found[_DENSE_CLASS]) == _N_DENSE
+        moved: dict[str, str] = {}
+        doubts: dict[str, tuple[str, ...]] = {}
+        for word, layers in self._layers(stored, scope, has_heads=has_heads).items():
+            is_dense = word == _DENSE_CLASS
+            places = find_places(layers, found[word], is_chain=not is_dense, is_whole=is_dense and is_whole)
+            moved.update(places.moved)
+            doubts.update(places.unproven if has_heads or not is_dense else {})
+        new = copy(self)
+        new.moved, new.doubts = moved, doubts
+        return new
+
+    def unproven(self, expected: Collection[str], scope: str, names: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """Return the name of a layer -> the groups that it may be, of the layers that a load reads."""
+        labels = self.labels(expected, scope, names)
+        found = {labels.get(f"{scope}{self._moved(group)}/vars"): rows for group, rows in self.doubts.items()}
+        return {label: tuple(scope + row for row in rows) for label, rows in found.items() if label is not None}
+
+    def _layers(self, stored: Mapping[str, TensorSpec], scope: str, *, has_heads: bool) -> dict[str, list[Layer]]:
+        """Return the layers of the model that may be numbered otherwise, by class."""
+        first = stored[self.stored_as(FIRST_VARIABLE, scope)[0]].shape
+        hidden = first[-1] if first else 0
+        n_layers = count_layers(self, scope, stored)
+        norm, square = ((hidden,), (hidden,)), ((hidden, hidden), (hidden,))
+        found: dict[str, list[Layer]] = {}
+
+        def add(part: str, shapes: tuple[tuple[int, ...], ...], number: int = 0) -> None:
+            filled = {**fields(number), "last": 2 * n_layers + 1}
+            group = NUMBERED[part].format(**filled)
+            found.setdefault(word_of(group), []).append(Layer(group, NAMES[part].format(**filled), shapes))
+
+        add("segment", ((SEGMENTS, hidden),))
+        add("norm", norm)
+        for number in range(n_layers):
+            add("attention norm", norm, number)
+            add("forward norm", norm, number)
+        if has_heads:
+            add("mlm norm", norm)
+        add("mlm", square)
+        add("pooler", square)
+        add("nsp", ((hidden, _SENTENCES), (_SENTENCES,)))
+        return found

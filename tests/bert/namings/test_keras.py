@@ -6,7 +6,7 @@ import pytest
 
 from safeload.bert._parameters import FIRST_VARIABLE, HEAD, list_parameters
 from safeload.bert.namings.hugging_face_tf import HuggingFaceTf
-from safeload.bert.namings.keras_bert import KerasBert, KerasBertTf, NumberedKerasBert
+from safeload.bert.namings.keras_bert import KerasBert, KerasBertTf, NestedKerasBert, NumberedKerasBert
 from safeload.bert.namings.keras_hub import KerasHub
 from safeload.report import TensorSpec
 from tests.bert.namings.laws import CONFIG
@@ -18,6 +18,8 @@ SCOPES = [
     (HuggingFaceTf(), "x/y/bert/"),
     (KerasBert(), ""),
     (KerasBert(), "model_weights/"),
+    (NestedKerasBert(), "bert_0/"),
+    (NestedKerasBert(), "model_weights/model/"),
     (KerasBertTf(), ""),
     (NumberedKerasBert(), "layers/"),
     (KerasHub(), "layers/"),
@@ -53,6 +55,7 @@ EXAMPLES = [
     (HuggingFaceTf(), "bert/", "cls/seq_relationship/output_weights", "nsp___cls/seq_relationship/kernel:0", "transposed"),
     (KerasBert(), "", QUERY, "Encoder-2-MultiHeadSelfAttention/Encoder-2-MultiHeadSelfAttention/Encoder-2-MultiHeadSelfAttention_Wq:0", "same"),
     (KerasBert(), "model_weights/", NORM, "model_weights/Encoder-2-FeedForward-Norm/Encoder-2-FeedForward-Norm/gamma:0", "same"),
+    (NestedKerasBert(), "model/", QUERY, "model/Encoder-2-MultiHeadSelfAttention/Encoder-2-MultiHeadSelfAttention_Wq:0", "same"),
     (KerasBertTf(), "", QUERY, "Encoder-2-MultiHeadSelfAttention/Encoder-2-MultiHeadSelfAttention_Wq", "same"),
     (KerasBertTf(), "", NORM, "Encoder-2-FeedForward-Norm/gamma", "same"),
     (KerasBertTf(), "", "cls/seq_relationship/output_weights", "NSP/kernel", "transposed"),
@@ -89,6 +92,9 @@ CLASSES = [
     (KerasBert(), "", "", "Encoder-1-FeedForward-Adapter/x/y:0"),
     (KerasBert(), "model_weights/", "training", "optimizer_weights/Adam/iter:0"),
     (KerasBert(), "model_weights/", "other encoders", "elsewhere/x"),
+    (NestedKerasBert(), "model/", "heads", "model/MLM-Sim/bias:0"),
+    (NestedKerasBert(), "model/", "", "model/Encoder-9-FeedForward/Encoder-9-FeedForward_W1:0"),
+    (NestedKerasBert(), "model/", "training", "optimizer_weights/Adam/m/Embedding-Token/embeddings:0"),
     (KerasBertTf(), "", "pooler", "NSP-Dense/bias"),
     (KerasBertTf(), "", "heads", "MLM-Sim/bias"),
     (KerasBertTf(), "", "task heads", "mine/kernel"),
@@ -118,8 +124,14 @@ def test_scalars_of_a_tensorflow_checkpoint_are_of_training():
 
 
 def test_the_names_of_h5_files_and_of_variables_are_told_apart():
-    for naming, other in ((KerasBert(), KerasBertTf()), (KerasBertTf(), KerasBert())):
-        assert other.scopes(names_of(naming, "").values()) == []
+    namings = {KerasBert(): "", KerasBertTf(): "", NestedKerasBert(): "model/"}
+    for naming, scope in namings.items():
+        for other in namings.keys() - {naming}:
+            assert other.scopes(names_of(naming, scope).values()) == []
+
+
+def test_what_an_optimizer_keeps_is_no_nested_model():
+    assert NestedKerasBert().scopes(["optimizer_weights/Adam/m/Embedding-Token/embeddings:0"]) == []
 
 
 def test_numbers_of_any_length_are_names_like_others():

@@ -32,11 +32,11 @@ def of_three_bytes(kind):
 
 TYPES = {
     "float32": (h5py.h5t.IEEE_F32LE, "float32"),
-    "big-endian float32": (h5py.h5t.IEEE_F32BE, "big-endian float32"),
+    "big-endian float32": (h5py.h5t.IEEE_F32BE, "float32"),
     "float64": (h5py.h5t.IEEE_F64LE, "float64"),
     "int8": (h5py.h5t.STD_I8LE, "int8"),
     "uint16": (h5py.h5t.STD_U16LE, "uint16"),
-    "big-endian int64": (h5py.h5t.STD_I64BE, "big-endian int64"),
+    "big-endian int64": (h5py.h5t.STD_I64BE, "int64"),
     "string": (h5py.h5t.C_S1, "string"),
     "other fields": (with_fields(h5py.h5t.IEEE_F32LE.copy()), "float of 4 bytes"),
     "three bytes": (of_three_bytes(h5py.h5t.STD_I32LE.copy()), "integer of 3 bytes"),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from safeload._forms.hdf5.superblock import SIGNATURE, read_superblock
+from safeload._bytes.kinds import HDF5_SIGNATURE
+from safeload._forms.hdf5.superblock import read_superblock
 
 
 def superblock(version, end, *, width=8, flags=0):
     """Encode the first block of a file, in which the third address is where it ends."""
     addresses = b"".join(number.to_bytes(width, "little") for number in (0, 77, end, 99))
     if version < 2:
-        return SIGNATURE + bytes([version, 0, 0, 0, 0, width, 8, 0]) + bytes(8 + 4 * version) + addresses
-    return SIGNATURE + bytes([version, width, 8, flags]) + addresses
+        return HDF5_SIGNATURE + bytes([version, 0, 0, 0, 0, width, 8, 0]) + bytes(8 + 4 * version) + addresses
+    return HDF5_SIGNATURE + bytes([version, width, 8, flags]) + addresses
 
 
 @pytest.mark.parametrize("width", [2, 4, 8])

@@ -53,6 +53,52 @@ def test_values_are_those_of_h5py(way, kind, tmp_path):
         np.testing.assert_array_equal(read[name], value)
 
 
+@pytest.mark.parametrize("dtype", [">f2", ">f4", ">f8"])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_big_endian_values_are_those_of_h5py(way, dtype, tmp_path):
+    written = {name: value.astype(dtype) for name, value in random_datasets().items()}
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        for name, value in written.items():
+            file.create_dataset(name, data=value, **(way if name == NAME else {}))
+    with opened_hdf5(str(tmp_path / "w.hdf5")) as file:
+        file.verify(written)
+        read = file.read(written)
+
+    for name, value in written.items():
+        assert read[name].dtype == np.dtype(dtype[1:])
+        np.testing.assert_array_equal(read[name], value)
+
+
+@pytest.mark.parametrize("way", [{}, {"chunks": (3,)}], ids=["contiguous", "chunked"])
+def test_a_big_endian_value_that_is_not_finite_is_told(way, tmp_path):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file.create_dataset("a", data=np.array([1, np.nan, 2], ">f4"), **way)
+    with opened_hdf5(str(tmp_path / "w.hdf5")) as file:
+        for use in (file.verify, file.read):
+            with pytest.raises(CorruptFileError, match="NOT FINITE"):
+                use(["a"])
+
+
+def test_datasets_with_the_same_bytes_in_another_order_are_not_equal(tmp_path):
+    values = np.array([1.5, 2.5, 3.5], "<f4")
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file["a"], file["b"], file["c"] = values, values.astype(">f4"), values.view(">f4")
+    with opened_hdf5(str(tmp_path / "w.hdf5")) as file:
+        assert file.is_equal("a", "b")
+        assert not file.is_equal("a", "c")
+
+
+def test_a_compact_dataset_in_big_endian_is_read(tmp_path):
+    values = np.arange(4).astype(">f4")
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_layout(h5py.h5d.COMPACT)
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        space = h5py.h5s.create_simple(values.shape)
+        h5py.h5d.create(file.id, b"a", h5py.h5t.IEEE_F32BE, space, plan).write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+
+    np.testing.assert_array_equal(values_of(tmp_path / "w.hdf5")["a"], values)
+
+
 @pytest.mark.parametrize("shape", [(1000,), (37, 41), (7, 11, 13)], ids=str)
 @pytest.mark.parametrize("zeros", [0.0, 0.5, 0.99])
 @pytest.mark.parametrize(
