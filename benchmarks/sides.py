@@ -216,14 +216,16 @@ def write_module(folder: Path) -> Call:
 
     sizes = {"n_layers": ELMO["layers"], "dim": ELMO["dim"], "projection_dim": ELMO["projection"]}
     characters = {"filters": ELMO["filters"], "n_highway": ELMO["highways"], "embedding": {"dim": ELMO["char_dim"]}}
-    return lambda: save_module(
-        tf,
-        folder,
-        {
-            "lstm": {**sizes, "cell_clip": 3, "proj_clip": 3, "use_skip_connections": True},
-            "char_cnn": {**characters, "activation": "relu", "max_characters_per_token": 50, "n_characters": 262},
-        },
-    )
+    options = {
+        "lstm": {**sizes, "cell_clip": 3, "proj_clip": 3, "use_skip_connections": True},
+        "char_cnn": {**characters, "activation": "relu", "max_characters_per_token": 50, "n_characters": 262},
+    }
+
+    def write() -> None:
+        save_module(tf, folder, options)
+        (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
+
+    return write
 
 
 def allennlp(folder: Path) -> Call:
