@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from safeload._forms.weight_file import WeightFile, WeightPlace
     from safeload.report import FileRead, TensorSpec
 
+N_OF_ONE = 2
+"""The files of a checkpoint whose values are in one: it, and the index."""
+
 _NUMERALS = tuple("0123456789")
 _DIGITS = re.compile(r"([0-9]+)")
 
@@ -72,15 +75,14 @@ class Weights:
         return [self.file.ref.source.file_read(role, path) for role, path in self.file.files()]
 
     def files_text(self) -> list[str]:
-        """Return a line for each file of a model in several: its size and its name.
+        """Return the size and name of each file, where the values are in several; else none.
 
         Raises:
             OSError: As `files`.
         """
         files = self.files()
-        return (
-            [f"{bytes_text(file.n_bytes)}  {os.path.basename(file.path)}" for file in files] if len(files) > 1 else []
-        )
+        shown = [f"{bytes_text(file.n_bytes)}  {os.path.basename(file.path)}" for file in files]
+        return shown if len(files) > N_OF_ONE else []
 
     def close(self) -> None:
         """Close the files."""
