@@ -48,8 +48,8 @@ def resolve_config(request: Request) -> FileRef:
     given = _resolved(request.config, "config_file", request, DISK)
     ref = find_config(given, _names_of_config(given, request))
     if is_of_checkpoint(ref):
-        kind = FileKind("checkpoint", "part of a TensorFlow checkpoint", _hint_of_weights(ref))
-        raise _weights_as_config(ref, kind, request)
+        part = FileKind("checkpoint", "part of a TensorFlow checkpoint", _hint_of_weights(ref))
+        raise _weights_as_config(ref, part, request)
     require_file(ref)
     kind = sniff(ref)
     if kind is not None and BERT in kind.models:
