@@ -128,8 +128,7 @@ def _torch_checkpoint(folder: FileRef, model: str) -> list[str]:
     named = [] if model == ELMO else [name for name in names_in(folder) if name.endswith(".ckpt")]
     found = [(name, kind) for name in named if (kind := sniff(folder.inside(name))) and kind.id in _OF_TORCH]
     return [
-        f"{name} is a PyTorch file, as Lightning saves its checkpoints: pass {folder.inside(name).path} as checkpoint_file "
-        "(in a command: --checkpoint)"
+        f"{name} is a PyTorch file, as Lightning saves its checkpoints: pass {folder.inside(name).path} as checkpoint_file"
         if kind.form
         else f"{name} is a {kind.name}: {kind.hint}"
         for name, kind in found[:MAX_LISTED]
