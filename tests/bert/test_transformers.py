@@ -230,10 +230,15 @@ def test_another_epsilon_is_warned_of(tmp_path):
         safeload.check_bert(tmp_path)
 
 
-def test_a_google_checkpoint_goes_before_it_in_a_folder(tmp_path, tiny_bert):
+@pytest.mark.filterwarnings("ignore::safeload.SafeLoadWarning")
+def test_google_s_files_in_the_same_folder_are_chosen_by_their_path(tmp_path, tiny_bert):
     written(tmp_path)
     for path in tiny_bert.iterdir():
         shutil.copy(path, tmp_path)
 
-    assert safeload.check_bert(tmp_path).form == "tensorflow"
-    assert safeload.check_bert(tmp_path, tmp_path / "model.safetensors").form == "safetensors"
+    with pytest.raises(errors.AmbiguousCheckpointError):
+        safeload.check_bert(tmp_path)
+    for name, form in (("bert_model.ckpt", "tensorflow"), ("model.safetensors", "safetensors")):
+        assert safeload.check_bert(tmp_path, tmp_path / name).form == form
+    for name, form in (("bert_config.json", "tensorflow"), ("config.json", "safetensors")):
+        assert safeload.check_bert(tmp_path / name).form == form
