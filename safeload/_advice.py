@@ -17,7 +17,7 @@ from safeload._forms import open_weights
 from safeload._forms.tensorflow.prefixes import STATE_NAME, VARIABLES, list_prefixes, names_in_assets, prefix_of
 from safeload._forms.weight_file import WeightPlace
 from safeload._recognise import BERT, ELMO
-from safeload.errors import SafeLoadError
+from safeload.errors import CheckpointNotFoundError, SafeLoadError, WrongFileKindError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +50,12 @@ def advice(ref: FileRef, model: str) -> list[str]:
     """
     rules = _OF_FOLDERS if ref.is_dir() else _OF_FILES
     return next((hints for rule in rules if (hints := rule(ref, model))), [])
+
+
+def add_advice(error: SafeLoadError, ref: FileRef, model: str) -> None:
+    """Replace the hints of an error for weights that were not found at a path by those on what is there, if there are any."""
+    if isinstance(error, (CheckpointNotFoundError, WrongFileKindError)) and error.label != "shard":
+        error.hints = tuple(advice(ref, model)) or error.hints
 
 
 def _cache(folder: FileRef, model: str) -> list[str]:
@@ -115,6 +121,18 @@ def _deeper(folder: FileRef, model: str) -> list[str]:
     inner = [folder.inside(name) for name in names_in(folder) if not name.startswith(".")]
     found = [each.path for each in inner if each.is_dir() and files_of_forms(names_in(each), model)]
     return [f"there are weights a level deeper: pass {path}" for path in found[:MAX_LISTED]]
+
+
+def _torch_checkpoint(folder: FileRef, model: str) -> list[str]:
+    """Return hints for files that have the name of a TensorFlow checkpoint and are PyTorch's, such as Lightning's."""
+    named = [] if model == ELMO else [name for name in names_in(folder) if name.endswith(".ckpt")]
+    found = [(name, kind) for name in named if (kind := sniff(folder.inside(name))) and kind.id in _OF_TORCH]
+    return [
+        f"{name} is a PyTorch file, as Lightning saves its checkpoints: pass {folder.inside(name).path} as checkpoint_file"
+        if kind.form
+        else f"{name} is a {kind.name}: {kind.hint}"
+        for name, kind in found[:MAX_LISTED]
+    ]
 
 
 def _lacks_weights(folder: FileRef, model: str) -> list[str]:
@@ -225,6 +243,6 @@ def _names_of(place: WeightPlace) -> tuple[list[str], list[str]]:
 
 _Rule = tuple["Callable[[FileRef, str], list[str]]", ...]
 _OF_FOLDERS: _Rule = (
-    _cache, _saved_model, _adapter, _hugging_face, _other_model, _checkpoint, _deeper, _lacks_weights,
+    _cache, _saved_model, _adapter, _hugging_face, _other_model, _checkpoint, _torch_checkpoint, _deeper, _lacks_weights,
 )  # fmt: skip
 _OF_FILES: _Rule = (_checkpoint_file, _by_name)

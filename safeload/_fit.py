@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._arguments import as_python
+from safeload._bytes import absent
 from safeload._compare import compare, matched, split_ignored
 from safeload._forms import open_weights
 from safeload._model_kind import Checked, Mismatch
@@ -89,7 +90,7 @@ def check_weights(
         taken_from_config={key: value for key, value in kind.unverified(config).items() if key not in proven},
         notes=(*wanted.notes, *_notes_of_dtypes(weights, match)),
         unused_keys=tuple(kind.unused_keys(config)),
-        warnings=(*wanted.warnings, *strange),
+        warnings=(*_warnings_of_place(place), *wanted.warnings, *strange),
         seconds=clock.seconds,
         versions={"python": platform.python_version(), "safeload": __version__, **_versions(packages)},
     )
@@ -223,6 +224,11 @@ def _strange_copies(weights: WeightFile, match: Match, wanted: _Wanted) -> dict[
             shown = wanted.naming.canonical(name, wanted.scope)
             faults[shown] = f"BERT has one tensor for this and {original}, but their values differ"
     return faults
+
+
+def _warnings_of_place(place: WeightPlace) -> list[str]:
+    names = absent.names_text([escaped(name) for name in place.others])
+    return [f"other weights in the folder were not read: {names}"] if place.others else []
 
 
 def _notes_of_dtypes(weights: WeightFile, match: Match) -> list[str]:

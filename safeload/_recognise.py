@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import is_int
-from safeload._bytes.kinds import KERAS_LOADS, kinds_of, without_usual
+from safeload._bytes.kinds import KERAS_LOADS, is_usual, kinds_of, without_usual
 from safeload._json import shown
 
 if TYPE_CHECKING:
@@ -213,15 +213,12 @@ def models_of_folder(names: Iterable[str]) -> list[str]:
 
 
 def _is_folder_of(model: str, names: list[str]) -> bool:
-    kinds = kinds_of(model)
-    usual = {name for kind in kinds for name in kind.usual}
-    if model == BERT and usual & set(names):
+    if model == BERT and any(map(is_usual, names)):
         return True
-    own = [kind for kind in kinds if kind.models[0] == model and (model == ELMO or not kind.usual)]
+    own = [kind for kind in kinds_of(model) if kind.models[0] == model and (model == ELMO or not kind.usual)]
     endings = tuple(ending for kind in own for ending in kind.endings)
     return any(
-        name.endswith(endings) or (name.endswith(".json") and _CONFIGS[model] in name)
-        for name in without_usual(names, kinds)
+        name.endswith(endings) or (name.endswith(".json") and _CONFIGS[model] in name) for name in without_usual(names)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import pickle
 import re
 import shutil
 
@@ -17,12 +18,13 @@ from safeload.errors import CheckpointNotFoundError, InvalidPathError, MissingFi
 from safeload.testing._bundle import write_checkpoint
 from safeload.testing._elmo_forms import ELMO_FORMS
 from tests.checkpoints import BERT_CONFIG, PREFIX, bert_tensors
+from tests.command_line import safeload_cli
 from tests.opened import ref
 
 READS_BERT = (
-    "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*) and those of tf-models, from "
-    "Hugging Face's folders (config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from files of "
-    "keras-bert and KerasHub"
+    "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*), from those and the SavedModels "
+    "of tf-models, from Hugging Face's folders (config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from "
+    "files of keras-bert and KerasHub"
 )
 READS_ELMO = (
     "safeload reads ELMo from options.json and weights.hdf5, from checkpoints of bilm-tf, and from TF-Hub's modules"
@@ -492,3 +494,31 @@ def test_advice_never_raises(tmp_path):
     for path in [tmp_path, *tmp_path.iterdir(), tmp_path / "x", tmp_path / "gone"]:
         for model in CHECKS:
             assert isinstance(advice(ref(path), model), list)
+
+
+def test_a_checkpoint_of_lightning_in_a_folder_is_told_everywhere(tmp_path, torch):
+    folder = testing.write_bert(tmp_path / "model", form="torch")
+    state = torch.load(folder / "pytorch_model.bin")
+    named = {f"model.{name}": value for name, value in state.items()}
+    torch.save({"epoch": 3, "state_dict": named, "optimizer_states": []}, folder / "last.ckpt")
+    (folder / "pytorch_model.bin").unlink()
+    hint = f"last.ckpt is a PyTorch file, as Lightning saves its checkpoints: pass {folder}/last.ckpt as"
+
+    assert failure(safeload.check_bert, folder).hints == (f"{hint} checkpoint_file",)
+    for command in (("check", "bert"), ("lock",), ("inspect",), ("doctor", "bert")):
+        done = safeload_cli(*command, folder, code=1)
+        assert f"hint:   {hint} " in done.stdout + done.stderr, command
+    assert safeload.check_bert(folder, folder / "last.ckpt").scope == "state_dict.model.bert."
+    safeload_cli("lock", folder, "--checkpoint", folder / "last.ckpt")
+    safeload_cli("inspect", folder / "last.ckpt")
+
+
+def test_a_pickle_with_the_name_of_a_checkpoint_is_told(tmp_path):
+    folder = hugging_face(tmp_path / "model")
+    (folder / "last.ckpt").write_bytes(pickle.dumps({"a": 1}, protocol=2))
+    (hint,) = failure(safeload.check_bert, folder).hints
+
+    assert hint.startswith(
+        "last.ckpt is a pickle (PyTorch's older files are pickles too): safeload never unpickles a file"
+    )
+    assert advice(ref(folder), "ELMo") == []

@@ -188,7 +188,7 @@ def test_the_wings_have_the_same_files_for_the_same_work():
         "_vocabulary.py",
     }
     assert bert - elmo == {
-        "_config.py", "_diagnosis.py", "_dialects.py", "_saved_config.py", "_trials.py",
+        "_choice.py", "_config.py", "_diagnosis.py", "_dialects.py", "_saved_config.py", "_trials.py",
     }  # fmt: skip
     assert elmo - bert == {"_characters.py", "_download.py", "_options.py", "_saving.py"}
     for folder in ("namings", "builders"):

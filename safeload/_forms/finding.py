@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from safeload._bytes import absent
-from safeload._bytes.kinds import CHECKPOINT, UNKNOWN, files_of_forms, kinds_of, sniff, wrong_kind
+from safeload._bytes.kinds import CHECKPOINT, UNKNOWN, files_of_forms, is_usual, kinds_of, sniff, wrong_kind
 from safeload._bytes.small import require_file
 from safeload._forms import shards
 from safeload._forms.tensorflow.prefixes import find_checkpoint, list_prefixes
@@ -14,37 +14,63 @@ from safeload._forms.weight_file import WeightPlace
 from safeload.errors import AmbiguousCheckpointError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from safeload._bytes.files import FileRef
 
 
-def find_weights(ref: FileRef, model: str | None) -> WeightPlace:
+Preference: TypeAlias = Literal["checkpoint", "file"] | None
+"""What is read of a folder that has both a checkpoint and a file with a usual name; None where nothing decides."""
+
+
+def find_weights(ref: FileRef, model: str | None, prefers: Callable[[], Preference] = lambda: None) -> WeightPlace:
     """Find the weights at a path: a weight file, a checkpoint in any form, or a folder with one of them.
 
     Args:
         ref: The path; messages call the weights by its role.
         model: The model whose forms are accepted; None for every form.
+        prefers: Called for a folder with weights of both kinds.
 
     Raises:
-        AmbiguousCheckpointError: The folder contains several weight files.
-        MissingFileError, WrongFileKindError: The shards of an index are not there, or something else is in their place.
+        AmbiguousCheckpointError: The folder contains several weight files, or a checkpoint and a weight file of which
+            none is preferred.
+        MissingFileError, WrongFileKindError: The shards of an index are not there, or the index of shards, or something
+            else is in the place of a shard.
         SafeLoadError: As `find_checkpoint`, if the path has no other form.
     """
-    if ref.is_dir():
-        single = [] if list_prefixes(ref) else files_of_forms(absent.names_in(ref), model)
-        if len(single) > 1:
-            names = ", ".join(name for name, _ in single)
-            message = f"the folder has {len(single)} files that could be the weights"
-            candidates = [os.path.join(ref.path, name) for name, _ in single]
-            hints = [f"pass one of: {names}"]
-            folder = ref.at(ref.path, "folder")
-            raise AmbiguousCheckpointError(message, candidates=candidates, **folder.facts, hints=hints)
-        if single:
-            name, form = single[0]
-            found = _of_file(ref.inside(name), model)
-            role = "index" if name.endswith(".json") else "weight"
-            return found._replace(place="folder") if found else WeightPlace(ref.inside(name, role), form, "folder")
+    if not ref.is_dir():
+        return _of_file(ref, model) or find_checkpoint(ref)
+    prefixes = list_prefixes(ref)
+    files = files_of_forms(absent.names_in(ref), model)
+    if not files:
         return find_checkpoint(ref)
-    return _of_file(ref, model) or find_checkpoint(ref)
+    if not prefixes:
+        return _only_file(ref, files, model)
+    checkpoints, names = [os.path.basename(prefix) for prefix in prefixes], [name for name, _ in files]
+    preference = prefers() if is_usual(names[0]) else "checkpoint"
+    if preference is None:
+        raise _ambiguous(ref, [*checkpoints, *names], "the folder has a checkpoint and another file with weights")
+    if preference == "file":
+        return _only_file(ref, files, model)._replace(others=tuple(checkpoints))
+    return find_checkpoint(ref)._replace(others=tuple(names))
+
+
+def _only_file(folder: FileRef, files: list[tuple[str, str]], model: str | None) -> WeightPlace:
+    names = [name for name, _ in files]
+    if error := shards.missing_index(folder, names):
+        raise error
+    if len(files) > 1:
+        raise _ambiguous(folder, names, f"the folder has {len(files)} files that could be the weights")
+    name, form = files[0]
+    found = _of_file(folder.inside(name), model)
+    role = "index" if name.endswith(".json") else "weight"
+    return found._replace(place="folder") if found else WeightPlace(folder.inside(name, role), form, "folder")
+
+
+def _ambiguous(folder: FileRef, names: list[str], message: str) -> AmbiguousCheckpointError:
+    candidates = [os.path.join(folder.path, name) for name in names]
+    facts = folder.at(folder.path, "folder").facts
+    return AmbiguousCheckpointError(message, candidates=candidates, **facts, hints=[f"pass one of: {', '.join(names)}"])
 
 
 def _of_file(ref: FileRef, model: str | None) -> WeightPlace | None:

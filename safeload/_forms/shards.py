@@ -17,12 +17,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import absent
+from safeload._bytes.kinds import is_usual
 from safeload._json import read_json_object
 from safeload._text.words import counted, one_line, some_of
 from safeload.errors import ConfigError, CorruptFileError, MissingFileError, UnsafeFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from safeload._bytes.files import FileRef
     from safeload._forms.weight_file import StoredTensor
@@ -32,9 +33,13 @@ MAX_FILES = 10_000
 
 _NAMES = (
     (re.compile(r"(?s)(.*)-[0-9]{5}-of-[0-9]{5}(\.[^.]+)"), r"\1\2.index.json"),
+    (re.compile(r"(?s)(.*)\.([^.]+)-[0-9]{5}-of-[0-9]{5}(\.[^.]+)"), r"\1\3.index.\2.json"),
     (re.compile(r"(?s)(.*)_[0-9]{5}\.weights\.h5"), r"\1.weights.json"),
 )
-"""The name of a shard, and that of its index."""
+"""The name of a shard, and that of its index; the second is of a variant, as transformers names it."""
+
+_ALONE = "-00001-of-00001."
+"""What is in the name of a shard that is the whole model."""
 
 _OF_ONE_MODEL = ("use the index and the shards of the same model",)
 _PUBLISHED = ("take the index from where the model was published",)
@@ -121,9 +126,30 @@ class ShardIndex(NamedTuple):
 def index_beside(ref: FileRef) -> FileRef | None:
     """Return the index beside a file that has the name of a shard, such as `model-00001-of-00002.safetensors`."""
     folder, name = os.path.split(ref.path)
-    found = next((match.expand(index) for shard, index in _NAMES if (match := shard.fullmatch(name))), "")
-    path = os.path.join(folder, found)
-    return ref.at(path) if found and ref.source.is_file(path) else None
+    indexes = [ref.at(os.path.join(folder, index)) for index in _index_names(name)]
+    return next((index for index in indexes if index.is_file()), None)
+
+
+def missing_index(folder: FileRef, names: Iterable[str]) -> MissingFileError | None:
+    """Return the error for a folder with files that have the names of shards; None if none of these has.
+
+    Raises:
+        UnreadableFileError, FileSystemError: As `missing_facts`.
+    """
+    found = [name for name in names if _index_names(name) and _ALONE not in name]
+    if not found:
+        return None
+    index = _index_names(found[0])[0]
+    facts = absent.missing_facts(folder.at(os.path.join(folder.path, index), "index"), (index,))
+    facts["hints"] = [f"copy or download {index} too, from where the shards are from", *facts["hints"]]
+    message = f"the folder has {counted(len(found), 'shard')} of a model, without the index that lists them: {index}"
+    return MissingFileError(message, **facts)
+
+
+def _index_names(name: str) -> list[str]:
+    """Return the names that the index of a shard may have, usual ones first; none if the name is not that of a shard."""
+    found = [match.expand(index) for shard, index in _NAMES if (match := shard.fullmatch(name))]
+    return sorted(found, key=lambda index: not is_usual(index))
 
 
 def first_shard(ref: FileRef) -> FileRef | None:

@@ -37,12 +37,14 @@ class WeightPlace(NamedTuple):
         form: The module in `_forms` that reads it.
         place: How it was found: "checkpoint prefix", "folder with one checkpoint", ...
         state_file: The checkpoint state file that named the prefix, or None.
+        others: The names of other weights in the folder, which are not read.
     """
 
     ref: FileRef
     form: str
     place: str
     state_file: str | None = None
+    others: tuple[str, ...] = ()
 
 
 class StoredTensor(NamedTuple):

@@ -102,8 +102,12 @@ class BertConfig(NamedTuple):
     activation: str
 
 
-def find_config(ref: FileRef) -> FileRef:
+def find_config(ref: FileRef, first: tuple[str, ...] = CONFIG_NAMES) -> FileRef:
     """Return the config file at a path, or in the folder at that path or its assets, as SavedModels have them.
+
+    Args:
+        ref: The path.
+        first: The names that go before others in a folder, in their order.
 
     Raises:
         MissingFileError: The path does not exist, or the folder has no config.
@@ -118,8 +122,8 @@ def find_config(ref: FileRef) -> FileRef:
             error.hints = (*error.hints, hint)
             raise error
         return ref
-    in_assets = [os.path.join(ASSETS, name) for name in CONFIG_NAMES] if saved_model_of(ref) == ref else []
-    for name in (*CONFIG_NAMES, *in_assets):
+    in_assets = [os.path.join(ASSETS, name) for name in first] if saved_model_of(ref) == ref else []
+    for name in (*first, *in_assets):
         if ref.inside(name).is_file():
             return ref.inside(name)
     names = absent.list_names(ref)
@@ -183,7 +187,7 @@ def validate_config(raw: dict[str, Any], ref: FileRef) -> BertConfig:
     if other:
         message = f"the config is of {other.name}, which keras-bert cannot build"
         raise ConfigError(message, **ref.facts, hints=[other.hint])
-    keys = Keys({**DEFAULTS, **raw} if any(key in raw for key in _OF_TRANSFORMERS) else raw)
+    keys = Keys(_with_defaults(raw))
     sizes = {key: keys.integer(key, 1, high) for key, high in _SIZES.items()}
     hidden_act = keys.word("hidden_act", (*ACTIVATIONS, *_ALIASES))
     _require_combinations(keys, sizes)
@@ -194,6 +198,25 @@ def validate_config(raw: dict[str, Any], ref: FileRef) -> BertConfig:
     keys.raise_problems("the BERT config cannot be used", ref, hints)
     activation = GELU_TANH if hidden_act == GELU else _ALIASES.get(hidden_act, hidden_act)
     return BertConfig(path=ref.path, hidden_act=hidden_act, raw=raw, activation=activation, **sizes)
+
+
+def is_of_transformers(raw: Mapping[str, Any]) -> bool:
+    """Return whether a config has a key that transformers alone writes."""
+    return any(key in raw for key in _OF_TRANSFORMERS)
+
+
+def _with_defaults(raw: dict[str, Any]) -> dict[str, Any]:
+    return {**DEFAULTS, **raw} if is_of_transformers(raw) else raw
+
+
+def defining_keys(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the sizes and the activation in a config, as the model would have them; empty if it is no BERT's config."""
+    keys = _with_defaults(translated(raw)[0])
+    if not any(key in keys for key in _SIZES):
+        return {}
+    found = {key: keys[key] for key in (*_SIZES, "hidden_act", "type_vocab_size") if key in keys}
+    activation = found.get("hidden_act")
+    return {**found, "hidden_act": _ALIASES.get(activation, activation)} if isinstance(activation, str) else found
 
 
 def unused_keys(data: Mapping[str, Any]) -> list[str]:
@@ -222,8 +245,7 @@ def other_gelu(config: BertConfig, naming: Naming) -> list[str]:
     Source:
         transformers/activations.py, ACT2FN, transformers 4.49 and 5.24.
     """
-    of_transformers = any(key in config.raw for key in _OF_TRANSFORMERS)
-    if config.hidden_act != GELU or not of_transformers or config.activation == GELU_ERF:
+    if config.hidden_act != GELU or not is_of_transformers(config.raw) or config.activation == GELU_ERF:
         return []
     meanings = (
         f"gelu is {GELU_ERF} in the config's library, transformers, and {config.activation} in that of the weights"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from safeload._arguments import as_python
@@ -15,17 +16,22 @@ from safeload._forms.tensorflow.prefixes import ASSETS, is_of_checkpoint, saved_
 from safeload._json import require_json
 from safeload._model_kind import Places
 from safeload._recognise import BERT
+from safeload._text.words import with_article
+from safeload.bert._choice import has_both_configs, names_of_config, preference, require_one_config
 from safeload.bert._config import CONFIG_NAMES, find_config
 from safeload.bert._vocabulary import VOCAB_NAME, VOCABS_BELOW
-from safeload.errors import CheckpointNotFoundError, InvalidPathError, WrongFileKindError
+from safeload.errors import InvalidPathError, SafeLoadError, WrongFileKindError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from safeload._bytes.files import Source
+    from safeload._forms.finding import Preference
     from safeload._forms.weight_file import WeightPlace
     from safeload._model_kind import Request
 
-_INDEX_ENDINGS = (".index.json", "model.weights.json")
-"""How the names of indexes of shards end: Hugging Face's, and Keras's."""
+_INDEX = re.compile(r"\.index(\.[^.]+)?\.json$|model\.weights\.json$")
+"""How the names of indexes of shards end: Hugging Face's, also of a variant, and Keras's."""
 
 
 def resolve_config(request: Request) -> FileRef:
@@ -39,17 +45,27 @@ def resolve_config(request: Request) -> FileRef:
         message = f"vocab_file is {request.vocab}, not a path"
         hints = ["in load_bert, training is keyword-only: training=True"]
         raise InvalidPathError(message, given=request.vocab, hints=hints)
-    ref = find_config(_resolved(request.config, "config_file", request, DISK))
+    given = _resolved(request.config, "config_file", request, DISK)
+    ref = find_config(given, _names_of_config(given, request))
     if is_of_checkpoint(ref):
-        raise _checkpoint_as_config(ref, request)
+        part = FileKind("checkpoint", "part of a TensorFlow checkpoint", _hint_of_weights(ref))
+        raise _weights_as_config(ref, part, request)
     require_file(ref)
     kind = sniff(ref)
     if kind is not None and BERT in kind.models:
-        raise wrong_kind(ref, kind._replace(hint=_hint_of_weights(ref)), wanted=JSON_TEXT)
+        raise _weights_as_config(ref, kind._replace(hint=_hint_of_weights(ref)), request)
     require_json(kind, ref)
-    if ref.path.endswith(_INDEX_ENDINGS):
+    if _INDEX.search(ref.path):
         raise wrong_kind(ref, FileKind("index", "an index of shards", _hint_of_weights(ref)), wanted="a BERT's config")
     return ref
+
+
+def _names_of_config(given: FileRef, request: Request) -> tuple[str, ...]:
+    """Return the names that a folder's config may have, first that of the library that wrote the weights."""
+    if not given.is_dir() or not has_both_configs(given):
+        return CONFIG_NAMES
+    is_passed = request.weights is not None
+    return names_of_config(_resolved(request.weights, "checkpoint_file", request, DISK) if is_passed else given)
 
 
 def _hint_of_weights(ref: FileRef) -> str:
@@ -61,22 +77,20 @@ def _hint_of_weights(ref: FileRef) -> str:
     return "pass bert_config.json, or the folder that contains it, as config_file, and this as checkpoint_file"
 
 
-def _checkpoint_as_config(ref: FileRef, request: Request) -> WrongFileKindError:
-    """Return the error for a checkpoint passed as the config; the message says if the two arguments are swapped."""
+def _weights_as_config(ref: FileRef, kind: FileKind, request: Request) -> WrongFileKindError:
+    """Return the error for weights passed as the config; the message says if the two arguments are swapped."""
     if request.weights is not None:
         other = _resolved(request.weights, "checkpoint_file", request, DISK)
-        kind = sniff(other)
-        if kind is not None and kind.id == "json":
-            message = "config_file and checkpoint_file are swapped: the first is a checkpoint, the second JSON text"
+        found = sniff(other)
+        if found is not None and found.id == "json" and not _INDEX.search(other.path):
             return WrongFileKindError(
-                message,
+                f"config_file and checkpoint_file are swapped: the first is {with_article(kind.name)}, the second JSON text",
                 wanted=JSON_TEXT,
-                found="TensorFlow checkpoint",
+                found=kind.name,
                 **ref.facts,
                 context=[("checkpoint", other.path)],
                 hints=["pass the config first, then the checkpoint"],
             )
-    kind = FileKind("checkpoint", "part of a TensorFlow checkpoint", _hint_of_weights(ref))
     return wrong_kind(ref, kind, wanted=JSON_TEXT)
 
 
@@ -102,22 +116,36 @@ def resolve_others(request: Request, config: FileRef) -> Places:
     Raises:
         SafeLoadError: As `resolve_path` and `find_weights`.
     """
-    folder = config.folder()
-    weights = (saved_model_of(folder) or folder)._replace(role="checkpoint")
-    if request.weights is not None:
+    is_passed = resolve_path(request.config, argument="config_file", base_dir=request.base_dir) == config.path
+    if not is_passed:
+        require_one_config(config)
+    if request.weights is None:
+        place = _weights_beside(config, is_passed=is_passed)
+    else:
         weights = _resolved(request.weights, "checkpoint_file", request, config.source)
-    place = _find_weights(weights)
+        place = _find_weights(weights, lambda: preference(config, is_passed=is_passed))
     return Places(config=config, weights=place, vocab=_resolve_vocabulary(request, config, place))
 
 
-def _find_weights(ref: FileRef) -> WeightPlace:
+def _weights_beside(config: FileRef, *, is_passed: bool) -> WeightPlace:
+    folder = config.folder()
+    weights = (saved_model_of(folder) or folder)._replace(role="checkpoint")
     try:
-        return find_weights(ref, BERT)
-    except (CheckpointNotFoundError, WrongFileKindError) as error:
-        from safeload._advice import advice  # noqa: PLC0415  (only an error needs it)
+        return _find_weights(weights, lambda: preference(config, is_passed=is_passed))
+    except SafeLoadError as error:
+        if is_passed and error.label == "folder":  # which was not given
+            error.given = None
+            error.context = (("config", config.path), *error.context)
+        raise
 
-        if error.label != "shard":
-            error.hints = tuple(advice(ref, BERT)) or error.hints
+
+def _find_weights(ref: FileRef, prefers: Callable[[], Preference]) -> WeightPlace:
+    try:
+        return find_weights(ref, BERT, prefers)
+    except SafeLoadError as error:
+        from safeload._advice import add_advice  # noqa: PLC0415  (only an error needs it)
+
+        add_advice(error, ref, BERT)
         raise
 
 

@@ -84,17 +84,25 @@ def run(checker: Checker, found: Found, wanted: Wanted) -> int:
                 "n_expected": wanted.expected,
                 "seconds": round(seconds, 6),
                 "models": [outcome.to_dict() for outcome in outcomes],
+                "skipped": [{"path": path, "reason": reason} for path, reason in found.skipped.items()],
             }
         )
     else:
-        if len(outcomes) > 1 and not wanted.quiet:
-            _console.line(out, (f"{len(outcomes) - n_bad} good, {n_bad} bad, {seconds:.2f} s", _console.NOTE))
+        if not wanted.quiet:
+            _print_sum(out, found, len(outcomes) - n_bad, n_bad, seconds)
         if is_other_count:
             text = f"{counted(len(models), 'model')} found, {wanted.expected:,} expected"
             _console.line(out, ("BAD ", _console.BAD), f" {text}")
     if found.unreadable:
         return 2
     return 1 if n_bad or is_other_count else 0
+
+
+def _print_sum(out: Console, found: Found, n_good: int, n_bad: int, seconds: float) -> None:
+    for path, reason in found.skipped.items():
+        _console.line(out, ("skipped", _console.NOTE), f" {path}  ", (reason, _console.NOTE))
+    if n_good + n_bad > 1:
+        _console.line(out, (f"{n_good} good, {n_bad} bad, {seconds:.2f} s", _console.NOTE))
 
 
 def _count_bad(outcomes: Sequence[Outcome]) -> int:

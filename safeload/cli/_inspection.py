@@ -115,10 +115,7 @@ def _as_dict(weights: Weights, found: Mapping[str, Statistics]) -> dict[str, Any
         "schema": SCHEMA,
         "path": weights.file.ref.path,
         "what": weights.what,
-        "files": [
-            {"role": role, "path": path, "n_bytes": weights.file.ref.source.file_read(role, path).n_bytes}
-            for role, path in weights.file.files()
-        ],
+        "files": [{"role": file.role, "path": file.path, "n_bytes": file.n_bytes} for file in weights.files()],
         "tensors": [
             {
                 "name": name,
@@ -137,6 +134,8 @@ def _print_weights(out: Console, weights: Weights, found: Mapping[str, Statistic
     n_bytes = sum(tensor.n_bytes for tensor in weights.tensors.values())
     _console.line(out, (weights.what, "bold"))
     _console.line(out, f"  {weights.file.ref.path}")
+    for line in weights.files_text():
+        _console.line(out, f"  {line}")
     _console.line(out, f"  {len(weights.tensors):,} tensors, {_console.bytes_text(n_bytes)}")
     titles = _columns(stats=stats, is_wide=out.width >= _console.WIDE)
     columns = [

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from safeload._advice import models_in
+from safeload._advice import advice, models_in
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
 from safeload._bytes.archives.locating import archive_hints, located, lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
+from safeload._recognise import BERT
 from safeload.cli import _console
 from safeload.cli._models import CHECKS
 from safeload.errors import SafeLoadError, WrongFileKindError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from safeload.report import LoadReport
 
 SCHEMA = "safeload-lock/1"
+_WHAT_IS_LOCKED = "a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +90,7 @@ def _kind_of(ref: FileRef, wanted: str | None) -> str:
             wanted="the folder of one model",
             found="another folder",
             **ref.at(ref.path, "folder").facts,
-            hints=[
-                *archive_hints(folder),
-                "a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file",
-            ],
+            hints=[*archive_hints(folder), *((not models and advice(folder, BERT)) or [_WHAT_IS_LOCKED])],
         )
     return models[0].lower()
 

@@ -92,13 +92,14 @@ def page(weights: Weights, found: Mapping[str, Statistics]) -> Iterator[str]:
         summary = f"{len(odd):,} of {len(weights.tensors):,} tensors look broken: {names}"
     shown = "\n".join(f"#show-{key}:checked ~ #{key} {{ display: block; }}" for key, _, _ in _PANELS)
     name = _text(os.path.basename(weights.file.ref.path))
+    files = "".join(f'<p class="note">{_text(line)}</p>\n' for line in weights.files_text())
     yield f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{name} - safeload inspect</title><style>{_STYLE}{shown}</style></head><body>
 <h1>{name}</h1>
 <p>{escape(weights.what)}: {len(weights.tensors):,} tensors, {_console.bytes_text(n_bytes)}</p>
 <p class="note">{escape(weights.file.ref.path)}</p>
-<p id="summary"><strong>{summary}</strong></p>
+{files}<p id="summary"><strong>{summary}</strong></p>
 """
     if len(tensors) < len(weights.tensors):
         yield f'<p class="note">The first {len(tensors):,} tensors are shown; safeload inspect --json has all.</p>\n'

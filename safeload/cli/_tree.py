@@ -13,6 +13,7 @@ from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._forms.tensorflow.prefixes import ASSETS, SAVED_MODEL, VARIABLES, names_in_assets
 from safeload._recognise import BERT, ELMO, has_piece_of, models_of_variables
+from safeload.cli._loose import is_loose, reason_to_skip
 from safeload.cli._models import Outcome
 from safeload.errors import FileSystemError, SafeLoadError, UnreadableFileError, UnsafeFileError
 
@@ -30,24 +31,31 @@ class Found(NamedTuple):
     Attributes:
         models: The folders with a model or a piece of one, in archives too, and the paths that are no trees.
         unreadable: The folders and links that could not be looked into.
+        skipped: Path -> reason, of the folders with weights that are no model for want of a config.
     """
 
     models: list[str]
     unreadable: list[Outcome]
+    skipped: dict[str, str]
 
 
 def find_models(kind: str, paths: Iterable[str]) -> Found:
     """Find the models in each path: the path itself, or the folders below it that contain a model or a piece of one.
 
-    An empty folder beside models counts as a model, because a copy may have ended there. A path without any model is
-    returned itself, so that its check reports what is missing.
+    An empty folder beside models counts as a model, because a copy may have ended there. Weights alone do not, without a
+    config, a vocabulary or a part of a checkpoint beside them. A path without any model is returned itself, so that its check
+    reports what is missing.
     """
-    found = Found([], [])
+    found = Found([], [], {})
     for path in paths:
         root = _expanded(path)
-        models, unreadable = _in_tree(kind, root) if os.path.isdir(root) else ([], [])
-        found.models.extend(models if models or unreadable else [path])
-        found.unreadable.extend(unreadable)
+        inner = _in_tree(kind, root) if os.path.isdir(root) else Found([], [], {})
+        if not (inner.models or inner.unreadable):
+            inner.models.append(path)
+            inner.skipped.pop(root, None)
+        found.models.extend(inner.models)
+        found.unreadable.extend(inner.unreadable)
+        found.skipped.update(inner.skipped)
     return found
 
 
@@ -64,6 +72,7 @@ def _in_tree(kind: str, root: str) -> Found:
     models: list[str] = []
     empty: set[str] = set()
     unreadable: list[Outcome] = []
+    skipped: dict[str, str] = {}
     seen: set[str] = set()
     left = [(root, False)]
     while left:
@@ -77,9 +86,13 @@ def _in_tree(kind: str, root: str) -> Found:
         except OSError as exc:
             unreadable.append(_unreadable(folder, exc))
             continue
-        is_model = _has_model(_MODELS[kind], FileRef(path=folder, role="folder"), names)
+        ref = FileRef(path=folder, role="folder")
+        reason = reason_to_skip(_MODELS[kind], ref, names)
+        is_model = not reason and _has_model(_MODELS[kind], ref, names)
         archives = _archives_in(folder, names, seen)
-        if is_model:
+        if reason:
+            skipped[folder] = reason
+        elif is_model:
             models.append(folder)
         elif not (names or inner or lost or is_inside_model or folder == root):
             models.append(folder)
@@ -90,7 +103,7 @@ def _in_tree(kind: str, root: str) -> Found:
         parts = (VARIABLES, ASSETS) if SAVED_MODEL in names else ()
         inner = [path for path in inner if os.path.basename(path) not in parts]
         left += [(path, is_model or is_inside_model) for path in reversed(inner)]
-    return Found(models if len(models) > len(empty) else [], unreadable)
+    return Found(models if len(models) > len(empty) else [], unreadable, skipped)
 
 
 def _has_model(model: str, folder: FileRef, names: list[str]) -> bool:
@@ -164,7 +177,8 @@ def _is_model(kind: str, folder: str, folders: Mapping[str, list[str]]) -> bool:
     if last in (VARIABLES, ASSETS) and SAVED_MODEL in folders.get(above, ()):
         return False
     assets = folders.get(f"{folder}/{ASSETS}".lstrip("/"), []) if SAVED_MODEL in names else []
-    return has_piece_of(_MODELS[kind], [*names, *assets])
+    listed = [*names, *assets]
+    return not is_loose(_MODELS[kind], listed) and has_piece_of(_MODELS[kind], listed)
 
 
 def _is_broken(exc: OSError) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
-from safeload._advice import models_in
+from safeload._advice import add_advice, models_in
 from safeload._bytes.archives.locating import located
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import CHECKPOINT
@@ -15,11 +16,17 @@ from safeload._bytes.paths import resolve_path
 from safeload._forms import open_weights
 from safeload._forms.finding import find_weights
 from safeload._text.words import with_article
+from safeload.bert._choice import preference_in
+from safeload.cli._console import bytes_text
 from safeload.elmo import _places as elmo_places
+from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
     from safeload._forms.weight_file import WeightFile, WeightPlace
-    from safeload.report import TensorSpec
+    from safeload.report import FileRead, TensorSpec
+
+N_OF_ONE = 2
+"""The files of a checkpoint whose values are in one: it, and the index."""
 
 _NUMERALS = tuple("0123456789")
 _DIGITS = re.compile(r"([0-9]+)")
@@ -59,6 +66,24 @@ class Weights:
     what: str
     tensors: dict[str, Tensor]
 
+    def files(self) -> list[FileRead]:
+        """Return the files with their sizes; of a model in several, first the index that lists them.
+
+        Raises:
+            OSError: A file is not there any more.
+        """
+        return [self.file.ref.source.file_read(role, path) for role, path in self.file.files()]
+
+    def files_text(self) -> list[str]:
+        """Return the size and name of each file, where the values are in several; else none.
+
+        Raises:
+            OSError: As `files`.
+        """
+        files = self.files()
+        shown = [f"{bytes_text(file.n_bytes)}  {os.path.basename(file.path)}" for file in files]
+        return shown if len(files) > N_OF_ONE else []
+
     def close(self) -> None:
         """Close the files."""
         self.file.close()
@@ -82,9 +107,14 @@ def open_given(given: str) -> Weights:
 
 
 def _place_of(ref: FileRef) -> WeightPlace:
-    if ref.is_dir() and models_in(ref) == [_recognise.ELMO]:
+    models = models_in(ref) if ref.is_dir() else []
+    if models == [_recognise.ELMO]:
         return elmo_places.find_weights(ref)
-    return find_weights(ref, None)
+    try:
+        return find_weights(ref, None, lambda: preference_in(ref))
+    except SafeLoadError as error:
+        add_advice(error, ref, models[0] if models else _recognise.BERT)
+        raise
 
 
 def layer_of(name: str) -> str:

@@ -116,4 +116,4 @@ def _check(
         as_json=rest["as_json"],
         quiet=rest["quiet"],
     )
-    sys.exit(_checking.run(checker, Found(list(paths), []) if given else find_models(kind, paths), wanted))
+    sys.exit(_checking.run(checker, Found(list(paths), [], {}) if given else find_models(kind, paths), wanted))

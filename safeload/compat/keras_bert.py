@@ -29,7 +29,7 @@ from safeload._reports import warn_caller, warn_of
 from safeload._steps import opened_source
 from safeload.bert import load
 from safeload.bert._arguments import FULL_LENGTH, build_options
-from safeload.bert._config import find_config, read_config, suspicious_keys, validate_config
+from safeload.bert._config import find_config, is_of_transformers, read_config, suspicious_keys, validate_config
 from safeload.bert._model import bert as bert_kind
 from safeload.bert._model import require_config_allows
 from safeload.bert._vocabulary import read_with_locks
@@ -167,7 +167,8 @@ def load_model_weights_from_checkpoint(
     clock = Clock()
     with opened_source(BERT, [lock_folder(path)], clock) as source:
         ref = located(FileRef(path=path, role="checkpoint", given=checkpoint_file, source=source))
-        checked = check_weights(kind, valid, find_weights(ref, BERT), (), clock, keep_values=True)
+        place = find_weights(ref, BERT, lambda: "file" if is_of_transformers(valid.raw) else "checkpoint")
+        checked = check_weights(kind, valid, place, (), clock, keep_values=True)
     builder.fill(require_keras_bert(), model, checked.values, config=checked.config)
     warn_of(checked.report)
 

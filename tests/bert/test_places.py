@@ -25,7 +25,7 @@ def test_a_checkpoint_in_the_configs_place_is_told(name, bert):
     assert caught.value.found == "part of a TensorFlow checkpoint"
     with pytest.raises(WrongFileKindError, match="are swapped") as caught:
         safeload.check_bert(bert / name, bert / "bert_config.json")
-    assert (caught.value.found, caught.value.wanted) == ("TensorFlow checkpoint", "JSON text")
+    assert (caught.value.found, caught.value.wanted) == ("part of a TensorFlow checkpoint", "JSON text")
     assert caught.value.context == (("checkpoint", str(bert / "bert_config.json")),)
     with pytest.raises(WrongFileKindError) as caught:
         safeload.check_bert(bert / name, bert)

@@ -21,7 +21,7 @@ IDS = np.array([[2, 5, 7, 9, 3], [2, 8, 3, 0, 0]])
 SEGMENTS = np.array([[0, 0, 1, 1, 1], [0, 0, 0, 0, 0]])
 
 
-def written(folder, *, kind="BertForPreTraining", shard="5GB", dtype=None, **config):
+def written(folder, *, kind="BertForPreTraining", shard="5GB", variant=None, dtype=None, **config):
     """Let transformers write a model whose values are large enough to tell one GELU from the other; return both."""
     torch.manual_seed(0)
     config = transformers.BertConfig(**SIZES, max_position_embeddings=20, initializer_range=0.3, **config)
@@ -31,7 +31,7 @@ def written(folder, *, kind="BertForPreTraining", shard="5GB", dtype=None, **con
             if name.endswith("bias"):
                 value.normal_(0, 0.3)
     model = model.to(dtype) if dtype else model
-    model.save_pretrained(folder, max_shard_size=shard)
+    model.save_pretrained(folder, max_shard_size=shard, variant=variant)
     (folder / "vocab.txt").write_text("\n".join([*TOKENS, *(f"word{number}" for number in range(20))]) + "\n")
     return model
 
@@ -65,6 +65,19 @@ def test_the_encoder_computes_what_transformers_does(tmp_path, shard):
     assert (report.form, report.naming, report.activation) == ("safetensors", "hugging-face", "gelu_erf")
     other = safeload.load_bert(tmp_path, seq_len=None, activation="gelu_tanh").predict([IDS, SEGMENTS], verbose=0)
     assert np.abs(other[0] - wanted[0]).max() > 1e-5
+
+
+@pytest.mark.parametrize(
+    ("shard", "name"), [("5GB", "model.fp16.safetensors"), ("6KB", "model.safetensors.index.fp16.json")]
+)
+def test_a_variant_is_read_as_transformers_names_it(tmp_path, shard, name):
+    written(tmp_path, shard=shard, variant="fp16", dtype=torch.float16)
+    for given in (None, tmp_path / name):
+        report = safeload.check_bert(tmp_path, given)
+        assert name in [file.path.rpartition("/")[2] for file in report.files]
+        assert report.warnings == ()
+    written(tmp_path)
+    assert safeload.check_bert(tmp_path).files[-1].path == str(tmp_path / "model.safetensors")
 
 
 def test_the_heads_compute_what_transformers_does(tmp_path):
@@ -217,10 +230,15 @@ def test_another_epsilon_is_warned_of(tmp_path):
         safeload.check_bert(tmp_path)
 
 
-def test_a_google_checkpoint_goes_before_it_in_a_folder(tmp_path, tiny_bert):
+@pytest.mark.filterwarnings("ignore::safeload.SafeLoadWarning")
+def test_google_s_files_in_the_same_folder_are_chosen_by_their_path(tmp_path, tiny_bert):
     written(tmp_path)
     for path in tiny_bert.iterdir():
         shutil.copy(path, tmp_path)
 
-    assert safeload.check_bert(tmp_path).form == "tensorflow"
-    assert safeload.check_bert(tmp_path, tmp_path / "model.safetensors").form == "safetensors"
+    with pytest.raises(errors.AmbiguousCheckpointError):
+        safeload.check_bert(tmp_path)
+    for name, form in (("bert_model.ckpt", "tensorflow"), ("model.safetensors", "safetensors")):
+        assert safeload.check_bert(tmp_path, tmp_path / name).form == form
+    for name, form in (("bert_config.json", "tensorflow"), ("config.json", "safetensors")):
+        assert safeload.check_bert(tmp_path / name).form == form

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -169,3 +170,17 @@ def test_hints_of_a_shell_name_no_attribute(bert):
         assert "and 25 more with --json" in done.stdout + done.stderr
     with pytest.raises(VariableMismatchError, match=r"and 25 more in error\.report\.problems"):
         safeload.check_bert(bert)
+
+
+def test_inspect_lists_the_files_of_a_model_in_several(tmp_path):
+    folder = Path(__file__).parent.parent / "bert/golden/transformers_safetensors_sharded"
+    names = ["model.safetensors.index.json", *(f"model-0000{number}-of-00002.safetensors" for number in (1, 2))]
+    lines = ["3.5 kB  " + names[0], "9.6 kB  " + names[1], "8.5 kB  " + names[2]]
+    shown = safeload_cli("inspect", folder, "--html", tmp_path / "page.html").stdout
+
+    assert shown.splitlines()[1:5] == [f"  {folder / names[0]}", *(f"  {line}" for line in lines)]
+    page = (tmp_path / "page.html").read_text()
+    assert all(f'<p class="note">{line}</p>' in page for line in lines)
+    listed = json.loads(safeload_cli("inspect", folder, "--json").stdout)["files"]
+    assert [file["path"] for file in listed] == [str(folder / name) for name in names]
+    assert [file["n_bytes"] for file in listed] == [(folder / name).stat().st_size for name in names]

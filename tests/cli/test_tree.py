@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -326,3 +327,89 @@ def test_a_tf_hub_module_of_an_elmo_is_a_model_and_another_is_not(tmp_path):
     write_checkpoint(other / "variables/variables", {"dense/kernel": np.ones((2, 2), "f4")})
 
     assert find_models("elmo", [str(tmp_path / "tree")]).models == [str(module)]
+
+
+LOOSE = {
+    "keras": "model.keras",
+    "torch": "pytorch_model.bin",
+    "safetensors": "model.safetensors",
+    "hdf5/keras-bert": "model.h5",
+}
+
+
+def loose_in(folder, form):
+    """Write the weights of a BERT alone."""
+    folder = testing.write_bert(folder, form=form)
+    for name in ("config.json", "bert_config.json", "vocab.txt"):
+        (folder / name).unlink(missing_ok=True)
+    assert [path.name for path in folder.iterdir()] == [LOOSE[form]]
+    return folder
+
+
+@pytest.mark.parametrize("form", LOOSE)
+def test_weights_without_a_config_are_skipped_wherever_they_are(form, tiny_bert, tmp_path):
+    root = loose_in(tmp_path / "tree", form)
+    inner = loose_in(root / "inner", form)
+    (root / "good").symlink_to(tiny_bert)
+    reason = f"weights without a config beside them: {LOOSE[form]}"
+    found = find_models("bert", [str(root)])
+
+    assert (found.models, found.skipped) == ([str(root / "good")], {str(root): reason, str(inner): reason})
+    shown = safeload_cli("check", "bert", root, "--expect", "1").stdout
+    assert f"skipped {inner}  {reason}\n" in shown
+    assert "BAD" not in shown
+    assert "skipped" not in safeload_cli("check", "bert", root, "-q").stdout
+    listed = json.loads(safeload_cli("check", "bert", root, "--json").stdout)
+    assert listed["skipped"] == [{"path": str(path), "reason": reason} for path in (root, inner)]
+    assert (listed["n_good"], listed["n_bad"]) == (1, 0)
+
+
+def test_weights_with_another_piece_of_a_model_are_a_model(tiny_bert, tmp_path):
+    (tmp_path / "good").symlink_to(tiny_bert)
+    for name in ("vocab.txt", "config.json", "bert_model.ckpt.index", "bert_config.json.part"):
+        (loose_in(tmp_path / name.partition(".")[0] / name, "torch") / name).touch()
+    found = find_models("bert", [str(tmp_path)])
+
+    assert (len(found.models), found.skipped) == (5, {})
+
+
+def test_what_only_has_the_name_of_weights_is_not_called_so(tiny_bert, tiny_elmo, tmp_path):
+    (tmp_path / "good").symlink_to(tiny_bert)
+    (tmp_path / "elmo").symlink_to(tiny_elmo)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/images.bin").write_bytes(bytes(100))
+    assert find_models("bert", [str(tmp_path)]) == ([str(tmp_path / "good")], [], {})
+
+
+def test_a_path_with_nothing_but_weights_is_checked_itself(tmp_path):
+    root = loose_in(tmp_path / "tree", "torch")
+    assert find_models("bert", [str(root)]) == ([str(root)], [], {})
+    assert "MissingFileError" in safeload_cli("check", "bert", root, code=1).stdout
+
+
+def test_a_saved_model_of_a_bert_without_a_config_is_skipped(tiny_bert, tmp_path):
+    (tmp_path / "good").symlink_to(tiny_bert)
+    (tmp_path / "saved/variables").mkdir(parents=True)
+    (tmp_path / "saved/saved_model.pb").touch()
+    for path in tiny_bert.glob("bert_model.ckpt.*"):
+        shutil.copy(path, tmp_path / "saved/variables" / path.name.replace("bert_model.ckpt", "variables"))
+    found = find_models("bert", [str(tmp_path)])
+
+    assert found.skipped == {str(tmp_path / "saved"): "a SavedModel of a BERT without a config"}
+    assert found.models == [str(tmp_path / "good")]
+
+
+def test_weights_of_an_elmo_without_options_are_skipped(tiny_elmo, tmp_path):
+    (tmp_path / "good").symlink_to(tiny_elmo)
+    (tmp_path / "loose").mkdir()
+    shutil.copy(tiny_elmo / "weights.hdf5", tmp_path / "loose")
+    found = find_models("elmo", [str(tmp_path)])
+
+    assert (found.models, list(found.skipped)) == ([str(tmp_path / "good")], [str(tmp_path / "loose")])
+
+
+def test_weights_alone_in_an_archive_are_no_model(tiny_bert, tmp_path):
+    (tmp_path / "good").symlink_to(tiny_bert)
+    loose = loose_in(tmp_path / "loose", "torch")
+    zip_of(tmp_path / "loose.zip", {"pytorch_model.bin": (loose / "pytorch_model.bin").read_bytes()})
+    assert models_in("bert", tmp_path) == [str(tmp_path / "good")]

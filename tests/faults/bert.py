@@ -123,6 +123,20 @@ def two_shards(folder: Path) -> None:
     write_sharded(folder / PREFIX, {name: v for name, v in tensors.items() if name not in heads}, heads)
 
 
+def transformers_too(folder: Path, **sizes: int) -> None:
+    """Write a BERT of transformers into the same folder."""
+    testing.write_bert(folder, form="safetensors", **sizes)
+
+
+def shards_alone(folder: Path) -> None:
+    """Leave two shards of a BERT of transformers, and its config."""
+    for path in folder.iterdir():
+        path.unlink()
+    transformers_too(folder)
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00003.safetensors")
+    (folder / "model-00002-of-00003.safetensors").touch()
+
+
 def cached(folder: Path) -> None:
     """Move the model into a snapshot of a Hugging Face cache."""
     snapshot = folder / "hub/models--me--mine/snapshots/0a1b"
@@ -235,6 +249,9 @@ FAULTS = [
     row(name="folder_of_a_saved_model", error=NotFound, path="", spoil=then(remove(INDEX, SHARD), write("saved_model.pb", b"\x08\1")), reports=("A19",)),
     row(name="folder_of_a_saved_model_without_a_config", error=Missing, path=CONFIG_NAME,
         spoil=then(remove(CONFIG_NAME, INDEX, SHARD), write("saved_model.pb", b"\x08\1"))),
+    row(name="folder_of_two_libraries", error=errors.AmbiguousCheckpointError, path="", spoil=transformers_too),
+    row(name="two_configs_that_disagree", error=Config, path="config.json", spoil=then(partial(transformers_too, attention_heads=2), remove(INDEX))),
+    row(name="shards_without_their_index", error=Missing, path="model.safetensors.index.json", spoil=shards_alone),
     row(name="folder_with_two_checkpoints", error=errors.AmbiguousCheckpointError, path="", spoil=second_checkpoint),
     row(name="folder_with_two_configs", error=Config, path="",
         spoil=then(rename(CONFIG_NAME, "bert_config_a.json"), write("bert_config_b.json", "{}"))),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 
 import pytest
 
+import safeload
 from safeload import testing
 from safeload._bytes.kinds import files_of_forms
 from safeload._forms import open_weights
@@ -137,3 +139,92 @@ def test_a_bert_s_usual_names_go_before_others_and_are_not_an_elmo_s():
     assert files_of_forms(names, "BERT") == [("tf_model.h5", "hdf5")]
     assert files_of_forms([*names, "model.safetensors"], "BERT") == [("model.safetensors", "safetensors")]
     assert files_of_forms(names, "ELMo") == [("other.h5", "hdf5"), ("weights.hdf5", "hdf5")]
+
+
+VARIANT = "model.safetensors.index.fp16.json"
+
+
+def sharded(folder, index, *shards):
+    """Write a BERT whose index lists files, of which only the first is whole."""
+    testing.write_bert(folder, form="safetensors")
+    (folder / "model.safetensors").rename(folder / shards[0])
+    for name in shards[1:]:
+        shutil.copy(folder / shards[0], folder / name)
+    (folder / index).write_text(json.dumps({"weight_map": {str(at): name for at, name in enumerate(shards)}}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [("safetensors", "model.fp16.safetensors"), ("torch", "pytorch_model.fp16.bin"), ("hdf5", "tf_model.fp16.h5")],
+)
+def test_the_only_variant_is_found_beside_other_files(form, name, tmp_path):
+    folder = testing.write_bert(tmp_path, form=form)
+    usual = next(path for path in folder.iterdir() if path.suffix not in (".json", ".txt"))
+    usual.rename(folder / name)
+    (folder / f"other{usual.suffix}").touch()
+
+    assert found(folder, "BERT").ref.path == str(folder / name)
+    shutil.copy(folder / name, usual)
+    assert found(folder, "BERT").ref.path == str(usual)
+
+
+def test_several_variants_are_listed(tmp_path):
+    folder = testing.write_bert(tmp_path, form="safetensors")
+    for name in ("model.bf16.safetensors", "model.fp16.safetensors"):
+        shutil.copy(folder / "model.safetensors", folder / name)
+    (folder / "pytorch_model.fp16.bin").touch()
+    assert found(folder).ref.path == str(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    error = failure(folder, AmbiguousCheckpointError)
+
+    assert error.hints == ("pass one of: model.bf16.safetensors, model.fp16.safetensors",)
+
+
+def test_the_index_of_a_variant_is_found_by_itself_its_shards_or_its_folder(tmp_path):
+    shards = [f"model.fp16-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    folder = sharded(tmp_path, VARIANT, *shards)
+    for name in ("", VARIANT, *shards):
+        place = found(folder / name, "BERT")
+        assert (place.ref.path, place.ref.role, place.form) == (str(folder / VARIANT), "index", "safetensors")
+    with pytest.raises(WrongFileKindError, match="an index of shards"):
+        safeload.check_bert(folder / VARIANT)
+
+
+@pytest.mark.parametrize(
+    ("shards", "index"),
+    [
+        (["model-00001-of-00003.safetensors", "model-00003-of-00003.safetensors"], "model.safetensors.index.json"),
+        (["pytorch_model-00002-of-00002.bin"], "pytorch_model.bin.index.json"),
+        (["model.fp16-00001-of-00002.safetensors"], VARIANT),
+        (["my.bert-00001-of-00002.safetensors"], "my.bert.safetensors.index.json"),
+        (["model_00000.weights.h5", "model_00001.weights.h5"], "model.weights.json"),
+    ],
+)
+def test_shards_without_their_index_are_told(shards, index, tmp_path):
+    for name in (*shards, "config.json"):
+        (tmp_path / name).touch()
+    error = failure(tmp_path, MissingFileError)
+
+    count = "1 shard" if len(shards) == 1 else "2 shards"
+    assert error.message == f"the folder has {count} of a model, without the index that lists them: {index}"
+    assert (error.resolved, error.label, error.looked_for) == (str(tmp_path / index), "index", (index,))
+    assert error.hints[0] == f"copy or download {index} too, from where the shards are from"
+
+
+def test_a_shard_that_is_the_whole_model_needs_no_index(tmp_path):
+    folder = testing.write_bert(tmp_path, form="safetensors")
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+    safeload.check_bert(folder)
+
+
+def test_a_folder_with_a_checkpoint_and_a_usual_file_is_decided_by_the_caller(tmp_path):
+    folder = testing.write_bert(tmp_path, form="torch")
+    shutil.copy(testing.write_bert(tmp_path / "other") / f"{PREFIX}.index", folder)
+    failure(folder, AmbiguousCheckpointError)
+    for preference, path, other in (
+        ("checkpoint", PREFIX, "pytorch_model.bin"),
+        ("file", "pytorch_model.bin", PREFIX),
+    ):
+        place = find_weights(ref(folder), "BERT", lambda preference=preference: preference)
+        assert (place.ref.path, place.others) == (str(folder / path), (other,))
