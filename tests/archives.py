@@ -58,6 +58,21 @@ def _by_tar(*options):
     return write
 
 
+def _without_end(folder, target):
+    """Write a tar without the blocks of zeros that end one, as when archives are put together by hand."""
+    _by_tarfile("w", tarfile.USTAR_FORMAT)(folder, target)
+    with tarfile.open(target) as archive:
+        last = archive.getmembers()[-1]
+    end = last.offset_data + -(-last.size // 512) * 512
+    target.write_bytes(target.read_bytes()[:end])
+
+
+def _behind_a_program(folder, target):
+    """Write a zip that extracts itself: a program, then the archive, whose offsets do not count the program."""
+    _by_zipfile(zipfile.ZIP_DEFLATED)(folder, target)
+    target.write_bytes(b"#!/bin/sh\nunzip $0; exit\n" + target.read_bytes())
+
+
 def _need(command):
     if shutil.which(command) is None:
         pytest.skip(f"there is no {command} here")
@@ -76,6 +91,9 @@ WRITERS = {
     "long.tar": _by_tarfile("w", tarfile.GNU_FORMAT, "m" * 150),
     "ustar.tar.gz": _by_tarfile("w:gz", tarfile.USTAR_FORMAT),
     "pax.tgz": _by_tarfile("w:gz", tarfile.PAX_FORMAT, "model"),
+    "program.zip": _behind_a_program,
+    "v7.tar": _by_tar("--format=v7"),
+    "no_end.tar": _without_end,
     "command.tar": _by_tar(),
     "command.tar.gz": _by_tar("-z"),
 }

@@ -75,6 +75,7 @@ LIMITS = {
     },
     "_bytes.kinds": {"MAX_USER_BLOCK_BYTES": "bytes before an HDF5 file begins"},
     "_bytes.tfhub": {"MAX_DESCRIPTOR_BYTES": "bytes of a descriptor in TF-Hub's cache that are read"},
+    "_bytes.kinds": {"MAX_ZIPPED": "members of a PyTorch file"},
     "_bytes.archives.members": {
         "MAX_MEMBERS": "members of an archive",
         "MAX_NAME_BYTES": "bytes of a member's name",
@@ -95,10 +96,6 @@ LIMITS = {
         "MAX_ENTRIES": "entries in the dicts of a PyTorch file",
         "MAX_NAME_CHARS": "characters of a tensor's name there",
         "MAX_DEPTH": "levels of dicts there",
-    },
-    "_forms.torch.directory": {
-        "MAX_DIRECTORY_BYTES": "bytes of the directory of a PyTorch file",
-        "MAX_MEMBERS": "members of a PyTorch file",
     },
     "_forms.torch.file": {
         "MAX_REPEATS": "times the bytes of a PyTorch file that its tensors have together, or",

@@ -1,4 +1,4 @@
-"""Recognise file kinds by their first and last bytes.
+"""Recognise file kinds by their first and last bytes, and zip files by the names of their members.
 
 The first matching row of `KINDS` wins. The row of a supported weight format also names its module in `_forms`, its models and
 its file extensions.
@@ -10,22 +10,25 @@ import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from safeload.errors import WrongFileKindError
+from safeload._bytes.archives.members import is_of_the_system
+from safeload._bytes.files import FileRef
+from safeload.errors import SafeLoadError, WrongFileKindError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from safeload._bytes.files import FileRef
     from safeload._bytes.open_file import OpenFile
 
 N_HEAD_BYTES = 1024
-N_TAIL_BYTES = 8
+N_TAIL_BYTES = 22
 MAX_SAFETENSORS_HEADER = 1 << 27
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MAX_USER_BLOCK_BYTES = 1 << 20
 """What another program may write before an HDF5 file begins: 512 bytes, or twice as many, and so on."""
 
 _HDF5_STARTS = tuple(1 << power for power in range(9, MAX_USER_BLOCK_BYTES.bit_length()))
+MAX_ZIPPED = 110_000
+"""The number of members of a zip file that is one file of weights, such as PyTorch's."""
 
 _ELMO = "ELMo"
 _UNPACK = "unpack the archive and pass the folder or file inside it"
@@ -37,6 +40,12 @@ _TORCH_BEFORE_1_6 = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The number with which the older files of torch begin, in a pickle of any protocol from 2 on."""
 
 _N_BEFORE_NUMBER = 11
+_ZIP = b"PK\3\4"
+_FIRST_OF_TORCH = ("data.pkl", ".format_version", "version")
+"""The first member that torch writes; the first name is the oldest, and TorchScript may begin with the last."""
+
+_OF_KERAS = {"metadata.json", "model.weights.h5"}
+_OF_KERAS_HUB = (b"keras_hub_version", b"keras_nlp_version")
 _SHARD = re.compile(r"(?s).*(-\d{5}-of-\d{5}\.[^.]+|_\d{5}\.weights\.h5)")
 _OF_VARIANTS = ("model.safetensors", "pytorch_model.bin", "tf_model.h5")
 """The usual names before whose ending transformers puts the name of a variant, as in `model.fp16.safetensors`.
@@ -75,49 +84,83 @@ class FileKind(NamedTuple):
     usual: tuple[str, ...] = ()
 
 
-def _begins(*starts: bytes) -> Callable[[bytes, bytes], bool]:
-    return lambda head, _: head.startswith(starts)
+class Sample(NamedTuple):
+    """What is seen of a file.
+
+    Attributes:
+        head: Its first `N_HEAD_BYTES`.
+        tail: Its last `N_TAIL_BYTES`.
+        members: The names of its members, if it is a zip with a good directory; else None.
+    """
+
+    head: bytes
+    tail: bytes = b""
+    members: tuple[str, ...] | None = None
 
 
-def _text_begins(*starts: bytes) -> Callable[[bytes, bytes], bool]:
-    return lambda head, _: head.removeprefix(b"\xef\xbb\xbf").lstrip()[:256].lower().startswith(starts)
+def _begins(*starts: bytes) -> Callable[[Sample], bool]:
+    return lambda sample: sample.head.startswith(starts)
 
 
-def _is_safetensors(head: bytes, _: bytes) -> bool:
+def _text_begins(*starts: bytes) -> Callable[[Sample], bool]:
+    return lambda sample: sample.head.removeprefix(b"\xef\xbb\xbf").lstrip()[:256].lower().startswith(starts)
+
+
+def _is_safetensors(sample: Sample) -> bool:
+    head = sample.head
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < MAX_SAFETENSORS_HEADER
 
 
-def _zip_with_first(name: bytes) -> Callable[[bytes, bytes], bool]:
-    """Return a test for a zip archive whose first member's name ends with `name`."""
-
-    def fits(head: bytes, _: bytes) -> bool:
-        n_name = int.from_bytes(head[26:28], "little")
-        return head.startswith(b"PK\x03\x04") and (b"/" + head[30 : 30 + n_name]).endswith(b"/" + name)
-
-    return fits
+def _first_member(head: bytes) -> str:
+    """Return the name of the first member of a zip archive; "" for another file."""
+    n_name = int.from_bytes(head[26:28], "little")
+    return head[30 : 30 + n_name].decode("latin-1") if head.startswith(_ZIP) else ""
 
 
-def _is_torch(head: bytes, tail: bytes) -> bool:
-    names = (
-        b"data.pkl",
-        b".format_version",
-        b"version",
-    )  # the first is the oldest; TorchScript may begin with the last
-    is_older = head.startswith(b"\x80") and 0 < head.find(_TORCH_BEFORE_1_6) <= _N_BEFORE_NUMBER
-    return is_older or any(_zip_with_first(name)(head, tail) for name in names)
+def _is_torch(sample: Sample) -> bool:
+    """Return whether it is a file of torch.save; a zip without a directory is one if its first member is one of torch's."""
+    head, members = sample.head, sample.members
+    if members is None:
+        is_older = head.startswith(b"\x80") and 0 < head.find(_TORCH_BEFORE_1_6) <= _N_BEFORE_NUMBER
+        return is_older or _first_member(head).rpartition("/")[2] in _FIRST_OF_TORCH
+    roots = {name.partition("/")[0] for name in members if not is_of_the_system(name)}
+    inner = {name.partition("/")[2] for name in members}
+    return len(roots) == 1 and "data.pkl" in inner and bool(inner & {"version", ".data/version"})
 
 
-KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
+def _is_keras(sample: Sample) -> bool:
+    """Return whether it is a `.keras` file; a preset of KerasHub has the same names, and says so in its metadata."""
+    if _first_member(sample.head) != "metadata.json" or any(word in sample.head for word in _OF_KERAS_HUB):
+        return False
+    return sample.members is None or _OF_KERAS <= {*sample.members}
+
+
+def is_tar_header(block: bytes) -> bool:
+    """Return whether a block of 512 bytes has the checksum that each header in a tar has."""
+    stored = block[148:156].strip(b"\0 ")
+    if not stored or stored.strip(b"01234567"):
+        return False
+    return int(stored, 8) == sum(block[:148]) + 8 * ord(" ") + sum(block[156:512])
+
+
+def _is_tar(sample: Sample) -> bool:
+    return sample.head[257:262] == b"ustar" or is_tar_header(sample.head)
+
+
+def _is_zip(sample: Sample) -> bool:
+    return sample.head.startswith(_ZIP) or sample.tail.startswith(b"PK\5\6")
+
+
+KINDS: tuple[tuple[FileKind, Callable[[Sample], bool]], ...] = (
     (FileKind("empty", "empty file", "copy or download the file again; the disk may have been full"),
-     lambda head, _: not head),
+     lambda sample: not sample.head),
     (FileKind("lfs", "Git LFS pointer", "run: git lfs install && git lfs pull, in the clone"),
      _begins(b"version https://git-lfs.github.com/spec/v1")),
     (FileKind("safetensors", "safetensors file", form="safetensors", models=("BERT",), endings=(".safetensors",),
               usual=("model.safetensors", "model.safetensors.index.json")), _is_safetensors),
     (FileKind("torch", "PyTorch file", _TORCH, form="torch", models=("BERT",), endings=(".bin", ".pt", ".pth"),
               usual=("pytorch_model.bin", "pytorch_model.bin.index.json")), _is_torch),
-    (FileKind("keras", "model saved by Keras", _KERAS, form="keras", models=("BERT",), endings=(".keras",)), _zip_with_first(b"metadata.json")),
-    (FileKind("zip", "zip archive (PyTorch saves such files too)", _IN_PLACE), _begins(b"PK\x03\x04")),
+    (FileKind("keras", "model saved by Keras", _KERAS, form="keras", models=("BERT",), endings=(".keras",)), _is_keras),
     (FileKind("gzip", "gzip archive", _UNPACK), _begins(b"\x1f\x8b")),
     (FileKind("7z", "7z archive", _UNPACK), _begins(b"7z\xbc\xaf\x27\x1c")),
     (FileKind("zstd", "zstd archive", _UNPACK), _begins(b"\x28\xb5\x2f\xfd")),
@@ -131,13 +174,14 @@ KINDS: tuple[tuple[FileKind, Callable[[bytes, bytes], bool]], ...] = (
     (FileKind("utf32", "UTF-32 text", _SAVE_AS_UTF8), _begins(b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")),
     (FileKind("utf16", "UTF-16 text", _SAVE_AS_UTF8), _begins(b"\xff\xfe", b"\xfe\xff")),
     (FileKind("sstable", "TensorFlow index file or V1 checkpoint", form="tensorflow", models=("BERT", _ELMO), endings=(".index",)),
-     lambda _, tail: tail == bytes.fromhex("57fb808b247547db")),
+     lambda sample: sample.tail[-8:] == bytes.fromhex("57fb808b247547db")),
     (FileKind("html", "HTML page", _DOWNLOAD_AGAIN), _text_begins(b"<!doctype html", b"<html")),
     (FileKind("xml", "XML error page of a server", _DOWNLOAD_AGAIN), _text_begins(b"<?xml", b"<error>")),
-    (FileKind("tar", "tar archive", _IN_PLACE), lambda head, _: head[257:262] == b"ustar"),
-    (FileKind("sentencepiece", "SentencePiece model"), lambda head, _: b"<unk>" in head[:64] and b"\0" in head[:64]),
+    (FileKind("tar", "tar archive", _IN_PLACE), _is_tar),
+    (FileKind("zip", "zip archive (PyTorch saves such files too)", _IN_PLACE), _is_zip),
+    (FileKind("sentencepiece", "SentencePiece model"), lambda sample: b"<unk>" in sample.head[:64] and b"\0" in sample.head[:64]),
     (FileKind("json", "JSON text"), _text_begins(b"{")),
-    (FileKind("binary", "unrecognised binary file"), lambda head, _: b"\0" in head),
+    (FileKind("binary", "unrecognised binary file"), lambda sample: b"\0" in sample.head),
 )  # fmt: skip
 
 CHECKPOINT = "tensorflow"
@@ -153,9 +197,13 @@ NOT_THE_FILE = ("lfs", "html", "xml")
 """Kinds that a failed download or clone leaves in place of the real file."""
 
 
-def kind_of(head: bytes, tail: bytes = b"") -> FileKind | None:
-    """Recognise a file by its first `N_HEAD_BYTES` and last `N_TAIL_BYTES`; None if no row matches."""
-    kind = next((kind for kind, fits in KINDS if fits(head, tail)), None)
+def kind_of(head: bytes, tail: bytes = b"", members: tuple[str, ...] | None = None) -> FileKind | None:
+    """Recognise a file by its first `N_HEAD_BYTES`, last `N_TAIL_BYTES` and, of a zip, the names of its members.
+
+    Returns None if no row matches.
+    """
+    sample = Sample(head, tail, members)
+    kind = next((kind for kind, fits in KINDS if fits(sample)), None)
     if kind is not None and kind.id == "lfs":
         found = {key: re.search(rb"(?m)^" + key.encode() + rb" ([^\r\n]*)", head) for key in ("oid", "size")}
         oid, size = (match[1].decode("ascii", "replace") if match else "?" for match in found.values())
@@ -186,17 +234,34 @@ def kind_of_open(file: OpenFile) -> FileKind | None:
         OSError: The system cannot read.
     """
     head = file.read(N_HEAD_BYTES)
+    if head.startswith(_ZIP):
+        return kind_of(head, members=_members_of(file))
     kind = kind_of(head)
     if kind is not None and kind.id in _BY_HEAD:
         return kind  # the end of a compressed file is far
     kind = kind_of(head, file.read(N_TAIL_BYTES, max(0, file.n_bytes - N_TAIL_BYTES)))
-    return BY_ID["hdf5"] if (kind is None or not kind.form) and _has_user_block(file) else kind
+    may_be_block = kind is None or not (kind.form or kind.id in ("tar", "zip"))  # the first member of these may be one
+    return BY_ID["hdf5"] if may_be_block and _has_user_block(file) else kind
 
 
 def _has_user_block(file: OpenFile) -> bool:
     """Return whether an HDF5 file begins after a block that is not its own."""
     starts = (at for at in _HDF5_STARTS if at < file.n_bytes)
     return any(file.read(len(HDF5_SIGNATURE), at) == HDF5_SIGNATURE for at in starts)
+
+
+def _members_of(file: OpenFile) -> tuple[str, ...] | None:
+    """Return the names of the members of a zip; None if its directory is damaged, or too large for any weight file.
+
+    Raises:
+        OSError: The system cannot read.
+    """
+    from safeload._bytes.archives.zips import names_in_zip  # noqa: PLC0415  (few files are zips)
+
+    try:
+        return tuple(names_in_zip(file, FileRef(path=file.path, role="archive"), max_members=MAX_ZIPPED))
+    except SafeLoadError:
+        return None
 
 
 def kinds_of(model: str | None) -> list[FileKind]:

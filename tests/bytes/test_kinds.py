@@ -41,11 +41,13 @@ def zipped(file):
 def zipped_by_torch(file):
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps({}))
+        archive.writestr("archive/version", "3")
 
 
 def zipped_by_keras(file):
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("metadata.json", "{}")
+        for name in ("metadata.json", "config.json", "model.weights.h5"):
+            archive.writestr(name, "{}")
 
 
 def tarred(file):
@@ -60,7 +62,6 @@ EXAMPLES = {
     "safetensors": len(JSON_HEAD).to_bytes(8, "little") + JSON_HEAD + bytes(4),
     "torch": made(zipped_by_torch),
     "keras": made(zipped_by_keras),
-    "zip": made(zipped),
     "gzip": gzip.compress(b"text"),
     "7z": b"7z\xbc\xaf\x27\x1c\0\4" + bytes(24),
     "zstd": b"\x28\xb5\x2f\xfd\x04\x00\x01\x00\x00",
@@ -76,6 +77,7 @@ EXAMPLES = {
     "html": b"\n<!DOCTYPE html>\n<html></html>",
     "xml": b'<?xml version="1.0"?><Error/>',
     "tar": made(tarred),
+    "zip": made(zipped),
     "sentencepiece": b"\n\x0e\n\x05<unk>\x15\0\0\0\0\x18\2",
     "json": b'\xef\xbb\xbf {"a": 1}',
     "binary": b"\x01\0\x02",
@@ -110,6 +112,53 @@ def test_an_hdf5_file_may_begin_after_the_block_of_another_program(block, n_byte
 def test_an_hdf5_file_begins_at_no_other_place(at, tmp_path):
     (tmp_path / "f").write_bytes(bytes(at) + EXAMPLES["hdf5"])
 
+    assert sniff(ref(tmp_path / "f")).id == "binary"
+
+
+def zip_of(names, first=b"{}"):
+    def write(file):
+        with zipfile.ZipFile(file, "w") as archive:
+            for number, name in enumerate(names):
+                archive.writestr(name, b"" if number else first)
+
+    return made(write)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (zip_of(["hf/version", "hf/config.json", "hf/pytorch_model.bin"]), "zip"),
+        (zip_of(["hf/data.pkl", "hf/config.json"]), "zip"),
+        (zip_of(["a/data.pkl", "b/version"]), "zip"),
+        (zip_of(["data.pkl", "version"]), "zip"),
+        (zip_of(["m/.data/serialization_id", "m/data.pkl", "m/version"]), "torch"),
+        (zip_of(["m/", "m/data/", "m/data/0", "m/data.pkl", "m/version"]), "torch"),
+        (zip_of(["m/data.pkl", "m/.data/version"]), "torch"),
+        (zip_of(["m/data.pkl", "m/version", "__MACOSX/m/._data.pkl"]), "torch"),
+        (zip_of(["m/data.pkl", "m/data/0", "m/version"])[:-30], "torch"),
+        (zip_of(["metadata.json", "config.json", "model.weights.h5"]), "keras"),
+        (zip_of(["metadata.json", "config.json", "model.weights.h5"], b'{"keras_hub_version": "0.32"}'), "zip"),
+        (zip_of(["metadata.json", "config.json", "vocab.txt"]), "zip"),
+        (b"#!/bin/sh\nexit\n" + zip_of(["bert_config.json"]), "zip"),
+        (b"MZ" + bytes(600) + zip_of(["bert_config.json"]), "zip"),
+    ],
+)
+def test_a_zip_is_known_by_all_its_members(content, kind, tmp_path):
+    (tmp_path / "f").write_bytes(content)
+
+    assert sniff(ref(tmp_path / "f")).id == kind
+
+
+def test_a_tar_of_unix_version_7_is_known_by_its_checksum(tmp_path):
+    info = tarfile.TarInfo("bert_config.json")
+    header = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    header[148:156], header[257:265] = b" " * 8, bytes(8)
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "f").write_bytes(header + bytes(1024))
+    assert sniff(ref(tmp_path / "f")).id == "tar"
+
+    header[0] ^= 1
+    (tmp_path / "f").write_bytes(header + bytes(1024))
     assert sniff(ref(tmp_path / "f")).id == "binary"
 
 

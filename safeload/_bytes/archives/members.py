@@ -70,14 +70,14 @@ def is_of_the_system(name: str) -> bool:
     return parts[0] == "__MACOSX" or parts[-1] == ".DS_Store" or parts[-1].startswith("._")
 
 
-def require_few(n_members: int, ref: FileRef) -> None:
-    """Require at most `MAX_MEMBERS`.
+def require_few(n_members: int, ref: FileRef, max_members: int = MAX_MEMBERS) -> None:
+    """Require at most `max_members`.
 
     Raises:
         UnsafeFileError: There are more.
     """
-    if n_members > MAX_MEMBERS:
-        raise unsafe(ref, f"has {n_members:,} members or more; no model needs more than {MAX_MEMBERS:,}")
+    if n_members > max_members:
+        raise unsafe(ref, f"has {n_members:,} members or more; no model needs more than {max_members:,}")
 
 
 def require_no_bomb(n_bytes: int, n_stored: int, ref: FileRef, name: str = "") -> None:

@@ -1,4 +1,4 @@
-"""List the members of a tar archive: ustar, pax and GNU's long names.
+"""List the members of a tar archive: of Unix version 7, ustar, pax and GNU's long names.
 
 Source:
     POSIX.1-2017, pax, "pax Interchange Format" and "ustar Interchange Format"; GNU tar 1.35, tar.h.
@@ -17,6 +17,7 @@ from safeload._bytes.archives.members import (
     require_few,
     unsafe,
 )
+from safeload._bytes.kinds import is_tar_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,20 +100,17 @@ def names_in_tar(file: OpenFile, ref: FileRef) -> Iterator[str]:
 
 
 def _header(file: OpenFile, at: int, ref: FileRef) -> bytes | None:
-    """Return the header at an offset; None at the end of the archive, which is a block of zeros."""
+    """Return the header at an offset; None at the end of the archive: a block of zeros, or the end of the file."""
     header = file.read(N_BLOCK_BYTES, at) if at < file.n_bytes else b""
+    if at and at == file.n_bytes:
+        return None
     if len(header) < N_BLOCK_BYTES:
-        raise damaged(ref, "is truncated: it does not end with a block of zeros")
+        raise damaged(ref, "is truncated: it ends within a header")
     if not header.strip(b"\0"):
         return None
-    stored = header[148:156].strip(b" \0")
-    if not stored.isdigit() or int(stored, 8 if not set(stored) & set(b"89") else 10) != _checksum(header):
+    if not is_tar_header(header):
         raise damaged(ref, f"is damaged: the header at byte {at:,} does not have its checksum")
     return header
-
-
-def _checksum(header: bytes) -> int:
-    return sum(header[:148]) + 8 * ord(" ") + sum(header[156:])
 
 
 def _name_of(header: bytes) -> str:

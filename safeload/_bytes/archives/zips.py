@@ -38,17 +38,18 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
+_LOCATOR_SIGN = b"PK\6\7"
 _IS_64 = 0xFFFFFFFF
 _IS_16 = _MAX_COMMENT = 0xFFFF
 
 
 class _Directory(NamedTuple):
-    """The place of the central directory."""
+    """The central directory; `shift` bytes before the archive are not counted in its offsets."""
 
     offset: int
     n_bytes: int
     n_entries: int
-    end: int
+    shift: int
 
 
 class _Entry(NamedTuple):
@@ -64,8 +65,12 @@ class _Entry(NamedTuple):
     mode: int = 0
 
 
-def list_zip(file: OpenFile, ref: FileRef) -> tuple[list[Member], list[str]]:
+def list_zip(
+    file: OpenFile, ref: FileRef, *, max_members: int = MAX_MEMBERS
+) -> tuple[list[Member], list[str]]:
     """Return the regular files of a zip, and the names of its folders.
+
+    Bytes before the archive, such as the program of one that extracts itself, are skipped as Python's `zipfile` does.
 
     Raises:
         CorruptFileError: It is cut off, or a local header and the central directory disagree.
@@ -73,7 +78,7 @@ def list_zip(file: OpenFile, ref: FileRef) -> tuple[list[Member], list[str]]:
             or larger members than any model, or names that lead out of it.
         OSError: The system cannot read.
     """
-    where = _directory(file, ref)
+    where = _directory(file, ref, max_members)
     entries = _entries(file.read(where.n_bytes, where.offset), where, ref)
     files: list[Member] = []
     folders: list[str] = []
@@ -95,7 +100,7 @@ def list_zip(file: OpenFile, ref: FileRef) -> tuple[list[Member], list[str]]:
     return files, folders
 
 
-def names_in_zip(file: OpenFile, ref: FileRef) -> list[str]:
+def names_in_zip(file: OpenFile, ref: FileRef, *, max_members: int = MAX_MEMBERS) -> list[str]:
     """Return the names in the central directory of a zip; of the members nothing is read or required.
 
     Raises:
@@ -103,11 +108,11 @@ def names_in_zip(file: OpenFile, ref: FileRef) -> list[str]:
         UnsafeFileError: It is larger than that of any model.
         OSError: The system cannot read.
     """
-    where = _directory(file, ref)
+    where = _directory(file, ref, max_members)
     return [_decoded(entry) for entry in _entries(file.read(where.n_bytes, where.offset), where, ref)]
 
 
-def _directory(file: OpenFile, ref: FileRef) -> _Directory:
+def _directory(file: OpenFile, ref: FileRef, max_members: int) -> _Directory:
     n_tail = min(file.n_bytes, _MAX_COMMENT + _END.size)
     tail = file.read(n_tail, file.n_bytes - n_tail)
     at = tail.rfind(b"PK\5\6")
@@ -117,38 +122,44 @@ def _directory(file: OpenFile, ref: FileRef) -> _Directory:
         raise damaged(ref, "is truncated: it has no central directory, which is at the end of a zip")
     _, disk, first_disk, n_here, n_entries, n_bytes, offset, _ = _END.unpack_from(tail, at)
     end = file.n_bytes - n_tail + at
-    if _IS_16 in (n_entries, n_here, disk) or _IS_64 in (n_bytes, offset):
-        disk, first_disk, n_here, n_entries, n_bytes, offset, end = _end64(file, end, ref)
+    located = offset + n_bytes
+    locator = file.read(_LOCATOR.size, max(0, end - _LOCATOR.size))
+    if locator.startswith(_LOCATOR_SIGN):
+        small = (disk, first_disk, n_here, n_entries, n_bytes, offset)
+        *large, end, located = _end64(file, end, locator, ref)
+        if any(one not in (each, _IS_16, _IS_64) for one, each in zip(small, large, strict=True)):
+            raise damaged(ref, "is damaged: its end and its zip64 end contradict each other")
+        disk, first_disk, n_here, n_entries, n_bytes, offset = large
     if disk or first_disk or n_here != n_entries:
         raise unsafe(ref, "is one of several parts")
-    require_few(n_entries, ref)
+    require_few(n_entries, ref, max_members)
     if n_bytes > MAX_DIRECTORY_BYTES:
         raise unsafe(
             ref, f"has a central directory of {n_bytes:,} bytes; no model needs more than {MAX_DIRECTORY_BYTES:,}"
         )
-    if offset + n_bytes != end:
+    if located != offset + n_bytes:
+        raise damaged(ref, "is damaged: its zip64 directory is not where its locator says")
+    if offset + n_bytes > end:
         raise damaged(ref, f"is damaged: its central directory ends at byte {offset + n_bytes:,}, not at {end:,}")
-    return _Directory(offset, n_bytes, n_entries, end)
+    return _Directory(end - n_bytes, n_bytes, n_entries, end - n_bytes - offset)
 
 
-def _end64(file: OpenFile, end: int, ref: FileRef) -> tuple[int, int, int, int, int, int, int]:
-    locator = file.read(_LOCATOR.size, max(0, end - _LOCATOR.size))
-    if len(locator) < _LOCATOR.size or not locator.startswith(b"PK\6\7"):
-        raise damaged(ref, "is damaged: it has no locator of its zip64 directory")
-    _, _, at, n_disks = _LOCATOR.unpack(locator)
-    record = file.read(_END64.size, at)
+def _end64(file: OpenFile, end: int, locator: bytes, ref: FileRef) -> tuple[int, int, int, int, int, int, int, int]:
+    _, _, located, n_disks = _LOCATOR.unpack(locator)
+    at = end - _LOCATOR.size - _END64.size
+    record = file.read(_END64.size, max(0, at))
     if len(record) < _END64.size or not record.startswith(b"PK\6\6") or n_disks > 1:
         raise damaged(ref, "is damaged: it has no zip64 directory where its locator says")
     _, n_record, _, _, disk, first_disk, n_here, n_entries, n_bytes, offset = _END64.unpack(record)
-    if at + 12 + n_record + _LOCATOR.size != end:
+    if n_record != _END64.size - 12:
         raise damaged(ref, "is damaged: its zip64 directory does not end where its locator begins")
-    return disk, first_disk, n_here, n_entries, n_bytes, offset, at
+    return disk, first_disk, n_here, n_entries, n_bytes, offset, at, located
 
 
 def _entries(data: bytes, where: _Directory, ref: FileRef) -> list[_Entry]:
     entries: list[_Entry] = []
     at = 0
-    while at < len(data) and len(entries) <= MAX_MEMBERS:
+    while at < len(data) and len(entries) <= where.n_entries:
         if len(data) < at + _ENTRY.size or data[at : at + 4] != b"PK\1\2":
             raise damaged(ref, f"is damaged: entry {len(entries) + 1} of its central directory is none")
         (
@@ -177,7 +188,7 @@ def _entries(data: bytes, where: _Directory, ref: FileRef) -> list[_Entry]:
         mode = external >> 16 if made >> 8 == _UNIX else 0
         if disk not in (0, _IS_16):
             raise unsafe(ref, "is one of several parts")
-        entries.append(_Entry(name, flags, method, crc, n_stored, n_bytes, start, mode))
+        entries.append(_Entry(name, flags, method, crc, n_stored, n_bytes, start + where.shift, mode))
     if at != len(data) or len(entries) != where.n_entries:
         raise damaged(
             ref, f"is damaged: its central directory does not have the {where.n_entries:,} entries that it says"

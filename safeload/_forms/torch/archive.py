@@ -7,15 +7,15 @@ Source:
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from zlib_ng.zlib_ng import crc32
 
 from safeload._bytes import absent
-from safeload._bytes.kinds import FileKind, wrong_kind
+from safeload._bytes.archives.reading import InflatedFile, StoredFile
+from safeload._bytes.archives.zips import list_zip
+from safeload._bytes.kinds import MAX_ZIPPED, FileKind, wrong_kind
 from safeload._forms.torch.described import Content, Place, damaged, truncated, unsafe
-from safeload._forms.torch.directory import read_directory
 from safeload._forms.torch.pickle import MAX_PICKLE_BYTES, CutPickleError, Machine
 from safeload._forms.torch.state import tensors_of
 from safeload._text.words import escaped, one_line
@@ -23,17 +23,14 @@ from safeload._text.words import escaped, one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from safeload._bytes.archives.members import Member
     from safeload._bytes.files import FileRef
     from safeload._bytes.open_file import OpenFile
     from safeload._forms.torch.described import Storage
-    from safeload._forms.torch.directory import Member
 
 WANTED = "a PyTorch file of a state dict"
 _PICKLE, _DATA = "data.pkl", "data/"
 _MAX_BYTE_ORDER_BYTES = 6
-_NO_PICKLE = FileKind(
-    "zip", "zip archive without exactly one data.pkl in a folder", "pass the file as torch.save wrote it"
-)
 _SCRIPT = FileKind(
     "script", "a TorchScript archive", "load it with torch.jit.load, and save its state_dict() with torch.save"
 )
@@ -43,23 +40,15 @@ BIG_ENDIAN = FileKind("big", "a PyTorch file in big-endian byte order", "save it
 def read_archive(file: OpenFile, ref: FileRef) -> Content:
     """Return the tensors that the archive's pickle describes, and the places of their storages.
 
+    An archive that was unpacked and packed again, in another order, with folders or compressed, is read as torch does.
+
     Raises:
-        WrongFileKindError: A TorchScript archive, a zip archive of something else, or one in big-endian byte order.
-        CorruptFileError, UnsafeFileError, FileSystemError: As `read_directory` and `Machine.run`.
+        WrongFileKindError: A TorchScript archive, or one in big-endian byte order.
+        CorruptFileError, UnsafeFileError, FileSystemError: As `list_zip` and `Machine.run`.
     """
-    members = read_directory(file, ref)
-    root = _root(members, ref)
-    has_checksums = any(member.crc for member in members.values())  # torch writes 0 for all with compute_crc32 = False
-    inner = {
-        name.removeprefix(root): member if has_checksums else member._replace(crc=None)
-        for name, member in members.items()
-    }
+    inner = _members(file, ref)
     if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):
         raise wrong_kind(ref, _SCRIPT, wanted=WANTED)
-    packed = next((name for name, member in inner.items() if not member.is_stored), None)
-    if packed is not None:
-        hint = "save it again with torch.save"
-        raise unsafe(ref, f"has a compressed member, {one_line(packed)}, which torch never writes", hint)
     if "byteorder" in inner:
         _require_little(_verified(file, "byteorder", inner, _MAX_BYTE_ORDER_BYTES, ref), ref)
     machine = Machine(_verified(file, _PICKLE, inner, MAX_PICKLE_BYTES, ref), ref)
@@ -69,18 +58,44 @@ def read_archive(file: OpenFile, ref: FileRef) -> Content:
         raise truncated(ref, f"{_PICKLE} ends before its pickle does") from exc
     if machine.at != inner[_PICKLE].n_bytes:
         raise damaged(ref, f"{_PICKLE} has bytes behind its pickle")
-    places = {name.removeprefix(_DATA): Place(*inner[name][:3]) for name in inner if name.startswith(_DATA)}
+    places = {
+        name.removeprefix(_DATA): Place(each.start, each.n_bytes, each.crc, _inflated(file, each))
+        for name, each in inner.items()
+        if name.startswith(_DATA)
+    }
     for key, storage in machine.storages.items():
         _require_size(storage, places.get(key), ref)
     return Content(tensors, places)
 
 
-def _root(members: Mapping[str, Member], ref: FileRef) -> str:
-    """Return the folder in which all members are, with a slash."""
-    roots = [name.removesuffix(_PICKLE) for name in members if re.fullmatch(rf"(?s)[^/]+/{re.escape(_PICKLE)}", name)]
-    if len(roots) != 1 or not all(name.startswith(roots[0]) for name in members):
-        raise wrong_kind(ref, _NO_PICKLE, wanted=WANTED)
-    return roots[0]
+def _members(file: OpenFile, ref: FileRef) -> dict[str, Member]:
+    """Return the members by their names inside the one folder in which all are."""
+    try:
+        members, _ = list_zip(file, ref, max_members=MAX_ZIPPED)
+    except OSError as exc:
+        raise absent.failed(ref, exc) from exc
+    has_checksums = any(member.crc for member in members)  # torch writes 0 for all with compute_crc32 = False
+    found: dict[str, Member] = {}
+    folded: set[str] = set()
+    for member in members:
+        name = member.name.partition("/")[2]
+        if name.lower() in folded:  # torch takes either of two that differ in case
+            raise damaged(ref, f"its directory has {one_line(member.name)} twice", member.name)
+        folded.add(name.lower())
+        found[name] = member if has_checksums else member._replace(crc=None)
+    if _PICKLE not in found:
+        raise damaged(ref, f"it has no {_PICKLE}")
+    return found
+
+
+def _inflated(file: OpenFile, member: Member) -> OpenFile | None:
+    """Return a file of what a compressed member unpacks to; None if it is not compressed."""
+    if member.n_stored is None:
+        return None
+    from safeload._bytes.archives.inflating import RAW, Inflated, Stored  # noqa: PLC0415  (torch compresses nothing)
+
+    inflated = Inflated(Stored(member.start, member.n_stored, RAW), n_bytes=member.n_bytes)
+    return InflatedFile(file, file.path, member, inflated)
 
 
 def _require_size(storage: Storage, place: Place | None, ref: FileRef) -> None:
@@ -97,12 +112,12 @@ def _verified(file: OpenFile, name: str, members: Mapping[str, Member], max_byte
     if member.n_bytes > max_bytes:
         raise unsafe(ref, f"has {name} of {member.n_bytes:,} bytes; no weight file needs more than {max_bytes:,}")
     try:
-        data = file.read(member.n_bytes, member.offset)
+        data = (_inflated(file, member) or StoredFile(file, file.path, member)).read(member.n_bytes)
     except OSError as exc:
         raise absent.failed(ref, exc) from exc
     if member.crc is not None and crc32(data) != member.crc:
         what = f"the CRC-32 of {name} is {crc32(data):08x}, not {member.crc:08x} as stored"
-        raise damaged(ref, what, offset=member.offset)
+        raise damaged(ref, what, offset=member.start)
     return data
 
 

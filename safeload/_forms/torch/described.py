@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from safeload._forms.arrays import Run
 from safeload._forms.weight_file import COPY_AGAIN
 from safeload.errors import CorruptFileError, UnsafeFileError
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import OpenFile
 
 SAVE_STATE_DICT = "save model.state_dict() alone, with torch.save, where the file was made"
 
@@ -92,11 +94,18 @@ class Place(NamedTuple):
         offset: The offset of the first in the file.
         n_bytes: Their number.
         crc: Their CRC-32; None if the file has none.
+        unpacked: A file of them alone, where they are compressed; else None.
     """
 
     offset: int
     n_bytes: int
     crc: int | None = None
+    unpacked: OpenFile | None = None
+
+    def run(self, file: OpenFile) -> Run:
+        """Return how they are read and verified."""
+        at = (file, self.offset) if self.unpacked is None else (self.unpacked, 0)
+        return Run(*at, self.n_bytes, crc=self.crc, checksum="crc32")
 
 
 class Content(NamedTuple):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import absent
 from safeload._bytes.kinds import BY_ID, UNKNOWN, kind_of_open, wrong_kind
-from safeload._forms.arrays import DamagedError, Run, read_run
+from safeload._forms.arrays import DamagedError, read_run
 from safeload._forms.ranges import Extent, RangeFile
 from safeload._forms.torch.archive import WANTED, read_archive
 from safeload._forms.torch.described import damaged, unsafe
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from safeload._bytes.files import FileRef
     from safeload._bytes.open_file import OpenFile
+    from safeload._forms.arrays import Run
     from safeload._forms.seen import Seen
     from safeload._forms.torch.described import Content, Place, Tensor
 
@@ -71,7 +72,8 @@ class TorchFile(RangeFile):
 
     def is_equal(self, name: str, other: str) -> bool:
         """Return whether two tensors are equal; the same bytes are, without being read."""
-        same_bytes = self.extents[name] == self.extents[other] and self.tensors[name].n_bytes
+        same_storage = self._storages[name] == self._storages[other]
+        same_bytes = same_storage and self.extents[name] == self.extents[other] and self.tensors[name].n_bytes
         same_spec = self.tensors[name].spec.shape == self.tensors[other].spec.shape
         return bool(same_bytes and same_spec) or super().is_equal(name, other)
 
@@ -99,8 +101,10 @@ class TorchFile(RangeFile):
 
     def _run(self, name: str) -> Run:
         """Return the values to read, with the checksum of the storage where the tensor is all of it."""
-        run = super()._run(name)
-        return run._replace(crc=self._storages[name].place.crc, checksum="crc32") if self._is_whole(name) else run
+        run, place = super()._run(name), self._storages[name].place
+        if place.unpacked is not None:
+            run = run._replace(file=place.unpacked, offset=run.offset - place.offset)
+        return run._replace(crc=place.crc, checksum="crc32") if self._is_whole(name) else run
 
     def _with_proof(self, name: str, use: Callable[[str], Any]) -> Any:  # noqa: ANN401  (what `use` returns)
         """Use a tensor whose storage is proven: before, if the tensor is a part of it."""
@@ -117,9 +121,8 @@ class TorchFile(RangeFile):
         """Verify a storage, once for all tensors of a read; raises DamagedError."""
         with self._locks.get(stored) or Lock():
             if stored not in self._proven:
-                run = Run(self.opened[stored.file], *stored.place[:2], crc=stored.place.crc, checksum="crc32")
                 try:
-                    read_run(run)
+                    read_run(stored.place.run(self.opened[stored.file]))
                     self._proven[stored] = None
                 except DamagedError as exc:
                     self._proven[stored] = exc
