@@ -25,6 +25,7 @@ STORAGES = {
     "ShortStorage": ("int16", 2), "CharStorage": ("int8", 1), "ByteStorage": ("uint8", 1), "BoolStorage": ("bool", 1),
     "ComplexFloatStorage": ("complex64", 8), "ComplexDoubleStorage": ("complex128", 16),
     "UntypedStorage": ("uint8", 1), "_UntypedStorage": ("uint8", 1),
+    "QInt8Storage": ("qint8", 1), "QUInt8Storage": ("quint8", 1), "QInt32Storage": ("qint32", 4),
 }  # fmt: skip
 """torch's class of a storage -> element type and its size in bytes."""
 
@@ -43,10 +44,14 @@ _TENSORS = {
 _MARKED = ", negated or conjugated"
 """What the type of a tensor is called whose values torch changes when it reads them; such a tensor is not read."""
 
+_SPARSE = {Global(_UTILS, "_rebuild_sparse_tensor"), Global(_UTILS, "_rebuild_sparse_csr_tensor")}
+_META = Global(_UTILS, "_rebuild_meta_tensor_no_storage")
+_QUANTIZED = Global(_UTILS, "_rebuild_qtensor")
 _PARAMETERS = {Global(_UTILS, "_rebuild_parameter"): 3, Global(_UTILS, "_rebuild_parameter_with_state"): 4}
 _ORDERED_DICT, _SIZE = Global("collections", "OrderedDict"), Global("torch", "Size")
 _INERT = {
     Global("torch", "device"), Global("collections", "Counter"), Global("_codecs", "encode"),
+    Global("torch.serialization", "_get_layout"),
     *(Global(module, name) for module in ("builtins", "__builtin__") for name in ("set", "complex", "bytearray")),
 }  # fmt: skip
 """What training scripts save beside the weights, of which nothing is read."""
@@ -55,10 +60,7 @@ _PLAIN_DTYPES = {
     *_DTYPES, "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64",
     "complex128",
 }  # fmt: skip
-_HINTS = {
-    "_rebuild_sparse_tensor": "it has sparse tensors; save them again after tensor.to_dense()",
-    "_rebuild_qtensor": "it has quantized tensors; save the model before it is quantized",
-}
+_SCHEMES = {"per_tensor_affine", "per_channel_affine", "per_channel_affine_float_qparams"}
 
 
 class BadCallError(Exception):
@@ -70,17 +72,19 @@ def is_known(found: Global) -> bool:
     return (
         found in _TENSORS
         or found in _PARAMETERS
+        or found in _SPARSE
+        or found in (_META, _QUANTIZED)
         or found in (_ORDERED_DICT, _SIZE)
         or found in _INERT
         or _is_storage(found)
-        or (found.module == "torch" and found.name in _PLAIN_DTYPES)
+        or (found.module == "torch" and found.name in _PLAIN_DTYPES | _SCHEMES)
     )
 
 
 def not_needed(ref: FileRef, found: Global) -> UnsafeFileError:
     """Return the error for a file that names anything else."""
     what = f"asks for the callable {escaped(str(found))}, which no state dict needs; nothing was imported or called"
-    return unsafe(ref, what, _HINTS.get(found.name, SAVE_STATE_DICT))
+    return unsafe(ref, what, SAVE_STATE_DICT)
 
 
 def described(function: Global, args: tuple[Any, ...]) -> Any:  # noqa: ANN401  (what a pickle holds)
@@ -94,6 +98,12 @@ def described(function: Global, args: tuple[Any, ...]) -> Any:  # noqa: ANN401  
         if not low <= len(args) <= high:
             raise BadCallError(f"{len(args)} arguments")
         return _tensor(args)
+    if function == _QUANTIZED:
+        return _tensor(args[:4])
+    if function in _SPARSE:
+        return _sparse(args)
+    if function == _META:
+        return _without_values(args[:2], "without values")
     if function in _PARAMETERS:
         if len(args) != _PARAMETERS[function] or type(args[0]) is not Tensor:
             raise BadCallError("no tensor")
@@ -151,6 +161,8 @@ def _sizes(found: Any) -> tuple[int, ...]:  # noqa: ANN401  (what a pickle holds
 
 
 def _tensor(args: tuple[Any, ...]) -> Tensor:
+    if len(args) < 4:  # noqa: PLR2004
+        raise BadCallError("no storage, offset, sizes and strides")
     storage: Storage | View = args[0]
     offset, shape, strides = args[1], _sizes(args[2]), _sizes(args[3])
     if type(storage) not in (Storage, View) or not _is_size(offset) or len(shape) != len(strides):
@@ -166,6 +178,23 @@ def _tensor(args: tuple[Any, ...]) -> Tensor:
     if args[6].module != "torch" or name not in _DTYPES:
         raise BadCallError("no type of a tensor")
     return Tensor(storage, offset, shape, strides, name + marked, _DTYPES[name])
+
+
+def _sparse(args: tuple[Any, ...]) -> Tensor:
+    """Return a sparse tensor: tensors of its indices, the tensor of its values, and its shape."""
+    data = args[1] if len(args) == 2 and type(args[1]) is tuple else ()  # noqa: PLR2004
+    at = next((at for at, each in enumerate(data) if type(each) is tuple), 0)
+    if not at or type(data[at - 1]) is not Tensor:
+        raise BadCallError("no values and shape")
+    return _without_values((Global("torch", data[at - 1].dtype), data[at]), "sparse")
+
+
+def _without_values(args: tuple[Any, ...], what: str) -> Tensor:
+    """Return a tensor of a type and shape that has no values to read."""
+    if len(args) != 2 or type(args[0]) is not Global:  # noqa: PLR2004
+        raise BadCallError("no type and shape")
+    shape = _sizes(args[1])
+    return Tensor(None, 0, shape, (0,) * len(shape), f"{args[0].name}, {what}", 0)
 
 
 def _offset_in_storage(view: View, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> int:

@@ -71,7 +71,7 @@ class Tensor(NamedTuple):
     """A tensor: a view of a storage.
 
     Attributes:
-        storage: Where its values are.
+        storage: Where its values are; None if it has none, or none in rows.
         offset: The first value's place in the storage, in elements.
         shape: The size of each dimension.
         strides: The distance between neighbours along each axis, in elements.
@@ -79,7 +79,7 @@ class Tensor(NamedTuple):
         item_bytes: The size of an element, in bytes; `storage` may count bytes.
     """
 
-    storage: Storage
+    storage: Storage | None
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]

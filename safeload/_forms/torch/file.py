@@ -11,7 +11,7 @@ from safeload._bytes.kinds import BY_ID, UNKNOWN, kind_of_open, wrong_kind
 from safeload._forms.arrays import DamagedError, read_run
 from safeload._forms.ranges import Extent, RangeFile
 from safeload._forms.torch.archive import WANTED, read_archive
-from safeload._forms.torch.described import damaged, unsafe
+from safeload._forms.torch.described import Place, damaged, unsafe
 from safeload._forms.torch.stream import read_stream
 from safeload._text.words import counted, one_line
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from safeload._bytes.open_file import OpenFile
     from safeload._forms.arrays import Run
     from safeload._forms.seen import Seen
-    from safeload._forms.torch.described import Content, Place, Tensor
+    from safeload._forms.torch.described import Content, Tensor
 
 MAX_REPEATS = 16
 """How many times the size of the file its tensors may have together; those that share a storage count each."""
@@ -147,9 +147,10 @@ class TorchFile(RangeFile):
         n_bytes, ref = 0, self.refs[number]
         content = _read_content(self.opened[number], ref)
         for name, tensor in content.tensors.items():
-            place = content.places[tensor.storage.key]
+            place = content.places[tensor.storage.key] if tensor.storage else Place(0, 0)
+            extent = _extent(number, name, tensor, place, ref) if tensor.storage else Extent(number, 0, 0)
             n_read = prod(tensor.shape) * tensor.item_bytes
-            self._add(name, _extent(number, name, tensor, place, ref), tensor.shape, tensor.dtype, n_read)
+            self._add(name, extent, tensor.shape, tensor.dtype, n_read)
             self._storages[name] = _Stored(number, place)
             n_bytes += n_read
         limit = MAX_REPEATS * max(self.opened[number].n_bytes, MIN_REPEATED_BYTES // MAX_REPEATS)

@@ -33,6 +33,8 @@ MAX_MARKS = 1000
 _MAX_GLOBAL_BYTES = 1000
 _PROTOCOLS = range(2, 6)
 _KEYS = (str, int, bool, float, bytes, type(None))
+"""The keys of dicts; no name of a tensor comes from another, such as a tuple, and what is under it is not read."""
+
 _STOP = ord(".")
 _OTHER_OPCODES = {
     **dict.fromkeys(b"PSVFIL\x8b", "of protocols 0 and 1, or for long numbers"),
@@ -221,8 +223,10 @@ class Machine:
         if type(table) is not dict or len(items) % 2:
             raise self.damaged("sets items of something else than a dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
+            if type(key) in (list, dict):
+                raise self.damaged("has a dict with a key that cannot be one")
             if type(key) not in _KEYS:
-                raise self.damaged("has a dict whose keys are neither strings nor numbers")
+                continue
             if key in table:
                 raise self.damaged(f"has {escaped(repr(key))} twice in a dict")
             table[key] = value

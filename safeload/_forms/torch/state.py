@@ -29,7 +29,8 @@ def tensors_of(value: Any, ref: FileRef) -> dict[str, Tensor]:  # noqa: ANN401  
 
     Names of tensors in inner dicts begin with the keys that lead there: in what training scripts save,
     `{"model": state_dict, "optimizer": ..., "epoch": 3}`, the tensors of the model are `model.bert.embeddings...`, and those
-    of the optimizer `optimizer.state.0.exp_avg`. What is no tensor and no dict, such as a number or a list, is left out.
+    of the optimizer `optimizer.state.0.exp_avg`. What is no tensor and no dict, such as a number or a list, is left out, and what
+    is under a number where the same text is a key.
 
     Raises:
         WrongFileKindError: The value is no dict.
@@ -47,6 +48,8 @@ def tensors_of(value: Any, ref: FileRef) -> dict[str, Tensor]:  # noqa: ANN401  
         if n_entries > MAX_ENTRIES or depth > MAX_DEPTH:
             raise unsafe(ref, f"has more than {MAX_ENTRIES:,} entries or dicts in more than {MAX_DEPTH} levels")
         for key, each in table.items():
+            if type(key) is not str and repr(key) in table:
+                continue
             if type(each) is Tensor:
                 _add(found, _named(scope, key, ref), each, ref)
             elif type(each) is dict and each:

@@ -196,16 +196,43 @@ def test_a_file_that_was_saved_without_checksums_has_the_same_values(tmp_path, t
         assert file.checksums(2).startswith("none: ")
 
 
-@pytest.mark.filterwarnings("ignore:torch.quantize")
-def test_sparse_and_quantized_tensors_are_named(tmp_path, torch):
-    for tensor, call in [
-        (torch.eye(2).to_sparse(), "torch._utils._rebuild_sparse_tensor"),
-        (torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "torch._utils._rebuild_qtensor"),
-    ]:
-        with pytest.raises(UnsafeFileError) as caught:
-            opened(save(torch, {"x": tensor}, tmp_path / "a.pt"))
-        assert f"asks for the callable {call}," in caught.value.message
-        assert caught.value.hints[0].startswith("it has ")
+def without_values(torch):
+    """Return name -> a tensor that safeload lists and cannot read, and the type that it shows."""
+    scales, zeros = torch.tensor([0.1, 0.2]), torch.tensor([0, 0])
+    return {
+        "coo": (torch.eye(2).to_sparse(), "float32, sparse"),
+        "csr": (torch.eye(2).to_sparse_csr(), "float32, sparse"),
+        "meta": (torch.empty(2, 3, device="meta"), "float32, without values"),
+        "of a tensor": (torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "qint8"),
+        "of channels": (torch.quantize_per_channel(torch.ones(2, 2), scales, zeros, 0, torch.quint8), "quint8"),
+    }
+
+
+@BOTH
+@pytest.mark.filterwarnings("ignore:torch.quantize", "ignore:.*deprecated", "ignore:Sparse CSR")
+def test_tensors_without_values_of_their_own_are_listed_and_those_beside_them_read(tmp_path, torch, new):
+    table = without_values(torch)
+    beside = {name: tensor for name, (tensor, _) in table.items()}
+    path = save(torch, {"a": torch.arange(3.0), **beside}, tmp_path / "a.pt", new)
+
+    with opened(path) as file:
+        assert file.read(["a"])["a"].tolist() == [0, 1, 2]
+        for name, (tensor, dtype) in table.items():
+            spec = file.tensors[name].spec
+            assert (spec.shape, spec.dtype) == (tuple(tensor.shape), dtype)
+            assert file.look(name) == (None, "")
+            with pytest.raises(CorruptFileError, match=f"{dtype} cannot be read"):
+                file.verify([name])
+
+
+@BOTH
+def test_keys_that_name_no_tensor_are_skipped(tmp_path, torch, new):
+    content = {"model": {"a": torch.ones(2), "0": torch.zeros(1)}, ("x", 1): torch.ones(3), 7: torch.ones(1)}
+    content["model"][0] = torch.ones(4)
+    content["cache"] = {(1, (2, "b")): {"c": torch.ones(1)}}
+    found = values_of(save(torch, content, tmp_path / "a.pt", new))
+
+    assert {name: values.tolist() for name, values in found.items()} == {"model.a": [1, 1], "model.0": [0], "7": [1]}
 
 
 def test_complex_tensors_are_listed_and_cannot_be_read(tmp_path, torch):

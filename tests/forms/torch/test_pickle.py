@@ -145,7 +145,7 @@ DAMAGED = {
     "a callable without an end": b"c" + b"a" * 2000,
     "items of no dict": b"]K\1K\1s.",
     "items of a dict without the last value": b"}(K\1u.",
-    "a tuple as a key": b"})K\1s.",
+    "a list as a key": b"}]K\1s.",
     "a key twice": b"}(K\1K\1K\1K\1u.",
     "an append to no list": b"}K\1a.",
     "attributes of no dict": b"K\1}b.",
