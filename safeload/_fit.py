@@ -13,11 +13,12 @@ from safeload._arguments import as_python
 from safeload._bytes import absent
 from safeload._compare import compare, matched, split_ignored
 from safeload._forms import open_weights
+from safeload._forms.weight_file import WIDENED
 from safeload._model_kind import Checked, Mismatch
 from safeload._naming import as_stored
 from safeload._suspicion import suspicions
 from safeload._text.words import counted, escaped, some_of, two_lines, with_article
-from safeload._values import WIDENED, fits_buffer, read_parameters
+from safeload._values import fits_buffer, read_parameters
 from safeload._version import __version__
 from safeload.errors import AmbiguousCheckpointError, CorruptFileError, VariableMismatchError
 from safeload.report import LoadReport, Problem
@@ -222,7 +223,9 @@ def _strange_copies(weights: WeightFile, match: Match, wanted: _Wanted) -> dict[
         original = match.stored[parameter]
         if original in weights.tensors and not weights.is_equal(name, original):
             shown = wanted.naming.canonical(name, wanted.scope)
-            faults[shown] = f"BERT has one tensor for this and {original}, but their values differ"
+            shapes = {weights.tensors[each].spec.shape for each in (name, original)}
+            what = "values" if len(shapes) == 1 else "shapes"
+            faults[shown] = f"BERT has one tensor for this and {original}, but their {what} differ"
     return faults
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -11,10 +12,6 @@ if TYPE_CHECKING:
     from safeload._naming import Change, Match
 
     Array = NDArray[Any]
-
-WIDENED = ("float16", "bfloat16", "float64")
-"""Stored types that become float32 without loss; float64 only where every value is a float32."""
-
 
 N_STRIP_ROWS = 64
 
@@ -38,29 +35,30 @@ def read_parameters(weights: WeightFile, match: Match, *, keep: bool) -> tuple[d
     """
     from safeload._forms.arrays import in_shares  # noqa: PLC0415  (imports NumPy)
 
-    found = weights.read(match.stored.values()) if keep else {}
+    found = weights.read(match.stored.values(), floats=True) if keep else {}
     if not keep:
         weights.verify(match.stored.values())
 
     spare: dict[int, list[Array]] = {}
 
     def changed(parameter: str) -> tuple[Array, Fault | None]:
-        name = match.stored[parameter]
+        name, change = match.stored[parameter], match.changes[parameter]
         stored = found.pop(name) if keep else weights.read([name])[name]
-        dtype, change = weights.tensors[name].spec.dtype, match.changes[parameter]
         fault = _before_zeros(stored) if change == "below zeros" else None
-        turned = rearranged(stored, change, spare)
-        values = widened(turned, dtype)
-        return values, fault or (_inexact(turned, values) if dtype == "float64" else None)
+        return rearranged(stored, change, spare), fault or _inexact(weights, name, change)
 
-    specs = {parameter: weights.tensors[name] for parameter, name in match.stored.items()}
-    rows = [
-        parameter
-        for parameter in specs
-        if keep or specs[parameter].spec.dtype == "float64" or match.changes[parameter] == "below zeros"
-    ]
-    results = dict(zip(rows, in_shares(rows, lambda row: specs[row].n_bytes, changed), strict=True))
-    faults = {parameter: fault for parameter, (_, fault) in results.items() if fault}
+    sizes = {parameter: weights.tensors[name].n_bytes for parameter, name in match.stored.items()}
+    rows = [parameter for parameter in sizes if keep or match.changes[parameter] == "below zeros"]
+    results = dict(zip(rows, in_shares(rows, lambda row: sizes[row], changed), strict=True))
+    faults = {
+        parameter: fault
+        for parameter, name in match.stored.items()
+        if (
+            fault := results[parameter][1]
+            if parameter in results
+            else _inexact(weights, name, match.changes[parameter])
+        )
+    }
     return {parameter: values for parameter, (values, _) in results.items()} if keep else {}, faults
 
 
@@ -103,18 +101,6 @@ def _transposed(values: Array, spare: dict[int, list[Array]]) -> Array:
     return out
 
 
-def widened(values: Array, dtype: str) -> Array:
-    """Return values as float32; the bits of bfloat16 are its upper half."""
-    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
-
-    if dtype == "bfloat16":
-        return (values.astype(np.uint32) << 16).view(np.float32)
-    if dtype in ("float16", "float64"):
-        with np.errstate(over="ignore", under="ignore"):
-            return values.astype(np.float32)
-    return values
-
-
 def _aligned(values: Array) -> Array:
     """Return a copy that TensorFlow can share, as it can what was read."""
     from safeload._forms.arrays import memory_for  # noqa: PLC0415  (imports NumPy)
@@ -132,17 +118,15 @@ def _before_zeros(values: Array) -> Fault | None:
     return Fault("shape", text)
 
 
-def _inexact(doubles: Array, floats: Array) -> Fault | None:
-    """Count the values that float32 cannot hold, and show the first; None if there is none."""
-    import numpy as np  # noqa: PLC0415
-
-    unequal = doubles != floats
-    n_inexact = int(np.count_nonzero(unequal))
-    if not n_inexact:
+def _inexact(weights: WeightFile, name: str, change: Change) -> Fault | None:
+    """Describe the values that float32 cannot hold; None if there is none."""
+    found = weights.seen[name].inexact
+    if found is None:
         return None
-    place = tuple(map(int, np.unravel_index(int(np.argmax(unequal)), doubles.shape)))
-    first = float(doubles[place])
-    text = f"{n_inexact:,} of {doubles.size:,} values are not exactly float32; the first is {first!r} at {list(place)}"
+    place = weights.place_of(name, found.at)
+    shown = list(place[::-1] if change == "transposed" else place)
+    total = prod(weights.tensors[name].spec.shape)
+    text = f"{found.n_values:,} of {total:,} values are not exactly float32; the first is {found.first!r} at {shown}"
     return Fault("dtype", text)
 
 

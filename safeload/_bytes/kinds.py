@@ -132,7 +132,7 @@ def _is_keras(sample: Sample) -> bool:
     """Return whether it is a `.keras` file; a preset of KerasHub has the same names, and says so in its metadata."""
     if _first_member(sample.head) != "metadata.json" or any(word in sample.head for word in _OF_KERAS_HUB):
         return False
-    return sample.members is None or _OF_KERAS <= {*sample.members}
+    return sample.members is None or {*sample.members} >= _OF_KERAS
 
 
 def is_tar_header(block: bytes) -> bool:

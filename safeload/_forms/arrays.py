@@ -6,6 +6,7 @@ process. The time is the same (BERT-Base, 440 MB: 0.055 s read, 0.050 s mapped).
 
 from __future__ import annotations
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from safeload._bytes import system
+from safeload._forms.floats import put
 from safeload._forms.look import Look, block_bytes
 from safeload._forms.seen import Seen
 
@@ -84,13 +86,16 @@ class Run(NamedTuple):
     checksum: Literal["crc32c", "crc32"] = "crc32c"
 
 
-def read_run(run: Run, memory: Bytes | None = None, look: Look | None = None) -> Seen:
+def read_run(
+    run: Run, memory: Bytes | None = None, look: Look | None = None, floats: NDArray[np.float32] | None = None
+) -> Seen:
     """Read and verify a run block by block, while each block is in the CPU cache; keep the values if `memory` is given.
 
     Args:
         run: The values.
         memory: Where to keep them, or None.
         look: The look at the parts before this one, of values in parts.
+        floats: Where to keep them in float32, or None.
 
     Returns:
         What was seen of the values, and of those before.
@@ -111,9 +116,12 @@ def read_run(run: Run, memory: Bytes | None = None, look: Look | None = None) ->
             crc = checksum(block.data, crc)
         if look:
             look.add(block.view(look.dtype))
+            if floats is not None:
+                size = look.dtype.itemsize
+                put(block.view(look.dtype), floats[start // size : (start + len(block)) // size], run.dtype)
     if run.crc is not None:
         require_crc(run.crc, crc)
-    return _seen(look, run.n_bytes) if look else Seen()
+    return seen_of(look, run.n_bytes) if look else Seen()
 
 
 def has_same_bytes(one: Run, other: Run) -> bool:
@@ -160,7 +168,7 @@ def look_at(values: NDArray[Any], dtype: str) -> Seen:
     n_values = look.n_block_bytes // flat.itemsize
     for start in range(0, flat.size, n_values):
         look.add(flat[start : start + n_values])
-    return _seen(look, values.nbytes)
+    return seen_of(look, values.nbytes)
 
 
 def columns_of(shape: tuple[int, ...]) -> int:
@@ -168,7 +176,12 @@ def columns_of(shape: tuple[int, ...]) -> int:
     return shape[-1] if len(shape) > 1 else 1
 
 
-def _seen(look: Look, n_bytes: int) -> Seen:
+def seen_of(look: Look, n_bytes: int) -> Seen:
+    """Return what was seen of `n_bytes` of values.
+
+    Raises:
+        DamagedError: A value is not finite.
+    """
     require_finite(look.n_bad, n_bytes // look.dtype.itemsize)
     return look.seen()
 
@@ -206,6 +219,11 @@ def require_finite(n_bad: int, n_values: int) -> None:
     """
     if n_bad:
         raise DamagedError("NOT FINITE", f"{n_bad:,} of {n_values:,} values are NaN or infinite")
+
+
+def float32_for(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Allocate an aligned array."""
+    return memory_for(4 * math.prod(shape)).view(np.float32).reshape(shape)
 
 
 def memory_for(n_bytes: int) -> Bytes:

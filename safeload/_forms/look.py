@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from safeload._forms.seen import LARGE, Seen
+from safeload._forms.floats import inexact
+from safeload._forms.seen import LARGE, Inexact, Seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +41,7 @@ class Look:
         self._n_values = 0
         self._largest = 0.0
         self._first: Array | None = None
+        self._inexact: Inexact | None = None
         self._equal, self._constant = True, is_row
 
     def add(self, block: Array) -> None:
@@ -47,6 +49,8 @@ class Look:
         n_bad, largest = measure(block)
         self.n_bad += n_bad
         self._largest = max(self._largest, largest)
+        if self.dtype == np.float64:
+            self._add_inexact(inexact(block))
         self._n_values += block.size
         if self._first is None:
             self._first = block[: self._columns].copy()
@@ -55,15 +59,22 @@ class Look:
             self._equal = self._equal and bool(rows[-1, 0] == self._first[0] and (rows == self._first).all())
             self._constant = self._constant and bool(rows[0, 0] == rows[0, -1] and (rows == rows[:, :1]).all())
 
+    def _add_inexact(self, found: Inexact | None) -> None:
+        before = self._inexact
+        if found and before:
+            self._inexact = before._replace(n_values=before.n_values + found.n_values)
+        elif found:
+            self._inexact = found._replace(at=self._n_values + found.at)
+
     def seen(self) -> Seen:
         """Return what was seen of all blocks."""
         if self._first is None or self._n_values == 1:
-            return Seen(self._largest)
+            return Seen(self._largest, inexact=self._inexact)
         all_equal = self._equal and (self._constant or self._columns == 1)
         rows: Literal["", "equal", "constant"] = "constant" if self._constant else ""
         if self._equal and self._n_values > self._columns:
             rows = "equal"
-        return Seen(self._largest, _float(self._first[0]) if all_equal else None, rows)
+        return Seen(self._largest, _float(self._first[0]) if all_equal else None, rows, self._inexact)
 
 
 def measure(values: Array) -> tuple[int, float]:

@@ -9,21 +9,34 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from safeload._bytes.small import open_file
-from safeload._forms.arrays import FLOATS, DamagedError, Run, columns_of, fill, look_at, memory_for, read_run
+from safeload._forms.arrays import (
+    FLOATS,
+    DamagedError,
+    Run,
+    columns_of,
+    fill,
+    float32_for,
+    memory_for,
+    read_run,
+    seen_of,
+)
+from safeload._forms.floats import put
+from safeload._forms.look import Look
+from safeload._forms.seen import Seen
 from safeload._forms.shards import index_of
-from safeload._forms.weight_file import COPY_AGAIN, DIVERGED, TOO_LARGE, StoredTensor, WeightFile
+from safeload._forms.strided import blocks_of, order_of, place_of, strides_of
+from safeload._forms.weight_file import COPY_AGAIN, DIVERGED, TOO_LARGE, WIDENED, StoredTensor, WeightFile
 from safeload._text.words import escaped
 from safeload.errors import CorruptFileError
 from safeload.report import TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from safeload._bytes.files import FileRef
     from safeload._bytes.open_file import OpenFile
-    from safeload._forms.seen import Seen
 
     Array = NDArray[Any]
 
@@ -148,22 +161,90 @@ class RangeFile(WeightFile):
                 raise CorruptFileError(message, **ref.facts, hints=hints)
 
     def _check(self, name: str) -> Seen:
-        return self._read(name)[1] if self.extents[name].has_gaps else read_run(self._run(name))
+        return self._gathered(name, None) if self.extents[name].has_gaps else read_run(self._run(name))
 
     def _read(self, name: str) -> tuple[Array, Seen]:
         if self.extents[name].has_gaps:
-            values = self._unchecked(name)
-            return values, look_at(values, self.tensors[name].spec.dtype)
+            values = self._empty(name)
+            return values, self._gathered(name, values)
         run = self._run(name)
         memory = memory_for(run.n_bytes)
         seen = read_run(run, memory)
-        return self._shaped(name, memory), seen
+        return self._shaped(name, memory.view(self._dtype(name))), seen
+
+    def _read_floats(self, name: str) -> tuple[Array, Seen]:
+        spec, extent = self.tensors[name].spec, self.extents[name]
+        if extent.strides is None or spec.dtype not in WIDENED:
+            return super()._read_floats(name)
+        out = float32_for(spec.shape)
+        if extent.has_gaps:
+            return out, self._gathered(name, out)
+        seen = read_run(self._run(name), floats=out.reshape(-1))
+        return self._shaped(name, out.reshape(-1)), seen
+
+    def _has_same_values(self, name: str, other: str) -> bool:
+        """Compare block by block, while one of the two is in memory."""
+        whole, spec = self.read([other], floats=True)[other], self.tensors[name].spec
+        turned = whole.transpose(self._order(name))
+        try:
+            is_equal = all(
+                np.array_equal(_as_floats(block, spec.dtype), turned[place]) for place, block in self._blocks(name)
+            )
+        except DamagedError:
+            is_equal = False
+        if not is_equal:
+            self.verify([name])
+        return is_equal
+
+    def _gathered(self, name: str, out: Array | None) -> Seen:
+        """Read values that have gaps between them, block by block, and keep them if `out` is given."""
+        spec, order = self.tensors[name].spec, self._order(name)
+        in_order = order == tuple(range(len(order)))
+        look = Look(spec.dtype, columns_of(spec.shape) if in_order else 1) if spec.dtype in FLOATS else None
+        for place, block in self._blocks(name):
+            packed = np.ascontiguousarray(block)
+            if look:
+                look.add(packed.reshape(-1))
+            if out is not None:
+                put(packed.reshape(block.shape), out.transpose(order)[place], spec.dtype)
+        return seen_of(look, prod(spec.shape) * look.dtype.itemsize) if look else Seen()
+
+    def _blocks(self, name: str) -> Iterator[tuple[tuple[slice, ...], Array]]:
+        spec = self.tensors[name].spec
+        return blocks_of(self._run(name), self._dtype(name), spec.shape, self._strides(name))
+
+    def _strides(self, name: str) -> tuple[int, ...]:
+        return self.extents[name].strides or strides_of(self.tensors[name].spec.shape)
+
+    def _order(self, name: str) -> tuple[int, ...]:
+        return order_of(self.tensors[name].spec.shape, self._strides(name))
+
+    def place_of(self, name: str, at: int) -> tuple[int, ...]:
+        """Return where the value is that a tensor stores after `at` others."""
+        return place_of(at, self.tensors[name].spec.shape, self._order(name))
+
+    def _empty(self, name: str) -> Array:
+        spec = self.tensors[name].spec
+        dtype = self._dtype(name)
+        return memory_for(n_bytes_of(spec.shape, spec.dtype)).view(dtype).reshape(spec.shape)
+
+    def _dtype(self, name: str) -> np.dtype[Any]:
+        """Return NumPy's type of the stored bits; raises DamagedError for a type that cannot be read."""
+        dtype = self.tensors[name].spec.dtype
+        if dtype not in N_BYTES_OF:
+            raise DamagedError("TYPE", f"{escaped(dtype)} cannot be read")
+        return np.dtype("uint16" if dtype == "bfloat16" else dtype)
 
     def _unchecked(self, name: str) -> Array:
-        run = self._run(name)
+        spec, run = self.tensors[name].spec, self._run(name)
+        if self.extents[name].has_gaps:
+            values = self._empty(name)
+            for place, block in self._blocks(name):
+                values.transpose(self._order(name))[place] = block
+            return values
         memory = memory_for(run.n_bytes)
         fill(run, 0, memory)
-        return self._shaped(name, memory)
+        return self._shaped(name, memory.view(self._dtype(name)))
 
     def _run_of(self, name: str) -> Run | None:
         is_plain = self.extents[name].strides is None and self.tensors[name].spec.dtype in N_BYTES_OF
@@ -171,24 +252,17 @@ class RangeFile(WeightFile):
 
     def _run(self, name: str) -> Run:
         spec, extent = self.tensors[name].spec, self.extents[name]
-        if spec.dtype not in N_BYTES_OF:
-            raise DamagedError("TYPE", f"{escaped(spec.dtype)} cannot be read")
+        self._dtype(name)
         looked_at = spec.dtype if spec.dtype in FLOATS else ""
         columns = columns_of(spec.shape) if extent.strides is None else 1
         return Run(self.opened[extent.file], extent.offset, extent.n_bytes, looked_at, columns=columns)
 
-    def _shaped(self, name: str, memory: NDArray[np.uint8]) -> Array:
+    def _shaped(self, name: str, flat: Array) -> Array:
         spec, strides = self.tensors[name].spec, self.extents[name].strides
-        flat = memory.view("uint16" if spec.dtype == "bfloat16" else spec.dtype)
         if strides is None:
             return flat.reshape(spec.shape)
         n_bytes = [stride * flat.itemsize for stride in strides]
-        view = np.lib.stride_tricks.as_strided(flat, spec.shape, n_bytes)
-        if not self.extents[name].has_gaps:
-            return view
-        values = memory_for(view.size * flat.itemsize).view(flat.dtype).reshape(spec.shape)
-        values[...] = view
-        return values
+        return np.lib.stride_tricks.as_strided(flat, spec.shape, n_bytes)
 
     def _ref_of(self, name: str) -> FileRef:
         return self.refs[self.extents[name].file]
@@ -209,6 +283,15 @@ class RangeFile(WeightFile):
         if "NOT FINITE" in kinds:
             hints.append(DIVERGED)
         return {**self._ref_of(name).facts, "offset": self.extents[name].offset, "hints": hints}
+
+
+def _as_floats(values: Array, dtype: str) -> Array:
+    """Return values of a type that is widened in float32; others as they are."""
+    if dtype not in WIDENED:
+        return values
+    out = np.empty(values.shape, np.float32)
+    put(values, out, dtype)
+    return out
 
 
 def n_bytes_of(shape: Sequence[int], dtype: str) -> int:

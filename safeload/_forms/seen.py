@@ -8,6 +8,20 @@ LARGE = 1e3
 """The magnitude beyond which the largest value is noted."""
 
 
+class Inexact(NamedTuple):
+    """The values in float64 that float32 cannot hold.
+
+    Attributes:
+        n_values: Their number.
+        first: The first of them.
+        at: Its number in the order in which the values are stored.
+    """
+
+    n_values: int
+    first: float
+    at: int
+
+
 class Seen(NamedTuple):
     """What reading a tensor showed of its values.
 
@@ -15,8 +29,10 @@ class Seen(NamedTuple):
         largest: The largest magnitude, if it is beyond `LARGE`; else 0.
         constant: The value that all have, of two or more; None if they differ.
         rows: "equal" if all rows are the same, "constant" if each row has one value, both of two or more; else "".
+        inexact: The values that float32 cannot hold; None if there are none.
     """
 
     largest: float = 0.0
     constant: float | None = None
     rows: Literal["", "equal", "constant"] = ""
+    inexact: Inexact | None = None

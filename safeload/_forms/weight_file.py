@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 File = TypeVar("File", bound="WeightFile")
 
+WIDENED = ("float16", "bfloat16", "float64")
+"""Stored types that become float32 without loss; float64 only where every value is a float32."""
+
+_FLOATS = ("float32", *WIDENED)
 TOO_LARGE = "TOO LARGE: it does not fit into memory"
 COPY_AGAIN = "copy or download the file again"
 DIVERGED = "training diverged before the weights were saved, or bytes were damaged; take another copy"
@@ -106,8 +110,8 @@ class WeightFile(ABC):
         """
         self.seen.update(self._each(names, self._check))
 
-    def read(self, names: Iterable[str]) -> dict[str, Array]:
-        """Return name -> verified values.
+    def read(self, names: Iterable[str], *, floats: bool = False) -> dict[str, Array]:
+        """Return name -> verified values; with `floats`, those of `WIDENED` types in float32.
 
         The arrays are aligned to `N_ALIGN_BYTES`, so that TensorFlow can share their memory. Types that NumPy does not have
         are returned as integers with the same bits, strings as object arrays of bytes.
@@ -115,29 +119,40 @@ class WeightFile(ABC):
         Raises:
             CorruptFileError, FileSystemError: As `verify`.
         """
-        found = self._each(names, self._read)
+        found = self._each(names, self._read_floats if floats else self._read)
         self.seen.update((name, seen) for name, (_, seen) in found.items())
         return {name: values for name, (values, _) in found.items()}
 
     def is_equal(self, name: str, other: str) -> bool:
-        """Return whether two tensors have the same shape, dtype and verified values.
+        """Return whether two tensors have the same shape and verified values, floats of any type as float32 has them.
 
         Raises:
             CorruptFileError, FileSystemError: As `verify`.
         """
-        import numpy as np  # noqa: PLC0415  (`WeightPlace` does not need it)
-
         one, two = self.tensors[name].spec, self.tensors[other].spec
-        if (one.shape, one.dtype) != (two.shape, two.dtype):
+        if one.shape != two.shape or (one.dtype != two.dtype and not {one.dtype, two.dtype} <= {*_FLOATS}):
             return False
         runs = self._run_of(name), self._run_of(other)
-        if runs[0] and runs[1]:
+        if runs[0] and runs[1] and one.dtype == two.dtype:
             from safeload._forms.arrays import has_same_bytes  # noqa: PLC0415
 
             if has_same_bytes(runs[0], runs[1]):
                 return True
-        values = self.read([name, other])
+        return self._has_same_values(name, other)
+
+    def _has_same_values(self, name: str, other: str) -> bool:
+        import numpy as np  # noqa: PLC0415  (`WeightPlace` does not need it)
+
+        values = self.read([name, other], floats=True)
         return np.array_equal(values[name], values[other])
+
+    def place_of(self, name: str, at: int) -> tuple[int, ...]:
+        """Return where the value is that a tensor stores after `at` others."""
+        found = []
+        for size in reversed(self.tensors[name].spec.shape):
+            at, rest = divmod(at, size)
+            found.append(rest)
+        return (*reversed(found),)
 
     def prove(self) -> None:
         """Compare the files with the checksums of the archive that they are in, after the tensors were read.
@@ -211,6 +226,23 @@ class WeightFile(ABC):
     @abstractmethod
     def _read(self, name: str) -> tuple[Array, Seen]:
         """Return a tensor's values, and what was seen of them; raises DamagedError."""
+
+    def _read_floats(self, name: str) -> tuple[Array, Seen]:
+        """Return a tensor's values, in float32 where they are of a `WIDENED` type; raises DamagedError."""
+        spec = self.tensors[name].spec
+        if spec.dtype not in WIDENED:
+            return self._read(name)
+        from safeload._forms.arrays import float32_for, read_run  # noqa: PLC0415  (`WeightPlace` does not need NumPy)
+        from safeload._forms.floats import put  # noqa: PLC0415
+
+        run = self._run_of(name)
+        if run is None:
+            values, seen = self._read(name)
+            out = float32_for(spec.shape)
+            put(values, out, spec.dtype)
+            return out, seen
+        out = float32_for(spec.shape)
+        return out, read_run(run, floats=out.reshape(-1))
 
     @abstractmethod
     def _faults_facts(self, faults: list[tuple[str, DamagedError]], n_read: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 
-from tests.faults.bert import INDEX, SHARD, Corrupt, Unsafe, Wrong
+from tests.faults.bert import INDEX, SHARD, Corrupt, Mismatch, Unsafe, Wrong
 from tests.faults.fault import Fault, bytes_of, then
 from tests.faults.hostile import MARK, Bomb, device, sparse
 from tests.forms.torch import archives as t
@@ -76,7 +76,7 @@ FAULTS = [
     attack("stride_negative", "a tensor of 4 values whose stride is -1", file_of(t.state_dict(x=t.tensor(shape=(4,), strides=(-1,)))), Corrupt),
     attack("shape_overflows", "a shape whose product is 0 in 64 bits, of one value", file_of(t.state_dict(x=t.tensor(shape=(1 << 32, 1 << 32), strides=(0, 0)))), Unsafe),
     attack("shape_of_300_dimensions", "a shape of 300 dimensions", file_of(t.state_dict(x=t.tensor(shape=(1,) * 300, strides=(1,) * 300))), Corrupt),
-    attack("tensor_without_values", "a tensor of the meta device, which has no values, of 2**120 of them", file_of(b"\x80\x02}(" + t.text("x") + b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n(ctorch\nfloat32\n" + t.numbers((1 << 60, 1 << 60)) + b"tRu."), Wrong),
+    attack("tensor_without_values", "a tensor of the meta device, which has no values, of 2**120 of them", file_of(b"\x80\x02}(" + t.text("x") + b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n(ctorch\nfloat32\n" + t.numbers((1 << 60, 1 << 60)) + b"tRu."), Mismatch),
     attack("sparse_tensor_runs_code", "a sparse tensor whose layout is os.system", file_of(b"\x80\x02ctorch._utils\n_rebuild_sparse_tensor\n(cos\nsystem\n)tR."), Unsafe),
     attack("one_storage_of_many", "90,000 tensors that are all of one storage of 1 MB", one_storage_of_many, Unsafe),
     attack("storage_leads_up", "a storage whose name leads out of the archive", file_of(t.state_dict(x=t.tensor(t.storage("../../../etc/passwd")))), Corrupt),

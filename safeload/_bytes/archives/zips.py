@@ -65,9 +65,7 @@ class _Entry(NamedTuple):
     mode: int = 0
 
 
-def list_zip(
-    file: OpenFile, ref: FileRef, *, max_members: int = MAX_MEMBERS
-) -> tuple[list[Member], list[str]]:
+def list_zip(file: OpenFile, ref: FileRef, *, max_members: int = MAX_MEMBERS) -> tuple[list[Member], list[str]]:
     """Return the regular files of a zip, and the names of its folders.
 
     Bytes before the archive, such as the program of one that extracts itself, are skipped as Python's `zipfile` does.

@@ -13,6 +13,8 @@ from safeload._forms.torch.described import INERT, SAVE_STATE_DICT, Global, Stor
 from safeload._text.words import escaped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from safeload._bytes.files import FileRef
     from safeload.errors import UnsafeFileError
 
@@ -44,9 +46,6 @@ _TENSORS = {
 _MARKED = ", negated or conjugated"
 """What the type of a tensor is called whose values torch changes when it reads them; such a tensor is not read."""
 
-_SPARSE = {Global(_UTILS, "_rebuild_sparse_tensor"), Global(_UTILS, "_rebuild_sparse_csr_tensor")}
-_META = Global(_UTILS, "_rebuild_meta_tensor_no_storage")
-_QUANTIZED = Global(_UTILS, "_rebuild_qtensor")
 _PARAMETERS = {Global(_UTILS, "_rebuild_parameter"): 3, Global(_UTILS, "_rebuild_parameter_with_state"): 4}
 _ORDERED_DICT, _SIZE = Global("collections", "OrderedDict"), Global("torch", "Size")
 _INERT = {
@@ -72,8 +71,7 @@ def is_known(found: Global) -> bool:
     return (
         found in _TENSORS
         or found in _PARAMETERS
-        or found in _SPARSE
-        or found in (_META, _QUANTIZED)
+        or found in _UNREAD
         or found in (_ORDERED_DICT, _SIZE)
         or found in _INERT
         or _is_storage(found)
@@ -98,12 +96,8 @@ def described(function: Global, args: tuple[Any, ...]) -> Any:  # noqa: ANN401  
         if not low <= len(args) <= high:
             raise BadCallError(f"{len(args)} arguments")
         return _tensor(args)
-    if function == _QUANTIZED:
-        return _tensor(args[:4])
-    if function in _SPARSE:
-        return _sparse(args)
-    if function == _META:
-        return _without_values(args[:2], "without values")
+    if function in _UNREAD:
+        return _UNREAD[function](args)
     if function in _PARAMETERS:
         if len(args) != _PARAMETERS[function] or type(args[0]) is not Tensor:
             raise BadCallError("no tensor")
@@ -218,3 +212,12 @@ def _ordered_dict(args: tuple[Any, ...]) -> dict[Any, Any]:
             raise BadCallError("no pairs of different names and values")
         table[item[0]] = item[1]
     return table
+
+
+_UNREAD: dict[Global, Callable[[tuple[Any, ...]], Tensor]] = {
+    Global(_UTILS, "_rebuild_sparse_tensor"): _sparse,
+    Global(_UTILS, "_rebuild_sparse_csr_tensor"): _sparse,
+    Global(_UTILS, "_rebuild_meta_tensor_no_storage"): lambda args: _without_values(args[:2], "without values"),
+    Global(_UTILS, "_rebuild_qtensor"): lambda args: _tensor(args[:4]),
+}
+"""The functions that return a tensor whose values are not read, and what describes it."""

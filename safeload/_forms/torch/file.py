@@ -99,6 +99,10 @@ class TorchFile(RangeFile):
         found: tuple[NDArray[Any], Seen] = self._with_proof(name, super()._read)
         return found
 
+    def _read_floats(self, name: str) -> tuple[NDArray[Any], Seen]:
+        found: tuple[NDArray[Any], Seen] = self._with_proof(name, super()._read_floats)
+        return found
+
     def _run(self, name: str) -> Run:
         """Return the values to read, with the checksum of the storage where the tensor is all of it."""
         run, place = super()._run(name), self._storages[name].place

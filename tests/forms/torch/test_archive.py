@@ -199,7 +199,11 @@ def test_a_changed_byte_of_a_compressed_storage_is_found(tmp_path):
 
 @pytest.mark.parametrize(
     "members",
-    [{"x": b"", "b/data.pkl": b"", "b/version": b""}, {"data.pkl": b"", "version": b""}, {"a/data.pkl": b"", "b/version": b""}],
+    [
+        {"x": b"", "b/data.pkl": b"", "b/version": b""},
+        {"data.pkl": b"", "version": b""},
+        {"a/data.pkl": b"", "b/version": b""},
+    ],
     ids=" ".join,
 )
 def test_an_archive_of_something_else_is_refused(tmp_path, members):

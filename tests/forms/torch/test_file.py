@@ -131,6 +131,41 @@ def test_tied_tensors_are_equal_without_being_read(tmp_path, torch, new):
         assert file.seen.keys() == {"a", "more"}
 
 
+@BOTH
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+def test_a_copy_of_another_type_is_equal_if_it_makes_the_same_float32(tmp_path, torch, new, dtype):
+    table = torch.arange(6.0).reshape(2, 3) / 8
+    copy = table.to(getattr(torch, dtype))
+    content = {"table": table, "copy": copy, "turned": copy.t().contiguous().t(), "other": copy + 1, "ints": copy.int()}
+    content["nearly"] = table.double() * (1 + 1e-12)
+    content["bad"] = copy * float("nan")
+    path = save(torch, content, tmp_path / "a.pt", new)
+
+    with opened(path) as file:
+        names = [name for name in content if name != "bad"]
+        assert [name for name in names if file.is_equal(name, "table")] == ["table", "copy", "turned", "nearly"]
+        with pytest.raises(CorruptFileError, match="NaN"):
+            file.is_equal("bad", "table")
+
+
+@BOTH
+def test_float64_is_read_as_float32_and_what_is_rounded_is_seen(tmp_path, torch, new):
+    base = torch.arange(24.0, dtype=torch.float64).reshape(4, 6)
+    base[2, 3] = 0.1
+    content = {"all": base, "turned": base.t(), "part": base[1:, 2:], "turned part": base[1:, 2:].t(), "even": base[:2]}
+    path = save(torch, content, tmp_path / "a.pt", new)
+
+    with opened(path) as file:
+        found = file.read(content, floats=True)
+        for name, wanted in content.items():
+            assert found[name].dtype == np.float32
+            np.testing.assert_array_equal(found[name], wanted.float().numpy(), err_msg=name)
+        seen = {name: file.seen[name].inexact for name in content}
+        places = {name: file.place_of(name, each.at) for name, each in seen.items() if each}
+    assert {(each.n_values, each.first) for each in seen.values() if each} == {(1, 0.1)}
+    assert places == {"all": (2, 3), "turned": (3, 2), "part": (1, 1), "turned part": (1, 1)}
+
+
 def test_the_checksums_of_the_storages_are_counted(tmp_path, torch):
     base = torch.arange(24.0).reshape(4, 6)
     path = save(torch, {"a": base[0], "b": base[1], "c": base, "d": torch.ones(2)}, tmp_path / "a.pt")
