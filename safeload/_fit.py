@@ -17,7 +17,7 @@ from safeload._forms.weight_file import WIDENED
 from safeload._model_kind import Checked, Mismatch
 from safeload._naming import as_stored
 from safeload._suspicion import suspicions
-from safeload._text.words import counted, escaped, some_of, two_lines, with_article
+from safeload._text.words import counted, escaped, first_of, short, some_of, two_lines, with_article
 from safeload._values import fits_buffer, read_parameters
 from safeload._version import __version__
 from safeload.errors import AmbiguousCheckpointError, CorruptFileError, VariableMismatchError
@@ -225,7 +225,7 @@ def _strange_copies(weights: WeightFile, match: Match, wanted: _Wanted) -> dict[
             shown = wanted.naming.canonical(name, wanted.scope)
             shapes = {weights.tensors[each].spec.shape for each in (name, original)}
             what = "values" if len(shapes) == 1 else "shapes"
-            faults[shown] = f"BERT has one tensor for this and {original}, but their {what} differ"
+            faults[shown] = f"BERT has one tensor for this and {short(original)}, but their {what} differ"
     return faults
 
 
@@ -247,14 +247,30 @@ def _error(kind: ModelKind[Config], mismatch: Mismatch[Config], wanted: _Wanted)
     weights, word, scope = mismatch.weights, kind.config_word, wanted.scope
     noun, given = f"{weights.noun}s", str(as_python(weights.ref.given))
     problems = [replace(each, name=wanted.naming.shown(each.name, scope)) for each in mismatch.problems]
+    others = _nothing_but_others(mismatch)
     return VariableMismatchError(
-        f"the {kind.model} {weights.title} does not fit its {word}: {matched(problems, mismatch.expected, noun)}",
+        f"the {kind.model} {weights.title} does not fit its {word}: {others or matched(problems, mismatch.expected, noun)}",
         report=LoadReport(model=kind.model, noun=noun, given=given, scope=scope, problems=tuple(problems)),
         **weights.ref.facts,
-        context=[(word, mismatch.config.path), *([("scope", scope)] if scope != wanted.naming.usual_scope else [])],
-        details=[str(problem) for problem in problems],
-        hints=[*(f"{name}: {fault}" for name, fault in list(mismatch.faults.items())[:1]), *kind.hints(mismatch)],
+        context=[
+            (word, mismatch.config.path),
+            *([("scope", scope)] if scope not in ("", wanted.naming.usual_scope) else []),
+        ],
+        details=[] if others else [str(problem) for problem in problems],
+        hints=[
+            *(f"{short(name)}: {fault}" for name, fault in list(mismatch.faults.items())[:1]),
+            *kind.hints(mismatch),
+        ],
     )
+
+
+def _nothing_but_others(mismatch: Mismatch[Config]) -> str:
+    """Say what a file holds that has none of the parameters, instead of a list of them all; "" if it has one."""
+    weights, n_wanted = mismatch.weights, len(mismatch.expected)
+    if not weights.tensors or mismatch.expected.keys() & mismatch.found.keys():
+        return ""
+    names = first_of(sorted(weights.tensors))
+    return f"none of its {n_wanted} {weights.noun}s is there; the file has {counted(len(weights.tensors), weights.noun)}, {names}"
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

@@ -75,7 +75,7 @@ class SafeLoadError(Exception):
         """Store the facts; `__str__` renders them."""
         super().__init__(message)
         self.message, self.resolved, self.given, self.label = message, resolved, given, label
-        self.context, self.details, self.hints = tuple(context), tuple(details), tuple(hints)
+        self.context, self.details, self.hints = tuple(context), tuple(details), tuple(map(shortened, hints))
         for name in self._declared():
             value = facts.pop(name) if name in facts else getattr(type(self), name)
             setattr(self, name, tuple(value) if isinstance(value, list) else value)

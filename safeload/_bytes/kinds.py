@@ -44,7 +44,8 @@ _ZIP = b"PK\3\4"
 _FIRST_OF_TORCH = ("data.pkl", ".format_version", "version")
 """The first member that torch writes; the first name is the oldest, and TorchScript may begin with the last."""
 
-_OF_KERAS = {"metadata.json", "model.weights.h5"}
+_WEIGHTS_OF_KERAS = "model.weights.h5"
+_OF_KERAS = {"metadata.json", "config.json"}
 _OF_KERAS_HUB = (b"keras_hub_version", b"keras_nlp_version")
 _SHARD = re.compile(r"(?s).*(-\d{5}-of-\d{5}\.[^.]+|_\d{5}\.weights\.h5)")
 _OF_VARIANTS = ("model.safetensors", "pytorch_model.bin", "tf_model.h5")
@@ -132,7 +133,8 @@ def _is_keras(sample: Sample) -> bool:
     """Return whether it is a `.keras` file; a preset of KerasHub has the same names, and says so in its metadata."""
     if _first_member(sample.head) != "metadata.json" or any(word in sample.head for word in _OF_KERAS_HUB):
         return False
-    return sample.members is None or {*sample.members} >= _OF_KERAS
+    members = {*(sample.members or ())}
+    return _WEIGHTS_OF_KERAS in members or members <= _OF_KERAS
 
 
 def is_tar_header(block: bytes) -> bool:

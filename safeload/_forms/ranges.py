@@ -236,7 +236,7 @@ class RangeFile(WeightFile):
         return np.dtype("uint16" if dtype == "bfloat16" else dtype)
 
     def _unchecked(self, name: str) -> Array:
-        spec, run = self.tensors[name].spec, self._run(name)
+        run = self._run(name)
         if self.extents[name].has_gaps:
             values = self._empty(name)
             for place, block in self._blocks(name):

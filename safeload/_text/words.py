@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 MAX_PRINTED_PROBLEMS = 10
 MAX_LINE = 5_000
 N_NAMES_SHOWN = 3
+N_NAME_CHARS = 300
+"""The characters of a name that are shown; some forms have names of any length."""
+
 _NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
@@ -39,6 +42,11 @@ def shortened(line: str) -> str:
     return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}... ({len(line):,} characters)"
 
 
+def short(name: str) -> str:
+    """Return a name from a file, or the beginning of one that is longer than any model's."""
+    return name if len(name) <= N_NAME_CHARS else f"{name[:N_NAME_CHARS]}..."
+
+
 def reason_of(exc: BaseException) -> str:
     """Return an exception's text on one line, truncated to 200 characters."""
     return " ".join(str(exc).split())[:200]
@@ -61,8 +69,9 @@ def tally(words: Iterable[tuple[int, str]]) -> str:
 
 def first_of(names: Sequence[str]) -> str:
     """List the first names, and count the rest: "a, b, c and 4 more"."""
+    shown = map(short, names[:N_NAMES_SHOWN])
     more = f" and {len(names) - N_NAMES_SHOWN:,} more" if len(names) > N_NAMES_SHOWN else ""
-    return ", ".join(names[:N_NAMES_SHOWN]) + more
+    return ", ".join(shown) + more
 
 
 def with_article(noun: str) -> str:
@@ -72,7 +81,7 @@ def with_article(noun: str) -> str:
 
 def two_lines(kind: str, name: str, what: str) -> str:
     """Format one problem: its kind and name on the first line, the description on the second."""
-    return f"{kind:<10} {escaped(name)}\n               {escaped(what)}"
+    return f"{kind:<10} {escaped(short(name))}\n               {escaped(what)}"
 
 
 def first_few(rows: Sequence[str], where: str) -> tuple[str, ...]:

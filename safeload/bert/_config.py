@@ -190,7 +190,7 @@ def validate_config(raw: dict[str, Any], ref: FileRef) -> BertConfig:
     keys = Keys(_with_defaults(raw))
     sizes = {key: keys.integer(key, 1, high) for key, high in _SIZES.items()}
     hidden_act = keys.word("hidden_act", (*ACTIVATIONS, *_ALIASES))
-    _require_combinations(keys, sizes)
+    _require_combinations(keys, sizes, is_said="num_attention_heads" in raw)
     _require_the_same_model(keys)
     hints = []
     if len(keys.problems) > 1 and all(problem.is_missing for problem in keys.problems):
@@ -217,6 +217,15 @@ def defining_keys(raw: dict[str, Any]) -> dict[str, Any]:
     found = {key: keys[key] for key in (*_SIZES, "hidden_act", "type_vocab_size") if key in keys}
     activation = found.get("hidden_act")
     return {**found, "hidden_act": _ALIASES.get(activation, activation)} if isinstance(activation, str) else found
+
+
+def defaults_taken(config: BertConfig) -> list[str]:
+    """Return a note for what no weights can prove and the config does not say, where transformers has a default."""
+    return [
+        f"{key} is not in the config; {shown(DEFAULTS[key])} is the default of transformers"
+        for key in ("num_attention_heads", "hidden_act")
+        if key not in config.raw and is_of_transformers(config.raw)
+    ]
 
 
 def unused_keys(data: Mapping[str, Any]) -> list[str]:
@@ -265,11 +274,12 @@ def _require_the_same_model(keys: Keys) -> None:
             keys.add_problem(key, f"{shown(value)} makes another model, which keras-bert cannot build: {why}")
 
 
-def _require_combinations(keys: Keys, sizes: dict[str, int]) -> None:
+def _require_combinations(keys: Keys, sizes: dict[str, int], *, is_said: bool) -> None:
     bad = {problem.key for problem in keys.problems}
     hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]  # 1 if the key is bad
     if "hidden_size" not in bad and hidden % heads:
-        keys.add_problem("num_attention_heads", f"{heads} does not divide hidden_size {hidden}")
+        found = f"{heads}" if is_said else f"{heads}, the default of transformers,"
+        keys.add_problem("num_attention_heads", f"{found} does not divide hidden_size {hidden}")
     if "type_vocab_size" in keys.data and keys.integer("type_vocab_size", 1, MAX_SIZE) != SEGMENTS:
         segments = keys.data["type_vocab_size"]
         if "type_vocab_size" not in {problem.key for problem in keys.problems}:

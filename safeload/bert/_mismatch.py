@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from safeload._compare import size_claims, size_hint
 from safeload._published import published_bert
-from safeload._text.words import first_of
+from safeload._text.words import N_NAME_CHARS
 from safeload.bert._parameters import FIRST_VARIABLE, POSITIONS
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:
         return [f"the {title} is empty: it contains no {mismatch.weights.noun}s; save or copy it again"]
     missing = [problem.name for problem in problems if problem.kind == "missing"]
     if len(missing) == len(problems) and not any(name.startswith("bert/") for name in found):
-        return [f"the {title} contains no BERT {mismatch.weights.noun}s; its first ones are {first_of(sorted(found))}"]
+        return [f"the {title} contains no BERT {mismatch.weights.noun}s; pass the file of the BERT itself"]
     layers = _layer_hints(mismatch)
     return [
         *_size_hints(mismatch, n_tokens),
@@ -166,5 +166,6 @@ def _unexpected_hints(problems: Collection[Problem]) -> list[str]:
     names = [problem.name for problem in problems if problem.kind == "unexpected"]
     if not names or len(names) < len(problems):
         return []
-    pattern = glob.escape(names[0]) if len(names) == 1 else f"{glob.escape(os.path.commonpath(names))}/*"
+    one = f"{glob.escape(names[0][:N_NAME_CHARS])}{'*' * (len(names[0]) > N_NAME_CHARS)}"
+    pattern = one if len(names) == 1 else f"{glob.escape(os.path.commonpath(names))}/*"
     return [f"to allow extra variables, call safeload.load_bert with ignore_unused=[{pattern!r}]"]

@@ -13,7 +13,7 @@ from safeload._model_kind import ModelKind
 from safeload._scopes import Scoped, chosen_scope
 from safeload.bert import _places, _vocabulary
 from safeload.bert._arguments import FULL_LENGTH, GELU, GELU_ERF, GELU_TANH
-from safeload.bert._config import other_gelu, read_config, suspicious_keys, unused_keys
+from safeload.bert._config import defaults_taken, other_gelu, read_config, suspicious_keys, unused_keys
 from safeload.bert._parameters import (
     FIRST_VARIABLE,
     MARKS,
@@ -70,7 +70,7 @@ def bert(
                 error.hints = ("the config and the weights agree; the vocabulary differs from both", *error.hints)
                 raise
         require_config_allows(options, config)
-        return config, notes, [*warnings, *suspicious_keys(config)]
+        return config, [*notes, *defaults_taken(config)], [*warnings, *suspicious_keys(config)]
 
     def adapted(config: BertConfig, naming: Naming, stored: Stored) -> tuple[BertConfig, list[str]]:
         activation = options.activation

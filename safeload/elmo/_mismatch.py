@@ -33,9 +33,10 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     names, noun = mismatch.weights.tensors, mismatch.weights.noun
     missing = [problem.name for problem in problems if problem.kind == "missing"]
     if not namings_in(names):
-        few = ", ".join(sorted(names)[:3])
         return [
-            f"the file contains no biLM {noun}s; its first ones are {few}" if few else f"the file contains no {noun}s"
+            f"the file contains no biLM {noun}s; pass the file of the biLM itself"
+            if names
+            else f"the file contains no {noun}s"
         ]
     hints = [*_size_hints(mismatch), *_count_hints(mismatch)]
     if options.is_published:

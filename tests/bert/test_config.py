@@ -232,6 +232,21 @@ def test_keys_without_an_effect_are_listed_as_not_used(bert):
     assert "keys not used" in report._repr_html_()
 
 
+def test_a_default_of_transformers_is_not_said_to_be_in_the_config(bert):
+    write_bert_config(bert, model_type="bert")
+    config = json.loads((bert / "bert_config.json").read_text())
+    del config["hidden_act"]
+    (bert / "bert_config.json").write_text(json.dumps(config))
+    assert 'hidden_act is not in the config; "gelu" is the default of transformers' in safeload.check_bert(bert).notes
+
+    del config["num_attention_heads"]
+    (bert / "bert_config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigError) as caught:
+        safeload.check_bert(bert)
+    (problem,) = caught.value.problems
+    assert problem.problem == "12, the default of transformers, does not divide hidden_size 16"
+
+
 @pytest.mark.parametrize("value", [1e-5, 1.0001e-12, 0.1, 1, "1e-12", True, []])
 def test_a_larger_epsilon_warns_with_both_values(bert, value):
     write_bert_config(bert, layer_norm_eps=value)

@@ -263,9 +263,14 @@ def test_a_checkpoint_without_any_of_bert_s_variables_shows_its_first_names(bert
         tensors.clear()
         tensors.update(dict.fromkeys(("d", "c", "b", "a"), ONE))
 
-    assert (
-        hints_of(bert, change)[0] == "the checkpoint contains no BERT variables; its first ones are a, b, c and 1 more"
+    assert hints_of(bert, change)[0] == "the checkpoint contains no BERT variables; pass the file of the BERT itself"
+    error = mismatch(bert)
+    assert error.message == (
+        "the BERT checkpoint does not fit its config: "
+        "none of its 37 variables is there; the file has 4 variables, a, b, c and 1 more"
     )
+    assert error.details == ()
+    assert len(error.report.problems) == 37
 
 
 def test_heads_of_another_shape_are_not_nothing(bert):

@@ -291,11 +291,11 @@ FAULTS = [
         spoil=write("data.pkl", b"\x80\x02ccollections\nOrderedDict\nq\0)Rq\1."), call={"checkpoint_file": "{}/data.pkl"}, reports=("A18",)),
     row(name="checkpoint_is_a_whole_module_of_torch", error=Unsafe, path="pytorch_model.bin",
         spoil=lambda folder: write_members(
-            folder / "pytorch_model.bin", {"data.pkl": b"\x80\x02ctransformers.models.bert.modeling_bert\nBertModel\nq\0)\x81q\1."}
+            folder / "pytorch_model.bin", {"data.pkl": b"\x80\x02ctransformers.models.bert.modeling_bert\nBertModel\nq\0)\x81q\1.", "version": b"3"}
         ),
         call={"checkpoint_file": "{}/pytorch_model.bin"}),
     row(name="checkpoint_is_a_torchscript_archive", error=Wrong, path="model.pt",
-        spoil=lambda folder: write_members(folder / "model.pt", {"data.pkl": b"\x80\x02N.", "constants.pkl": b"\x80\x02)."}),
+        spoil=lambda folder: write_members(folder / "model.pt", {"data.pkl": b"\x80\x02N.", "constants.pkl": b"\x80\x02).", "version": b"3"}),
         call={"checkpoint_file": "{}/model.pt"}),
     row(name="checkpoint_is_a_file_of_keras", error=Corrupt, path="model.keras",
         spoil=zipped("model.keras", "metadata.json"), call={"checkpoint_file": "{}/model.keras"}, reports=("A21",)),

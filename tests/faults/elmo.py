@@ -296,7 +296,7 @@ FAULTS = [
         spoil=lambda folder: write_checkpoint(folder / "model.ckpt-9", {"bert/embeddings/word_embeddings": np.zeros((9, 4), np.float32)}),
         call={"weight_file": "{}/model.ckpt-9.index"}),
     row(name="handle_of_tf_hub", error=errors.InvalidPathError, path=None, call={"options_file": "https://tfhub.dev/google/elmo/3"}),
-    row(name="weights_is_a_pytorch_file", error=Wrong, path="weights.th", spoil=zipped("weights.th", "archive/data.pkl"),
+    row(name="weights_is_a_pytorch_file", error=Wrong, path="weights.th", spoil=zipped("weights.th", "archive/data.pkl", "archive/version"),
         call={"weight_file": "{}/weights.th"}, reports=("I27",)),
     row(name="weights_is_a_pickle", error=Wrong, path="encoder.pkl", spoil=write("encoder.pkl", b"\x80\x02" + bytes(99)),
         call={"weight_file": "{}/encoder.pkl"}, reports=("C4",)),

@@ -171,11 +171,12 @@ def then(*steps: Callable[[Path], object]) -> Callable[[Path], object]:
     return lambda folder: [step(folder) for step in steps]
 
 
-def zipped(name: str, member: str) -> Callable[[Path], object]:
-    """Write a zip with one member."""
+def zipped(name: str, *members: str) -> Callable[[Path], object]:
+    """Write a zip with these members."""
 
     def spoil(folder: Path) -> None:
         with zipfile.ZipFile(folder / name, "w") as archive:
-            archive.writestr(member, "{}")
+            for member in members:
+                archive.writestr(member, "{}")
 
     return spoil

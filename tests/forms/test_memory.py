@@ -51,7 +51,7 @@ STORED = {
     "slice": lambda torch, a: {"a": torch.cat([a, a, a], 1)[:, :512]},
     "turned slice": lambda torch, a: {"a": torch.cat([a, a, a], 1)[:, :512].t()},
     "slice of float64": lambda torch, a: {"a": torch.cat([a, a], 1).double()[:, 512:]},
-    "bfloat16": lambda torch, a: {"a": a.bfloat16()},
+    "bfloat16": lambda _, a: {"a": a.bfloat16()},
 }
 
 

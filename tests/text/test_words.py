@@ -68,6 +68,14 @@ def test_the_first_ten_rows_are_printed_and_the_rest_counted():
     assert words.first_few([], "error.rows") == ()
 
 
+def test_a_long_name_is_cut_where_it_is_shown():
+    long = "x" * 2_000_000
+
+    assert words.first_of(["a", long, "c", "d"]) == f"a, {'x' * 300}..., c and 1 more"
+    assert words.two_lines("MISSING", long, "text") == f"MISSING    {'x' * 300}...\n               text"
+    assert words.short("x" * 300) == "x" * 300
+
+
 def test_letters_of_every_language_are_visible_and_controls_are_not():
     assert words.visible("é語😀 a") == "é語😀 a"
     assert words.visible("\x1b\u202e\u2028\ud800\u200b") == r"\x1b\u202e\u2028\ud800\u200b"

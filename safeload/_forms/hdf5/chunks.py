@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 GZIP, SHUFFLE, FLETCHER32, LZF = 1, 2, 3, 32000
 FILTERS = (GZIP, SHUFFLE, FLETCHER32, LZF)
+BUILT_IN = range(1, 7)
+"""The filters of HDF5 itself, of which szip, nbit and scaleoffset are not read; others are in plugins."""
+
 MIN_CHUNK_BYTES = 64 << 20
 """The size that every chunk may have; a larger dataset may have chunks of up to its own size."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 
-from safeload._forms.hdf5.chunks import FILTERS, MAX_RATIO, MIN_CHUNK_BYTES, Chunks, list_chunks
+from safeload._forms.hdf5.chunks import BUILT_IN, FILTERS, MAX_RATIO, MIN_CHUNK_BYTES, Chunks, list_chunks
 from safeload._forms.hdf5.trees import require_trees
 from safeload.report import TensorSpec
 
@@ -158,7 +158,8 @@ class Listing:
             code, _, _, label = plan.get_filter(number)
             if code not in FILTERS:
                 shown = label.decode("ascii", "replace") or "unnamed"
-                raise RefusedError(name, f"the filter {code} ({shown}), which would run the code of a plugin")
+                why = "safeload does not read" if code in BUILT_IN else "would run the code of a plugin"
+                raise RefusedError(name, f"the filter {code} ({shown}), which {why}")
         kind = dataset.get_type()
         dtype, is_swapped = _dtype_name(kind)
         spec = TensorSpec(name=name, shape=dataset.shape or (), dtype=dtype)

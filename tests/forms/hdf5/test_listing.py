@@ -109,6 +109,12 @@ def test_a_chunk_may_have_so_many_bytes(most, fits, tmp_path, monkeypatch):
         refused(tmp_path / "w.hdf5", "chunks of 32 bytes for 12")
 
 
+def test_a_filter_of_hdf5_itself_is_no_plugin(tmp_path):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file.create_dataset("x", data=np.ones(4, "f4"), scaleoffset=2, chunks=(4,))
+    refused(tmp_path / "w.hdf5", "the filter 6 (scaleoffset), which safeload does not read")
+
+
 def test_a_filter_may_be_there_once(tmp_path):
     plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plan.set_chunk((4,))
