@@ -55,8 +55,8 @@ def length(n_bytes, size=None):
     return spoil
 
 
-def empty_tensors(count):
-    row = b'{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+def empty_tensors(count, key=b"data_offsets"):
+    row = b'{"dtype":"F32","shape":[0],"%b":[0,0]}' % key
     return header(lambda _: b"{" + b",".join(b'"%d":%b' % (number, row) for number in range(count)) + b"}")
 
 
@@ -78,6 +78,7 @@ FAULTS = [
     attack("header_of_an_exabyte", "a header of 2**62 bytes", length(1 << 62), Unsafe),
     attack("header_behind_the_end", "a header longer than the file", length(1 << 20), Corrupt),
     attack("300000_empty_tensors", "300,000 tensors without values", empty_tensors(300_000), Unsafe),
+    attack("200000_escaped_tensors", "200,000 tensors without values, in keys with escapes", empty_tensors(200_000, b"data_offset\\u0073"), Unsafe),
     attack("nested_deep", "JSON nested a million deep", header(lambda _: b'{"x":' + b"[" * 1_000_000), Corrupt),
     attack("keys_twice", "the same tensor twice", header(lambda table: json.dumps(table).replace(WORDS, "bert.pooler.dense.bias").encode()), Corrupt),
     attack("name_of_a_megabyte", "a name of 1 MB", added("x" * 1_000_000), None),
