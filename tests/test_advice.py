@@ -310,7 +310,9 @@ def test_a_saved_model_of_tensorflow_2_is_no_checkpoint(has_config, tmp_path, te
     (hint,) = failure(safeload.check_bert, tmp_path / "saved").hints
 
     other = f"the folder is a SavedModel or TF-Hub module, which tf.saved_model.load loads; {READS_BERT}"
-    assert hint == ("the checkpoint contains no BERT variables; pass the file of the BERT itself" if has_config else other)
+    assert hint == (
+        "the checkpoint contains no BERT variables; pass the file of the BERT itself" if has_config else other
+    )
     assert tensorflow.saved_model.load(str(tmp_path / "saved")).kernel.shape == (3,)
 
 

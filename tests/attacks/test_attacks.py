@@ -166,10 +166,10 @@ def test_files_that_are_swapped_between_check_and_load(bert, swap, monkeypatch):
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_files_that_are_swapped_while_the_values_are_read(call, when, bert, swap, monkeypatch):
     def swapping(real):
-        def use(bundle, names):
+        def use(bundle, names, **options):
             if when == "before":
                 swap()
-            result = real(bundle, names)
+            result = real(bundle, names, **options)
             if when == "after":
                 swap()
             return result
