@@ -73,9 +73,11 @@ LIMITS = {
         "MAX_ENTRIES": "tensors in a safetensors file",
         "MAX_AXES": "dimensions of a tensor in a safetensors file",
     },
-    "_bytes.kinds": {"MAX_USER_BLOCK_BYTES": "bytes before an HDF5 file begins"},
+    "_bytes.kinds": {
+        "MAX_ZIPPED": "members of a PyTorch file",
+        "MAX_USER_BLOCK_BYTES": "bytes before an HDF5 file begins",
+    },
     "_bytes.tfhub": {"MAX_DESCRIPTOR_BYTES": "bytes of a descriptor in TF-Hub's cache that are read"},
-    "_bytes.kinds": {"MAX_ZIPPED": "members of a PyTorch file"},
     "_bytes.archives.members": {
         "MAX_MEMBERS": "members of an archive",
         "MAX_NAME_BYTES": "bytes of a member's name",
