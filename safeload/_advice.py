@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from safeload import _recognise
 from safeload._bytes.absent import names_in
 from safeload._bytes.hub import MAX_LISTED, snapshots_in
-from safeload._bytes.kinds import files_of_forms, sniff
+from safeload._bytes.kinds import sniff
+from safeload._bytes.usual_names import files_of_forms
 from safeload._forms import open_weights
 from safeload._forms.tensorflow.prefixes import STATE_NAME, VARIABLES, list_prefixes, names_in_assets, prefix_of
 from safeload._forms.weight_file import WeightPlace

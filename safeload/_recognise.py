@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import is_int
-from safeload._bytes.kinds import KERAS_LOADS, is_usual, kinds_of, without_usual
+from safeload._bytes.kinds import KERAS_LOADS, kinds_of
+from safeload._bytes.usual_names import is_usual, without_usual
 from safeload._json import shown
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from safeload._bytes.files import FileRef
 from safeload.errors import SafeLoadError, WrongFileKindError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable
 
     from safeload._bytes.open_file import OpenFile
 
@@ -30,7 +30,7 @@ _HDF5_STARTS = tuple(1 << power for power in range(9, MAX_USER_BLOCK_BYTES.bit_l
 MAX_ZIPPED = 110_000
 """The number of members of a zip file that is one file of weights, such as PyTorch's."""
 
-_ELMO = "ELMo"
+ELMO = "ELMo"
 _UNPACK = "unpack the archive and pass the folder or file inside it"
 _IN_PLACE = "if the model is in it, pass the archive itself as the path; it is read in place"
 _DOWNLOAD_AGAIN = "download the file again; something else was saved in its place"
@@ -47,14 +47,6 @@ _FIRST_OF_TORCH = ("data.pkl", ".format_version", "version")
 _WEIGHTS_OF_KERAS = "model.weights.h5"
 _OF_KERAS = {"metadata.json", "config.json"}
 _OF_KERAS_HUB = (b"keras_hub_version", b"keras_nlp_version")
-_SHARD = re.compile(r"(?s).*(-\d{5}-of-\d{5}\.[^.]+|_\d{5}\.weights\.h5)")
-_OF_VARIANTS = ("model.safetensors", "pytorch_model.bin", "tf_model.h5")
-"""The usual names before whose ending transformers puts the name of a variant, as in `model.fp16.safetensors`.
-
-Source:
-    transformers/modeling_utils.py, _add_variant, transformers 4.49 and 5.24.
-"""
-
 KERAS_LOADS = (
     "load it with tf.keras.models.load_model; a BERT of keras-bert needs custom_objects=keras_bert.get_custom_objects()"
 )
@@ -168,14 +160,14 @@ KINDS: tuple[tuple[FileKind, Callable[[Sample], bool]], ...] = (
     (FileKind("zstd", "zstd archive", _UNPACK), _begins(b"\x28\xb5\x2f\xfd")),
     (FileKind("xz", "xz archive", _UNPACK), _begins(b"\xfd7zXZ")),
     (FileKind("bzip2", "bzip2 archive", _UNPACK), _begins(b"BZh")),
-    (FileKind("hdf5", "HDF5 file", form="hdf5", models=(_ELMO, "BERT"), endings=(".hdf5", ".h5", ".hdf"),
+    (FileKind("hdf5", "HDF5 file", form="hdf5", models=(ELMO, "BERT"), endings=(".hdf5", ".h5", ".hdf"),
               usual=("tf_model.h5", "tf_model.h5.index.json", "model.weights.h5", "model.weights.json")), _begins(HDF5_SIGNATURE)),
     (FileKind("pickle", "pickle (PyTorch's older files are pickles too)", _PICKLE), _begins(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")),
     (FileKind("npy", "NumPy array file"), _begins(b"\x93NUMPY")),
     (FileKind("pdf", "PDF document", _DOWNLOAD_AGAIN), _begins(b"%PDF")),
     (FileKind("utf32", "UTF-32 text", _SAVE_AS_UTF8), _begins(b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")),
     (FileKind("utf16", "UTF-16 text", _SAVE_AS_UTF8), _begins(b"\xff\xfe", b"\xfe\xff")),
-    (FileKind("sstable", "TensorFlow index file or V1 checkpoint", form="tensorflow", models=("BERT", _ELMO), endings=(".index",)),
+    (FileKind("sstable", "TensorFlow index file or V1 checkpoint", form="tensorflow", models=("BERT", ELMO), endings=(".index",)),
      lambda sample: sample.tail[-8:] == bytes.fromhex("57fb808b247547db")),
     (FileKind("html", "HTML page", _DOWNLOAD_AGAIN), _text_begins(b"<!doctype html", b"<html")),
     (FileKind("xml", "XML error page of a server", _DOWNLOAD_AGAIN), _text_begins(b"<?xml", b"<error>")),
@@ -269,57 +261,6 @@ def _members_of(file: OpenFile) -> tuple[str, ...] | None:
 def kinds_of(model: str | None) -> list[FileKind]:
     """Return the supported kinds of weight file, of one model or of all."""
     return [kind for kind, _ in KINDS if kind.form and (model is None or model in kind.models)]
-
-
-def files_of_forms(names: list[str], model: str | None) -> list[tuple[str, str]]:
-    """Return (name, form) of the files of a form; checkpoints are found by prefix instead.
-
-    Where a file has a usual name, it is the only one, and else that of the only variant with such a name; else they are those
-    with the extension of a form, sorted.
-    """
-    kinds = [kind for kind in kinds_of(model) if kind.form != CHECKPOINT]
-    if model != _ELMO and (usual := _usual_files(names, kinds)):
-        return usual
-    return [
-        (name, kind.form)
-        for name in sorted(without_usual(names))
-        if not name.startswith(".")
-        for kind in kinds
-        if name.endswith(kind.endings)
-    ]
-
-
-def is_usual(name: str) -> bool:
-    """Return whether a file has a usual name of a BERT's weights, or one of a variant."""
-    return any(_variant(name, usual) is not None for kind, _ in KINDS for usual in kind.usual)
-
-
-def _usual_files(names: Collection[str], kinds: Iterable[FileKind]) -> list[tuple[str, str]]:
-    """Return (name, form) of the first file with a usual name; where there is none, of the first of each variant."""
-    found: dict[str, tuple[str, str]] = {}
-    for kind in kinds:
-        for usual in kind.usual:
-            for name in sorted(names):
-                if (variant := _variant(name, usual)) is not None:
-                    found.setdefault(variant, (name, kind.form))
-    return [found[""]] if "" in found else list(found.values())
-
-
-def _variant(name: str, usual: str) -> str | None:
-    """Return the variant in a name, which is "" in a usual name itself; None if it is another name."""
-    if name == usual:
-        return ""
-    stem, _, ending = usual.rpartition(".")
-    variant = name.removeprefix(f"{stem}.").removesuffix(f".{ending}")
-    is_one = usual.startswith(_OF_VARIANTS) and name == f"{stem}.{variant}.{ending}"
-    return variant if is_one and variant and "." not in variant and not _SHARD.fullmatch(name) else None
-
-
-def without_usual(names: Iterable[str]) -> list[str]:
-    """Return the names in a folder that are no BERT's: neither usual ones, nor, beside an index of such a name, shards."""
-    listed = {name: is_usual(name) for name in names}
-    has_index = any(is_one and name.endswith(".json") for name, is_one in listed.items())
-    return [name for name, is_one in listed.items() if not is_one and not (has_index and _SHARD.fullmatch(name))]
 
 
 def wrong_kind(ref: FileRef, kind: FileKind, *, wanted: str) -> WrongFileKindError:

@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from safeload._bytes import absent
-from safeload._bytes.kinds import CHECKPOINT, UNKNOWN, files_of_forms, is_usual, kinds_of, sniff, wrong_kind
+from safeload._bytes.kinds import CHECKPOINT, UNKNOWN, kinds_of, sniff, wrong_kind
 from safeload._bytes.small import require_file
+from safeload._bytes.usual_names import files_of_forms, is_usual
 from safeload._forms import shards
 from safeload._forms.tensorflow.prefixes import find_checkpoint, list_prefixes
 from safeload._forms.weight_file import WeightPlace

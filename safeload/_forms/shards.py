@@ -17,7 +17,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import absent
-from safeload._bytes.kinds import is_usual
+from safeload._bytes.usual_names import is_usual
 from safeload._json import read_json_object
 from safeload._text.words import counted, one_line, some_of
 from safeload.errors import ConfigError, CorruptFileError, MissingFileError, UnsafeFileError

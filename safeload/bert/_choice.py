@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from safeload._bytes import absent
-from safeload._bytes.kinds import files_of_forms, is_usual, sniff
+from safeload._bytes.kinds import sniff
+from safeload._bytes.usual_names import files_of_forms, is_usual
 from safeload._forms.tensorflow.prefixes import is_of_checkpoint, list_prefixes
 from safeload._json import read_json_object, shown
 from safeload._recognise import BERT

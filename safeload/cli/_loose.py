@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from safeload._advice import variables_of
 from safeload._bytes.absent import names_text
-from safeload._bytes.kinds import CHECKPOINT, is_usual, kinds_of, sniff
+from safeload._bytes.kinds import CHECKPOINT, kinds_of, sniff
+from safeload._bytes.usual_names import is_usual
 from safeload._forms.tensorflow.prefixes import SAVED_MODEL, VARIABLES, names_in_assets
 from safeload._recognise import BERT, has_piece_of, models_of_variables
 

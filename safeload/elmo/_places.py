@@ -9,10 +9,11 @@ from safeload import _recognise
 from safeload._bytes import absent
 from safeload._bytes.archives.locating import archive_hints, located, lock_folder
 from safeload._bytes.files import DISK, FileRef
-from safeload._bytes.kinds import CHECKPOINT, JSON_TEXT, UNKNOWN, FileKind, files_of_forms, kinds_of, sniff, wrong_kind
+from safeload._bytes.kinds import CHECKPOINT, JSON_TEXT, UNKNOWN, FileKind, kinds_of, sniff, wrong_kind
 from safeload._bytes.paths import is_remote, resolve_path
 from safeload._bytes.small import require_file
 from safeload._bytes.tfhub import handle_of, modules_in
+from safeload._bytes.usual_names import files_of_forms
 from safeload._forms.tensorflow.prefixes import (
     STATE_NAME,
     VARIABLES,

@@ -10,7 +10,7 @@ import pytest
 
 import safeload
 from safeload import testing
-from safeload._bytes.kinds import files_of_forms
+from safeload._bytes.usual_names import files_of_forms
 from safeload._forms import open_weights
 from safeload._forms.finding import find_weights
 from safeload.errors import (
