@@ -21,7 +21,7 @@ from safeload._recognise import BERT, ELMO
 from safeload.errors import CheckpointNotFoundError, SafeLoadError, WrongFileKindError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from safeload._bytes.files import FileRef
 
@@ -38,7 +38,8 @@ _READS = {
     BERT: "safeload reads BERT from Google's checkpoints (bert_config.json and bert_model.ckpt.*), from those and the SavedModels "
     "of tf-models, from Hugging Face's folders (config.json and model.safetensors, pytorch_model.bin or tf_model.h5), and from "
     "files of keras-bert and KerasHub",
-    ELMO: "safeload reads ELMo from options.json and weights.hdf5, from checkpoints of bilm-tf, and from TF-Hub's modules",
+    ELMO: "safeload reads ELMo from options.json and weights.hdf5, from checkpoints of bilm-tf, from TF-Hub's modules, and from "
+    "archives and state dicts of AllenNLP",
 }
 
 
@@ -200,9 +201,6 @@ def _by_name(ref: FileRef, model: str) -> list[str]:
         return _saved_model(ref.folder(), model)
     if kind is None:
         return []
-    if kind.id in _OF_TORCH and name.endswith(".th"):
-        what = "the weights of a whole AllenNLP model: load its archive with allennlp.models.archival.load_archive"
-        return [f"{name} has {what}; {_READS[model]}"]
     if kind.id == "pickle" and name == "data.pkl":
         return [
             f"{name} is a part of a PyTorch file: pass the whole file, which is a zip archive, as torch.save wrote it"
@@ -219,12 +217,27 @@ def variables_of(prefix: FileRef) -> list[str]:
     return _names_of(WeightPlace(ref=prefix.at(prefix.path, "prefix"), form="tensorflow", place=""))[0]
 
 
+def of_allennlp(folder: FileRef, names: Collection[str]) -> list[str]:
+    """Return the names of the tensors of an AllenNLP model in a folder; empty if there is none, or it cannot be read."""
+    weights = next((name for name in _recognise.WEIGHTS_OF_ALLENNLP if name in names), None)
+    return _names_of(WeightPlace(ref=folder.inside(weights, "weight"), form="torch", place=""))[0] if weights else []
+
+
+def may_be_of_allennlp(folder: FileRef, names: Collection[str]) -> bool:
+    """Return whether a folder has the weights of an AllenNLP model with an ELMo, or such that cannot be read."""
+    if not any(name in names for name in _recognise.WEIGHTS_OF_ALLENNLP):
+        return False
+    tensors = of_allennlp(folder, names)
+    return not tensors or _has(ELMO, tensors)
+
+
 def models_in(folder: FileRef) -> list[str]:
     """Return the models in a folder, by the names of its files and by the variables of its checkpoints."""
     names = [*names_in(folder), *names_in_assets(folder)]
     by_name = _recognise.models_of_folder(name for name in names if not name.endswith(".index"))
     prefixes = list_prefixes(folder) or [folder.inside(os.path.join(VARIABLES, VARIABLES)).path]
     variables = [name for prefix in prefixes for name in variables_of(folder.at(prefix))]
+    variables += of_allennlp(folder, names)
     found = {*by_name, *(_recognise.OWNERS[name] for name in _recognise.models_of_variables(variables))}
     return [model for model in (BERT, ELMO) if model in found] or _recognise.models_of_folder(names)
 

@@ -128,7 +128,7 @@ def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> tuple
     )
     config, differences = kind.agreed(config, naming, weights)
     naming = placed(naming, weights, scope)
-    return config, _Wanted(kind.list_parameters(config), naming, scope, notes, [*warnings, *differences])
+    return config, _Wanted(kind.list_parameters(config, naming), naming, scope, notes, [*warnings, *differences])
 
 
 def placed(naming: Naming, weights: WeightFile, scope: str) -> Naming:

@@ -118,7 +118,7 @@ class ModelKind(Generic[Config]):
         find_others: Finds the other files; those not given are expected beside the config.
         read: Reads config and vocabulary and compares them with the arguments; returns the config, notes
             and warnings.
-        list_parameters: Lists the model's parameters: canonical name -> shape, dtype and the config key of each size.
+        list_parameters: Lists the model's parameters, as the naming has them: name -> shape, dtype and the config key of each size.
         recognise: Returns the naming and scope of a weight file, and warnings; raises if it belongs to another model.
         hints: Returns hints about weights that do not fit.
         unverified: Returns the settings that no weight file can confirm.
@@ -138,7 +138,7 @@ class ModelKind(Generic[Config]):
     weights_folder: Callable[[Request], str | None]
     find_others: Callable[[Request, FileRef], Places]
     read: Callable[[Places], tuple[Config, list[str], list[str]]]
-    list_parameters: Callable[[Config], Mapping[str, TensorSpec]]
+    list_parameters: Callable[[Config, Naming], Mapping[str, TensorSpec]]
     recognise: Callable[[WeightFile], tuple[Naming, str, list[str]]]
     hints: Callable[[Mismatch[Config]], list[str]]
     unverified: Callable[[Config], dict[str, object]]

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 BERT, ELMO, BILM_TF = "BERT", "ELMo", "bilm-tf"
 _SCOPE_OF_BILM = r"(?:.*/)?(?:lm|bilm)/"
+_OF_ALLENNLP = r"(?:.*\.)?_token_embedder\._char_embedding_weights$"
 OWNERS = {BERT: BERT, ELMO: ELMO, BILM_TF: ELMO}
 """Whose variables a checkpoint has -> the model that they make."""
+
+WEIGHTS_OF_ALLENNLP = ("weights.th", "best.th")
+"""The weights in an AllenNLP archive, and in the folder of a training; of both, the first is taken."""
 
 _EITHER = "either"
 """The owner of rows for both models."""
@@ -90,6 +94,7 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
                  has_berts_names=True),
      _any(r"(?:.*/)?Transformer-\d+-(MultiHeadSelfAttention|FeedForward)")),
     (BERT, _AN_ELMO, _any(r"(?:(?:.*/)?bilm/)?(char_embed$|CNN/)")),
+    (BERT, _AN_ELMO, _any(_OF_ALLENNLP)),
     (BERT, Other("a training checkpoint of bilm-tf", LOAD_TRAINED), _any(r"lm/(char_embed$|CNN/|RNN_\d/)")),
     (BERT, Other("RoBERTa", "load it with a library for RoBERTa"), _any(r"(.*/)?roberta/")),
     (BERT, Other("a checkpoint saved by Keras, with layer names",
@@ -107,6 +112,14 @@ _BY_TENSORS: tuple[tuple[str, Other, Callable[[Collection[str], set[str]], bool]
     (_EITHER, Other("the weights of a word-level biLM", "ELMo needs a character-level biLM; pass the weights of one"), _words),
     (ELMO, Other("a BERT", "load it with safeload.load_bert, or check it with: safeload check bert"),
      _any(r"(?:.*/)?(bert/embeddings|Embedding-Token|(token_embedding|reversible_embedding)/vars)/")),
+    (ELMO, Other("a BERT", "load it with safeload.load_bert, or check it with: safeload check bert"),
+     _any(r"(?:.*\.)?embeddings\.word_embeddings\.weight$")),
+    (ELMO, Other("a transformer-ELMo, another architecture", "load it with AllenNLP, as it was trained: it has no LSTMs"),
+     _any(r"(?:.*\.)?_(?:for|back)ward_transformer\.")),
+    (ELMO, Other("an OpenAI transformer, such as GPT", "load it with a library for that model"),
+     _any(r"(?:.*\.)?h\.\d+\.attn\.c_attn\.")),
+    (ELMO, Other("ELMoForManyLangs, another architecture", "load the folder that it is in with ELMoForManyLangs"),
+     _any(r"(?:(?:token_embedder|encoder)\.)?(?:(?:word|char)_emb_layer\.|(?:for|back)ward_layer_\d+\.\w+_linearity\.)")),
     (_EITHER, Other("a model saved by Keras", KERAS_LOADS), _keras_model),
     (_EITHER, Other("weights saved by Keras", "load them with load_weights, into the Keras model that saved them"), _keras_weights),
 )  # fmt: skip
@@ -117,13 +130,13 @@ _BY_VARIABLES = (
         r"(?:.*/)?(?:bert/embeddings/word_embeddings(?:/weight:0)?|word_embeddings/embeddings|Embedding-Token/embeddings)$",
     ),
     (BILM_TF, r"lm/(?:char_embed$|CNN/|RNN_\d/)"),
-    (ELMO, r"(?:(?:.*/)?bilm/)?(?:char_embed$|CNN/|RNN_[01]/)"),
+    (ELMO, rf"(?:(?:.*/)?bilm/)?(?:char_embed$|CNN/|RNN_[01]/)|{_OF_ALLENNLP}"),
 )
 
 _BY_KEYS: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("ELMoForManyLangs, another architecture", "load it with ELMoForManyLangs"), ("encoder", "token_embedder")),
     (ELMO, Other("a transformer such as BERT", "pass BERT's config to safeload.load_bert"), ("hidden_size", "num_hidden_layers")),
-    (ELMO, Other("an AllenNLP training run", "pass the options file that its elmo_token_embedder names"), ("dataset_reader", "model")),
+    (ELMO, Other("an AllenNLP training run", "pass its folder or its archive, which has the weights too; or the options file that its elmo_token_embedder names"), ("dataset_reader", "model")),
 )  # fmt: skip
 
 _KEYS_OF_VARIANTS = {
@@ -135,7 +148,6 @@ _BY_FILES: tuple[tuple[str, Other, tuple[str, ...]], ...] = (
     (ELMO, Other("an ELMoForManyLangs model", "it has another architecture; load it with ELMoForManyLangs"), ("encoder.pkl", "token_embedder.pkl")),
     (ELMO, Other("a TensorFlow model or TF-Hub module", _LOST_VARIABLES), ("saved_model.pb",)),
     (ELMO, Other("a TF-Hub module", _LOST_VARIABLES), ("tfhub_module.pb",)),
-    (ELMO, Other("an AllenNLP archive", "load it with allennlp.models.load_archive"), ("weights.th", "config.json")),
     (ELMO, Other("a BERT model", "load it with safeload.load_bert, or check it with: safeload check bert {folder}"), ("bert_config.json",)),
 )  # fmt: skip
 

@@ -233,16 +233,8 @@ def test_a_file_of_torch_is_not_to_be_unpacked(new, tmp_path, torch, tiny_elmo):
     torch.save({"x": torch.ones(2)}, tmp_path / "x.pt", _use_new_zipfile_serialization=new)
     error = failure(safeload.check_elmo, tiny_elmo, tmp_path / "x.pt")
 
-    assert error.found == "PyTorch file"
+    assert error.hints[0] == "the file contains no biLM tensors; its first ones are x"
     assert "unpack the archive" not in str(error)
-
-
-def test_weights_th_are_allennlp_s(tmp_path, torch, tiny_elmo):
-    torch.save({"x": torch.ones(2)}, tmp_path / "weights.th")
-    error = failure(safeload.check_elmo, tiny_elmo, tmp_path / "weights.th")
-
-    assert "load its archive with allennlp.models.archival.load_archive" in error.hints[0]
-    assert error.hints[0].endswith(READS_ELMO)
 
 
 def keras_model(tf):
@@ -389,7 +381,7 @@ def test_bilm_tf_s_checkpoint_is_no_bert(elmo, tiny_bert):
 def test_the_model_of_a_folder_is_known_by_its_checkpoint_too(form, tmp_path):
     folder = testing.write_elmo(tmp_path / "m", form=form)
     assert models_in(ref(folder, "folder")) == ["ELMo"]
-    (folder / "options.json").unlink()
+    (folder / "options.json").unlink(missing_ok=True)
     assert models_in(ref(folder, "folder")) == ["ELMo"]
 
 

@@ -265,6 +265,8 @@ ELMO_WRITERS = {
     "hdf5/one-layer": "bilm-tf's `dump_weights`, of a biLM of one layer",
     "tensorflow": "bilm-tf's training",
     "tensorflow/tf-hub": "TF-Hub's modules, Google's and DeepPavlov's",
+    "torch": "torch.save, of an `Elmo` of AllenNLP or of what has one",
+    "torch/model": "AllenNLP's training, in its folder or its `model.tar.gz`",
 }
 """Form of `testing.write_elmo` -> who writes it."""
 

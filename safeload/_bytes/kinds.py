@@ -35,7 +35,9 @@ _UNPACK = "unpack the archive and pass the folder or file inside it"
 _IN_PLACE = "if the model is in it, pass the archive itself as the path; it is read in place"
 _DOWNLOAD_AGAIN = "download the file again; something else was saved in its place"
 _PICKLE = "safeload never unpickles a file; convert the weights with the library that saved them"
-_TORCH = "do not unpack it; a PyTorch file of a BERT's state dict is read as it is, by safeload.load_bert"
+_TORCH = (
+    "do not unpack it; a PyTorch file of a state dict is read as it is, by safeload.load_bert or safeload.load_elmo"
+)
 _TORCH_BEFORE_1_6 = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The number with which the older files of torch begin, in a pickle of any protocol from 2 on."""
 
@@ -152,7 +154,7 @@ KINDS: tuple[tuple[FileKind, Callable[[Sample], bool]], ...] = (
      _begins(b"version https://git-lfs.github.com/spec/v1")),
     (FileKind("safetensors", "safetensors file", form="safetensors", models=("BERT",), endings=(".safetensors",),
               usual=("model.safetensors", "model.safetensors.index.json")), _is_safetensors),
-    (FileKind("torch", "PyTorch file", _TORCH, form="torch", models=("BERT",), endings=(".bin", ".pt", ".pth"),
+    (FileKind("torch", "PyTorch file", _TORCH, form="torch", models=("BERT", _ELMO), endings=(".bin", ".pt", ".pth", ".th"),
               usual=("pytorch_model.bin", "pytorch_model.bin.index.json")), _is_torch),
     (FileKind("keras", "model saved by Keras", _KERAS, form="keras", models=("BERT",), endings=(".keras",)), _is_keras),
     (FileKind("gzip", "gzip archive", _UNPACK), _begins(b"\x1f\x8b")),

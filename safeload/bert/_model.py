@@ -99,7 +99,7 @@ def bert(
         weights_folder=_places.weights_folder,
         find_others=_places.resolve_others,
         read=read,
-        list_parameters=lambda config: list_parameters(config, training=options.training),
+        list_parameters=lambda config, _: list_parameters(config, training=options.training),
         recognise=lambda weights: recognise(weights, scope),
         hints=hints,
         unverified=lambda config: {

@@ -6,13 +6,13 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from safeload._advice import variables_of
+from safeload._advice import may_be_of_allennlp, variables_of
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import ENDINGS
+from safeload._bytes.archives.locating import ENDINGS, located
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._forms.tensorflow.prefixes import ASSETS, SAVED_MODEL, VARIABLES, names_in_assets
-from safeload._recognise import BERT, ELMO, has_piece_of, models_of_variables
+from safeload._recognise import BERT, ELMO, WEIGHTS_OF_ALLENNLP, has_piece_of, models_of_variables
 from safeload.cli._loose import is_loose, reason_to_skip
 from safeload.cli._models import Outcome
 from safeload.errors import FileSystemError, SafeLoadError, UnreadableFileError, UnsafeFileError
@@ -107,8 +107,10 @@ def _in_tree(kind: str, root: str) -> Found:
 
 
 def _has_model(model: str, folder: FileRef, names: list[str]) -> bool:
-    """Return whether a folder has a piece of a model, or is a TF-Hub module with its variables."""
+    """Return whether a folder has a piece of a model, or is a TF-Hub module or an AllenNLP model with its variables."""
     if has_piece_of(model, [*names, *names_in_assets(folder)]):
+        return True
+    if model == ELMO and may_be_of_allennlp(folder, names):
         return True
     prefix = folder.inside(os.path.join(VARIABLES, VARIABLES))
     return model == ELMO and SAVED_MODEL in names and ELMO in models_of_variables(variables_of(prefix))
@@ -166,7 +168,9 @@ def _in_archive(kind: str, path: str) -> list[str]:
     }
     tops = {folder.partition("/")[0] for folder, names in shown.items() if names}
     only = tops.pop() if len(tops) == 1 else ""
-    found = [folder for folder in shown if _is_model(kind, folder, shown)]
+    found = [
+        folder for folder in shown if _is_model(kind, folder, shown) or _is_elmo_in(kind, path, folder, shown[folder])
+    ]
     return [path if folder == only else os.path.join(path, folder) for folder in found]
 
 
@@ -179,6 +183,17 @@ def _is_model(kind: str, folder: str, folders: Mapping[str, list[str]]) -> bool:
     assets = folders.get(f"{folder}/{ASSETS}".lstrip("/"), []) if SAVED_MODEL in names else []
     listed = [*names, *assets]
     return not is_loose(_MODELS[kind], listed) and has_piece_of(_MODELS[kind], listed)
+
+
+def _is_elmo_in(kind: str, archive: str, folder: str, names: list[str]) -> bool:
+    """Return whether a folder of an archive has an AllenNLP model with an ELMo, or one that cannot be read."""
+    if _MODELS[kind] != ELMO or not any(name in names for name in WEIGHTS_OF_ALLENNLP):
+        return False
+    path = os.path.abspath(os.path.join(archive, folder))
+    try:
+        return may_be_of_allennlp(located(FileRef(path=path, role="folder", given=archive)), names)
+    except SafeLoadError:
+        return True
 
 
 def _is_broken(exc: OSError) -> bool:

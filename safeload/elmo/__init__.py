@@ -52,9 +52,11 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
 
     Args:
         options_file: `options.json`, or the folder that contains it and the weights. Also a URL if cached-path is
-            installed. A folder of a TF-Hub module needs no options: the original ELMo's are taken, and the report says so.
-        weight_file: `weights.hdf5`, a training checkpoint of bilm-tf, the folder of either, or that of a TF-Hub module. Defaults
-            to the only HDF5 file in the options' folder, or else to the checkpoint there.
+            installed. A TF-Hub module, and a folder, an archive or the weights of an AllenNLP model, need no options: the
+            original ELMo's are taken, of an AllenNLP model with the sizes of its weights, and the report says so.
+        weight_file: `weights.hdf5`, a training checkpoint of bilm-tf, a state dict with an ELMo of AllenNLP, the folder or archive
+            of one of these, or that of a TF-Hub module. Defaults to the only HDF5 file in the options' folder, or else to the
+            checkpoint or the state dict there.
         num_output_representations: How many weighted sums of the layers to return; not a number of layers.
         requires_grad: Whether to train the biLM itself. The weighted sums are trainable either way.
         do_layer_norm: Whether to normalise each layer before summing.
@@ -63,7 +65,8 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
             `(batch, tokens)` in `word_inputs`. Id 0 is padding, so the first word must be a padding token.
         keep_sentence_boundaries: Whether to return the vectors of the begin and end marks of each sentence too.
         scalar_mix_parameters: Fixed weights of the layers, before the softmax, instead of learned ones:
-            `lstm.n_layers + 1` numbers. "stored" for those that a TF-Hub module has learned, with their scale.
+            `lstm.n_layers + 1` numbers. "stored" for those that a TF-Hub module or a model of AllenNLP has learned, with
+            their scale.
         stateful: Whether the LSTMs keep their state between calls. Defaults to true for a torch module, as in AllenNLP,
             and to false for a Keras layer.
         backend: "allennlp" builds `allennlp.modules.elmo.Elmo`. "torch" builds safeload's own biLM, with the same
@@ -74,8 +77,8 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         lock_file: `safeload.lock`, or its folder. Defaults to the one beside the options and the one beside the weights,
             where present; each file of the model is then in one of them. Both files are copied to memory, checked
             against their locked size and SHA-256, and read from those copies.
-        scope: What stands before `char_embed` in the names of the biLM to load, if a checkpoint has several; the datasets of an
-            HDF5 file have none.
+        scope: What stands before `char_embed`, or in a model of AllenNLP before `._elmo`, in the names of the biLM to load, if a
+            checkpoint has several; the datasets of an HDF5 file have none.
 
     Returns:
         The torch module, on the CPU, or the Keras layer. `safeload.report_of(module)` returns the report on what was read
@@ -123,16 +126,19 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     )
     checked = check(elmo(arguments, scope), request, keep_values=True)
     from safeload._frameworks.elmo import choose_backend, versions_of  # noqa: PLC0415  (only to build)
+    from safeload.elmo._module import notes_of_datasets  # noqa: PLC0415
     from safeload.elmo.builders import builder_of  # noqa: PLC0415
 
     clock = checked.clock
     with clock.step("import"):
         chosen = choose_backend(arguments.backend, use_skip_connections=checked.config.use_skip_connections)
         builder = builder_of(chosen)
+        notes = notes_of_datasets(checked.values, checked.config) if chosen == "keras" else ()
     with clock.step("build"):
         module = builder.build(checked.config, arguments.with_stored(checked.values), checked.values)
     versions = {**checked.report.versions, **versions_of(chosen)}
-    report = dataclasses.replace(checked.report, backend=chosen, versions=versions)
+    notes = (*checked.report.notes, *notes)
+    report = dataclasses.replace(checked.report, backend=chosen, versions=versions, notes=notes)
     remember(module, report)
     warn_of(report)
     return module

@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import as_python, bad_argument, is_int, is_number, listed
-from safeload.elmo._parameters import MIX_SCALE, MIX_WEIGHTS
+from safeload.elmo._module import SECOND_SUM, take_sum
+from safeload.elmo._parameters import MIX_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from numpy.typing import NDArray
 
-    from safeload._forms.weight_file import StoredTensor
+    from safeload._model_kind import Stored
     from safeload.elmo._options import ElmoOptions
 
 MAX_REPRESENTATIONS = 1_000
 BACKENDS = ("auto", "allennlp", "torch", "keras")
 STORED = "stored"
-"""`scalar_mix_parameters` for the weights that a TF-Hub module has learned."""
+"""`scalar_mix_parameters` for the weights that a TF-Hub module or a model of AllenNLP has learned."""
 
 
 class ElmoArguments(NamedTuple):
@@ -39,8 +40,8 @@ class ElmoArguments(NamedTuple):
         """Return the arguments with the learned sum among the values of a file, which are taken out of these."""
         if self.scalar_mix_parameters != STORED:
             return self
-        weights, scale = values.pop(MIX_WEIGHTS), values.pop(MIX_SCALE)
-        return self._replace(scalar_mix_parameters=tuple(map(float, weights)), gamma=float(scale[0]))
+        weights, scale = take_sum(values)
+        return self._replace(scalar_mix_parameters=tuple(weights), gamma=scale)
 
 
 def elmo_arguments(**given: Any) -> ElmoArguments:  # noqa: ANN401  (validated here)
@@ -100,16 +101,22 @@ def require_numbers(arguments: ElmoArguments) -> None:
         raise bad_argument("scalar_mix_parameters", STORED, "a list of numbers where no file is read", hints)
 
 
-def require_stored_mix(arguments: ElmoArguments, weights: StoredTensor | None, path: str) -> None:
-    """Require that a file has the learned sum that was asked for.
+def require_stored_mix(arguments: ElmoArguments, stored: Stored, path: str) -> None:
+    """Require that a file has one learned sum, if it was asked for; `stored` returns a parameter of the file.
 
     Raises:
-        ArgumentError: It has none: only TF-Hub's modules do.
+        ArgumentError: It has none, as HDF5 files and trainings have none; or a model of AllenNLP has several.
     """
-    if arguments.scalar_mix_parameters == STORED and weights is None:
-        hints = ["only TF-Hub's modules store one: leave it out to learn it, or pass numbers"]
+    if arguments.scalar_mix_parameters != STORED:
+        return
+    facts = {"label": "options", "resolved": path}
+    if stored(MIX_WEIGHTS) is None:
+        hints = ["only TF-Hub's modules and AllenNLP's models store one: leave it out to learn it, or pass numbers"]
         wanted = "a list of numbers: the weights have no learned sum of the layers"
-        raise bad_argument("scalar_mix_parameters", STORED, wanted, hints, label="options", resolved=path)
+        raise bad_argument("scalar_mix_parameters", STORED, wanted, hints, **facts)
+    if stored(SECOND_SUM) is not None:
+        wanted = "a list of numbers: the weights have several learned sums of the layers"
+        raise bad_argument("scalar_mix_parameters", STORED, wanted, ["pass the numbers of one of them"], **facts)
 
 
 def vocabulary_notes(arguments: ElmoArguments) -> list[str]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from safeload._compare import size_claims, size_hint
 from safeload._published import published_elmo
+from safeload.elmo._characters import N_CHARACTERS
+from safeload.elmo._module import CHARACTERS, ENCODER, LSTMS, ROWS
 from safeload.elmo._parameters import CHAR_EMBED, CHARACTER_ROWS, SUM_OF_FILTERS, cell_of
 from safeload.elmo.namings import namings_in
 from safeload.elmo.namings._cells import count_numbered
@@ -18,13 +20,27 @@ if TYPE_CHECKING:
     from safeload.elmo._options import ElmoOptions
     from safeload.report import TensorSpec
 
-KERNEL_AXES = 4
 MAX_FILTERS_SHOWN = 20
 _NO_OPTIONS = (
     "there are no options beside the weights: pass the options.json that they were made with as options_file, and the weights as "
     "weight_file"
 )
-_KERNEL = re.compile(r"CNN/W_cnn_(\d{1,9})$")
+_KERNELS = (
+    (re.compile(r"CNN/W_cnn_(\d{1,9})$"), 4, (1, 3)),
+    (re.compile(rf"{ENCODER}\.char_conv_(\d{{1,9}})\.weight$"), 3, (2, 0)),
+)
+"""The names of convolutions in HDF5 files and in AllenNLP's modules, their number of axes, and those of width and number."""
+
+_LAYERS = (r"RNN_\d+/RNN/MultiRNNCell/Cell(\d+)/", rf"{LSTMS}\.forward_layer_(\d+)\.")
+_HIGHWAYS = (r"CNN_high_(\d+)/", rf"{ENCODER}\._highways\._layers\.(\d+)\.")
+_PROJECTIONS = ("/W_P_0", ".state_projection.weight")
+_AXES = {
+    "lstm.dim": ((f"{cell_of(0, 0)}/W_P_0", 0), (f"{LSTMS}.forward_layer_0.state_projection.weight", 1)),
+    "lstm.projection_dim": ((f"{cell_of(0, 0)}/W_P_0", 1), (f"{LSTMS}.forward_layer_0.state_projection.weight", 0)),
+    SUM_OF_FILTERS: (("CNN_proj/W_proj", 0), (f"{ENCODER}._projection.weight", 1)),
+    "char_cnn.embedding.dim": ((CHAR_EMBED, 1), (CHARACTERS, 1)),
+}
+"""Size -> the tensor and axis that has it, in HDF5 files and in AllenNLP's modules."""
 
 
 def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
@@ -40,10 +56,10 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
         ]
     hints = [*_size_hints(mismatch), *_count_hints(mismatch)]
     if options.is_published:
-        hints = [_NO_OPTIONS, *hints]
+        hints = [*([_NO_OPTIONS] if CHARACTERS not in mismatch.expected else []), *hints]
     else:
         hints += _release_hints(options, found)
-    if not any(name.endswith("/W_P_0") for name in found):
+    if not any(name.endswith(_PROJECTIONS) for name in found):
         same = options.dim == options.projection_dim
         hints.append(
             "W_P_0 is missing: the biLM was trained without projections"
@@ -64,15 +80,16 @@ def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
 
 def _size_hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     claims = size_claims(mismatch.expected, mismatch.found)
-    rows, n_found = claims.pop(CHARACTER_ROWS, (0, 0))
+    table = CHARACTERS if CHARACTERS in mismatch.expected else CHAR_EMBED
+    rows, n_found = claims.pop(ROWS if table == CHARACTERS else CHARACTER_ROWS, (0, 0))
     wanted_sum, sum_found = claims.pop(SUM_OF_FILTERS, (0, 0))
     hints = [_hint(key, wanted, size, mismatch) for key, (wanted, size) in claims.items()]
     if sum_found != wanted_sum:  # not a key; the filters have theirs
         hints.append(f"{SUM_OF_FILTERS} is {wanted_sum} in the options but {sum_found} in the {mismatch.weights.title}")
     if n_found != rows:
         hints.append(
-            f"char_embed has {n_found} rows where a character-level biLM has {rows}: it was not trained with n_characters {rows}, "
-            "so its character ids are not those of AllenNLP and safeload.character_ids"
+            f"{table} has {n_found} rows where a character-level biLM has {rows}: it was not trained with n_characters "
+            f"{N_CHARACTERS - 1}, so its character ids are not those of AllenNLP and safeload.character_ids"
         )
     return hints
 
@@ -81,37 +98,32 @@ def _count_hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
     options, found, title = mismatch.config, mismatch.found, mismatch.weights.title
     hints = [
         _hint(key, wanted, n_found, mismatch)
-        for key, wanted, pattern in (
-            ("lstm.n_layers", options.n_layers, r"RNN_\d+/RNN/MultiRNNCell/Cell(\d+)/"),
-            ("char_cnn.n_highway", options.n_highway, r"CNN_high_(\d+)/"),
+        for key, wanted, patterns in (
+            ("lstm.n_layers", options.n_layers, _LAYERS),
+            ("char_cnn.n_highway", options.n_highway, _HIGHWAYS),
         )
-        if (n_found := count_numbered(found, pattern)) != wanted
+        if (n_found := _count(found, patterns)) != wanted
     ]
-    kernels = sorted((int(match[1]), spec.shape) for name, spec in found.items() if (match := _KERNEL.match(name)))
-    numbers, shapes = [number for number, _ in kernels], [shape for _, shape in kernels]
-    if shapes and len(shapes) != len(options.filters) and all(len(shape) == KERNEL_AXES for shape in shapes):
-        hint = f"char_cnn.filters has {len(options.filters)} entries in the options but {len(shapes)} in the {title}"
-        filters = [[shape[1], shape[3]] for shape in shapes]
-        is_whole = not options.is_published and numbers == list(range(len(shapes))) and len(shapes) <= MAX_FILTERS_SHOWN
+    kernels = sorted(
+        (int(match[1]), [spec.shape[at] for at in axes] if len(spec.shape) == n_axes else [])
+        for pattern, n_axes, axes in _KERNELS
+        for name, spec in found.items()
+        if (match := pattern.match(name))
+    )
+    numbers, filters = [number for number, _ in kernels], [sizes for _, sizes in kernels]
+    if filters and len(filters) != len(options.filters) and all(filters):
+        hint = f"char_cnn.filters has {len(options.filters)} entries in the options but {len(filters)} in the {title}"
+        is_whole = not options.is_published and numbers == list(range(min(len(filters), MAX_FILTERS_SHOWN)))
         hints.append(f'{hint}; to load it, set "char_cnn.filters": {filters} in {options.path}' if is_whole else hint)
     return hints
 
 
 def _release_hints(options: ElmoOptions, found: Mapping[str, TensorSpec]) -> list[str]:
     """Return hints that name the published model whose sizes the file or the options have."""
-
-    def size(name: str, axis: int) -> int:
-        shape = found[name].shape if name in found else ()
-        return shape[axis] if len(shape) > axis else 0
-
-    cell = cell_of(0, 0)
     stored = {
-        "lstm.dim": size(f"{cell}/W_P_0", 0),
-        "lstm.projection_dim": size(f"{cell}/W_P_0", 1),
-        "lstm.n_layers": count_numbered(found, r"RNN_\d+/RNN/MultiRNNCell/Cell(\d+)/"),
-        "char_cnn.n_highway": count_numbered(found, r"CNN_high_(\d+)/"),
-        SUM_OF_FILTERS: size("CNN_proj/W_proj", 0),
-        "char_cnn.embedding.dim": size(CHAR_EMBED, 1),
+        **{key: _size(found, places) for key, places in _AXES.items()},
+        "lstm.n_layers": _count(found, _LAYERS),
+        "char_cnn.n_highway": _count(found, _HIGHWAYS),
     }
     wanted = {
         "lstm.dim": options.dim,
@@ -127,6 +139,15 @@ def _release_hints(options: ElmoOptions, found: Mapping[str, TensorSpec]) -> lis
     return [
         f"the {what} the sizes of {name}; take both files from that release" for what, name in names.items() if name
     ]
+
+
+def _count(found: Mapping[str, TensorSpec], patterns: tuple[str, ...]) -> int:
+    return max(count_numbered(found, pattern) for pattern in patterns)
+
+
+def _size(found: Mapping[str, TensorSpec], places: tuple[tuple[str, int], ...]) -> int:
+    shapes = [(found[name].shape, axis) for name, axis in places if name in found]
+    return next((shape[axis] for shape, axis in shapes if len(shape) > axis), 0)
 
 
 def _hint(key: str, wanted: int, size: int, mismatch: Mismatch[ElmoOptions]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from safeload import _recognise
@@ -14,10 +15,12 @@ from safeload._suspicion import Marks
 from safeload.elmo import _places
 from safeload.elmo._arguments import STORED, require_options_allow, require_stored_mix, vocabulary_notes
 from safeload.elmo._characters import N_CHARACTERS
+from safeload.elmo._module import CHARACTERS, list_module_parameters, sizes_of
 from safeload.elmo._options import published_options, read_options, require_padding, with_padding
-from safeload.elmo._parameters import CHAR_EMBED, MIX_WEIGHTS, list_parameters
+from safeload.elmo._parameters import CHAR_EMBED, list_parameters
 from safeload.elmo._vocabulary import require_vocabulary
 from safeload.elmo.namings import NAMINGS, namings_in
+from safeload.elmo.namings.allennlp import AllenNlp
 from safeload.elmo.namings.bilm_tf import BilmTf
 from safeload.errors import ArgumentError
 
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
     from safeload._naming import Naming
     from safeload.elmo._arguments import ElmoArguments
     from safeload.elmo._options import ElmoOptions
+    from safeload.report import TensorSpec
 
-SCOPED = Scoped("biLM", first="char_embed")
+SCOPED = Scoped("biLM", first="char_embed or _elmo", ends=("_elmo._elmo_lstm.", "_elmo_lstm."))
 """How messages call what a scope is chosen for."""
 
 
@@ -42,17 +46,13 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
             require_vocabulary(places.vocab)
         if arguments is None:
             return options, notes, []
-        require_options_allow(arguments, options)
+        if not options.is_published:
+            require_options_allow(arguments, options)
         return options, [*notes, *vocabulary_notes(arguments)], []
 
-    def adapted(options: ElmoOptions, naming: Naming, stored: Stored) -> tuple[ElmoOptions, list[str]]:
-        if arguments is not None:
-            require_stored_mix(arguments, stored(MIX_WEIGHTS), options.path)
-        if options.n_characters == N_CHARACTERS:
-            return options, []
-        if not isinstance(naming, BilmTf):
-            require_padding(options)
-        return with_padding(options), []
+    def list_in_naming(options: ElmoOptions, naming: Naming) -> dict[str, TensorSpec]:
+        list_them = list_module_parameters if isinstance(naming, AllenNlp) else list_parameters
+        return list_them(options, with_mix=with_mix)
 
     def hints(mismatch: Mismatch[ElmoOptions]) -> list[str]:
         from safeload.elmo import _mismatch  # noqa: PLC0415  (only what does not fit needs it)
@@ -67,13 +67,13 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
         weights_folder=_places.weights_folder,
         find_others=_places.resolve_others,
         read=read,
-        list_parameters=lambda options: list_parameters(options, with_mix=with_mix),
+        list_parameters=list_in_naming,
         recognise=lambda weights: recognise(weights, scope),
         hints=hints,
         unverified=lambda options: options.unverified,
         unused_keys=lambda options: options.unused_keys,
-        adapted=adapted,
-        marks=Marks(tables=(CHAR_EMBED,)),
+        adapted=partial(_adapted, arguments),
+        marks=Marks(tables=(CHAR_EMBED, CHARACTERS)),
     )
 
 
@@ -85,6 +85,35 @@ def _options_of(places: Places) -> tuple[ElmoOptions, list[str]]:
     if places.config.is_dir():
         return published_options(), notes
     return read_options(places.config, may_be_trained=places.weights.form == CHECKPOINT), notes
+
+
+def _adapted(
+    arguments: ElmoArguments | None, options: ElmoOptions, naming: Naming, stored: Stored
+) -> tuple[ElmoOptions, list[str]]:
+    """Return the options as the weights have them, after comparing the arguments with both."""
+    if options.is_published and isinstance(naming, AllenNlp):
+        options = _sized(options, stored)
+    if arguments is not None:
+        require_options_allow(arguments, options)
+        require_stored_mix(arguments, stored, options.path)
+    if options.n_characters == N_CHARACTERS:
+        return options, []
+    if not isinstance(naming, BilmTf):
+        require_padding(options)
+    return with_padding(options), []
+
+
+def _sized(options: ElmoOptions, stored: Stored) -> ElmoOptions:
+    """Return published options with the sizes of stored parameters; as they are if some are missing, which a comparison lists."""
+
+    def shape_of(parameter: str) -> tuple[int, ...]:
+        tensor = stored(parameter)
+        return tensor.spec.shape if tensor else ()
+
+    try:
+        return published_options(sizes_of(shape_of))
+    except ValueError:  # ConfigError is one
+        return options
 
 
 def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, list[str]]:
@@ -100,7 +129,8 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
         message = f"scope is {wanted!r}, but the datasets of {weights.summary} have no scope"
         facts = weights.ref.facts | {"given": wanted}
         raise ArgumentError(message, argument="scope", **facts, hints=["leave it out"])
-    other = _recognise.other_tensors(_recognise.ELMO, weights.tensors, weights.groups)
+    is_model = any(isinstance(naming, AllenNlp) for naming in found.values())  # which may have a BERT beside the ELMo
+    other = None if is_model else _recognise.other_tensors(_recognise.ELMO, weights.tensors, weights.groups)
     if other is not None:
         kind = FileKind("other", other.name, other.hint)
         raise wrong_kind(weights.ref, kind, wanted="the weights of a character-level biLM")

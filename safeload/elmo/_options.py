@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _recognise
 from safeload._bytes.files import FileRef
 from safeload._json import Keys, read_json_object, shown
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN, N_CHARACTERS
 from safeload.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_LAYERS = 100
 MAX_SIZE = 1 << 20
@@ -118,9 +122,14 @@ def read_options(ref: FileRef, *, may_be_trained: bool = False) -> ElmoOptions:
     return validate_options(read_json_object(ref), ref, may_be_trained=may_be_trained)
 
 
-def published_options() -> ElmoOptions:
-    """Return the options of the original ELMo, for files that were published without theirs."""
-    return validate_options(copy.deepcopy(ORIGINAL), FileRef(path=PUBLISHED, role="options"))
+def published_options(sizes: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> ElmoOptions:
+    """Return the options of the original ELMo, with other sizes if the weights prove them, for files without theirs.
+
+    Raises:
+        ConfigError: A size is out of range.
+    """
+    raw = {part: {**copy.deepcopy(keys), **sizes.get(part, {})} for part, keys in ORIGINAL.items()}
+    return validate_options(raw, FileRef(path=PUBLISHED, role="options"))
 
 
 def require_padding(options: ElmoOptions) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from safeload import _recognise
 from safeload._bytes import absent
 from safeload._bytes.archives.locating import archive_hints, located, lock_folder
 from safeload._bytes.files import DISK, FileRef
-from safeload._bytes.kinds import CHECKPOINT, JSON_TEXT, UNKNOWN, FileKind, kinds_of, sniff, wrong_kind
+from safeload._bytes.kinds import BY_ID, CHECKPOINT, JSON_TEXT, UNKNOWN, FileKind, sniff, wrong_kind
 from safeload._bytes.paths import is_remote, resolve_path
 from safeload._bytes.small import require_file
 from safeload._bytes.tfhub import handle_of, modules_in
@@ -27,6 +27,7 @@ from safeload._forms.weight_file import WeightPlace
 from safeload._json import require_json
 from safeload._model_kind import Places
 from safeload._text.words import with_article
+from safeload.elmo import _allennlp
 from safeload.elmo._vocabulary import find_vocabulary
 from safeload.elmo.namings import namings_in
 from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKindError
@@ -42,12 +43,13 @@ OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
 _OF_SIMPLE_ELMO = "model.hdf5"
 """The weights in the folders and zips of simple_elmo and the NLPL repository."""
 
+_HDF5, _TORCH = "hdf5", "torch"
 _VARIABLES = os.path.join(VARIABLES, VARIABLES)
 _VARIABLES_INDEX = f"{_VARIABLES}.index"
 
 
 def resolve_config(request: Request) -> FileRef:
-    """Find the options, or the folder of a TF-Hub module that has none.
+    """Find the options, or the folder of weights whose model needs none: of a TF-Hub module, or of AllenNLP.
 
     Raises:
         InvalidPathError, MissingFileError, UnreadableFileError, UnsafeFileError: As `resolve_path` and `require_file`.
@@ -55,9 +57,11 @@ def resolve_config(request: Request) -> FileRef:
         ConfigError: The folder has several JSON files that could be the options.
     """
     ref = _resolved(request.config, "options_file", request, DISK)
-    if ref.is_dir():
+    if _is_alone(request, ref):
+        ref = _options_in(ref.folder(), may_lack=True)
+    elif ref.is_dir():
         ref = _options_in(module_in(ref))
-    if ref.is_dir():  # of a module without options
+    if ref.is_dir():  # of weights without options
         return resolve_others(request, ref).config
     kind = sniff(ref)
     if _is_weights(ref, kind):
@@ -69,14 +73,17 @@ def resolve_config(request: Request) -> FileRef:
 
 
 def weights_folder(request: Request) -> str | None:
-    """Return the folder of weights that were passed, whose lock applies too; None if none were, or at an address.
+    """Return the folder of the weights, or of the model, that was passed, whose lock applies too; None for one at an address.
 
     Raises:
         InvalidPathError: As `resolve_path`.
     """
-    if request.weights is None or is_remote(request.weights):
+    given, argument = (
+        (request.weights, "weight_file") if request.weights is not None else (request.config, "options_file")
+    )
+    if is_remote(given):
         return None
-    return lock_folder(resolve_path(request.weights, argument="weight_file", base_dir=request.base_dir))
+    return lock_folder(resolve_path(given, argument=argument, base_dir=request.base_dir))
 
 
 def resolve_others(request: Request, options: FileRef) -> Places:
@@ -88,14 +95,28 @@ def resolve_others(request: Request, options: FileRef) -> Places:
         AmbiguousCheckpointError: The folder has several files that could be the weights.
     """
     if request.weights is None:
-        folder = options if options.is_dir() else options.folder()
-        place = find_weights(folder.at(folder.path, "weight"))
+        place = _place_in(request, options)
     else:
         ref = _resolved(request.weights, "weight_file", request, options.source)
         place = find_weights(module_in(ref)) if ref.is_dir() else _place_of(ref)
     if place.form != CHECKPOINT:  # whose index file was found
         require_file(place.ref)
     return Places(config=options, weights=place, vocab=find_vocabulary(options))
+
+
+def _place_in(request: Request, options: FileRef) -> WeightPlace:
+    """Return the weights in the folder that was passed, or in that of the options; or the file that was passed alone.
+
+    Raises:
+        SafeLoadError: As `find_weights`.
+    """
+    folder = options if options.is_dir() else options.folder()
+    if not is_remote(request.config):
+        ref = _resolved(request.config, "options_file", request, options.source)
+        if _is_alone(request, ref):
+            return _place_of(ref.at(ref.path, "weight"))
+        folder = module_in(ref) if ref.is_dir() else folder
+    return find_weights(folder.at(folder.path, "weight"))
 
 
 def _place_of(ref: FileRef) -> WeightPlace:
@@ -107,12 +128,16 @@ def _place_of(ref: FileRef) -> WeightPlace:
     """
     if is_of_checkpoint(ref) or os.path.basename(ref.path) == STATE_NAME:
         return find_checkpoint(ref)
-    kinds = [kind for kind in kinds_of(_recognise.ELMO) if kind.form != CHECKPOINT]
     found = sniff(ref)
-    if found is not None and found not in kinds and (hints := _advice(ref)):
+    if found is not None and not _is_form(found) and (hints := _advice(ref)):
         raise wrong_kind(ref, found._replace(hint=hints[0]), wanted="an HDF5 file")
-    kind = found if found in kinds else kinds[0]
+    kind = found if _is_form(found) else BY_ID[_HDF5]
     return WeightPlace(ref=ref, form=kind.form, place=kind.name)
+
+
+def _is_form(kind: FileKind | None) -> TypeGuard[FileKind]:
+    """Return whether a kind of file is a form of an ELMo's weights, in one file."""
+    return kind is not None and _recognise.ELMO in kind.models and kind.form != CHECKPOINT
 
 
 def _resolved(given: object, argument: str, request: Request, source: Source) -> FileRef:
@@ -125,13 +150,19 @@ def _resolved(given: object, argument: str, request: Request, source: Source) ->
     return located(FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source))
 
 
+def _is_alone(request: Request, ref: FileRef) -> bool:
+    """Return whether the only path that was passed is a PyTorch file, whose shapes prove the sizes in its options."""
+    kind = sniff(ref) if request.weights is None else None
+    return kind is not None and kind.form == _TORCH
+
+
 def _is_weights(ref: FileRef, kind: FileKind | None) -> bool:
-    """Return whether a path is an HDF5 file, or of a checkpoint of a biLM."""
+    """Return whether a path is an HDF5 or PyTorch file, or of a checkpoint of a biLM."""
     if is_of_checkpoint(ref):
         from safeload._advice import variables_of  # noqa: PLC0415  (only an error needs it)
 
         return bool(namings_in(variables_of(ref.at(prefix_of(ref.path)))))
-    return kind is not None and kind.models[:1] == (_recognise.ELMO,)
+    return _is_form(kind)
 
 
 def _weights_as_options(ref: FileRef, kind: FileKind, request: Request) -> WrongFileKindError:
@@ -154,11 +185,12 @@ def _weights_as_options(ref: FileRef, kind: FileKind, request: Request) -> Wrong
     )
 
 
-def _options_in(ref: FileRef) -> FileRef:
+def _options_in(ref: FileRef, *, may_lack: bool = False) -> FileRef:
     folder, names = ref.path, absent.list_names(ref)
     _require_elmo_folder(ref, names)
+    may_lack = may_lack or _is_module(ref) or _allennlp.is_model(names)
     candidates = _preferred([name for name in names if name.endswith(".json")], "options")
-    if _is_module(ref):
+    if may_lack:
         candidates = [name for name in candidates if "options" in name.lower()]
     if len(candidates) == 1:
         return ref.inside(candidates[0])
@@ -166,8 +198,8 @@ def _options_in(ref: FileRef) -> FileRef:
         message = f"the folder has {len(candidates)} files that could be the options"
         hints = [f"pass options_file, one of: {', '.join(candidates)}"]
         raise ConfigError(message, **ref.at(folder, "folder").facts, hints=hints)
-    if _is_module(ref):
-        return ref
+    if may_lack:
+        return (_allennlp.archived_options(ref) if _allennlp.is_model(names) else None) or ref
     wanted = ref.inside(OPTIONS_NAME)
     raise _missing(wanted, ("*options*.json", "*.json"), _hints_of_subfolders(ref, names))
 
@@ -182,19 +214,26 @@ def find_weights(ref: FileRef) -> WeightPlace:
     """
     folder, names = ref.path, absent.list_names(ref)
     _require_elmo_folder(ref, names)
-    forms = dict(files_of_forms(names, _recognise.ELMO))
-    candidates = _preferred(list(forms), "weights")
+    forms = files_of_forms(names, _recognise.ELMO)
+    candidates = _preferred([name for name, form in forms if form == _HDF5], "weights")
     candidates = [_OF_SIMPLE_ELMO] if _OF_SIMPLE_ELMO in candidates else candidates
+    if not candidates and _has_checkpoint(ref):
+        return find_checkpoint(ref)
+    if not candidates:
+        candidates = [name for name in _recognise.WEIGHTS_OF_ALLENNLP if name in names][:1]
+    candidates = candidates or [name for name, _ in forms]
     if len(candidates) == 1:
-        return WeightPlace(ref=ref.inside(candidates[0], "weight"), form=forms[candidates[0]], place="folder")
+        return WeightPlace(ref=ref.inside(candidates[0], "weight"), form=dict(forms)[candidates[0]], place="folder")
     if candidates:
-        message = f"the folder has {len(candidates)} HDF5 files that could be the weights"
+        what = "HDF5 files" if dict(forms)[candidates[0]] == _HDF5 else "PyTorch files"
+        message = f"the folder has {len(candidates)} {what} that could be the weights"
         paths = [os.path.join(folder, name) for name in candidates]
         hints = [f"pass weight_file, one of: {', '.join(candidates)}"]
         folder_ref = ref.at(folder, "folder")
         raise AmbiguousCheckpointError(message, candidates=paths, **folder_ref.facts, hints=hints)
-    if list_prefixes(ref) or ref.inside(STATE_NAME).is_file() or _is_module(ref):
-        return find_checkpoint(ref)
+    if _allennlp.is_model(names):
+        name, *others = _recognise.WEIGHTS_OF_ALLENNLP
+        raise _missing(ref.inside(name, "weight"), (name, *others))
     raise _missing(ref.inside(WEIGHTS_NAME, "weight"), ("*weights*.hdf5", "*.hdf5"))
 
 
@@ -224,6 +263,10 @@ def _require_elmo_folder(ref: FileRef, names: list[str]) -> None:
     wanted = "a folder with one options JSON and one HDF5 file"
     folder = ref.at(ref.path, "folder")
     raise WrongFileKindError(message, wanted=wanted, found=other.name, **folder.facts, hints=[other.hint])
+
+
+def _has_checkpoint(ref: FileRef) -> bool:
+    return bool(list_prefixes(ref)) or ref.inside(STATE_NAME).is_file() or _is_module(ref)
 
 
 def _is_module(ref: FileRef) -> bool:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import errors
 from safeload._boundary import typed_errors
+from safeload.elmo._module import ENCODER
 from safeload.testing import _faults as f
+from safeload.testing._allennlp import WEIGHTS_NAME as STATE_DICT
 from safeload.testing._bert import VOCAB_NAME
-from safeload.testing._elmo_forms import ELMO_FORMS, OPTIONS_NAME, naming_of_form
+from safeload.testing._elmo_forms import ELMO_FORMS, OPTIONS_NAME, naming_of_form, scope_of_form
 from safeload.testing._forms import CONFIG_NAME, FORMS, PREFIX, stored_name, valid_form
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _QUERY = "bert/encoder/layer_0/attention/self/query/kernel"
 _PROJECTION = "CNN_proj/W_proj"
+_OF_ALLENNLP = (f"{ENCODER}._projection.weight", f"{ENCODER}._projection.bias")
 
 
 class Fault(NamedTuple):
@@ -154,12 +157,13 @@ def elmo_faults(form: str = "hdf5") -> Mapping[str, Fault]:
     """
     name = valid_form(form, ELMO_FORMS)
     naming = naming_of_form(ELMO_FORMS[name], 1 if name == "hdf5/one-layer" else 2)
-    stored, bias = (naming.stored_as(each, naming.usual_scope)[0] for each in (_PROJECTION, "CNN_proj/b_proj"))
+    projection = _OF_ALLENNLP if naming.id == "allennlp" else (_PROJECTION, "CNN_proj/b_proj")
+    stored, bias = (naming.stored_as(each, scope_of_form(ELMO_FORMS[name], naming))[0] for each in projection)
     faults = {
         **ELMO_FAULTS,
         "a dataset is missing": Fault(partial(f.drop_variable, name=stored), errors.VariableMismatchError),
         "a dataset has another name": Fault(
-            partial(f.rename_variable, name=stored, new=stored[:-5]), errors.VariableMismatchError
+            partial(f.rename_variable, name=stored, new=stored[:-1]), errors.VariableMismatchError
         ),
         "a dataset has one value": Fault(
             partial(f.reshape_variable, name=bias, shape=(1,)), errors.VariableMismatchError
@@ -174,6 +178,11 @@ def elmo_faults(form: str = "hdf5") -> Mapping[str, Fault]:
         return faults
     for lost in ("options and weights exchanged", "a dataset was never written"):
         del faults[lost]
+    if name.startswith("torch"):
+        faults["a bit flipped"] = Fault(partial(f.flip_bit, variable=stored), errors.CorruptFileError)
+        faults["no weights"] = Fault(partial(f.remove_file, file=STATE_DICT), errors.MissingFileError)
+        has_options = name == "torch"
+        return {lost: fault for lost, fault in faults.items() if has_options or "options" not in lost}
     if naming.id == "bilm-tf":
         del faults["the options are those for training"]  # as they should be
     else:

@@ -24,8 +24,10 @@ from safeload._recognise import BERT
 from safeload._text.words import reason_of
 from safeload.bert._config import CONFIG_NAMES
 from safeload.bert.namings import naming_of
+from safeload.elmo._places import find_weights as find_elmo
 from safeload.elmo.namings import namings_in
 from safeload.errors import ArgumentError, CorruptFileError, SafeLoadError
+from safeload.testing._allennlp import WEIGHTS_NAME as _STATE_DICT
 from safeload.testing._bundle import valid_name, write_bundle
 from safeload.testing._elmo_forms import ELMO_FORMS, OPTIONS_NAME, WEIGHTS_NAME
 from safeload.testing._forms import FORMS
@@ -46,12 +48,13 @@ GOOGLES = FORMS["tensorflow"]
 
 def is_elmo(folder: StrPath) -> bool:
     """Return whether a folder has a file of an ELMo."""
-    return any((_folder(folder) / name).exists() for name in (OPTIONS_NAME, WEIGHTS_NAME))
+    return any((_folder(folder) / name).exists() for name in (OPTIONS_NAME, WEIGHTS_NAME, _STATE_DICT))
 
 
 def has_hdf5(folder: StrPath) -> bool:
-    """Return whether a folder has a file of an ELMo whose weights are no checkpoint; they may be missing."""
-    return is_elmo(folder) and not _has_checkpoint(_folder(folder))
+    """Return whether a folder has a file of an ELMo whose weights are no checkpoint or state dict; they may be missing."""
+    path = _folder(folder)
+    return is_elmo(folder) and not _has_checkpoint(path) and not (path / _STATE_DICT).exists()
 
 
 def prefix_of(folder: StrPath) -> str:
@@ -119,7 +122,7 @@ def place_in(folder: StrPath) -> WeightPlace:
         SafeLoadError: As `find_weights`.
     """
     ref = FileRef(path=str(_folder(folder)), role="checkpoint", given=folder)
-    return find_checkpoint(ref) if is_elmo(folder) else find_weights(ref, BERT)
+    return find_elmo(ref) if is_elmo(folder) else find_weights(ref, BERT)
 
 
 def form_of(place: WeightPlace, names: Collection[str]) -> Form | ElmoForm:

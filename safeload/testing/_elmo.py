@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._bytes.paths import StrPath
+    from safeload.elmo._options import ElmoOptions
 
 FILTERS = ((1, 4), (2, 6), (3, 8))
 ELMO_OPTIONS: dict[str, dict[str, Any]] = {
@@ -60,7 +61,7 @@ def write_elmo(  # noqa: PLR0913  (what a test varies)
     skip_connections: bool = True,
     seed: int = 0,
 ) -> Path:
-    """Write an ELMo in any form that safeload reads: `options.json` and the weights.
+    """Write an ELMo in any form that safeload reads: `options.json`, where the form has it, and the weights.
 
     No framework is needed. The same arguments give the same values in each form.
 
@@ -68,7 +69,9 @@ def write_elmo(  # noqa: PLR0913  (what a test varies)
         folder: The folder to write to; created if missing.
         form: The form of the weights, as `LoadReport.form` names it: "hdf5" for bilm-tf's `weights.hdf5`, which AllenNLP can
             load, "tensorflow" for its training checkpoints. With another naming than the form's usual one, both:
-            "hdf5/one-layer" for what bilm-tf writes of a biLM of one layer, "tensorflow/tf-hub" for TF-Hub's modules.
+            "hdf5/one-layer" for what bilm-tf writes of a biLM of one layer, "tensorflow/tf-hub" for TF-Hub's modules. "torch"
+            for `weights.th`, the state dict of AllenNLP's `Elmo`, and "torch/model" for the folder of a model of AllenNLP, without
+            options, as it is archived.
         layers: `lstm.n_layers`, LSTM layers per direction. Defaults to 2, and to 1 in "hdf5/one-layer".
         dim: `lstm.dim`, units of an LSTM's cell.
         projection: `lstm.projection_dim`, units of an LSTM's output.
@@ -104,7 +107,7 @@ def write_elmo(  # noqa: PLR0913  (what a test varies)
     datasets = elmo_datasets(options, seed=seed)
     path = created(folder)
     with new_files(path) as new:
-        write_elmo_form(new, name, options, datasets)
+        write_elmo_form(new, name, _valid(options), datasets)
     return path
 
 
@@ -119,8 +122,11 @@ def elmo_datasets(options: Mapping[str, Any] = ELMO_OPTIONS, *, seed: int = 0) -
     """Return random values, of an ELMo's magnitude, for every dataset that a biLM reads."""
     random = random_of(seed)
     datasets: dict[str, NDArray[Any]] = {}
-    valid = validate_options(dict(options), FileRef(path="the arguments", role="options"))
-    for name, spec in list_parameters(valid).items():
+    for name, spec in list_parameters(_valid(options)).items():
         n_inputs = math.prod(spec.shape[:-1]) if name != CHAR_EMBED else 1
         datasets[name] = random.standard_normal(spec.shape, np.float32) / np.float32(n_inputs**0.5)
     return datasets
+
+
+def _valid(options: Mapping[str, Any]) -> ElmoOptions:
+    return validate_options(dict(options), FileRef(path="the arguments", role="options"))

@@ -11,6 +11,8 @@ import numpy as np
 from safeload._forms.tensorflow.prefixes import VARIABLES
 from safeload.elmo._parameters import MIX_SCALE, MIX_WEIGHTS
 from safeload.elmo.namings import NAMINGS
+from safeload.elmo.namings.allennlp import AllenNlp
+from safeload.testing._allennlp import SCOPE, module_values, others_of_model, write_model, write_state_dict
 from safeload.testing._bundle import write_bundle
 from safeload.testing._forms import in_naming
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload.elmo.namings._cells import Cells
+    from safeload._naming import Naming
+    from safeload.elmo._options import ElmoOptions
 
     Tensors = Mapping[str, NDArray[Any]]
 
@@ -39,14 +42,16 @@ class ElmoForm(NamedTuple):
     Attributes:
         naming: The id of its names.
         write: Writes the tensors into a folder.
-        options: Returns the options that the form's own writer leaves beside them.
+        options: Returns the options that the form's own writer leaves beside them; none if it leaves none.
         others: Returns what it stores beside the parameters: name -> values, of the stored parameters.
+        scope: What stands before the names; None for the naming's usual scope.
     """
 
     naming: str
     write: Callable[[Path, Tensors], None]
     options: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
     others: Callable[[Tensors], Tensors] = lambda tensors: {}  # noqa: ARG005
+    scope: str | None = None
 
 
 def write_weights(path: Path, datasets: Tensors) -> None:
@@ -101,19 +106,29 @@ ELMO_FORMS = {
     "hdf5/one-layer": ElmoForm("one-layer", _write_hdf5),
     "tensorflow": ElmoForm("bilm-tf", _write_training, _options_of_training, _others_of_training),
     "tensorflow/tf-hub": ElmoForm("tf-hub", _write_module, others=_others_of_module),
+    "torch": ElmoForm("allennlp", write_state_dict),
+    "torch/model": ElmoForm("allennlp", write_model, lambda _: {}, others_of_model, SCOPE),
 }
-"""Form -> how it is written; the keys are the forms of `LoadReport.form`, with the naming unless it is the form's first."""
+"""Form -> how it is written; the keys are the forms of `LoadReport.form`, and what tells apart those with the same."""
 
 
-def naming_of_form(form: ElmoForm, n_layers: int) -> Cells:
+def naming_of_form(form: ElmoForm, n_layers: int) -> Naming:
     """Return the naming of a form, for a biLM of this many layers."""
-    return next(each for each in reversed(NAMINGS) if each.id == form.naming and (n_layers == 1 or not each.only_cell))
+    namings = [each for each in reversed(NAMINGS) if each.id == form.naming]
+    return next(each for each in namings if n_layers == 1 or not getattr(each, "only_cell", ""))
 
 
-def write_elmo_form(folder: Path, form: str, options: Mapping[str, Any], tensors: Tensors) -> None:
-    """Write the options and the weights of an ELMo; `tensors` have the names and shapes of its parameters."""
+def scope_of_form(form: ElmoForm, naming: Naming) -> str:
+    """Return what stands before the names in a form."""
+    return naming.usual_scope if form.scope is None else form.scope
+
+
+def write_elmo_form(folder: Path, form: str, options: ElmoOptions, tensors: Tensors) -> None:
+    """Write the options and the weights of an ELMo; `tensors` are the datasets of its HDF5 file."""
     row = ELMO_FORMS[form]
-    (folder / OPTIONS_NAME).write_text(json.dumps(row.options(options), indent=2), encoding="utf-8")
-    naming = naming_of_form(row, options["lstm"]["n_layers"])
-    stored = in_naming(tensors, naming, naming.usual_scope)
+    if written := row.options(options.raw):
+        (folder / OPTIONS_NAME).write_text(json.dumps(written, indent=2), encoding="utf-8")
+    naming = naming_of_form(row, options.n_layers)
+    parameters = module_values(tensors, options) if isinstance(naming, AllenNlp) else tensors
+    stored = in_naming(parameters, naming, scope_of_form(row, naming))
     row.write(folder, {**stored, **row.others(stored)})

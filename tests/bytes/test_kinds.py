@@ -202,7 +202,7 @@ def test_a_form_is_a_module_that_opens_weights(kind):
 
 def test_a_model_has_its_forms():
     assert {kind.id for kind in kinds_of("BERT")} == {"sstable", "safetensors", "torch", "hdf5", "keras"}
-    assert {kind.id for kind in kinds_of("ELMo")} == {"hdf5", "sstable"}
+    assert {kind.id for kind in kinds_of("ELMo")} == {"hdf5", "sstable", "torch"}
     assert kinds_of(None) == kinds_of("BERT")
 
 

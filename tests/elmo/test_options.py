@@ -133,7 +133,10 @@ def test_that_a_file_is_another_program_s_is_guessed_from_missing_keys_alone():
     [
         (("encoder", "token_embedder"), "load it with ELMoForManyLangs"),
         (("hidden_size", "num_hidden_layers"), "pass BERT's config to safeload.load_bert"),
-        (("dataset_reader", "model"), "pass the options file that its elmo_token_embedder names"),
+        (
+            ("dataset_reader", "model"),
+            "pass its folder or its archive, which has the weights too; or the options file that its elmo_token_embedder names",
+        ),
         (("lstm",), "ELMo needs a character-level biLM; pass the options of one"),
     ],
 )

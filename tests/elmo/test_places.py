@@ -99,7 +99,6 @@ SIGNS = {
     ("encoder.pkl", "token_embedder.pkl"): "an ELMoForManyLangs model",
     ("saved_model.pb",): "a TensorFlow model or TF-Hub module",
     ("tfhub_module.pb",): "a TF-Hub module",
-    ("weights.th", "config.json"): "an AllenNLP archive",
     ("bert_config.json",): "a BERT model",
 }
 

@@ -11,11 +11,15 @@ import h5py
 import numpy as np
 
 from safeload import check_elmo, errors, testing
+from safeload._bytes.files import FileRef
 from safeload._bytes.tfhub import name_of
+from safeload.elmo._options import validate_options
 from safeload.lock import LOCK_NAME
 from safeload.testing import ELMO_FAULTS
+from safeload.testing._allennlp import SCOPE, module_values
 from safeload.testing._bundle import write_checkpoint
 from safeload.testing._editing import edit_tensors
+from safeload.testing._torch import write_torch
 from tests.elmos import OPTIONS, OPTIONS_NAME, WEIGHTS_NAME, options, random_datasets, write_weights
 from tests.faults.fault import (
     LFS,
@@ -103,6 +107,34 @@ def with_value(name: str, value: float) -> Callable[[dict[str, Any]], object]:
 def without(part: str) -> Callable[[dict[str, Any]], object]:
     """Drop the datasets whose name has `part` in it."""
     return lambda values: [values.pop(name) for name in list(values) if part in name]
+
+
+def state_dict(file: str, name: str) -> Callable[[Path], object]:
+    """Write a state dict of one tensor."""
+    return lambda folder: write_torch(folder / file, {name: np.ones((2, 3), np.float32)})
+
+
+def of_allennlp(folder: Path) -> None:
+    """Replace the ELMo by the model of AllenNLP with the same one."""
+    for name in (OPTIONS_NAME, WEIGHTS_NAME):
+        (folder / name).unlink()
+    testing.write_elmo(folder, form="torch/model")
+
+
+def two_elmos(folder: Path) -> None:
+    """Write the state dict of a model with two ELMos."""
+    valid = validate_options(OPTIONS, FileRef(path="", role="options"))
+    values = module_values(random_datasets(), valid)
+    scopes = [SCOPE.replace("elmo.", f"elmo_{word}.", 1) for word in ("a", "b")]
+    write_torch(folder / "weights.th", {scope + name: each for scope in scopes for name, each in values.items()})
+
+
+def options_of_two(folder: Path) -> None:
+    """Archive the options of two ELMos, as AllenNLP before 1.0 did."""
+    (folder / "fta").mkdir()
+    for number, name in enumerate(("a", "b")):
+        text = json.dumps(options(lstm={"n_layers": 2 + number}))
+        (folder / "fta" / f"model.text_field_embedder.{name}.options_file").write_text(text, encoding="utf-8")
 
 
 def link(kind: Callable[[], Any]) -> Callable[[Path], object]:
@@ -266,7 +298,6 @@ FAULTS = [
     row(name="module_without_a_shard", error=errors.CheckpointNotFoundError, path="variables/variables.data-00000-of-00001",
         spoil=then(module, remove("variables/variables.data-00000-of-00001"))),
     row(name="cache_of_tf_hub_with_two_elmos", error=errors.AmbiguousCheckpointError, path="", spoil=cache),
-    row(name="folder_of_an_allennlp_archive", error=Wrong, path="", spoil=files(config__json=b"{}", weights__th=b"PK\x03\x04")),
     row(name="folder_of_a_bert", error=Wrong, path="", spoil=files(bert_config__json=b"{}", vocab__txt=b"a\n")),
     # another kind of file
     row(name="exchanged_arguments", error=Wrong, path=WEIGHTS_NAME,
@@ -296,8 +327,26 @@ FAULTS = [
         spoil=lambda folder: write_checkpoint(folder / "model.ckpt-9", {"bert/embeddings/word_embeddings": np.zeros((9, 4), np.float32)}),
         call={"weight_file": "{}/model.ckpt-9.index"}),
     row(name="handle_of_tf_hub", error=errors.InvalidPathError, path=None, call={"options_file": "https://tfhub.dev/google/elmo/3"}),
-    row(name="weights_is_a_pytorch_file", error=Wrong, path="weights.th", spoil=zipped("weights.th", "archive/data.pkl", "archive/version"),
-        call={"weight_file": "{}/weights.th"}, reports=("I27",)),
+    row(name="weights_is_a_state_dict_of_a_bert", error=Wrong, path="pytorch_model.bin",
+        spoil=state_dict("pytorch_model.bin", "bert.embeddings.word_embeddings.weight"), call={"weight_file": "{}/pytorch_model.bin"}),
+    row(name="weights_is_of_elmo_for_many_langs", error=Wrong, path="encoder.pkl",
+        spoil=state_dict("encoder.pkl", "forward_layer_0.input_linearity.weight"), call={"weight_file": "{}/encoder.pkl"}),
+    row(name="weights_is_a_transformer_elmo", error=Wrong, path="weights.th",
+        spoil=state_dict("weights.th", "_contextualizer._forward_transformer.layers.0.self_attn.linears.0.weight"),
+        call={"weight_file": "{}/weights.th"}),
+    row(name="weights_is_of_openai", error=Wrong, path="weights.th", spoil=state_dict("weights.th", "transformer.h.0.attn.c_attn.weight"),
+        call={"weight_file": "{}/weights.th"}),
+    row(name="state_dict_without_an_elmo", error=Mismatch, path="weights.th", spoil=state_dict("weights.th", "classifier.weight"),
+        call={"weight_file": "{}/weights.th"}),
+    row(name="model_of_allennlp_with_two_elmos", error=errors.AmbiguousCheckpointError, path="weights.th", spoil=two_elmos,
+        call={"options_file": "{}/weights.th"}),
+    row(name="model_of_allennlp_without_its_weights", error=errors.MissingFileError, path="weights.th",
+        spoil=then(of_allennlp, remove("weights.th"))),
+    row(name="model_of_allennlp_with_options_of_two_elmos", error=Config, path="", spoil=then(of_allennlp, options_of_two)),
+    row(name="model_of_allennlp_that_lost_a_tensor", error=Mismatch, path="weights.th",
+        spoil=then(of_allennlp, lambda folder: testing.drop_variable(folder, f"{SCOPE}_token_embedder._projection.weight"))),
+    row(name="model_of_allennlp_with_other_options", error=Mismatch, path="weights.th",
+        spoil=then(of_allennlp, write(OPTIONS_NAME, json.dumps(options(lstm={"n_layers": 3, "dim": 16}))))),
     row(name="weights_is_a_pickle", error=Wrong, path="encoder.pkl", spoil=write("encoder.pkl", b"\x80\x02" + bytes(99)),
         call={"weight_file": "{}/encoder.pkl"}, reports=("C4",)),
     row(name="weights_is_a_numpy_file", error=Wrong, path="weights.npy", spoil=write("weights.npy", b"\x93NUMPY\x01\x00" + bytes(99)),

@@ -68,6 +68,15 @@ def test_I26_a_training_checkpoint(tmp_path, said):
     said.handled("loads it, with the options.json of the training: its softmax and the optimizer's slots are not read")
 
 
+def test_I27_the_weights_of_a_model(tmp_path, said):
+    folder = testing.write_elmo(tmp_path / "run", form="torch/model")
+    (folder / "weights.th").rename(folder / "best.th")
+    assert len(safeload.check_elmo(folder).read) == len(safeload.check_elmo(folder / "best.th").read) == 29
+    said.handled(
+        "loads the ELMo in the state dict, in its folder or its archive, in every backend, without AllenNLP; nothing is unpickled"
+    )
+
+
 def test_I13_no_internet(monkeypatch, said):
     monkeypatch.setattr("safeload.elmo._download.importlib.util.find_spec", lambda _name: None)
     said.typed(InvalidPathError, check("https://example.org/elmo_options.json"))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from safeload.elmo._module import LSTMS, as_datasets, is_of_module
 from safeload.elmo.builders import torch_fill
 from safeload.errors import BackendError
 
@@ -37,14 +38,15 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
         allennlp/modules/elmo.py, Elmo, AllenNLP 2.10.1.
     """
     try:
-        with _reads_replaced(options, values):
+        with _reads_replaced(options, as_datasets(values, options)):
             module = _construct(options.path, "the weights that safeload verified", arguments)
     except Exception as exc:
         reason = " ".join(str(exc).split())[:200]
         message = f"AllenNLP could not build the module: {type(exc).__name__}: {reason}"
         hints = ["the exception above is the cause"]
         raise BackendError(message, resolved=options.path, label="options", hints=hints) from exc
-    torch_fill.fill(module._elmo_lstm, values, options, start=torch_fill.LSTMS)  # noqa: SLF001  (the biLM)
+    start = "" if is_of_module(values) else LSTMS  # AllenNLP's constructor has filled the rest from the datasets
+    torch_fill.fill(module._elmo_lstm, values, options, start=start)  # noqa: SLF001  (the biLM)
     torch_fill.prove(module._elmo_lstm, values, options)  # noqa: SLF001
     for mix in module._scalar_mixes:  # noqa: SLF001
         mix.gamma.data.fill_(arguments.gamma)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from safeload.elmo._module import CHARACTERS, ENCODER, LSTMS, is_of_module
 from safeload.elmo._parameters import CHAR_EMBED, DIRECTIONS, cell_of
 from safeload.elmo.builders import unproven
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from safeload.elmo._options import ElmoOptions
 
-ENCODER = "_token_embedder"
-LSTMS = "_elmo_lstm"
 CACHED_WORDS = "_word_embedding.weight"
 _GATES = (0, 2, 1, 3)
 """Position in the file of each of torch's gates: input, forget, new memory, output."""
@@ -82,7 +81,7 @@ def _gathered(source: Any) -> Any:  # noqa: ANN401  (a torch tensor)
 
     Two halves of a `W_0`, 67 MB, in two threads: 0.042 s -> 0.012 s on torch 1.12, 0.039 s -> 0.030 s on 2.13.
     """
-    return source.t().contiguous().t() if source.dim() == 2 else source  # noqa: PLR2004  (a matrix)
+    return source.t().contiguous().t() if source.dim() == 2 and not source.is_contiguous() else source  # noqa: PLR2004  (a matrix)
 
 
 def _require_same(name: str, target: Any, source: Any, options: ElmoOptions) -> None:  # noqa: ANN401  (torch tensors)
@@ -94,6 +93,8 @@ def _require_same(name: str, target: Any, source: Any, options: ElmoOptions) -> 
 def pairs(parameters: Mapping[str, Any], values: Mapping[str, NDArray[Any]], options: ElmoOptions) -> Iterator[_Triple]:
     """Yield the name, each slice of the parameter, and the matching slice of the file's values in the same layout.
 
+    The values of a module are not sliced.
+
     Source:
         allennlp/modules/elmo.py, _ElmoCharacterEncoder._load_weights; allennlp/modules/elmo_lstm.py,
         ElmoLstm.load_weights, AllenNLP 2.10.1.
@@ -101,6 +102,9 @@ def pairs(parameters: Mapping[str, Any], values: Mapping[str, NDArray[Any]], opt
     import torch  # noqa: PLC0415  (the caller has imported it)
 
     stored = {name: torch.from_numpy(value) for name, value in values.items()}
+    if is_of_module(values):
+        yield from ((name, parameters[name], value) for name, value in stored.items())
+        return
     yield from _encoder_pairs(parameters, stored, options)
     for direction, word in enumerate(DIRECTIONS):
         for layer in range(options.n_layers):
@@ -109,7 +113,7 @@ def pairs(parameters: Mapping[str, Any], values: Mapping[str, NDArray[Any]], opt
 
 
 def _encoder_pairs(parameters: Mapping[str, Any], stored: Mapping[str, Any], options: ElmoOptions) -> Iterator[_Triple]:
-    name = f"{ENCODER}._char_embedding_weights"
+    name = CHARACTERS
     characters = stored[CHAR_EMBED]
     yield name, parameters[name][:1], characters.new_zeros(1, options.char_dim)
     yield name, parameters[name][1:], characters

@@ -6,15 +6,13 @@ imported: the caller's module brings it.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from safeload._bytes.files import FileRef
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN
+from safeload.elmo._module import ENCODER, LSTMS, dataset_of
 from safeload.elmo._options import validate_options
-from safeload.elmo._parameters import CHAR_EMBED, DIRECTIONS
 from safeload.elmo.builders import torch_fill
-from safeload.elmo.builders.torch_fill import ENCODER, LSTMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,13 +23,6 @@ if TYPE_CHECKING:
 
 _WRAPPERS = ("module", "_orig_mod", "_elmo", "elmo_bilm")
 """Where DistributedDataParallel, torch.compile, AllenNLP's ElmoTokenEmbedder and an ElmoEmbedder keep the module."""
-_CELL = re.compile(r"RNN_(\d)/RNN/MultiRNNCell/Cell(\d+)/LSTMCell/(\w+)")
-_CONVOLUTION = re.compile(r"CNN/([Wb])_cnn_(\d+)")
-_HIGHWAY = re.compile(r"CNN_high_(\d+)/([Wb])_(carry|transform)")
-_GATES = (0, 2, 1, 3)
-"""Position in the module of each of the file's gates: input, new memory, forget, output."""
-_FORGET = 2
-_PARTS = {"W": "weight", "b": "bias"}
 _INEXACT = (".state_linearity.bias", "._char_embedding_weights")
 """The biases of the forget gates, and row 0 of the characters' table, which is padding and in no file."""
 _N_FLOAT_BYTES = 4
@@ -71,7 +62,7 @@ class TorchElmo:
         """
         import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
-        found = self._dataset(name)
+        found = dataset_of(name, _Held(self._bilm), self.options)
         with np.errstate(over="ignore", under="ignore"):
             return np.ascontiguousarray(found, np.float32)
 
@@ -88,39 +79,6 @@ class TorchElmo:
                 rows = slice(start, start + _N_STRIP_ROWS)
                 yield name, target[rows], source[rows], may_differ
 
-    def _dataset(self, name: str) -> Array:
-        held = _Held(self._bilm)
-        if name == CHAR_EMBED:
-            table: Array = held[f"{ENCODER}._char_embedding_weights"]
-            return table[1:]
-        if match := _CONVOLUTION.fullmatch(name):
-            found: Array = held[f"{ENCODER}.char_conv_{match[2]}.{_PARTS[match[1]]}"]
-            return found.transpose(2, 1, 0)[None] if match[1] == "W" else found
-        if match := _HIGHWAY.fullmatch(name):
-            both = held[f"{ENCODER}._highways._layers.{match[1]}.{_PARTS[match[2]]}"]
-            half = len(both) // 2
-            return _turned(both[:half]) if match[3] == "transform" else -_turned(both[half:])
-        if match := _CELL.fullmatch(name):
-            return self._cell(held, f"{LSTMS}.{DIRECTIONS[int(match[1])]}_layer_{match[2]}", match[3])
-        return _turned(held[f"{ENCODER}._projection.{_PARTS[name.split('/')[1][0]]}"])
-
-    def _cell(self, held: _Held, cell: str, part: str) -> Array:
-        import numpy as np  # noqa: PLC0415  (not for `import safeload`)
-
-        if part == "W_P_0":
-            return _turned(held[f"{cell}.state_projection.weight"])
-        inputs, dim = self.options.projection_dim, self.options.dim
-        if part == "B":
-            bias: Array = held[f"{cell}.state_linearity.bias"].reshape(4, dim)[list(_GATES)]
-            bias[_FORGET] -= 1
-            return bias.reshape(-1)
-        kernel = np.empty((2 * inputs, 4 * dim), held[f"{cell}.input_linearity.weight"].dtype)
-        for rows, linear in ((slice(None, inputs), "input_linearity"), (slice(inputs, None), "state_linearity")):
-            weight = held[f"{cell}.{linear}.weight"]
-            for place, gate in enumerate(_GATES):
-                _turn(weight[gate * dim : (gate + 1) * dim], kernel[rows, place * dim : (place + 1) * dim])
-        return kernel
-
 
 class _Held(dict[str, Any]):
     """The parameters of a module as arrays, in float32 or float64; it keeps the last one."""
@@ -136,23 +94,6 @@ class _Held(dict[str, Any]):
         found: Array = (tensor if tensor.element_size() > _N_FLOAT_BYTES else tensor.float()).numpy()
         self[name] = found
         return found
-
-
-def _turned(values: Array) -> Array:
-    """Return the transpose of a matrix in C order, and a vector as it is."""
-    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
-
-    if values.ndim == 1:
-        return values
-    out = np.empty(values.shape[::-1], values.dtype)
-    _turn(values, out)
-    return out
-
-
-def _turn(values: Array, out: Array) -> None:
-    """Copy the transpose by strips of rows, since NumPy's own copy misses the cache."""
-    for start in range(0, len(values), _N_STRIP_ROWS):
-        out[:, start : start + _N_STRIP_ROWS] = values[start : start + _N_STRIP_ROWS].T
 
 
 def _options_of(encoder: Any, lstm: Any) -> dict[str, Any]:  # noqa: ANN401  (torch modules)
