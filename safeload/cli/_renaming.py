@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._fit import placed
 from safeload._naming import needed
 from safeload._scopes import Scoped, chosen_scope
-from safeload._values import rearranged
+from safeload._values import rearranged, widened
 from safeload.bert._model import SCOPED as BERT_SCOPED
 from safeload.bert._parameters import FIRST_VARIABLE, count_layers, ranks_of_parameters
 from safeload.bert.namings import namings_of
 from safeload.cli._pairing import Pairing, pair, pair_rest
+from safeload.cli._weights import Tensor, layer_of
 from safeload.elmo._characters import N_CHARACTERS
 from safeload.elmo._model import SCOPED as ELMO_SCOPED
-from safeload.elmo._parameters import CHAR_EMBED
+from safeload.elmo._module import dataset_of, list_module_parameters, sizes_of
+from safeload.elmo._options import published_options
+from safeload.elmo._parameters import CHAR_EMBED, list_parameters
 from safeload.elmo.namings import namings_in
 from safeload.elmo.namings._cells import Cells
+from safeload.elmo.namings.allennlp import AllenNlp
 from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
@@ -25,8 +30,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from safeload._forms.weight_file import WeightFile
     from safeload._naming import Change, Naming
-    from safeload.cli._weights import Tensor, Weights
+    from safeload.cli._weights import Weights
+    from safeload.elmo._options import ElmoOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +83,7 @@ def paired(a: Weights, b: Weights, scope: str | None = None) -> tuple[Side, Side
     (naming_a, scope_a), (naming_b, scope_b) = encoders
     naming_a, naming_b = placed(naming_a, a.file, scope_a), placed(naming_b, b.file, scope_b)
     if naming_a.id != naming_b.id:
-        sides = _renamed(a, naming_a, scope_a), _renamed(b, naming_b, scope_b)
+        sides = _as_canonical(a, naming_a, scope_a), _as_canonical(b, naming_b, scope_b)
         return *sides, pair(sides[0].tensors, sides[1].tensors)
     stored = {parameter: name for name, (parameter, _) in _parameters_in(b, naming_b, scope_b).items()}
     known = _parameters_in(a, naming_a, scope_a).items()
@@ -126,6 +133,73 @@ def _has_pair(a: Weights, b: Weights, first: str, namings: Mapping[str, Naming])
     """Return whether stored names pair the first parameter of a model of the first file."""
     firsts = {naming.stored_as(first, scope, a.tensors)[0] for scope, naming in namings.items()}
     return any(name in firsts for name, _ in pair(a.tensors, b.tensors).both)
+
+
+def _as_canonical(weights: Weights, naming: Naming, scope: str) -> Side:
+    """Return a file by the names of the parameters; a state dict of AllenNLP by those of the datasets that it makes."""
+    if isinstance(naming, AllenNlp):
+        return _as_hdf5(weights, naming, scope)
+    return _renamed(weights, naming, scope)
+
+
+def _as_hdf5(weights: Weights, naming: Naming, scope: str) -> Side:
+    """Return a state dict of AllenNLP as the datasets of an HDF5 file; as it is if its biLM is not whole."""
+
+    def shape_of(parameter: str) -> tuple[int, ...]:
+        name = naming.stored_as(parameter, scope)[0]
+        return weights.tensors[name].spec.shape if name in weights.tensors else ()
+
+    try:
+        options = published_options(sizes_of(shape_of))
+    except ValueError:  # ConfigError is one
+        return _side(weights)
+    stored = {parameter: naming.stored_as(parameter, scope)[0] for parameter in list_module_parameters(options)}
+    if not all(shape_of(parameter) == spec.shape for parameter, spec in list_module_parameters(options).items()):
+        return _side(weights)
+    of_bilm = set(stored.values())
+    tensors = {
+        name: Tensor(spec=spec, layer=layer_of(name), n_bytes=4 * math.prod(spec.shape))
+        for name, spec in list_parameters(options).items()
+    }
+    rest = {name: tensor for name, tensor in weights.tensors.items() if name not in of_bilm}
+    bilm = _Bilm(weights.file, stored, options)
+    return ModuleSide(weights=weights, tensors=tensors | rest, stored={}, naming=naming.id, bilm=bilm)
+
+
+class _Bilm(dict[str, Any]):
+    """The values of a biLM's parameters, each read when it is asked for; the first fault ends the reading."""
+
+    def __init__(self, file: WeightFile, stored: Mapping[str, str], options: ElmoOptions) -> None:
+        super().__init__()
+        self.options = options
+        self._file, self._stored = file, stored
+
+    def __missing__(self, parameter: str) -> Any:  # noqa: ANN401  (an array)
+        name = self._stored[parameter]
+        values, fault = self._file.look(name)
+        if values is None or fault:
+            raise LookupError(fault)
+        return widened(values, self._file.tensors[name].spec.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleSide(Side):
+    """A state dict of AllenNLP, seen as the datasets of an HDF5 file.
+
+    Attributes:
+        bilm: The values of its biLM.
+    """
+
+    bilm: _Bilm
+
+    def look(self, name: str) -> tuple[NDArray[Any] | None, str]:
+        """Read a dataset for display, of the parameters that make it; another tensor as it is stored."""
+        if name in self.weights.tensors:
+            return super().look(name)
+        try:
+            return dataset_of(name, self.bilm, self.bilm.options), ""
+        except LookupError as exc:
+            return None, str(exc)
 
 
 def _renamed(weights: Weights, naming: Naming, scope: str) -> Side:

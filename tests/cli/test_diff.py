@@ -13,6 +13,7 @@ import pytest
 from safeload import testing
 from safeload.cli._pairing import pair
 from safeload.cli._values import values_differ
+from safeload.testing._allennlp import SCOPE
 from safeload.testing._editing import edit_tensors
 from safeload.testing._forms import FORMS, renamed
 from safeload.testing._safetensors import write_safetensors
@@ -311,3 +312,23 @@ def test_elmos_in_two_forms_have_the_same_values(form, tmp_path):
     assert found["n_equal"] == 23
     assert (found["changed"], found["faults"]) == ([], [])
     assert {problem["kind"] for problem in found["problems"]} <= {"unexpected"}
+
+
+@pytest.mark.parametrize("form", ["torch", "torch/model"])
+def test_a_state_dict_of_allennlp_is_compared_by_the_datasets_that_it_makes(form, tmp_path):
+    state, hdf5 = (testing.write_elmo(tmp_path / each, form=each) for each in (form, "hdf5"))
+    found = json.loads(safeload_cli("diff", "--json", hdf5, state, code=1).stdout)
+    differing = [row["name"] for row in found["changed"]]
+    assert all(name.endswith("LSTMCell/B") for name in differing)
+    assert all(row["max_abs"] < 2e-7 for row in found["changed"])
+    assert len(differing) + found["n_equal"] == 29
+
+    name = "_token_embedder._projection.weight"
+    scope = SCOPE if form == "torch/model" else "_elmo_lstm."
+    testing.poison(state, scope + name, 7.0)
+    found = json.loads(safeload_cli("diff", "--json", hdf5, state, code=1).stdout)
+    assert "CNN_proj/W_proj" in [row["name"] for row in found["changed"]]
+
+    testing.drop_variable(state, scope + name)
+    found = json.loads(safeload_cli("diff", "--json", hdf5, state, code=1).stdout)
+    assert f"{scope}_token_embedder._projection.bias" in str(found)

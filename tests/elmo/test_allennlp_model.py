@@ -163,6 +163,17 @@ def test_the_keras_layer_computes_the_same(run):
     assert len(notes) == (n_inexact > 0)
 
 
+def test_the_layer_for_text_has_the_learned_sum(run):
+    pytest.importorskip("tensorflow")
+    from safeload.keras import ElmoText
+
+    layer = ElmoText(run[0] / "model.tar.gz", output="elmo")
+    found = np.asarray(layer(np.array([" ".join(words) for words in SENTENCES], object)))
+    wanted = outputs_of(run[1])
+    np.testing.assert_allclose(found[0], wanted[0], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found[1, :3], wanted[1, :3], rtol=0, atol=1e-6)
+
+
 def test_the_report_says_what_was_read(run):
     folder = run[0]
     report = safeload.check_elmo(folder / "model.tar.gz")

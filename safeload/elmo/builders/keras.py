@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from safeload.elmo._arguments import elmo_arguments, require_numbers, require_options_allow
-from safeload.elmo._module import as_datasets
 from safeload.elmo.builders import keras_bilm
 from safeload.elmo.builders.keras_inputs import as_ids, is_symbolic, keras, require_ids
 from safeload.elmo.builders.keras_layer import BilmLayer, json_of, validated
@@ -36,7 +35,7 @@ def build(options: ElmoOptions, arguments: ElmoArguments, values: Mapping[str, N
     """
     layer = ElmoLayer(**_layer_arguments(options, arguments))
     layer._arguments = arguments  # noqa: SLF001  (same module; no config has the scale of the sums, which is a weight)
-    layer.fill(as_datasets(values, options))
+    layer.fill(values)
     return layer
 
 

@@ -18,6 +18,7 @@ from safeload._bytes.files import FileRef
 from safeload._frameworks.state import require_eager
 from safeload._tensors import holds, tensor_of
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN
+from safeload.elmo._module import as_datasets
 from safeload.elmo._options import validate_options
 from safeload.elmo._parameters import list_parameters
 from safeload.elmo.builders import keras_bilm, unproven
@@ -51,16 +52,17 @@ class BilmLayer(_Layer):  # type: ignore[misc]
         self._initializer_of: Callable[[str], Any] = _nans
 
     def fill(self, values: Mapping[str, NDArray[Any]]) -> None:
-        """Build the variables from the datasets, and verify that each holds the file's values.
+        """Build the variables from the datasets, or from the values of a module, and verify that each holds the file's values.
 
         Raises:
             BackendError: A variable does not hold the file's values, or TensorFlow is in graph mode.
         """
         require_eager(tf)
-        self._initializer_of = lambda name: Values(values[name])
+        datasets = as_datasets(values, self._options)
+        self._initializer_of = lambda name: Values(datasets[name])
         self.build((None, None, MAX_CHARACTERS_PER_TOKEN))
         self._initializer_of = _nans
-        for name, value in values.items():
+        for name, value in datasets.items():
             variable = self.datasets[name]
             if not holds(tf, variable if callable(variable.value) else variable.value, value):  # Keras 3 has a wrapper
                 raise unproven(f"the variable of {name} does not hold the file's values", self._options)

@@ -16,6 +16,7 @@ from safeload._steps import check
 from safeload.elmo import _characters
 from safeload.elmo._arguments import STORED, ElmoArguments
 from safeload.elmo._model import elmo
+from safeload.elmo._module import notes_of_datasets
 from safeload.elmo.builders import keras_bilm
 from safeload.elmo.builders.keras_inputs import as_tensor, is_symbolic, keras, values_of
 from safeload.elmo.builders.keras_layer import BilmLayer, json_of, validated
@@ -104,7 +105,8 @@ class ElmoText(BilmLayer):
         if checked is not None:
             self.fill(checked.values)
             versions = {**checked.report.versions, **versions_of("keras")}
-            remember(self, dataclasses.replace(checked.report, backend="keras", versions=versions))
+            notes = (*checked.report.notes, *notes_of_datasets(checked.values, wanted))
+            remember(self, dataclasses.replace(checked.report, backend="keras", versions=versions, notes=notes))
             warn_of(checked.report)
 
     def build(self, input_shape: Any) -> None:  # noqa: ANN401
