@@ -27,7 +27,8 @@ READS_BERT = (
     "files of keras-bert and KerasHub"
 )
 READS_ELMO = (
-    "safeload reads ELMo from options.json and weights.hdf5, from checkpoints of bilm-tf, and from TF-Hub's modules"
+    "safeload reads ELMo from options.json and weights.hdf5, from checkpoints of bilm-tf, from TF-Hub's modules, and from "
+    "archives and state dicts of AllenNLP"
 )
 CHECKS = {"BERT": safeload.check_bert, "ELMo": safeload.check_elmo}
 BILM = {
