@@ -154,7 +154,7 @@ KINDS: tuple[tuple[FileKind, Callable[[Sample], bool]], ...] = (
      _begins(b"version https://git-lfs.github.com/spec/v1")),
     (FileKind("safetensors", "safetensors file", form="safetensors", models=("BERT",), endings=(".safetensors",),
               usual=("model.safetensors", "model.safetensors.index.json")), _is_safetensors),
-    (FileKind("torch", "PyTorch file", _TORCH, form="torch", models=("BERT", _ELMO), endings=(".bin", ".pt", ".pth", ".th"),
+    (FileKind("torch", "PyTorch file", _TORCH, form="torch", models=("BERT", ELMO), endings=(".bin", ".pt", ".pth", ".th"),
               usual=("pytorch_model.bin", "pytorch_model.bin.index.json")), _is_torch),
     (FileKind("keras", "model saved by Keras", _KERAS, form="keras", models=("BERT",), endings=(".keras",)), _is_keras),
     (FileKind("gzip", "gzip archive", _UNPACK), _begins(b"\x1f\x8b")),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload._fit import placed
 from safeload._naming import needed
 from safeload._scopes import Scoped, chosen_scope
-from safeload._values import rearranged, widened
+from safeload._values import rearranged
 from safeload.bert._model import SCOPED as BERT_SCOPED
 from safeload.bert._parameters import FIRST_VARIABLE, count_layers, ranks_of_parameters
 from safeload.bert.namings import namings_of
@@ -175,11 +175,17 @@ class _Bilm(dict[str, Any]):
         self._file, self._stored = file, stored
 
     def __missing__(self, parameter: str) -> Any:  # noqa: ANN401  (an array)
+        import numpy as np  # noqa: PLC0415  (only where a state dict is compared)
+
+        from safeload._forms.floats import put  # noqa: PLC0415  (imports NumPy)
+
         name = self._stored[parameter]
         values, fault = self._file.look(name)
         if values is None or fault:
             raise LookupError(fault)
-        return widened(values, self._file.tensors[name].spec.dtype)
+        found = np.empty(values.shape, np.float32)
+        put(values, found, self._file.tensors[name].spec.dtype)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
