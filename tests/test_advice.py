@@ -234,7 +234,7 @@ def test_a_file_of_torch_is_not_to_be_unpacked(new, tmp_path, torch, tiny_elmo):
     torch.save({"x": torch.ones(2)}, tmp_path / "x.pt", _use_new_zipfile_serialization=new)
     error = failure(safeload.check_elmo, tiny_elmo, tmp_path / "x.pt")
 
-    assert error.hints[0] == "the file contains no biLM tensors; its first ones are x"
+    assert error.hints[0].startswith("the file contains no biLM tensors")
     assert "unpack the archive" not in str(error)
 
 
