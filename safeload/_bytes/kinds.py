@@ -254,6 +254,7 @@ def _members_of(file: OpenFile) -> tuple[str, ...] | None:
     """
     from safeload._bytes.archives.zips import names_in_zip  # noqa: PLC0415  (few files are zips)
 
+    file.keep()  # its directory is at its end
     try:
         return tuple(names_in_zip(file, FileRef(path=file.path, role="archive"), max_members=MAX_ZIPPED))
     except SafeLoadError:

@@ -92,6 +92,12 @@ class OpenFile:
             OSError: The system cannot read.
         """
 
+    def keep(self) -> None:
+        """Expect reads at many places, in any order: what has to be inflated for them is kept in memory. Nothing on a disk is."""
+
+    def forget(self, offset: int, n_bytes: int) -> None:
+        """Expect no more reads of these bytes."""
+
     @property
     def access(self) -> Access:
         """How it is read fastest."""

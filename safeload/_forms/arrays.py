@@ -119,6 +119,8 @@ def read_run(
             if floats is not None:
                 size = look.dtype.itemsize
                 put(block.view(look.dtype), floats[start // size : (start + len(block)) // size], run.dtype)
+        if memory is not None or floats is not None:
+            run.file.forget(run.offset, start + len(block))
     if run.crc is not None:
         require_crc(run.crc, crc)
     return seen_of(look, run.n_bytes) if look else Seen()

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from safeload import errors, testing
-from safeload._bytes.archives import inflating
+from safeload._bytes.archives import inflating, kept
 from safeload._bytes.archives.checksums import PartsCrc
 from safeload._bytes.archives.members import checked_name, is_of_the_system
 from safeload._bytes.archives.source import ArchiveSource
@@ -91,8 +91,10 @@ def test_the_members_of_macos_are_known():
     ] * 2
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
 @pytest.mark.parametrize("is_gzip", [False, True])
-def test_inflated_data_is_read_at_any_offset(tmp_path, monkeypatch, is_gzip):
+def test_inflated_data_is_read_at_any_offset(tmp_path, monkeypatch, is_gzip, is_kept):
+    monkeypatch.setattr(kept, "_N_BLOCK_BYTES", 7000)
     monkeypatch.setattr(inflating, "N_BETWEEN_STATES", 10_000)
     monkeypatch.setattr(inflating, "N_INPUT_BYTES", 3000)
     source = random.Random(3)
@@ -111,10 +113,48 @@ def test_inflated_data_is_read_at_any_offset(tmp_path, monkeypatch, is_gzip):
             block = bytearray(min(size, len(data) - offset))
             assert inflated.read_into(file, memoryview(block), offset) == len(block)
             assert block == data[offset : offset + len(block)]
+            if is_kept:
+                inflated.keep()
+                inflated.forget(source.randrange(len(data)), source.choice([1, 20_000]))
         inflated.advance(file)
 
     assert inflated.is_complete
     assert inflated.n_bytes == len(data)
+
+
+def test_what_is_kept_is_inflated_once_until_it_is_forgotten(tmp_path, monkeypatch):
+    data = bytes(random.Random(1).choices(b"abcdefgh", k=4 << 20))
+    packed = zlib.compress(data)[2:-4]
+    (tmp_path / "x").write_bytes(packed)
+    inflated = inflating.Inflated(
+        inflating.Stored(0, len(packed), inflating.RAW), n_bytes=len(data), crc=zlib.crc32(data)
+    )
+    inflated.keep()
+    block = bytearray(100_000)
+    with DISK.open(str(tmp_path / "x")) as file:
+        inflated.read_into(file, memoryview(block), len(data) - len(block))
+        inflate = inflating.Position.inflate
+        again = []
+        monkeypatch.setattr(inflating.Position, "inflate", lambda *given: again.append(given) or inflate(*given))
+        for offset in (3_000_000, 0, 1_000_000):
+            inflated.read_into(file, memoryview(block), offset)
+            assert block == data[offset : offset + len(block)]
+        assert not again
+        inflated.forget(0, 2 << 20)
+        inflated.read_into(file, memoryview(block), 0)
+        assert block == data[: len(block)]
+        assert again
+
+
+@pytest.mark.parametrize("facts", [{}, {"n_bytes": kept.MAX_KEPT_BYTES + 1}])
+def test_data_of_no_known_size_or_a_huge_one_is_not_kept(tmp_path, monkeypatch, facts):
+    packed = zlib.compress(bytes(1000))[2:-4]
+    (tmp_path / "x").write_bytes(packed)
+    monkeypatch.setattr(kept.Kept, "add", lambda *_: pytest.fail("it is kept"))
+    inflated = inflating.Inflated(inflating.Stored(0, len(packed), inflating.RAW), **facts)
+    inflated.keep()
+    with DISK.open(str(tmp_path / "x")) as file:
+        inflated.read_into(file, memoryview(bytearray(10)), 900)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,17 @@
-"""Read at any offset of deflated data, without keeping it in memory.
+"""Read at any offset of deflated data.
 
 What is read for the first time is inflated in order, and its checksum computed. On the way the state of zlib is kept every few
-megabytes, so that what is read again is inflated from there.
+megabytes, so that what is read again is inflated from there. Where that would be most of the file, the data is kept.
 """
 
 from __future__ import annotations
 
 import threading
-import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zlib_ng.zlib_ng import crc32
+from zlib_ng import zlib_ng as zlib
 
+from safeload._bytes.archives.kept import MAX_KEPT_BYTES, Kept
 from safeload._bytes.open_file import DamagedDataError
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class Inflated:
         self._first = Position(stored)
         self._states = [self._first.copy()]
         self._idle: list[Position] = []
+        self._kept: Kept | None = None
         self._lock = threading.Lock()
 
     @property
@@ -143,6 +144,17 @@ class Inflated:
         with self._lock:
             self._skip(file, offset)
 
+    def keep(self) -> None:
+        """Keep what is inflated from now on, if its size is known and not too large."""
+        with self._lock:
+            if self._kept is None and self._wanted is not None and self._wanted <= MAX_KEPT_BYTES:
+                self._kept = Kept(self._first.n_out)
+
+    def forget(self, offset: int, n_bytes: int) -> None:
+        """Give back the memory of what was kept of these bytes; they can still be read."""
+        if self._kept is not None:
+            self._kept.forget(offset, n_bytes)
+
     def _skip(self, file: OpenFile, offset: int | None) -> None:
         while not self.is_complete and (offset is None or self._first.n_out < offset):
             self._next(file, N_OUTPUT_BYTES if offset is None else min(N_OUTPUT_BYTES, offset - self._first.n_out))
@@ -159,7 +171,9 @@ class Inflated:
         first, wanted = self._first, self._wanted
         found = first.inflate(file, n_bytes)
         if self._wanted_crc is not None:
-            self._crc = crc32(found, self._crc)
+            self._crc = zlib.crc32(found, self._crc)
+        if self._kept is not None:
+            self._kept.add(found)
         is_longer = wanted is not None and (
             first.n_out > wanted or (first.n_out == wanted and not first.is_at_end and bool(first.inflate(file, 1)))
         )
@@ -181,10 +195,12 @@ class Inflated:
         self.is_complete = True
 
     def _fill_again(self, file: OpenFile, block: memoryview, offset: int) -> None:
-        position = self._nearest(offset)
-        while position.n_out < offset:
-            position.inflate(file, min(N_OUTPUT_BYTES, offset - position.n_out))
-        n_read = 0
+        n_read = self._kept.copy_into(block, offset) if self._kept is not None else 0
+        if n_read == len(block):
+            return
+        position = self._nearest(offset + n_read)
+        while position.n_out < offset + n_read:
+            position.inflate(file, min(N_OUTPUT_BYTES, offset + n_read - position.n_out))
         while n_read < len(block):
             found = position.inflate(file, len(block) - n_read)
             if not found:

@@ -112,5 +112,13 @@ class InflatedFile(MemberFile):
         """
         self._inflated.advance(self._archive)
 
+    def keep(self) -> None:
+        """Keep what is inflated from now on; not of an archive that is compressed as a whole, which has other files."""
+        self._inflated.keep()
+
+    def forget(self, offset: int, n_bytes: int) -> None:
+        """Give back the memory of what was kept of these bytes."""
+        self._inflated.forget(self._start + offset, n_bytes)
+
     def _fill(self, block: memoryview, offset: int) -> int:
         return self._inflated.read_into(self._archive, block, self._start + offset)

@@ -75,6 +75,7 @@ class Hdf5File(WeightFile):
         self._h5: Any = None
         try:
             self._require_superblock()
+            self._file.keep()
             with self._translated("its structure cannot be read"):
                 self._h5 = h5py.File(self._file.cursor(), "r")
                 self._place = place_of(self._file)

@@ -99,8 +99,8 @@ def test_bytes_behind_the_end_change_nothing(elmo):
 def test_a_file_that_changes_while_it_is_read_is_told(elmo, monkeypatch):
     read = Hdf5File.read
 
-    def slow(file, names):
-        result = read(file, names)
+    def slow(file, names, **options):
+        result = read(file, names, **options)
         os.utime(elmo / WEIGHTS_NAME, ns=(1, 1))
         return result
 
