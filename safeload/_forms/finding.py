@@ -43,12 +43,12 @@ def find_weights(ref: FileRef, model: str | None, prefers: Callable[[], Preferen
         return _of_file(ref, model) or find_checkpoint(ref)
     prefixes = list_prefixes(ref)
     files = files_of_forms(absent.names_in(ref), model)
-    if not files:
-        return find_checkpoint(ref)
-    if not prefixes:
+    if files and not prefixes:
         return _only_file(ref, files, model)
+    if not files or not is_usual(files[0][0]):  # beside a checkpoint, others are of other models, or optimizers
+        return find_checkpoint(ref)
     checkpoints, names = [os.path.basename(prefix) for prefix in prefixes], [name for name, _ in files]
-    preference = prefers() if is_usual(names[0]) else "checkpoint"
+    preference = prefers()
     if preference is None:
         raise _ambiguous(ref, [*checkpoints, *names], "the folder has a checkpoint and another file with weights")
     if preference == "file":

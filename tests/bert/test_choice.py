@@ -83,15 +83,13 @@ def test_a_config_that_decides_nothing_is_ambiguous(both):
     assert names_read(safeload.check_bert(folder, folder / "bert_model.ckpt"))[0] == "bert_config.json"
 
 
-def test_another_file_beside_a_checkpoint_is_named_and_not_read(tmp_path):
+def test_files_without_a_usual_name_beside_a_checkpoint_are_of_no_concern(tmp_path):
     folder = testing.write_bert(tmp_path / "model")
     other = testing.write_bert(tmp_path / "other", form="hdf5/keras-bert")
     shutil.copy(other / "model.h5", folder / "tuned.h5")
     report = safeload.check_bert(folder)
 
-    assert (report.form, report.warnings) == (
-        "tensorflow", ("other weights in the folder were not read: tuned.h5",),
-    )  # fmt: skip
+    assert (report.form, report.warnings) == ("tensorflow", ())
 
 
 def test_the_forms_of_transformers_go_in_its_order_without_a_warning(tmp_path):
