@@ -90,7 +90,7 @@ def groups() -> list[Group]:
         Group(
             title="embed",
             model="ELMo",
-            sides=("embed_elmo", *(f"embed_{name}" for name in upstream)),
+            sides=("embed_elmo", "embed_elmo_sorted", *(f"embed_{name}" for name in upstream)),
             against=("embed_elmo", *(f"embed_{name}" for name in upstream))[-1],
         ),
         Group(

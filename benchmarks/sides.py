@@ -247,11 +247,14 @@ def forward_allennlp(folder: Path) -> Call:
 
 def embed_elmo(folder: Path) -> Call:
     """BATCH through safeload's ElmoEmbedder."""
-    from safeload.compat.allennlp import ElmoEmbedder
-
-    embedder = ElmoEmbedder(folder)
-    embedder.embed_sentence(["word"])
+    embedder = _embedder(folder)
     return lambda: embedder.embed_batch(BATCH)
+
+
+def embed_elmo_sorted(folder: Path) -> Call:
+    """The same sentences in three batches, each of sentences of about one length."""
+    embedder, ordered = _embedder(folder), sorted(BATCH, key=len)
+    return lambda: [embedder.embed_batch(ordered[start : start + 21]) for start in range(0, len(ordered), 21)]
 
 
 def embed_allennlp(folder: Path) -> Call:
@@ -339,6 +342,14 @@ def _load_elmo(backend: str, folder: Path) -> Call:
     if backend == "allennlp":
         import allennlp.modules.elmo  # noqa: F401  (not a part of what is timed)
     return lambda: safeload.load_elmo(folder, backend=backend)
+
+
+def _embedder(folder: Path) -> Any:
+    from safeload.compat.allennlp import ElmoEmbedder
+
+    embedder = ElmoEmbedder(folder)
+    embedder.embed_sentence(["word"])
+    return embedder
 
 
 def _torch_forward(module: Any) -> Call:

@@ -24,7 +24,7 @@ TOGETHER = {
     "keras": ("elmo", "load_elmo_keras forward_keras"),
     "torch": (
         "elmo",
-        "load_elmo_torch forward_torch check_elmo process_check_elmo process_load_elmo process_import_torch embed_elmo save_elmo raw_write",
+        "load_elmo_torch forward_torch check_elmo process_check_elmo process_load_elmo process_import_torch embed_elmo embed_elmo_sorted save_elmo raw_write",
     ),
     "keras.layers": ("module", "write_module saved_model load_elmo_text"),
     "allennlp": ("elmo", "load_elmo_allennlp allennlp forward_allennlp process_allennlp embed_allennlp"),
