@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
+from safeload._diagnosis import Diagnosis, Difference, Step
 from safeload._reports import remember, warn_of
 from safeload.bert._arguments import FULL_LENGTH, build_options
-from safeload.bert._diagnosis import Diagnosis, Difference, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from safeload._diagnosis import BACKEND, Diagnosis, Step
 from safeload.bert import diagnose_bert
-from safeload.bert._diagnosis import BACKEND, CHECK, DIRECT, KERAS_BERT, SAFELOAD, Diagnosis, Step
+from safeload.bert._trials import BERT
 from safeload.cli import _console
 from safeload.cli._doctoring import tried
 from safeload.errors import SafeLoadError
@@ -46,11 +48,11 @@ def run(path: str, options: dict[str, Any], *, as_json: bool) -> int:
 def _crash(tiny: Finding) -> Diagnosis:
     """Return the diagnosis where a load of a tiny model crashes its process or hangs, so that none is tried in this one."""
     why = f"load_bert of a tiny model: {tiny.message}"
+    not_run = "not run, because load_bert of a tiny model did not return"
     skipped = {
-        name: Step(name=name, status="skipped", finding="not run, because load_bert of a tiny model did not return")
-        for name in (CHECK, BACKEND, KERAS_BERT, DIRECT, SAFELOAD)
+        name: Step(name=name, title=title, status="skipped", finding=not_run) for name, title in BERT.titles.items()
     }
-    failed = Step(name=BACKEND, status="failed", finding=why, seconds=tiny.seconds, error=why)
+    failed = replace(skipped[BACKEND], status="failed", finding=why, seconds=tiny.seconds, error=why)
     steps = tuple({**skipped, BACKEND: failed}.values())
     return Diagnosis(at_fault="versions", verdict=f"the versions are at fault: {why}", steps=steps)
 

@@ -11,7 +11,6 @@ import pytest
 import safeload
 from safeload import testing
 from safeload._frameworks.packages import missing_dependency
-from safeload.bert._diagnosis import Difference, Step, judge
 from safeload.errors import ArgumentError, InvalidPathError
 from safeload.testing._forms import FORMS
 from tests.checkpoints import bert_tensors, write_checkpoint
@@ -275,22 +274,3 @@ def test_safeload_alone_may_be_at_fault_in_other_forms(tmp_path, monkeypatch):
 
     assert found.at_fault == "safeload", str(found)
     assert "not today" in found.verdict
-
-
-@pytest.mark.parametrize(
-    ("failed", "differ", "at_fault"),
-    [("direct", False, "tensorflow"), ("safeload", False, "safeload"), ("", True, "unknown"), ("", False, "nothing")],
-)
-def test_two_loads_alone_say_whether_they_agree(failed, differ, at_fault):
-    status = {
-        "check": "ok",
-        "backend": "ok",
-        "keras-bert": "skipped",
-        "direct": "ok",
-        "safeload": "ok",
-        failed: "failed",
-    }
-    steps = [Step(name=name, status=status[name], finding=name) for name in list(status)[:5]]
-    between = [Difference(between=("safeload", "direct"), variable="x", max_abs=1.0)] if differ else []
-
-    assert judge(steps, between)[0] == at_fault
