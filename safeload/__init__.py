@@ -6,7 +6,7 @@ from safeload import _early  # noqa: F401  (first, so that Ctrl-C ends a command
 from safeload._reports import report_of
 from safeload._version import __version__  # noqa: F401  (public, though no name to import with *)
 from safeload.bert import FULL_LENGTH, Diagnosis, check_bert, diagnose_bert, load_bert, load_vocabulary
-from safeload.elmo import character_ids, check_elmo, load_elmo, save_elmo
+from safeload.elmo import character_ids, check_elmo, diagnose_elmo, load_elmo, save_elmo
 from safeload.errors import SafeLoadError, SafeLoadWarning
 from safeload.report import LoadReport, SaveReport
 from safeload.settings import read_settings
@@ -22,6 +22,7 @@ __all__ = [
     "check_bert",
     "check_elmo",
     "diagnose_bert",
+    "diagnose_elmo",
     "load_bert",
     "load_elmo",
     "load_vocabulary",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from safeload.report import LoadReport
 
-AtFault = Literal["nothing", "files", "versions", "keras-bert", "tensorflow", "safeload", "unknown"]
+AtFault = Literal["nothing", "files", "versions", "keras-bert", "allennlp", "tensorflow", "h5py", "safeload", "unknown"]
 Status = Literal["ok", "failed", "skipped"]
 
 MAX_PRINTED = 10
@@ -27,7 +27,8 @@ class Step:
     """One step of a diagnosis.
 
     Attributes:
-        name: "check", "backend", "keras-bert", "direct" or "safeload".
+        name: "check", "backend", "direct"; for a BERT "keras-bert" and "safeload"; for an ELMo "allennlp",
+            "safeload-torch", "safeload-allennlp" and "safeload-keras".
         title: The same in words.
         status: "ok", "failed" or "skipped".
         finding: The result in one sentence.
@@ -62,7 +63,7 @@ class Difference:
 
     Attributes:
         between: The names of the two steps.
-        variable: Name of a variable in the model graph, or "output 0", "output 1".
+        variable: Name of a variable in keras-bert's graph or of a parameter of AllenNLP's biLM, or "output 0", "output 1".
         max_abs: Largest absolute difference; None if the shapes differ, one has NaN, or one lacks the variable.
     """
 
@@ -73,10 +74,10 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """The result of `diagnose_bert`: what is at fault, and the evidence.
+    """The result of `diagnose_bert` or `diagnose_elmo`: what is at fault, and the evidence.
 
     Attributes:
-        at_fault: "nothing", "files", "versions", "keras-bert", "tensorflow", "safeload" or "unknown".
+        at_fault: "nothing", "files", "versions", "keras-bert", "allennlp", "tensorflow", "h5py", "safeload" or "unknown".
         verdict: The same in one sentence, with the reason.
         steps: The steps, in order.
         differences: Every variable and output on which two loads disagree.
@@ -237,7 +238,7 @@ class _Loads:
         """Return what a party does wrong."""
         mine = [way for way in self.run if way.party == party]
         right = self._right(mine, [way for way in self.run if way.party != party])
-        wrong = [way for way in mine if way not in right]
+        wrong = [way for way in mine if way not in right or not self.agree(right)]
         n_others = len(self.run) - len(wrong)
         agree = "" if n_others < 2 else f", and the {'two ' if n_others == 2 else ''}others agree"  # noqa: PLR2004
         return " and ".join(map(self.reason, wrong)) + agree

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from safeload._bytes.files import FileRef
+    from safeload._model_kind import Places, Request
     from safeload.report import LoadReport
 
     Array = NDArray[Any]
@@ -28,6 +30,16 @@ class Loaded(NamedTuple):
 
     values: dict[str, Array]
     outputs: Sequence[Array] = ()
+
+
+def places_of(
+    request: Request, config: Callable[[Request], FileRef], others: Callable[[Request, FileRef], Places]
+) -> Places | None:
+    """Find the files that other libraries would read, whether or not they are locked; None if they are not found."""
+    try:
+        return others(request, config(request))
+    except SafeLoadError:
+        return None
 
 
 class Trials:

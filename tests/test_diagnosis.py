@@ -89,6 +89,18 @@ def test_the_verdict_has_its_reason(statuses, groups, told):
     assert told in judged(statuses, groups)[1]
 
 
+def test_ways_of_one_party_that_contradict_each_other_alone_are_its_fault():
+    steps = [Step(name=name, title=name, status="ok", finding="") for name in SUBJECT.titles]
+    steps[2] = Step(name="theirs", title="theirs", status="skipped", finding="")
+    differences = [Difference(between=("ours", "ours again"), variable="output 0", max_abs=1.0)]
+
+    assert judge(SUBJECT, steps, differences) == (
+        "safeload",
+        "the files are good and safeload is at fault: "
+        + "safeload's load differs in output 0 and safeload's other load differs in output 0; please report it",
+    )
+
+
 @pytest.mark.parametrize(
     ("unproven", "told"),
     [

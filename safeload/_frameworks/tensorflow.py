@@ -66,6 +66,17 @@ def require_keras_bert() -> KerasBert:
     return KerasBert(tf=tf, keras_bert=keras_bert, versions=versions)
 
 
+def require_tensorflow() -> Any:  # noqa: ANN401  (a module)
+    """Import TensorFlow, whatever its Keras is.
+
+    Raises:
+        MissingDependencyError: It is missing or cannot be imported.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise _missing("tensorflow", _TENSORFLOW, "TensorFlow is not installed")
+    return _tensorflow()
+
+
 def _tensorflow() -> Any:  # noqa: ANN401  (a module)
     return import_installed("tensorflow", package="tensorflow", wanted="importable", install=INSTALL_BERT)
 
@@ -143,11 +154,8 @@ def require_keras() -> Any:  # noqa: ANN401  (a module)
     Raises:
         MissingDependencyError: TensorFlow or Keras is missing or cannot be imported, or Keras runs on another framework.
     """
-    if importlib.util.find_spec("tensorflow") is None:
-        message = "TensorFlow is not installed"
-        raise missing_dependency(message, package="tensorflow", wanted=_TENSORFLOW, hints=[INSTALL_BERT])
     only_tf_keras = "tf_keras" in sys.modules and "keras" not in sys.modules
-    tf = import_installed("tensorflow", package="tensorflow", wanted=_TENSORFLOW, install=INSTALL_BERT)
+    tf = require_tensorflow()
     if only_tf_keras:
         return sys.modules["tf_keras"]
     try:

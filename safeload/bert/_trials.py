@@ -9,7 +9,7 @@ from safeload._bytes.files import DISK
 from safeload._bytes.kinds import CHECKPOINT
 from safeload._diagnosis import SAFELOAD, Diagnosis, Subject, Way
 from safeload._frameworks.tensorflow import require_keras_bert
-from safeload._trials import Loaded, Trials
+from safeload._trials import Loaded, Trials, places_of
 from safeload.bert._arguments import GELU, GELU_TANH
 from safeload.bert._config import read_config
 from safeload.bert._parameters import list_parameters
@@ -18,7 +18,6 @@ from safeload.bert.builders.keras_bert import graph_name
 from safeload.bert.builders.keras_targets import changed, target_of
 from safeload.bert.namings import NAMINGS, naming_of
 from safeload.bert.namings.google import SCOPE
-from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +58,7 @@ def diagnose(check: Callable[[], Any], load: Callable[[], Any], request: Request
     trials = Trials(BERT)
     report = trials.check(check)
     backend = trials.packages(require_keras_bert, lambda found: found.versions)
-    places = _places_of(request)
+    places = places_of(request, resolve_config, resolve_others)
     encoder = _encoder_of(report, places)
     loaders = {
         KERAS_BERT: lambda: _through_keras_bert(backend, places, options),
@@ -80,14 +79,6 @@ def diagnose(check: Callable[[], Any], load: Callable[[], Any], request: Request
 
 def _loading(loader: Callable[[], Any], backend: Any, options: BuildOptions) -> Callable[[], Loaded]:  # noqa: ANN401
     return lambda: _loaded(backend, loader(), options)
-
-
-def _places_of(request: Request) -> Places | None:
-    """Find the files that keras-bert would read, whether or not they are locked."""
-    try:
-        return resolve_others(request, resolve_config(request))
-    except SafeLoadError:
-        return None
 
 
 def _encoder_of(report: LoadReport | None, places: Places | None) -> tuple[Naming, str]:

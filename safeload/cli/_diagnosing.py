@@ -1,31 +1,61 @@
-"""Run `safeload doctor bert`: print a diagnosis."""
+"""Run `safeload doctor bert` and `safeload doctor elmo`: print a diagnosis."""
 
 from __future__ import annotations
 
 import os
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload._diagnosis import BACKEND, Diagnosis, Step
+from safeload._diagnosis import BACKEND, Diagnosis, Step, Subject
 from safeload.bert import diagnose_bert
 from safeload.bert._trials import BERT
 from safeload.cli import _console
 from safeload.cli._doctoring import tried
+from safeload.cli._probe import DIAGNOSE_ELMO, DIAGNOSE_ELMO_IN_KERAS, use_keras
+from safeload.elmo import diagnose_elmo
+from safeload.elmo._trials import elmo_subject
 from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from safeload.cli._doctoring import Finding
 
 SCHEMA = "safeload-diagnosis/1"
 
 
-def run(path: str, options: dict[str, Any], *, as_json: bool) -> int:
-    """Diagnose a BERT, and return the exit code; the options are arguments of `diagnose_bert`."""
+class _Kind(NamedTuple):
+    """How a model is diagnosed.
+
+    Attributes:
+        diagnose: The call.
+        subject: Its steps.
+        probes: Call that is tried on a tiny model in another process -> what prepares this one for the same; the first that
+            returns is the one.
+    """
+
+    diagnose: Callable[..., Diagnosis]
+    subject: Subject
+    probes: dict[str, Callable[[], None]]
+
+
+_KINDS = {
+    "bert": _Kind(diagnose_bert, BERT, {"load_bert": lambda: None}),
+    "elmo": _Kind(diagnose_elmo, elmo_subject(), {DIAGNOSE_ELMO_IN_KERAS: use_keras, DIAGNOSE_ELMO: lambda: None}),
+}
+
+
+def run(model: str, path: str, options: dict[str, Any], *, as_json: bool) -> int:
+    """Diagnose a "bert" or "elmo", and return the exit code; the options are arguments of `diagnose_bert` or `diagnose_elmo`."""
     out = _console.console()
-    tiny = tried("load_bert")
+    kind = _KINDS[model]
+    probe, *others = kind.probes
+    tiny = tried(probe)
+    while others and not tiny.returned:
+        tiny = tried(others.pop(0))
     if not tiny.returned:
-        crash = _crash(tiny)
+        crash = _crash(kind, tiny)
         if as_json:
             _print_json(crash)
         else:
@@ -33,8 +63,9 @@ def run(path: str, options: dict[str, Any], *, as_json: bool) -> int:
         return 1
     warnings.simplefilter("ignore")  # keras-bert warns about initialisers whose values are overwritten
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kind.probes[tiny.call]()
     try:
-        found = diagnose_bert(path, **options)
+        found = kind.diagnose(path, **options)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 2
@@ -45,12 +76,13 @@ def run(path: str, options: dict[str, Any], *, as_json: bool) -> int:
     return 0 if found.at_fault == "nothing" else 1
 
 
-def _crash(tiny: Finding) -> Diagnosis:
-    """Return the diagnosis where a load of a tiny model crashes its process or hangs, so that none is tried in this one."""
-    why = f"load_bert of a tiny model: {tiny.message}"
-    not_run = "not run, because load_bert of a tiny model did not return"
+def _crash(kind: _Kind, tiny: Finding) -> Diagnosis:
+    """Return the diagnosis where a call on a tiny model crashes its process or hangs, so that none is tried in this one."""
+    why = f"{tiny.call} of a tiny model: {tiny.message}"
+    not_run = f"not run, because {tiny.call} of a tiny model did not return"
     skipped = {
-        name: Step(name=name, title=title, status="skipped", finding=not_run) for name, title in BERT.titles.items()
+        name: Step(name=name, title=title, status="skipped", finding=not_run)
+        for name, title in kind.subject.titles.items()
     }
     failed = replace(skipped[BACKEND], status="failed", finding=why, seconds=tiny.seconds, error=why)
     steps = tuple({**skipped, BACKEND: failed}.values())

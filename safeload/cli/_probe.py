@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safeload._frameworks.elmo import choose_backend
 from safeload.bert import load_bert
-from safeload.elmo import check_elmo, load_elmo
-from safeload.errors import SafeLoadError
+from safeload.elmo import check_elmo, diagnose_elmo, load_elmo
+from safeload.elmo.builders import builder_of
+from safeload.errors import MissingDependencyError, SafeLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,19 +50,43 @@ def _load_elmo(folder: Path, backend: str) -> dict[str, str]:
     return {}
 
 
+def use_keras() -> None:
+    """Import the Keras that safeload's layers would use, if there is one."""
+    with suppress(MissingDependencyError):
+        choose_backend("keras")
+        builder_of("keras")
+
+
+def _diagnose_elmo(folder: Path) -> dict[str, str]:
+    from safeload.testing import write_elmo  # noqa: PLC0415  (what is tried)
+
+    write_elmo(folder)
+    diagnose_elmo(folder)
+    return {}
+
+
+def _diagnose_elmo_in_keras(folder: Path) -> dict[str, str]:
+    use_keras()
+    return _diagnose_elmo(folder)
+
+
 PROBES: dict[str, Callable[[Path], dict[str, str]]] = {
     "check_elmo": _check_elmo,
     "load_bert": _load_bert,
     "load_elmo torch": lambda folder: _load_elmo(folder, "torch"),
     "load_elmo allennlp": lambda folder: _load_elmo(folder, "allennlp"),
 }
+"""The calls that `safeload doctor` tries."""
+
+DIAGNOSE_ELMO, DIAGNOSE_ELMO_IN_KERAS = "diagnose_elmo", "diagnose_elmo with Keras"
+_OF_DIAGNOSES = {DIAGNOSE_ELMO: _diagnose_elmo, DIAGNOSE_ELMO_IN_KERAS: _diagnose_elmo_in_keras}
 
 
 def main(name: str, folder: str) -> None:
     """Try one call on a tiny model in a folder, and print the result."""
     found: dict[str, Any] = {"ok": True, "message": "", "hints": [], "versions": {}}
     try:
-        found["versions"] = PROBES[name](Path(folder))
+        found["versions"] = {**PROBES, **_OF_DIAGNOSES}[name](Path(folder))
     except SafeLoadError as exc:
         cause = f" ({exc.__cause__})" if exc.__cause__ else ""
         found |= {"ok": False, "message": exc.message + cause, "hints": list(exc.hints)}

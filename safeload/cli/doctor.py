@@ -16,6 +16,7 @@ from safeload.cli._options import PATH, activation, as_json, examples
     epilog=examples(
         "safeload doctor                       what works here?",
         "safeload doctor bert models/uncased   the files, the versions, or keras-bert?",
+        "safeload doctor elmo models/elmo      the files, the versions, or AllenNLP?",
     ),
 )
 @as_json
@@ -48,4 +49,23 @@ def bert(path: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  
     """
     from safeload.cli import _diagnosing  # noqa: PLC0415  (not for `safeload --help`)
 
-    sys.exit(_diagnosing.run(path, options, as_json=as_json))
+    sys.exit(_diagnosing.run("bert", path, options, as_json=as_json))
+
+
+@doctor.command()
+@click.argument("path", type=PATH)
+@click.option(
+    "--weights", "weight_file", type=PATH, help="The HDF5 file, a training checkpoint, or the folder of either."
+)
+@click.option("--scope", metavar="NAME", help="Of several biLMs in a checkpoint, the one to load.")
+@as_json
+def elmo(path: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (those of diagnose_elmo)
+    """Find the fault when an ELMo does not load or its numbers look wrong.
+
+    Runs safeload's check, AllenNLP's own loader, a direct read with h5py or TensorFlow and safeload's load in torch, in
+    AllenNLP and in Keras, as far as they are installed, and compares what each put into every parameter. Exit code: 0 nothing
+    is at fault, 1 something is, 2 wrong usage.
+    """
+    from safeload.cli import _diagnosing  # noqa: PLC0415  (not for `safeload --help`)
+
+    sys.exit(_diagnosing.run("elmo", path, options, as_json=as_json))

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from safeload._bytes.paths import StrPath
+    from safeload._diagnosis import Diagnosis
     from safeload.report import LoadReport, SaveReport
 
-__all__ = ["character_ids", "check_elmo", "load_elmo", "save_elmo"]
+__all__ = ["character_ids", "check_elmo", "diagnose_elmo", "load_elmo", "save_elmo"]
 
 
 @typed_errors
@@ -186,6 +187,59 @@ def check_elmo(
     report = check(elmo(None, scope), request, keep_values=False).report
     warn_of(report)
     return report
+
+
+@typed_errors
+def diagnose_elmo(
+    options_file: StrPath,
+    weight_file: StrPath | None = None,
+    *,
+    base_dir: StrPath | None = None,
+    ignore_unused: Collection[str] = (),
+    lock_file: StrPath | None = None,
+    scope: str | None = None,
+) -> Diagnosis:
+    """Find out whether the files, the versions, AllenNLP, the reader of the weights or safeload is at fault.
+
+    Use it when a load fails or a model's outputs look wrong. It runs independent steps: safeload's check; the packages;
+    AllenNLP's own loader; a direct read with h5py, or TensorFlow for checkpoints; and safeload's load in torch, in AllenNLP,
+    and in Keras if the process has imported `safeload.keras`. It then compares every parameter of the biLM between them, and what the
+    loaded models make of one sentence. Ways that are not installed, or cannot load such files, are skipped: AllenNLP's loader
+    reads only HDF5 files, and neither it nor the direct read reads archives.
+
+    Args:
+        options_file: As in `load_elmo`.
+        weight_file: As in `load_elmo`.
+        base_dir: As in `load_elmo`.
+        ignore_unused: As in `load_elmo`.
+        lock_file: As in `load_elmo`.
+        scope: As in `load_elmo`.
+
+    Returns:
+        What is at fault, the verdict in one sentence, and the evidence. `print` shows all of it.
+
+    Raises:
+        ArgumentError: An argument is invalid.
+        InvalidPathError: A path argument is invalid.
+
+    Source:
+        allennlp/modules/elmo.py and elmo_lstm.py, AllenNLP 2.10.1; tf.train.load_checkpoint.
+    """
+    from safeload._model_kind import Request  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.elmo._trials import diagnose  # noqa: PLC0415
+
+    paths = (options_file, weight_file)
+    shared: dict[str, Any] = {
+        "base_dir": base_dir,
+        "ignore_unused": ignore_unused,
+        "lock_file": lock_file,
+        "scope": scope,
+    }
+    return diagnose(
+        lambda: check_elmo(*paths, **shared),
+        lambda backend: load_elmo(*paths, backend=backend, **shared),
+        Request(config=options_file, weights=weight_file, base_dir=base_dir),
+    )
 
 
 @typed_errors

@@ -41,7 +41,7 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
     with_mix = arguments is not None and arguments.scalar_mix_parameters == STORED
 
     def read(places: Places) -> tuple[ElmoOptions, list[str], list[str]]:
-        options, notes = _options_of(places)
+        options, notes = options_of(places)
         if places.vocab is not None:
             require_vocabulary(places.vocab)
         if arguments is None:
@@ -77,7 +77,7 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
     )
 
 
-def _options_of(places: Places) -> tuple[ElmoOptions, list[str]]:
+def options_of(places: Places) -> tuple[ElmoOptions, list[str]]:
     """Return the options, and a note on a module of TF-Hub's cache."""
     module = saved_model_of(places.weights.ref.folder())
     handle = module and handle_of(module)

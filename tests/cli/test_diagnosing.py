@@ -1,15 +1,18 @@
-"""`safeload doctor bert` where TensorFlow crashes or stops the process that loads a tiny model."""
+"""`safeload doctor bert` and `elmo`, also where a library crashes or stops the process that loads a tiny model."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
+import h5py
 import pytest
 
 import safeload
 from safeload import testing
 from safeload.cli import _diagnosing, _doctoring
 from tests.command_line import safeload_cli
+from tests.elmos import WEIGHTS_NAME
 
 VERDICT = "the versions are at fault: load_bert of a tiny model: the process ended with the signal SIGABRT"
 
@@ -50,7 +53,7 @@ def test_a_load_that_never_ends_is_a_diagnosis_too(tiny_bert, tmp_path, monkeypa
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(_doctoring, "TIMEOUT_SECONDS", 2)
 
-    assert _diagnosing.run(str(tiny_bert), {}, as_json=True) == 1
+    assert _diagnosing.run("bert", str(tiny_bert), {}, as_json=True) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "the versions are at fault: load_bert of a tiny model: it did not finish within 2 s"
     assert found["steps"][0]["finding"] == "not run, because load_bert of a tiny model did not return"
@@ -73,3 +76,56 @@ def test_the_problems_of_a_step_are_printed_once_as_check_prints_them(bert):
     assert "step." not in shown
     assert [problem.split()[0] for problem in steps["check"]["problems"]] == ["MISSING"] * 16
     assert steps["backend"]["problems"] == []
+
+
+def test_an_elmo_is_diagnosed(elmo):
+    pytest.importorskip("torch")
+    shown = safeload_cli("doctor", "elmo", elmo, code=0).stdout
+    steps = json.loads(safeload_cli("doctor", "elmo", elmo, "--json", code=0).stdout)["steps"]
+    has_keras = bool(importlib.util.find_spec("tensorflow"))
+
+    assert shown.startswith("nothing is at fault: ")
+    assert f"  {'ok     ' if has_keras else 'skipped'} safeload's load in Keras: " in shown
+    assert {step["name"]: step["title"] for step in steps}["safeload-torch"] == "safeload's load in torch"
+    assert all(f"  {step['status']:<8}{step['title']}: {step['finding']} (" in shown for step in steps)
+
+
+def test_the_weights_and_the_scope_reach_the_diagnosis_of_an_elmo(elmo, tmp_path):
+    pytest.importorskip("torch")
+    weights = (elmo / WEIGHTS_NAME).rename(tmp_path / "w.hdf5")
+    assert safeload_cli("doctor", "elmo", elmo, code=1).stdout.startswith("the files are at fault: there is no ")
+    assert safeload_cli("doctor", "elmo", elmo, "--weights", weights, code=0).stdout.startswith("nothing is at fault")
+
+    told = safeload_cli("doctor", "elmo", elmo, "--weights", weights, "--scope", "lm", code=2).stderr
+    assert "ArgumentError: scope is 'lm', but" in told
+    assert "--weights" in safeload_cli("doctor", "elmo", "--help", code=0).stdout
+
+
+def test_a_bad_elmo_is_an_exit_code_of_one(elmo):
+    pytest.importorskip("torch")
+    with h5py.File(elmo / WEIGHTS_NAME, "a") as file:
+        del file["char_embed"]
+    shown = safeload_cli("doctor", "elmo", elmo, code=1).stdout
+
+    assert shown.startswith("the files are at fault: ")
+    assert shown.count("MISSING    char_embed") == 1
+
+
+def test_a_torch_that_crashes_is_told_in_one_line(tiny_elmo, tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "torch.py").write_text("import os; os.abort()")
+    (line,) = safeload_cli("doctor", "elmo", tiny_elmo, code=1, env={"PYTHONPATH": str(tmp_path)}).stdout.splitlines()
+
+    assert line == (
+        "the versions are at fault: diagnose_elmo of a tiny model: the process ended with the signal SIGABRT"
+    )
+
+
+@pytest.mark.skipif(importlib.util.find_spec("allennlp") is not None, reason="AllenNLP imports TensorFlow")
+def test_a_keras_that_crashes_is_left_out(tiny_elmo, tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "tensorflow.py").write_text("import os; os.abort()")
+    shown = safeload_cli("doctor", "elmo", tiny_elmo, code=0, env={"PYTHONPATH": str(tmp_path)}).stdout
+
+    assert shown.startswith("nothing is at fault: ")
+    assert "skipped safeload's load in Keras: this process has not imported safeload.keras" in shown

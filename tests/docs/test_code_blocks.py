@@ -94,6 +94,13 @@ MADE_BY = {
         "from safeload import diagnose_bert, testing\n"
         "print(diagnose_bert(testing.write_bert('hugging_face', form='safetensors', layers=1)).verdict)\n"
     ),
+    (
+        BAD_LOAD,
+        "nothing is at fault: the files and the versions are good, and safeload loads the model, and agrees with a direct read with TensorFlow on every parameter; not compared with AllenNLP's own loader (for HDF5 files only, not for the form tensorflow); no loader can prove activation, cell_clip, proj_clip and use_skip_connections of the options, nor how the text was tokenised",
+    ): (
+        "from safeload import diagnose_elmo, testing\n"
+        "print(diagnose_elmo(testing.write_elmo('module', form='tensorflow/tf-hub')).verdict)\n"
+    ),
 }
 """Texts that no block above them prints: the code that does."""
 

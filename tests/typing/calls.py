@@ -33,4 +33,5 @@ assert_type(report.to_dict(), dict[str, Any])
 
 diagnosis = safeload.diagnose_bert("models/uncased")
 assert_type(diagnosis.verdict, str)
+assert_type(safeload.diagnose_elmo("models/elmo", "models/elmo/weights.hdf5"), safeload.Diagnosis)
 assert_type(diagnosis.report, safeload.LoadReport | None)
