@@ -11,7 +11,7 @@ from safeload._diagnosis import BACKEND, CHECK, Diagnosis, Difference, Status, S
 from safeload.errors import ArgumentError, InvalidPathError, SafeLoadError, SafeLoadWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,15 +21,22 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-OUTPUT_TOLERANCE = 1e-4
-"""Largest difference between outputs that count as equal: the order of additions may differ."""
+TOLERANCE = 1e-4
+"""Largest difference between outputs that count as equal: the order of additions may differ. Also that of rounded values."""
 
 
 class Loaded(NamedTuple):
-    """A loaded model's variables by name, and its outputs for one input."""
+    """What a loaded model holds and computes.
+
+    Attributes:
+        values: Name of a variable -> values.
+        outputs: Its outputs for one input.
+        rounded: The variables whose values are computed here, so that the last bit may differ.
+    """
 
     values: dict[str, Array]
     outputs: Sequence[Array] = ()
+    rounded: Collection[str] = ()
 
 
 def places_of(
@@ -128,11 +135,12 @@ class Trials:
             one, two = (self._loaded[name] for name in pair)
             for name in one.values.keys() | two.values.keys():
                 distance = _distance(one.values.get(name), two.values.get(name))
-                if distance != 0:
+                is_rounded = name in one.rounded or name in two.rounded
+                if distance is None or distance > (TOLERANCE if is_rounded else 0):
                     found.append(Difference(between=pair, variable=name, max_abs=distance))
             for number, outputs in enumerate(zip(one.outputs, two.outputs, strict=False)):
                 distance = _distance(*outputs)
-                if distance is None or distance > OUTPUT_TOLERANCE:
+                if distance is None or distance > TOLERANCE:
                     found.append(Difference(between=pair, variable=f"output {number}", max_abs=distance))
         return sorted(found, key=lambda each: (each.between, each.variable))
 

@@ -204,8 +204,8 @@ def diagnose_elmo(
     Use it when a load fails or a model's outputs look wrong. It runs independent steps: safeload's check; the packages;
     AllenNLP's own loader; a direct read with h5py, or TensorFlow for checkpoints; and safeload's load in torch, in AllenNLP,
     and in Keras if the process has imported `safeload.keras`. It then compares every parameter of the biLM between them, and what the
-    loaded models make of one sentence. Ways that are not installed, or cannot load such files, are skipped: AllenNLP's loader
-    reads only HDF5 files, and neither it nor the direct read reads archives.
+    loaded models make of one sentence. What is not installed, or cannot read such files, is skipped: AllenNLP's loader reads
+    only HDF5, the direct read only HDF5 and TensorFlow's checkpoints, and neither reads archives.
 
     Args:
         options_file: As in `load_elmo`.

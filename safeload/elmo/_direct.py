@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload._bytes.kinds import CHECKPOINT
 from safeload._frameworks.tensorflow import require_tensorflow
 from safeload.elmo._characters import N_CHARACTERS
+from safeload.elmo._module import CHARACTERS, ENCODER, LSTMS
 from safeload.elmo._parameters import CHAR_EMBED, DIRECTIONS, cell_of
 from safeload.elmo.namings import NAMINGS, namings_in
 
@@ -86,19 +87,19 @@ def parameters_of(options: ElmoOptions, read: Read) -> dict[str, Array]:
     def dataset(name: str) -> Array:
         return np.asarray(read(name), np.float32)
 
-    found = {"_char_embedding_weights": np.pad(dataset(CHAR_EMBED)[1 - N_CHARACTERS :], ((1, 0), (0, 0)))}
+    found = {CHARACTERS: np.pad(dataset(CHAR_EMBED)[1 - N_CHARACTERS :], ((1, 0), (0, 0)))}
     for index in range(len(options.filters)):
-        found[f"char_conv_{index}.weight"] = dataset(f"CNN/W_cnn_{index}")[0].transpose(2, 1, 0)
-        found[f"char_conv_{index}.bias"] = dataset(f"CNN/b_cnn_{index}")
+        found[f"{ENCODER}.char_conv_{index}.weight"] = dataset(f"CNN/W_cnn_{index}")[0].transpose(2, 1, 0)
+        found[f"{ENCODER}.char_conv_{index}.bias"] = dataset(f"CNN/b_cnn_{index}")
     for layer in range(options.n_highway):
         for ours, theirs in (("weight", "W"), ("bias", "b")):
             new, kept = (dataset(f"CNN_high_{layer}/{theirs}_{part}") for part in ("transform", "carry"))
-            found[f"_highways._layers.{layer}.{ours}"] = np.concatenate([new, -kept], axis=-1).T
-    found["_projection.weight"], found["_projection.bias"] = dataset("CNN_proj/W_proj").T, dataset("CNN_proj/b_proj")
-    found = {f"_token_embedder.{name}": values for name, values in found.items()}
+            found[f"{ENCODER}._highways._layers.{layer}.{ours}"] = np.concatenate([new, -kept], axis=-1).T
+    found[f"{ENCODER}._projection.weight"] = dataset("CNN_proj/W_proj").T
+    found[f"{ENCODER}._projection.bias"] = dataset("CNN_proj/b_proj")
     for direction, word in enumerate(DIRECTIONS):
         for layer in range(options.n_layers):
-            cell, name = cell_of(direction, layer), f"_elmo_lstm.{word}_layer_{layer}"
+            cell, name = cell_of(direction, layer), f"{LSTMS}.{word}_layer_{layer}"
             kernel = _in_torch_order(*np.split(dataset(f"{cell}/W_0"), 4, axis=1))
             found[f"{name}.input_linearity.weight"] = kernel[:, : options.projection_dim]
             found[f"{name}.state_linearity.weight"] = kernel[:, options.projection_dim :]

@@ -15,6 +15,8 @@ from safeload.elmo._direct import HDF5, READERS, parameters_of, read_directly
 from safeload.elmo._model import options_of
 from safeload.elmo._places import resolve_config, resolve_others
 from safeload.elmo.builders.keras_read import KerasElmo
+from safeload.elmo.namings.allennlp import AllenNlp
+from safeload.elmo.namings.hdf5 import Hdf5OneLayer
 from safeload.errors import MissingDependencyError, SafeLoadError
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 ALLENNLP, DIRECT = "allennlp", "direct"
 IN_TORCH, IN_ALLENNLP, IN_KERAS = f"{SAFELOAD}-torch", f"{SAFELOAD}-allennlp", f"{SAFELOAD}-keras"
 SENTENCE = ["The", "na\u00efve", "film", "was", "good", "."]
-_ONE_LAYER = "one-layer"
 
 
 def elmo_subject(form: str = HDF5) -> Subject:
@@ -81,7 +82,7 @@ def diagnose(check: Callable[[], LoadReport], load: Callable[[str], Any], reques
         DIRECT: lambda: _directly(places, report),
         IN_TORCH: lambda: _of_torch(load("torch")),
         IN_ALLENNLP: lambda: _of_torch(load("allennlp")),
-        IN_KERAS: lambda: _of_keras(load("keras")),
+        IN_KERAS: lambda: _of_keras(load("keras"), report),
     }
     if backends is None or places is None:
         why = "torch does not work here" if backends is None else "no options and weights were found"
@@ -134,12 +135,12 @@ def _beyond(report: LoadReport | None, places: Places, options: ElmoOptions | No
     found, form = {}, places.weights.form
     if options is not None and not options.use_skip_connections:
         found = dict.fromkeys((ALLENNLP, IN_ALLENNLP), "AllenNLP cannot build a biLM without skip connections")
-    if report is not None and report.naming == _ONE_LAYER:
+    if report is not None and report.naming == Hdf5OneLayer.id:
         found[ALLENNLP] = "for cells below MultiRNNCell only, which bilm-tf leaves out of a biLM of one layer"
     if form != HDF5:
         found[ALLENNLP] = f"for HDF5 files only, not for the form {form}"
     if form not in READERS:
-        found[DIRECT] = f"no other library reads the form {form}"
+        found[DIRECT] = f"for HDF5 files and TensorFlow's checkpoints only, not for the form {form}"
     elif form != HDF5 and importlib.util.find_spec("tensorflow") is None:
         found[DIRECT] = "TensorFlow is not installed"
     if places.config.source is not DISK or places.weights.ref.source is not DISK:
@@ -170,9 +171,12 @@ def _of_torch(module: Any, ids: Any = None) -> Loaded:  # noqa: ANN401  (a torch
     return Loaded(values, [each.numpy() for each in outputs])
 
 
-def _of_keras(layer: Any) -> Loaded:  # noqa: ANN401  (a Keras layer)
+def _of_keras(layer: Any, report: LoadReport | None) -> Loaded:  # noqa: ANN401  (a Keras layer)
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
     held = KerasElmo(layer)
+    values = parameters_of(held.options, held.read)
     output = layer(_characters.ids_of([SENTENCE]).astype(np.int32))
-    return Loaded(parameters_of(held.options, held.read), [np.asarray(output)])
+    is_of_module = report is not None and report.naming == AllenNlp.id  # whose biases the layer has without the 1
+    rounded = [name for name in values if name.endswith(".state_linearity.bias")] if is_of_module else []
+    return Loaded(values, [np.asarray(output)], rounded)

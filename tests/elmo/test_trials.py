@@ -290,13 +290,30 @@ def test_a_missing_allennlp_and_a_missing_tensorflow_are_no_fault(tmp_path):
     assert "skipped safeload's load in AllenNLP: allennlp is not installed" in found
 
 
+@in_keras_too
+def test_a_bias_that_keras_holds_without_its_last_bit_is_no_difference(tmp_path):
+    folder = testing.write_elmo(tmp_path / "model", form="torch")
+    (path,) = folder.glob("*.th")
+    state = torch.load(path)
+    tuned = [value for name, value in state.items() if name.endswith(".state_linearity.bias")]
+    for value in tuned:
+        value.normal_(generator=torch.Generator().manual_seed(0)).mul_(0.01)
+    torch.save(state, path)
+    found = safeload.diagnose_elmo(folder)
+
+    assert any(((value - 1) + 1 != value).any() for value in tuned)
+    assert found.at_fault == "nothing", str(found)
+    assert statuses(found)["safeload-keras"] == "ok"
+
+
+@in_keras_too
 @pytest.mark.parametrize("form", ELMO_FORMS)
 def test_what_allennlp_cannot_read_is_not_held_against_it(form, tmp_path):
-    pytest.importorskip("tensorflow")
     found = safeload.diagnose_elmo(testing.write_elmo(tmp_path / "model", form=form))
 
     assert found.at_fault == "nothing", str(found)
-    assert statuses(found)["direct"] == statuses(found)["safeload-torch"] == "ok"
+    assert statuses(found)["safeload-torch"] == statuses(found)["safeload-keras"] == "ok"
+    assert ("direct" in skipped(found)) == form.startswith("torch")
     assert ("allennlp" in skipped(found)) == (form != "hdf5" or not HAS_ALLENNLP)
     if form.startswith("tensorflow"):
         assert skipped(found)["allennlp"] == "for HDF5 files only, not for the form tensorflow"
