@@ -74,7 +74,7 @@ def require_tensorflow() -> Any:  # noqa: ANN401  (a module)
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise _missing("tensorflow", _TENSORFLOW, "TensorFlow is not installed")
-    return _tensorflow()
+    return import_installed("tensorflow", package="tensorflow", wanted=_TENSORFLOW, install=INSTALL_BERT)
 
 
 def _tensorflow() -> Any:  # noqa: ANN401  (a module)
