@@ -194,7 +194,7 @@ def judge(
     if loads.run and loads.agree(loads.run):
         beyond = _beyond_proof(subject, unproven)
         return "nothing", f"nothing is at fault: {loads.agreement()}; {beyond}"
-    suspects = [party for party in dict.fromkeys(way.party for way in loads.run) if loads.is_odd(party)]
+    suspects = [party for party in dict.fromkeys(way.party for way in loads.run) if loads.agree_without(party)]
     if len(suspects) == 1:
         party = suspects[0]
         verdict = f"the files are good and {subject.called(party)} is at fault: {loads.oddity(party)}"
@@ -222,22 +222,15 @@ class _Loads:
         differ = any(names.issuperset(each.between) for each in self._differences)
         return not differ and not any(map(self._fails, ways))
 
-    def is_odd(self, party: AtFault) -> bool:
-        """Return whether the others agree, and either this party fails or two witnesses speak against it.
-
-        Two witnesses are two other parties, or another one and a way of this party that agrees with it.
-        """
-        mine = [way for way in self.run if way.party == party]
-        others = [way for way in self.run if way.party != party]
-        if not self.agree(others):
-            return False
-        witnesses = {way.party for way in others}
-        return any(map(self._fails, mine)) or len(witnesses) > 1 or bool(others and self._right(mine, others))
+    def agree_without(self, party: AtFault) -> bool:
+        """Return whether all ways of the others agree."""
+        return self.agree([way for way in self.run if way.party != party])
 
     def oddity(self, party: AtFault) -> str:
         """Return what a party does wrong."""
         mine = [way for way in self.run if way.party == party]
-        right = self._right(mine, [way for way in self.run if way.party != party])
+        others = [way for way in self.run if way.party != party]
+        right = [way for way in mine if self.agree([way, *others])]
         wrong = [way for way in mine if way not in right or not self.agree(right)]
         n_others = len(self.run) - len(wrong)
         agree = "" if n_others < 2 else f", and the {'two ' if n_others == 2 else ''}others agree"  # noqa: PLR2004
@@ -251,8 +244,8 @@ class _Loads:
         variables = sorted({each.variable for each in self._differences if way.name in each.between})
         if not variables:
             return f"{way.title} succeeds"
-        what = f"{variables[0]} and {len(variables) - 1} more" if len(variables) > 1 else "".join(variables)
-        return f"{way.title} differs in {what}"
+        n_more = len(variables) - 1
+        return f"{way.title} differs in {variables[0]}" + (f" and {n_more} more" if n_more else "")
 
     def agreement(self) -> str:
         """Return what agrees, and what was not compared."""
@@ -274,9 +267,6 @@ class _Loads:
         """Return how far the ways disagree."""
         pairs = [[one, two] for number, one in enumerate(self.run) for two in self.run[number + 1 :]]
         return "the loads disagree" if any(map(self.agree, pairs)) else "no two loads agree"
-
-    def _right(self, mine: Sequence[Way], others: Sequence[Way]) -> list[Way]:
-        return [way for way in mine if self.agree([way, *others])]
 
     def _fails(self, way: Way) -> bool:
         return self._steps[way.name].status == "failed"
