@@ -193,7 +193,9 @@ def test_only_the_first_bytes_of_a_compressed_tar_are_looked_at(tiny_bert, tmp_p
     assert models_in("bert", tmp_path) == [str(tmp_path / f"{N_LOOKED_AT - 4096}.tar.gz")]
 
 
-@pytest.mark.parametrize("command", [("check", "bert"), ("check", "elmo"), ("inspect",), ("lock",), ("doctor", "bert")])
+@pytest.mark.parametrize(
+    "command", [("check", "bert"), ("check", "elmo"), ("inspect",), ("lock",), ("doctor", "bert"), ("doctor", "elmo")]
+)
 def test_a_folder_with_an_archive_alone_is_told_where_the_model_may_be(command, tmp_path):
     path = zip_of(tmp_path / "data.zip", OTHERS)
     done = safeload_cli(*command, tmp_path, code=1)

@@ -168,6 +168,19 @@ def test_allennlp_that_reads_wrongly_is_at_fault(how, tmp_path, monkeypatch):
         assert "not today" in found.verdict
 
 
+@with_allennlp
+def test_allennlp_that_adds_1_in_float16_is_at_fault(elmo):
+    name = "RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/B"
+    with h5py.File(elmo / WEIGHTS_NAME, "a") as file:
+        values = file[name][...]
+        del file[name]
+        file[name] = values.astype("float16")
+    found = safeload.diagnose_elmo(elmo)
+
+    assert found.at_fault == "allennlp", str(found)
+    assert {each.variable for each in found.differences} == {"_elmo_lstm.forward_layer_0.state_linearity.bias"}
+
+
 def swap_two_gates(monkeypatch):
     monkeypatch.setattr(torch_fill, "_GATES", (0, 1, 2, 3))
 
