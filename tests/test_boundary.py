@@ -141,14 +141,14 @@ def test_every_public_function_is_decorated(name, call):
 
 @pytest.mark.parametrize(("raised", "kind"), RAISED.values(), ids=RAISED)
 def test_what_the_options_of_a_layer_raise_is_typed(raised, kind):
-    from safeload.elmo.builders import keras
+    from safeload.elmo.builders import keras_layer
 
     class Options(UserDict):
         def __getitem__(self, key):
             raise raised
 
     with pytest.raises(kind) as caught:
-        keras._validated(Options(lstm={}, char_cnn={}))
+        keras_layer.validated(Options(lstm={}, char_cnn={}))
     assert caught.value.__cause__ is raised
 
 

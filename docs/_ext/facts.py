@@ -73,7 +73,9 @@ LIMITS = {
         "MAX_ENTRIES": "tensors in a safetensors file",
         "MAX_AXES": "dimensions of a tensor in a safetensors file",
     },
-    "_bytes.archives.kept": {"MAX_KEPT_BYTES": "bytes of a compressed file that is kept in memory while it is read at many places"},
+    "_bytes.archives.kept": {
+        "MAX_KEPT_BYTES": "bytes of a compressed file that is kept in memory while it is read at many places"
+    },
     "_bytes.kinds": {
         "MAX_ZIPPED": "members of a PyTorch file",
         "MAX_USER_BLOCK_BYTES": "bytes before an HDF5 file begins",
