@@ -19,6 +19,7 @@ HEAVY_MODULES = {"demo/bert.py", "demo/elmo.py", "elmo/builders/torch_fill.py"}
 HEAVY_AT_THE_TOP = {
     "elmo/builders/torch.py": "torch",
     "elmo/builders/torch_encoder.py": "torch",
+    "elmo/builders/torch_export.py": "torch",
     "elmo/builders/torch_inputs.py": "torch",
     "elmo/builders/torch_lstm.py": "torch",
     "elmo/builders/keras.py": "tensorflow",

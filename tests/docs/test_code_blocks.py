@@ -200,9 +200,13 @@ def require_readable(block):
         pytest.fail(f"{block.place}: no test knows the language {block.language!r}")
 
 
+NEEDS = {"from allennlp": "allennlp", "torch.export": "torch.export", "import onnxruntime": "onnxruntime"}
+"""What a block says -> the package that it needs, which not every Python has."""
+
+
 def lacks_a_package(source):
     """Tell whether a block calls an upstream package that this Python cannot have."""
-    return "from allennlp" in source and importlib.util.find_spec("allennlp") is None
+    return any(said in source and importlib.util.find_spec(package) is None for said, package in NEEDS.items())
 
 
 def complaint(step, following, folder):

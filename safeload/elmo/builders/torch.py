@@ -18,6 +18,7 @@ from torch import Tensor
 from safeload.elmo import _characters
 from safeload.elmo.builders import torch_fill
 from safeload.elmo.builders.torch_encoder import CharacterEncoder, last_present, with_boundaries
+from safeload.elmo.builders.torch_export import is_exporting, run_padded
 from safeload.elmo.builders.torch_inputs import (
     indexing,
     is_cached,
@@ -26,6 +27,7 @@ from safeload.elmo.builders.torch_inputs import (
     words_behind_gaps,
 )
 from safeload.elmo.builders.torch_lstm import FLOATS, ElmoLstm
+from safeload.errors import ArgumentError, BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,7 +153,7 @@ class ScalarMix(torch.nn.Module):
         weights = torch.softmax(torch.cat(list(self.scalar_parameters)), dim=0)
         if self.do_layer_norm:
             layers = [_normalised(layer, mask.unsqueeze(-1)) for layer in layers]
-        return self.gamma * sum(weight * layer for weight, layer in zip(weights, layers, strict=True))
+        return self.gamma * sum(weight * layer for weight, layer in zip(weights.unbind(), layers, strict=True))
 
 
 def _normalised(layer: Tensor, mask: Tensor) -> Tensor:
@@ -198,15 +200,18 @@ class ElmoBiLm(torch.nn.Module):
             `activations`: `n_layers + 1` tensors `(batch, tokens + 2, 2 * projection_dim)`; `mask`: `(batch, tokens + 2)`.
         """
         table: Any = self._word_embedding
+        if word_inputs is not None and table is not None and is_exporting():
+            message = "word_inputs cannot be exported: whether all words are cached is known only when the graph runs"
+            raise ArgumentError(message, argument="word_inputs", hints=["leave out word_inputs"])
         if word_inputs is not None and is_cached(table, word_inputs):
             vectors = table(indexing(word_inputs))
             tokens, mask = with_boundaries(vectors, word_inputs > 0, self._bos_embedding, self._eos_embedding)
         else:
             encoded = self._token_embedder(inputs)
             tokens, mask = encoded["token_embedding"], encoded["mask"]
-        layers = self._run_without_gaps(tokens, mask)
+        layers = run_padded(self._elmo_lstm, tokens, mask) if is_exporting() else self._run_without_gaps(tokens, mask)
         first = torch.cat([tokens, tokens], dim=-1) * mask.unsqueeze(-1)
-        return {"activations": [first, *layers.unbind(0)], "mask": mask}
+        return {"activations": [first, *layers], "mask": mask}
 
     def _run_without_gaps(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Run the LSTMs over the tokens that are there, wherever they stand in `(batch, tokens + 2, units)`."""
@@ -216,6 +221,15 @@ class ElmoBiLm(torch.nn.Module):
         layers = self._elmo_lstm(_in_order(tokens, order), mask.gather(1, order))
         back = order.argsort(dim=1)
         return torch.stack([_in_order(layer, back) for layer in layers])
+
+    def __prepare_scriptable__(self) -> None:
+        """Refuse `torch.jit.script`, which asks this of each module.
+
+        Raises:
+            BackendError: Always.
+        """
+        message = "torch.jit.script cannot compile an ELMo, whose code is not TorchScript"
+        raise BackendError(message, hints=["trace it: torch.jit.trace(model, ids)"])
 
     def create_cached_cnn_embeddings(self, tokens: Sequence[str]) -> None:
         """Compute and cache the vectors of words before the LSTMs, for `word_inputs`; the first word is padding."""

@@ -104,10 +104,8 @@ def with_boundaries(tokens: Tensor, mask: Tensor, begin: Tensor, end: Tensor) ->
     begin, end = begin.detach().to(tokens), end.detach().to(tokens)
     rows = torch.cat([begin.expand(n_rows, 1, n_units), tokens, tokens.new_zeros(n_rows, 1, n_units)], dim=1)
     present = torch.cat([mask.new_ones(n_rows, 1), mask, mask.new_zeros(n_rows, 1)], dim=1)
-    ends = torch.arange(n_rows, device=tokens.device), last_present(present) + 1
-    rows[ends] = end
-    present[ends] = True
-    return rows, present
+    is_end = torch.arange(present.size(1), device=tokens.device) == last_present(present).unsqueeze(1) + 1
+    return torch.where(is_end.unsqueeze(-1), end, rows), present | is_end
 
 
 def last_present(mask: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from safeload._reports import warn_caller
 from safeload._text.words import counted
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN, N_CHARACTERS
+from safeload.elmo.builders.torch_export import is_exporting
 from safeload.errors import ArgumentError
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -52,7 +53,9 @@ def checked_ids(inputs: Any) -> Tensor:  # noqa: ANN401  (validated here)
     require_integers(inputs, "inputs")
     if inputs.dim() == 2 and inputs.size(1) == 0:  # noqa: PLR2004  (batch and no tokens)
         inputs = inputs.unsqueeze(-1).expand(-1, -1, MAX_CHARACTERS_PER_TOKEN)
-    if inputs.dim() != 3 or inputs.size(-1) != MAX_CHARACTERS_PER_TOKEN:  # noqa: PLR2004  (batch, tokens, characters)
+    if is_exporting() and inputs.dim() == 3:  # noqa: PLR2004  (batch, tokens, characters)
+        return indexing(inputs).masked_fill(inputs < 0, N_CHARACTERS)  # ONNX would count from the end
+    if inputs.dim() != 3 or inputs.size(-1) != MAX_CHARACTERS_PER_TOKEN:  # noqa: PLR2004
         message = f"inputs must be character ids (batch, tokens, 50), not of the shape {tuple(inputs.shape)}"
         raise ArgumentError(message, argument="inputs", hints=[_MAKE_IDS])
     if not inputs.size(0):

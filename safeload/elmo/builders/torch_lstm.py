@@ -58,6 +58,15 @@ def empty_linear(n_inputs: int, n_outputs: int, *, bias: bool) -> torch.nn.Linea
     return _plain(_UnfilledLinear(n_inputs, n_outputs, bias=bias, **FLOATS), torch.nn.Linear)
 
 
+def gated(gates: Tensor, memory: Tensor, clip: float) -> tuple[Tensor, Tensor]:
+    """Return a step's outputs before their projection, and its memory cells; a `clip` of 0 is none."""
+    into, forget, new, out = gates.chunk(4, dim=1)
+    memory = torch.sigmoid(into) * torch.tanh(new) + torch.sigmoid(forget) * memory
+    if clip:
+        memory = memory.clamp(-clip, clip)
+    return torch.sigmoid(out) * torch.tanh(memory), memory
+
+
 class LstmCellWithProjection(torch.nn.Module):
     """An LSTM of one direction over packed sequences."""
 
@@ -115,12 +124,8 @@ class LstmCellWithProjection(torch.nn.Module):
 
     def _step(self, projected_input: Tensor, state: State) -> State:
         hidden, memory = state
-        gates = projected_input + self.state_linearity(hidden)
-        into, forget, new, out = gates.chunk(4, dim=1)
-        memory = torch.sigmoid(into) * torch.tanh(new) + torch.sigmoid(forget) * memory
-        if self.cell_clip:
-            memory = memory.clamp(-self.cell_clip, self.cell_clip)
-        hidden = self.state_projection(torch.sigmoid(out) * torch.tanh(memory))
+        found, memory = gated(projected_input + self.state_linearity(hidden), memory, self.cell_clip or 0.0)
+        hidden = self.state_projection(found)
         if self.proj_clip:
             hidden = hidden.clamp(-self.proj_clip, self.proj_clip)
         return hidden, memory

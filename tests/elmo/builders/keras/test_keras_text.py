@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -137,3 +139,28 @@ def test_bad_arguments_are_refused_before_a_layer_is_made(text, tmp_path):
         ElmoText()
     with pytest.raises(MissingFileError):
         ElmoText(tmp_path / "none")
+
+
+def test_two_replicas_compute_and_learn_what_one_does(text):
+    sentences = tf.constant([*SENTENCES, "One more", "And a last one"])
+
+    def gradients(layer, given):
+        with tf.GradientTape() as tape:
+            found = layer(given)
+            loss = tf.reduce_mean(found**2)
+        return found, tape.gradient(loss, layer.trainable_variables)
+
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
+    with strategy.scope():
+        layer = text(trainable=True)
+    (given,) = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(sentences).unbatch().batch(4))
+    found, ours = strategy.run(tf.function(partial(gradients, layer)), [given])
+    wanted, theirs = gradients(text(trainable=True), sentences)
+
+    assert strategy.num_replicas_in_sync == 2
+    assert [len(part) for part in strategy.experimental_local_results(found)] == [2, 2]
+    np.testing.assert_allclose(tf.concat(strategy.experimental_local_results(found), 0), wanted, atol=1e-6)
+    assert len(ours) == 2, "of the sum's weights and of its scale"
+    for each, alone in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(strategy.reduce("MEAN", each, axis=None), alone, atol=1e-6)
+        assert np.abs(alone).max() > 1e-4

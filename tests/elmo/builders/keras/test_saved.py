@@ -16,7 +16,15 @@ from tests.elmos import SMALLEST, write_elmo
 
 WORDS = [["Hello", "world", "!"], ["Bye", "", ""]]
 
-SAVED = [("model.keras", False), ("model.keras", True), ("model.h5", True), ("saved", False)]
+SAVED = [
+    ("ElmoLayer", "model.keras", False),
+    ("ElmoLayer", "model.keras", True),
+    ("ElmoLayer", "model.h5", True),
+    ("ElmoLayer", "saved", False),
+    ("ElmoText", "model.keras", True),
+    ("ElmoText", "model.h5", False),
+    ("ElmoText", "saved", False),
+]
 
 READ = """
 import sys
@@ -49,14 +57,26 @@ def model_of(keras, load, **options):
     return keras.Model(words, keras.layers.Dense(2)(found)), layer
 
 
+def text_model_of(keras, folder, **options):
+    import safeload.keras
+
+    words = keras.Input((None,), dtype="string")
+    layer = safeload.keras.ElmoText(folder, output="elmo", **options)
+    return keras.Model(words, keras.layers.Dense(2)(layer(words))), layer
+
+
 @pytest.fixture(scope="module")
 def saved(keras, tmp_path_factory):
     """Save a model in each form, and read all of them in one other process; return the folder and the outputs of each."""
     saved = {}
-    for form, trainable in SAVED:
+    for kind, form, trainable in SAVED:
         folder = tmp_path_factory.mktemp("elmo")
         write_elmo(folder, SMALLEST)
-        model, layer = model_of(keras, partial(safeload.load_elmo, folder, backend="keras"), requires_grad=trainable)
+        if kind == "ElmoText":
+            model, layer = text_model_of(keras, folder, trainable=trainable)
+        else:
+            load = partial(safeload.load_elmo, folder, backend="keras")
+            model, layer = model_of(keras, load, requires_grad=trainable)
         changed = [np.asarray(value) + 0.01 for value in layer.get_weights()]
         layer.set_weights(changed)
         wanted = model.predict(tf.constant(WORDS), verbose=0)
@@ -69,8 +89,8 @@ def saved(keras, tmp_path_factory):
         else:
             tf.saved_model.save(model, str(path))
         shutil.rmtree(folder)
-        saved[form, trainable] = elsewhere, wanted
-    paths = [str(elsewhere / form) for (form, _), (elsewhere, _) in saved.items()]
+        saved[kind, form, trainable] = elsewhere, wanted
+    paths = [str(elsewhere / form) for (_, form, _), (elsewhere, _) in saved.items()]
     done = subprocess.run(
         [sys.executable, "-c", READ, repr(WORDS), *paths], capture_output=True, text=True, check=False
     )
@@ -79,9 +99,9 @@ def saved(keras, tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
-@pytest.mark.parametrize(("form", "trainable"), SAVED)
-def test_a_saved_model_needs_nothing_else(saved, form, trainable):
-    elsewhere, wanted = saved[form, trainable]
+@pytest.mark.parametrize(("kind", "form", "trainable"), SAVED)
+def test_a_saved_model_needs_nothing_else(saved, kind, form, trainable):
+    elsewhere, wanted = saved[kind, form, trainable]
     error = elsewhere / "error.txt"
 
     assert not error.exists(), error.read_text()
