@@ -71,8 +71,8 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(folder, monkeypatch, c
     name = "read" if keep_values else "verify"
     usual = getattr(form, name)
 
-    def changing(self, names):
-        found = usual(self, names)
+    def changing(self, names, **options):
+        found = usual(self, names, **options)
         path = self.files()[-1][1]
         if change == "replaced" and form is TensorBundle:
             os.rename(path, f"{path}.old")

@@ -182,7 +182,8 @@ def edit_tensors(folder: StrPath, change: Callable[[dict[str, NDArray[Any]]], ob
         return
     place = place_in(folder)
     with open_weights(place) as weights:
-        tensors = weights.read(weights.tensors)
+        values = weights.read(weights.tensors)
+        tensors = {name: values[name] for name in _as_listed(weights)}
         form, shards = form_of(place, tensors), len(weights.files()) - 1
     change(tensors)
     path = _folder(folder)
@@ -191,6 +192,13 @@ def edit_tensors(folder: StrPath, change: Callable[[dict[str, NDArray[Any]]], ob
             write_bundle(new / os.path.basename(place.ref.path), tensors, shards)
         else:
             form.write(new, tensors)
+
+
+def _as_listed(weights: WeightFile) -> list[str]:
+    """Return the names of the tensors, those of Keras's layers in the order in which the file lists them."""
+    layers = weights.notes("", "layer_names") or ()
+    listed = [f"{layer}/{name}" for layer in layers for name in weights.notes(layer, "weight_names") or ()]
+    return list(dict.fromkeys([*(name for name in listed if name in weights.tensors), *weights.tensors]))
 
 
 @contextmanager

@@ -118,9 +118,9 @@ def rewrite_shard(folder):
 def test_a_shard_rewritten_between_check_and_read_is_noticed(bert, monkeypatch):
     read = TensorBundle.read
 
-    def rewrite_and_read(self, names):
+    def rewrite_and_read(self, names, **options):
         rewrite_shard(bert)
-        return read(self, names)
+        return read(self, names, **options)
 
     monkeypatch.setattr(TensorBundle, "read", rewrite_and_read)
     with pytest.raises(CorruptFileError) as caught:
@@ -133,8 +133,8 @@ def test_a_shard_rewritten_between_check_and_read_is_noticed(bert, monkeypatch):
 def test_a_shard_replaced_while_it_is_read_is_noticed(bert, monkeypatch, change):
     read = TensorBundle.read
 
-    def read_and_change(self, names):
-        values = read(self, names)
+    def read_and_change(self, names, **options):
+        values = read(self, names, **options)
         change(bert)
         return values
 

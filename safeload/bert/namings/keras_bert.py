@@ -54,7 +54,7 @@ NUMBERED = {
 }  # fmt: skip
 """Part of the model -> its class, numbered."""
 
-_DENSE_CLASS, _N_DENSE = "dense", 3
+_FORWARD_CLASS, _DENSE_CLASS, _N_DENSE = "feed_forward", "dense", 3
 _SENTENCES = 2
 _WITHOUT_WEIGHTS = ("input_layer", "add", "dropout", "extract", "masked", "concatenate")
 _WORDS = {*(word_of(group.format(**fields(0), last=0)) for group in NUMBERED.values()), *_WITHOUT_WEIGHTS}
@@ -185,7 +185,8 @@ class NumberedKerasBert(Layers):
         is_whole = words <= _WORDS and len(found[_DENSE_CLASS]) == _N_DENSE
         moved: dict[str, str] = {}
         doubts: dict[str, tuple[str, ...]] = {}
-        for word, layers in self._layers(stored, scope, has_heads=has_heads).items():
+        n_layers = max(count_layers(self, scope, stored), len(found[_FORWARD_CLASS]))
+        for word, layers in self._layers(stored, scope, n_layers, has_heads=has_heads).items():
             is_dense = word == _DENSE_CLASS
             places = find_places(layers, found[word], is_chain=not is_dense, is_whole=is_dense and is_whole)
             moved.update(places.moved)
@@ -200,11 +201,12 @@ class NumberedKerasBert(Layers):
         found = {labels.get(f"{scope}{self._moved(group)}/vars"): rows for group, rows in self.doubts.items()}
         return {label: tuple(scope + row for row in rows) for label, rows in found.items() if label is not None}
 
-    def _layers(self, stored: Mapping[str, TensorSpec], scope: str, *, has_heads: bool) -> dict[str, list[Layer]]:
+    def _layers(
+        self, stored: Mapping[str, TensorSpec], scope: str, n_layers: int, *, has_heads: bool
+    ) -> dict[str, list[Layer]]:
         """Return the layers of the model that may be numbered otherwise, by class."""
         first = stored[self.stored_as(FIRST_VARIABLE, scope)[0]].shape
         hidden = first[-1] if first else 0
-        n_layers = count_layers(self, scope, stored)
         norm, square = ((hidden,), (hidden,)), ((hidden, hidden), (hidden,))
         found: dict[str, list[Layer]] = {}
 
