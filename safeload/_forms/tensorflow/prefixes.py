@@ -183,13 +183,13 @@ def _from_state(ref: FileRef, state: str, place: str) -> WeightPlace:
     ref = ref.at(state, "state file")
     data = read_small(ref, max_bytes=MAX_STATE_BYTES)
     match = re.search(_STATE, data)
-    if match is None:
+    listed = "" if match is None else _unescape(match[1] if match[1] is not None else match[2])
+    if match is None or "\0" in listed:
         kind = kind_of_data(data)
         if kind is not None:
             raise wrong_kind(ref, kind, wanted="a checkpoint state file")
         message = "the checkpoint state file names no checkpoint: it has no model_checkpoint_path"
         raise CorruptFileError(message, **ref.facts, hints=["pass the checkpoint prefix itself"])
-    listed = _unescape(match[1] if match[1] is not None else match[2])
     prefix = _inside(folder, listed)
     if prefix is None:
         message = "the checkpoint state file points outside its folder"

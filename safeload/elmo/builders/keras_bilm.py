@@ -213,7 +213,11 @@ def _run_cell(
         output = _clipped(tf.matmul(tf.sigmoid(out) * tf.tanh(new_memory), projection), options.proj_clip)
         runs = (at < lengths)[:, tf.newaxis]
         outputs = outputs.write(at, tf.where(runs, output, tf.zeros_like(output)))
-        return number + 1, tf.where(runs, output, hidden), tf.where(runs, new_memory, memory), outputs
+        hidden, memory = (  # whose shapes are kept: with a static batch of one, that of `runs` would make it unknown
+            tf.ensure_shape(tf.where(runs, new, old), old.shape)
+            for new, old in ((output, hidden), (new_memory, memory))
+        )
+        return number + 1, hidden, memory, outputs
 
     outputs = tf.TensorArray(inputs.dtype, n_steps, element_shape=[None, n_inputs])
     running: Callable[..., Any] = lambda number, *_: number < n_steps  # noqa: E731

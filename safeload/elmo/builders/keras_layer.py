@@ -90,7 +90,7 @@ class BilmLayer(_Layer):  # type: ignore[misc]
         values = ("scalar_parameters", np.asarray(weights, np.float32)), ("gamma", np.full(1, scale, np.float32))
         made = (
             self.add_weight(
-                name=f"{name}.{part}",
+                name=f"{name}_{part}",
                 shape=value.shape,
                 dtype="float32",
                 initializer=Values(value),

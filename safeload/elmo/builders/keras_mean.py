@@ -21,10 +21,11 @@ class ElmoMean(_Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any, mask: Any = None) -> Any:  # noqa: ANN401
         """Return the mean of the vectors that the mask, `(batch, tokens)` bool, marks as present; of all without one."""
-        present = tf.cast(tf.ones(tf.shape(inputs)[:2], tf.bool) if mask is None else mask, inputs.dtype)[
-            ..., tf.newaxis
-        ]
-        return tf.reduce_sum(inputs * present, axis=1) / tf.maximum(tf.reduce_sum(present, axis=1), 1)
+        is_there = tf.ones(tf.shape(inputs)[:2], tf.bool) if mask is None else mask
+        dtype = inputs.dtype if inputs.dtype.size > tf.float32.size else tf.float32  # half precision cannot count words
+        present = tf.cast(is_there, dtype)[..., tf.newaxis]
+        total = tf.reduce_sum(tf.cast(inputs, dtype) * present, axis=1)
+        return tf.cast(total / tf.maximum(tf.reduce_sum(present, axis=1), 1), inputs.dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:  # noqa: ANN401  (there are no tokens left)
         """Return None."""

@@ -42,7 +42,7 @@ class ElmoText(BilmLayer):
     """Keras layer that takes text and returns an output of TF-Hub's ELMo, from any form of its weights.
 
     Call it on a string tensor: sentences `(batch,)`, which are split at spaces, or words `(batch, tokens)`, where an empty
-    string is padding. `output` says what it returns, with zeros for padding, in float32:
+    string is padding. `output` says what it returns, with zeros for padding:
 
     - "default": the mean of "elmo" over the words of each sentence, `(batch, 2 * lstm.projection_dim)`; zeros where a
       sentence has none, for which TF-Hub's module gives NaN.

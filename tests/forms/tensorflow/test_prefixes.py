@@ -122,6 +122,14 @@ def test_a_state_file_names_a_prefix_beside_it(text, prefix, tmp_path):
         assert place.state_file == str(tmp_path / "checkpoint")
 
 
+@pytest.mark.parametrize("listed", ["m\0", r"m\000"])
+def test_a_state_file_with_a_nul_in_its_path_is_an_error(listed, tmp_path):
+    files(tmp_path, "m.index")
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{listed}"')
+    with pytest.raises((CorruptFileError, WrongFileKindError)):
+        find_checkpoint(ref(tmp_path, "checkpoint", str(tmp_path)))
+
+
 def test_a_state_file_may_name_its_own_folder_in_full(tmp_path):
     files(tmp_path, "m.index")
     for listed in (f"{tmp_path}/m", f"{tmp_path}//m"):

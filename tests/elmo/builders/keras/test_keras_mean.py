@@ -73,3 +73,11 @@ def test_a_saved_model_averages_the_same(keras, load, mean, tmp_path):
     np.testing.assert_allclose(
         again.predict(tf.constant(WORDS), verbose=0), model.predict(tf.constant(WORDS), verbose=0), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_long_texts_are_counted_exactly_in_half_precision(mean, dtype):
+    words = tf.fill([1, 4001, 2], tf.constant(20.0, dtype))
+    found = type(mean)(dtype=dtype)(words)
+    assert found.dtype == dtype
+    assert np.asarray(found, np.float32).tolist() == [[20.0, 20.0]]

@@ -164,3 +164,24 @@ def test_two_replicas_compute_and_learn_what_one_does(text):
     for each, alone in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(strategy.reduce("MEAN", each, axis=None), alone, atol=1e-6)
         assert np.abs(alone).max() > 1e-4
+
+
+@pytest.mark.parametrize("output", ["default", "elmo"])
+def test_a_batch_of_one_may_have_any_number_of_words(text, output):
+    layer = text(output)
+    run = tf.function(layer, input_signature=[tf.TensorSpec([1, None], tf.string)])
+    for words in ([["a", "b"]], [["a", "b", "c"]]):
+        np.testing.assert_allclose(
+            np.asarray(run(tf.constant(words))), np.asarray(layer(tf.constant(words))), atol=1e-6
+        )
+
+
+def test_keras_2_loads_a_saved_model(keras, text, tmp_path):
+    if not keras.__version__.startswith("2."):
+        pytest.skip("Keras 3 loads no SavedModel as a model")
+    sentences = keras.Input((), dtype="string")
+    model = keras.Model(sentences, text("default")(sentences))
+    model.save(tmp_path / "saved")
+    again = keras.models.load_model(tmp_path / "saved")
+    found, wanted = (each.predict(tf.constant(SENTENCES), verbose=0) for each in (again, model))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)

@@ -75,7 +75,7 @@ def test_vectors_and_gradients_are_the_same(tmp_path, shape):
         ].grad.T.numpy(),
         "char_embed": parameters["_token_embedder._char_embedding_weights"].grad[1:].numpy(),
         "CNN.b_cnn_0": parameters["_token_embedder.char_conv_0.bias"].grad.numpy(),
-        "scalar_mix_0.gamma": module.scalar_mix_0.gamma.grad.numpy(),
+        "scalar_mix_0_gamma": module.scalar_mix_0.gamma.grad.numpy(),
     }.items():
         found_gradient = tf.convert_to_tensor(gradients[name]).numpy()
         scale = max(1.0, float(np.abs(wanted_gradient).max()))
