@@ -13,6 +13,7 @@ from safeload._bytes import absent
 from safeload._bytes.usual_names import files_of_forms
 from safeload._json import read_json_object
 from safeload._recognise import ELMO, WEIGHTS_OF_ALLENNLP
+from safeload._text.words import escaped, first_of, short
 from safeload.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,6 +56,18 @@ def archived_options(folder: FileRef) -> FileRef | None:
         ]
         raise ConfigError(message, **folder.at(folder.path, "folder").facts, hints=hints)
     return found[0] if found else None
+
+
+def notes_on_options(folder: FileRef) -> list[str]:
+    """Return a note on the options that a model's config names and that are not in its folder; none for another folder.
+
+    Raises:
+        SafeLoadError: As `read_json_object`.
+    """
+    config = folder.inside(CONFIG_NAME, "config")
+    named = sorted(set(_paths_in(read_json_object(config)))) if config.is_file() else []
+    what = f"{CONFIG_NAME} names the options {first_of([escaped(short(each)) for each in named])}, which are not here"
+    return [f"{what}: those of the original ELMo are taken; pass options_file for others"] if named else []
 
 
 def _named(folder: FileRef) -> Iterator[FileRef]:

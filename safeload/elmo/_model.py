@@ -13,6 +13,7 @@ from safeload._model_kind import ModelKind
 from safeload._scopes import Scoped, chosen_scope
 from safeload._suspicion import Marks
 from safeload.elmo import _places
+from safeload.elmo._allennlp import notes_on_options
 from safeload.elmo._arguments import STORED, require_options_allow, require_stored_mix, vocabulary_notes
 from safeload.elmo._characters import N_CHARACTERS
 from safeload.elmo._module import CHARACTERS, list_module_parameters, sizes_of
@@ -78,12 +79,12 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
 
 
 def options_of(places: Places) -> tuple[ElmoOptions, list[str]]:
-    """Return the options, and a note on a module of TF-Hub's cache."""
+    """Return the options, and notes on a module of TF-Hub's cache and on options that are not there."""
     module = saved_model_of(places.weights.ref.folder())
     handle = module and handle_of(module)
     notes = [f"the folder is that of {handle} in TF-Hub's cache"] if handle else []
     if places.config.is_dir():
-        return published_options(), notes
+        return published_options(), [*notes, *notes_on_options(places.config)]
     return read_options(places.config, may_be_trained=places.weights.form == CHECKPOINT), notes
 
 
