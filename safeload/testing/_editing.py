@@ -183,7 +183,7 @@ def edit_tensors(folder: StrPath, change: Callable[[dict[str, NDArray[Any]]], ob
     place = place_in(folder)
     with open_weights(place) as weights:
         values = weights.read(weights.tensors)
-        tensors = {name: values[name] for name in _as_listed(weights)}
+        tensors = {name: values[name] for name in (*_names_listed(weights, values), *values)}
         form, shards = form_of(place, tensors), len(weights.files()) - 1
     change(tensors)
     path = _folder(folder)
@@ -194,11 +194,11 @@ def edit_tensors(folder: StrPath, change: Callable[[dict[str, NDArray[Any]]], ob
             form.write(new, tensors)
 
 
-def _as_listed(weights: WeightFile) -> list[str]:
-    """Return the names of the tensors, those of Keras's layers in the order in which the file lists them."""
+def _names_listed(weights: WeightFile, names: Collection[str]) -> list[str]:
+    """Return the names of the tensors that Keras's layers list, in this order."""
     layers = weights.notes("", "layer_names") or ()
     listed = [f"{layer}/{name}" for layer in layers for name in weights.notes(layer, "weight_names") or ()]
-    return list(dict.fromkeys([*(name for name in listed if name in weights.tensors), *weights.tensors]))
+    return [name for name in listed if name in names]
 
 
 @contextmanager

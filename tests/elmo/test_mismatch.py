@@ -112,7 +112,7 @@ def test_the_types_that_are_stored_are_named(tmp_path):
     half = {name: value.astype("i4") if "B" in name else value for name, value in random_datasets().items()}
     double = {name: value.astype("i8") if "carry" in name else value for name, value in half.items()}
 
-    assert hints_of(tmp_path, double) == ["the file stores int32, int64; save it in little-endian float32 or float16"]
+    assert hints_of(tmp_path, double) == ["the file stores int32, int64; save it in float32 or float16"]
 
 
 def test_a_file_without_datasets_is_called_empty(tmp_path):
