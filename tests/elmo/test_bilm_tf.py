@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 
 import numpy as np
 import pytest
@@ -25,18 +24,6 @@ from tests.elmos import BACKENDS, options, write_weights
 
 SENTENCES = [["A", "good", "film", "."], ["Bad", "plot", "!"]]
 N_LAYERS = (1, 2, 3)
-
-
-@pytest.fixture(scope="module")
-def tf():
-    tensorflow = pytest.importorskip("tensorflow")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            tensorflow.compat.v1.nn.rnn_cell.LSTMCell(2)
-        except (AttributeError, ValueError, ImportError):
-            pytest.skip("TensorFlow has no LSTMCell without tf-keras")
-    return tensorflow
 
 
 def dumped(variables, n_layers):

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tarfile
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +37,6 @@ from tests.elmos import BACKENDS, options
 
 HANDLE = "https://tfhub.dev/google/elmo/3"
 MIX = "aggregation/weights", "aggregation/scaling"
-
-
-@pytest.fixture(scope="module")
-def tf():
-    tensorflow = pytest.importorskip("tensorflow")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            tensorflow.compat.v1.nn.rnn_cell.LSTMCell(2)
-        except (AttributeError, ValueError, ImportError):
-            pytest.skip("TensorFlow has no LSTMCell without tf-keras")
-    return tensorflow
 
 
 @pytest.fixture(scope="module")
