@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 from safeload._boundary import typed_errors
-from safeload._reports import remember, warn_of
+from safeload._reports import warn_of
 from safeload.elmo._arguments import elmo_arguments
 
 if TYPE_CHECKING:
@@ -126,22 +125,16 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         config=options_file, weights=weight_file, base_dir=base_dir, ignore_unused=ignore_unused, lock_file=lock_file
     )
     checked = check(elmo(arguments, scope), request, keep_values=True)
-    from safeload._frameworks.elmo import choose_backend, versions_of  # noqa: PLC0415  (only to build)
-    from safeload.elmo._module import notes_of_datasets  # noqa: PLC0415
-    from safeload.elmo.builders import builder_of  # noqa: PLC0415
+    from safeload._frameworks.elmo import choose_backend  # noqa: PLC0415  (only to build)
+    from safeload.elmo.builders import builder_of, remember_built  # noqa: PLC0415
 
     clock = checked.clock
     with clock.step("import"):
         chosen = choose_backend(arguments.backend, use_skip_connections=checked.config.use_skip_connections)
         builder = builder_of(chosen)
-        notes = notes_of_datasets(checked.values, checked.config) if chosen == "keras" else ()
     with clock.step("build"):
         module = builder.build(checked.config, arguments.with_stored(checked.values), checked.values)
-    versions = {**checked.report.versions, **versions_of(chosen)}
-    notes = (*checked.report.notes, *notes)
-    report = dataclasses.replace(checked.report, backend=chosen, versions=versions, notes=notes)
-    remember(module, report)
-    warn_of(report)
+    remember_built(module, checked, chosen)
     return module
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from safeload._arguments import bad_argument
 from safeload._boundary import typed_errors
-from safeload._frameworks.elmo import versions_of
 from safeload._model_kind import Request
-from safeload._reports import remember, warn_of
 from safeload._steps import check
 from safeload.elmo import _characters
 from safeload.elmo._arguments import STORED, ElmoArguments
 from safeload.elmo._model import elmo
-from safeload.elmo._module import notes_of_datasets
-from safeload.elmo.builders import keras_bilm
+from safeload.elmo.builders import keras_bilm, remember_built
 from safeload.elmo.builders.keras_inputs import as_tensor, is_symbolic, keras, values_of
 from safeload.elmo.builders.keras_layer import BilmLayer, json_of, validated
-from safeload.elmo.builders.keras_mean import ElmoMean
+from safeload.elmo.builders.keras_mean import mean_of
 from safeload.elmo.builders.keras_tokens import ElmoTokens
 from safeload.errors import ArgumentError
 
@@ -104,10 +100,7 @@ class ElmoText(BilmLayer):
         self._tokens = ElmoTokens()
         if checked is not None:
             self.fill(checked.values)
-            versions = {**checked.report.versions, **versions_of("keras")}
-            notes = (*checked.report.notes, *notes_of_datasets(checked.values, wanted))
-            remember(self, dataclasses.replace(checked.report, backend="keras", versions=versions, notes=notes))
-            warn_of(checked.report)
+            remember_built(self, checked, "keras")
 
     def build(self, input_shape: Any) -> None:  # noqa: ANN401
         """Create the variables, filled with NaN unless files are read."""
@@ -148,7 +141,7 @@ class ElmoText(BilmLayer):
             (mix,) = self._mixes
             found = self._mixed([tf.concat([words, words], axis=-1), *layers], mask, mix)
         found = tf.where(present[..., tf.newaxis], found[:, 1:-1], tf.zeros([], found.dtype))
-        return ElmoMean.call(self, found, present) if self._output == MEAN else found
+        return mean_of(found, present) if self._output == MEAN else found
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:  # noqa: ANN401, ARG002  (computed from the words)
         """Return the mask of words, `(batch, tokens)` bool; None with the output "default"."""
