@@ -22,6 +22,11 @@ def block_bytes(n_row_bytes: int = 1) -> int:
     return N_BLOCK_BYTES // n_row_bytes * n_row_bytes
 
 
+def has_rows(columns: int, n_bytes: int) -> bool:
+    """Return whether blocks are of whole rows, of `columns` values of `n_bytes` each."""
+    return 1 < columns <= N_BLOCK_BYTES // n_bytes
+
+
 class Look:
     """A look at floats, given in blocks of whole rows; it ends early for values that differ.
 
@@ -33,7 +38,7 @@ class Look:
     def __init__(self, dtype: str, columns: int) -> None:
         """Begin with NumPy's name of the type, or "bfloat16", and the length of a row; 1 for a vector."""
         self.dtype = np.dtype("uint16" if dtype == "bfloat16" else dtype)  # NumPy has no bfloat16
-        is_row = 1 < columns <= N_BLOCK_BYTES // self.dtype.itemsize
+        is_row = has_rows(columns, self.dtype.itemsize)
         self._columns = columns if is_row else 1
         n_row_bytes = self._columns * self.dtype.itemsize
         self.n_block_bytes = block_bytes(n_row_bytes)

@@ -17,6 +17,7 @@ from safeload._forms.arrays import (
     fill,
     float32_for,
     memory_for,
+    read_floats,
     read_run,
     seen_of,
 )
@@ -172,15 +173,15 @@ class RangeFile(WeightFile):
         seen = read_run(run, memory)
         return self._shaped(name, memory.view(self._dtype(name))), seen
 
-    def _read_floats(self, name: str) -> tuple[Array, Seen]:
+    def _read_floats(self, name: str, *, turned: bool) -> tuple[Array, Seen]:
         spec, extent = self.tensors[name].spec, self.extents[name]
         if extent.strides is None or spec.dtype not in WIDENED:
-            return super()._read_floats(name)
-        out = float32_for(spec.shape)
+            return super()._read_floats(name, turned=turned)
         if extent.has_gaps:
+            out = float32_for(spec.shape)
             return out, self._gathered(name, out)
-        seen = read_run(self._run(name), floats=out.reshape(-1))
-        return self._shaped(name, out.reshape(-1)), seen
+        flat, seen = read_floats(self._run(name), (prod(spec.shape),), turned=False)
+        return self._shaped(name, flat), seen
 
     def _has_same_values(self, name: str, other: str) -> bool:
         """Compare block by block, while one of the two is in memory."""

@@ -11,7 +11,7 @@ from safeload._text.words import some_of, two_lines
 from safeload.errors import CorruptFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -110,8 +110,11 @@ class WeightFile(ABC):
         """
         self.seen.update(self._each(names, self._check))
 
-    def read(self, names: Iterable[str], *, floats: bool = False) -> dict[str, Array]:
+    def read(self, names: Iterable[str], *, floats: bool = False, turned: Collection[str] = ()) -> dict[str, Array]:
         """Return name -> verified values; with `floats`, those of `WIDENED` types in float32.
+
+        `turned` names the matrices of which the caller wants the transpose: where it costs less, their values are in Fortran
+        order.
 
         The arrays are aligned to `N_ALIGN_BYTES`, so that TensorFlow can share their memory. Types that NumPy does not have
         are returned as integers with the same bits, strings as object arrays of bytes.
@@ -119,7 +122,8 @@ class WeightFile(ABC):
         Raises:
             CorruptFileError, FileSystemError: As `verify`.
         """
-        found = self._each(names, self._read_floats if floats else self._read)
+        use = (lambda name: self._read_floats(name, turned=name in turned)) if floats else self._read
+        found = self._each(names, use)
         self.seen.update((name, seen) for name, (_, seen) in found.items())
         return {name: values for name, (values, _) in found.items()}
 
@@ -227,22 +231,23 @@ class WeightFile(ABC):
     def _read(self, name: str) -> tuple[Array, Seen]:
         """Return a tensor's values, and what was seen of them; raises DamagedError."""
 
-    def _read_floats(self, name: str) -> tuple[Array, Seen]:
+    def _read_floats(self, name: str, *, turned: bool) -> tuple[Array, Seen]:
         """Return a tensor's values, in float32 where they are of a `WIDENED` type; raises DamagedError."""
-        spec = self.tensors[name].spec
-        if spec.dtype not in WIDENED:
-            return self._read(name)
-        from safeload._forms.arrays import float32_for, read_run  # noqa: PLC0415  (`WeightPlace` does not need NumPy)
+        from safeload._forms.arrays import float32_for, read_floats  # noqa: PLC0415  (`WeightPlace` does not need NumPy)
         from safeload._forms.floats import put  # noqa: PLC0415
+        from safeload._forms.look import has_rows  # noqa: PLC0415
 
-        run = self._run_of(name)
-        if run is None:
-            values, seen = self._read(name)
-            out = float32_for(spec.shape)
-            put(values, out, spec.dtype)
-            return out, seen
+        spec = self.tensors[name].spec
+        run = self._run_of(name) if spec.dtype in _FLOATS else None
+        turned = turned and len(spec.shape) == 2 and has_rows(spec.shape[1], 8)  # noqa: PLR2004  (a matrix)
+        if run and (turned or spec.dtype in WIDENED):
+            return read_floats(run, spec.shape, turned=turned)
+        values, seen = self._read(name)
+        if spec.dtype not in WIDENED:
+            return values, seen
         out = float32_for(spec.shape)
-        return out, read_run(run, floats=out.reshape(-1))
+        put(values, out, spec.dtype)
+        return out, seen
 
     @abstractmethod
     def _faults_facts(self, faults: list[tuple[str, DamagedError]], n_read: int) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Side:
         """Read a tensor for display, in the arrangement of the parameter."""
         stored, change = self.stored.get(name, (name, "same"))
         values, fault = self.weights.file.look(stored)
-        return (None if values is None else rearranged(values, change, {})), fault
+        return (None if values is None else rearranged(values, change)), fault
 
 
 _SAME: Change = "same"
@@ -260,4 +260,4 @@ def _is_equal(weights: Weights, name: str, original: str) -> bool:
 def _shape(shape: tuple[int, ...], change: Change) -> tuple[int, ...]:
     import numpy as np  # noqa: PLC0415  (an array of this shape, without values)
 
-    return rearranged(np.broadcast_to(np.uint8(0), shape), change, {}).shape
+    return rearranged(np.broadcast_to(np.uint8(0), shape), change).shape

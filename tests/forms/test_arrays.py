@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from safeload._bytes.files import DISK
 from safeload._forms.arrays import (
+    FLOATS,
     MAX_THREADS,
     MIN_MAPPED_BYTES,
     N_ALIGN_BYTES,
@@ -20,6 +21,7 @@ from safeload._forms.arrays import (
     Run,
     in_shares,
     memory_for,
+    read_floats,
     read_run,
 )
 from safeload._forms.look import N_BLOCK_BYTES
@@ -111,6 +113,26 @@ def test_a_read_that_the_system_cuts_short_goes_on(at_once, tmp_path, monkeypatc
     assert block.tobytes() == bytes(range(90, 100)) + bytes(range(17, 47))
     assert file.read_into(block.data, 100) == 0
     file.close()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", [(1, 2), (3, 7), (700, 768), (5, N_BLOCK_BYTES // 8)])
+def test_a_matrix_is_widened_and_transposed_while_it_is_read(shape, dtype, turned, tmp_path):
+    values = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    values = (values.view(np.uint32) & 0xFFFF0000).view(np.float32) if dtype == "bfloat16" else values
+    stored = (values.view(np.uint32) >> 16).astype(np.uint16) if dtype == "bfloat16" else values.astype(dtype)
+    (tmp_path / "f").write_bytes(stored.tobytes())
+    run = Run(None, 0, stored.nbytes, dtype, crc32c(stored.tobytes()), columns=shape[1])
+    with DISK.open(str(tmp_path / "f")) as file:
+        found, seen = read_floats(run._replace(file=file), shape, turned=turned)
+        checked = read_run(run._replace(file=file))
+
+    assert found.shape == shape
+    assert np.array_equal(found, stored.astype(np.float32) if dtype != "bfloat16" else values)
+    assert (found.T if turned else found).flags.c_contiguous
+    assert found.ctypes.data % N_ALIGN_BYTES == 0
+    assert seen == checked
 
 
 @pytest.mark.parametrize("n_bytes", [4, N_BLOCK_BYTES - 4, N_BLOCK_BYTES, N_BLOCK_BYTES + 4])

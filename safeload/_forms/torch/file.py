@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -99,8 +100,9 @@ class TorchFile(RangeFile):
         found: tuple[NDArray[Any], Seen] = self._with_proof(name, super()._read)
         return found
 
-    def _read_floats(self, name: str) -> tuple[NDArray[Any], Seen]:
-        found: tuple[NDArray[Any], Seen] = self._with_proof(name, super()._read_floats)
+    def _read_floats(self, name: str, *, turned: bool) -> tuple[NDArray[Any], Seen]:
+        read = partial(super()._read_floats, turned=turned)
+        found: tuple[NDArray[Any], Seen] = self._with_proof(name, read)
         return found
 
     def _run(self, name: str) -> Run:
