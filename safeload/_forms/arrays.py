@@ -31,6 +31,9 @@ MAX_THREADS = 4
 N_ALIGN_BYTES = 64
 """TensorFlow can share memory that is aligned to this; other memory makes it abort the process."""
 
+N_APART = 16
+"""Floats between the rows that are transposed: a column of rows of 3,072 floats would be in one set of the cache's lines."""
+
 MIN_MAPPED_BYTES = 1 << 20
 FLOATS = ("float16", "float32", "float64", "bfloat16")
 
@@ -131,23 +134,23 @@ def read_run(
 def read_floats(run: Run, shape: tuple[int, ...], *, turned: bool) -> tuple[NDArray[np.float32], Seen]:
     """Read a run of floats into float32; with `turned`, a matrix whose transpose is in C order.
 
-    Each block is widened or transposed while it is in the CPU cache. The 326 MB that BERT-Base stores transposed took 0.25 s
-    when they were transposed after they were read, 0.10 s so.
+    Each block is widened or transposed while it is in the CPU cache. Transposing 326 MB of a BERT-Base takes 0.05 s in
+    two threads so, 0.10 s without the gap between the rows, 0.15 s after all is read.
 
     Raises:
         DamagedError: As `read_run`.
     """
     if turned:
-        columns = shape[1]
-        out = float32_for(shape[::-1])
+        columns, out = shape[1], float32_for(shape[::-1])
+        apart = np.empty((block_bytes() // (2 * columns), columns + N_APART), np.float32)[:, :columns]
 
         def keep(before: int, block: NDArray[Any]) -> None:
-            rows = block.reshape(-1, columns)
-            put(rows.T, out[:, before // columns : before // columns + len(rows)], run.dtype)
+            rows = apart[: block.size // columns]
+            put(block.reshape(rows.shape), rows, run.dtype)
+            out[:, before // columns : before // columns + len(rows)] = rows.T
 
         return out.T, read_run(run, keep=keep)
     flat = float32_for(shape).reshape(-1)
-
     return flat.reshape(shape), read_run(
         run, keep=lambda before, block: put(block, flat[before : before + block.size], run.dtype)
     )
