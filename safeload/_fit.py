@@ -26,7 +26,7 @@ from safeload.report import LoadReport, Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from safeload._forms.weight_file import WeightFile, WeightPlace
+    from safeload._forms.weight_file import StoredTensor, WeightFile, WeightPlace
     from safeload._model_kind import Clock, Config, ModelKind
     from safeload._naming import Match, Naming
     from safeload.report import TensorSpec
@@ -59,7 +59,8 @@ def check_weights(
             parameters = wanted.parameters
         with clock.step("compare"):
             match, mismatch, ignored = _require_match(kind, config, wanted, weights, patterns)
-            values, wrong = read_parameters(weights, match, keep=keep_values)
+            kernels = {name for name in parameters if kind.outputs_first and name.endswith("/kernel")}
+            values, wrong = read_parameters(weights, match, keep=keep_values, turned=kernels)
             weights.prove()
             weights.require_unchanged()
             if wrong:
@@ -123,12 +124,16 @@ def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> tuple
     """List the parameters, and recognise how the file names them, which may change what the config says."""
     naming, scope, warnings = kind.recognise(weights)
     names = weights.tensors
-    config, notes = kind.adapted(
-        config, naming, lambda parameter: names.get(naming.stored_as(parameter, scope, names)[0])
-    )
+
+    def stored(parameter: str) -> StoredTensor | None:
+        return names.get(naming.stored_as(parameter, scope, names)[0])
+
+    config, notes = kind.adapted(config, naming, stored)
     config, differences = kind.agreed(config, naming, weights)
     naming = placed(naming, weights, scope)
-    return config, _Wanted(kind.list_parameters(config, naming), naming, scope, notes, [*warnings, *differences])
+    return config, _Wanted(
+        kind.list_parameters(config, naming, stored), naming, scope, notes, [*warnings, *differences]
+    )
 
 
 def placed(naming: Naming, weights: WeightFile, scope: str) -> Naming:

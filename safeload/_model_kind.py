@@ -118,7 +118,8 @@ class ModelKind(Generic[Config]):
         find_others: Finds the other files; those not given are expected beside the config.
         read: Reads config and vocabulary and compares them with the arguments; returns the config, notes
             and warnings.
-        list_parameters: Lists the model's parameters, as the naming has them: name -> shape, dtype and the config key of each size.
+        list_parameters: Lists the model's parameters, as the naming has them and where they depend on it as the file has them:
+            name -> shape, dtype and the config key of each size.
         recognise: Returns the naming and scope of a weight file, and warnings; raises if it belongs to another model.
         hints: Returns hints about weights that do not fit.
         unverified: Returns the settings that no weight file can confirm.
@@ -128,6 +129,7 @@ class ModelKind(Generic[Config]):
         agreed: Requires that what a weight file says about its model agrees with the config; returns the config and warnings.
         activation: Returns the activation that the model is built with, as the report names it.
         n_heads: Returns the number of attention heads; 0 if the model has none.
+        outputs_first: Whether the builder wants the kernels in memory with the outputs first, as their transposes are.
         marks: What the values of the parameters show.
     """
 
@@ -138,7 +140,7 @@ class ModelKind(Generic[Config]):
     weights_folder: Callable[[Request], str | None]
     find_others: Callable[[Request, FileRef], Places]
     read: Callable[[Places], tuple[Config, list[str], list[str]]]
-    list_parameters: Callable[[Config, Naming], Mapping[str, TensorSpec]]
+    list_parameters: Callable[[Config, Naming, Stored], Mapping[str, TensorSpec]]
     recognise: Callable[[WeightFile], tuple[Naming, str, list[str]]]
     hints: Callable[[Mismatch[Config]], list[str]]
     unverified: Callable[[Config], dict[str, object]]
@@ -147,6 +149,7 @@ class ModelKind(Generic[Config]):
     agreed: Callable[[Config, Naming, WeightFile], tuple[Config, list[str]]] = lambda config, *_: (config, [])
     activation: Callable[[Config], str] = lambda config: ""  # noqa: ARG005
     n_heads: Callable[[Config], int] = lambda config: 0  # noqa: ARG005
+    outputs_first: bool = False
     marks: Marks
 
 

@@ -123,7 +123,7 @@ class LoadReport:
     Attributes:
         model: "BERT" or "ELMo".
         noun: "variables" for a checkpoint, "datasets" for an HDF5 file.
-        backend: The backend of an ELMo, such as "allennlp" or "torch"; "" for BERT.
+        backend: The library that built the model: "keras-bert", "allennlp", "torch", ...; "" for a check.
         files: Every file that was read.
         given: The weights argument, as the caller passed it.
         place: What that argument is: "checkpoint prefix", "index file", "folder with one checkpoint", ...

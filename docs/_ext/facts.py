@@ -19,8 +19,9 @@ import house
 import safeload
 from safeload import errors, testing
 from safeload._bytes.files import FileRef
-from safeload.bert._config import DEFAULTS, SEGMENTS, validate_config
+from safeload.bert._config import DEFAULTS, validate_config
 from safeload.bert._parameters import list_parameters as bert_parameters
+from safeload.bert._runtimes import SEGMENTS
 from safeload.bert.builders.keras_targets import target_of
 from safeload.cli import main
 from safeload.elmo._options import published_options

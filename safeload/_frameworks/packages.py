@@ -41,6 +41,11 @@ REQUIREMENTS = {
         Requirement("numpy", "<2", after_python=_UP_TO_3_10),
         Requirement("allennlp", ">=2.10.1,<2.11", after_python=_UP_TO_3_10),
     ),
+    "transformers": (
+        Requirement("torch", ">=2.2,<2.14", _FROM_3_11),
+        Requirement("transformers", ">=4.57,<6", _FROM_3_11),
+    ),
+    "keras-hub": (Requirement("keras-hub", ">=0.32,<1", _FROM_3_11),),
     "yaml": (Requirement("PyYAML", ">=6,<7"),),
 }
 """The extras of setup.cfg. Hints name these packages: no index is known to have this project under its name."""

@@ -1,4 +1,4 @@
-"""Load and check BERT models with keras-bert."""
+"""Load and check BERT models, with keras-bert, transformers or KerasHub."""
 
 from __future__ import annotations
 
@@ -47,11 +47,18 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     lock_file: StrPath | None = None,
     scope: str | None = None,
     activation: str | None = None,
+    backend: str = "keras-bert",
+    model_class: type | None = None,
+    dtype: Any = None,  # noqa: ANN401  (torch's name of a type, or its object)
+    device: Any = None,  # noqa: ANN401  (as above)
     **get_model_options: Any,  # noqa: ANN401  (keras-bert's own, each checked)
-) -> Any:  # noqa: ANN401  (a Keras model; Keras has no stable types)
+) -> Any:  # noqa: ANN401  (a Keras model or a torch module)
     """Verify the files of a BERT model and load it.
 
-    The model is the one that `keras_bert.load_trained_model_from_checkpoint` builds.
+    The model is the one that `keras_bert.load_trained_model_from_checkpoint` builds. With `backend="transformers"` it is a
+    `transformers.BertModel`, with the pooler if the weights have one, or with `training=True` a
+    `transformers.BertForPreTraining`; in `eval()`, whatever file the weights are from. With `backend="keras-hub"` it is a
+    `keras_hub.models.BertBackbone`, on the framework that Keras 3 uses.
 
     Args:
         config_file: `bert_config.json`, or the folder that contains the model's files.
@@ -74,12 +81,22 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         activation: Which GELU the feed-forward layers compute: "gelu_erf" or "gelu_tanh". Defaults to that of the library
             that owns the form of the files: erf for Hugging Face's, tanh for Google's and Keras's; where the config is
             Hugging Face's and says "gelu", and the weights are not, with a warning. A whole model that Keras saved says
-            it itself. A saved model needs the `get_custom_objects` of `safeload.compat.keras_bert` where it is erf.
+            it itself. A saved model needs the `get_custom_objects` of `safeload.compat.keras_bert` where it is erf. KerasHub
+            has tanh alone.
+        backend: "keras-bert", "transformers" or "keras-hub": the library that builds the model. The last two have neither
+            `trainable`, `output_layer_num`, `seq_len` nor the options of `get_model`, KerasHub no `training`.
+        model_class: With transformers, the class to build in place of `BertModel`, of its own or derived from its
+            `PreTrainedModel`. Its encoder is filled, and of its heads those that the weights have under the same names; the
+            report lists as `initialised` what keeps its initial values.
+        dtype: With transformers, the type of the parameters: a name such as "bfloat16", or torch's own object. Defaults to
+            float32.
+        device: With transformers, where the parameters are: a name such as "cuda:0", or torch's own object. Defaults to the
+            processor.
         **get_model_options: `dropout_rate`, `attention_activation`, `use_task_embed` and `task_num` of
             `keras_bert.get_model`.
 
     Returns:
-        The Keras model. `safeload.report_of(model)` returns the report on what was read.
+        The model. `safeload.report_of(model)` returns the report on what was read.
 
     Raises:
         InvalidPathError: A path argument is invalid.
@@ -97,11 +114,13 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         LockError: A file does not match the lock, or the lock is invalid.
         VariableMismatchError: Variables are missing, unexpected, or have another shape or dtype.
         ArgumentError: Another argument is invalid.
-        MissingDependencyError: TensorFlow, tf-keras or keras-bert is missing or does not work.
-        BackendError: keras-bert failed although every check passed.
+        MissingDependencyError: A package that the backend needs is missing or does not work.
+        BackendError: The backend failed although every check passed.
 
     Source:
-        keras_bert/loader.py, load_trained_model_from_checkpoint, keras-bert 0.89.0.
+        keras_bert/loader.py, load_trained_model_from_checkpoint, keras-bert 0.89.0; transformers/modeling_utils.py,
+        PreTrainedModel.from_pretrained, transformers 4.57 and 5.24; keras_hub/src/models/backbone.py,
+        Backbone.from_preset, keras-hub 0.32.
     """
     from safeload._model_kind import Request  # noqa: PLC0415  (`import safeload` stays light)
 
@@ -112,6 +131,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         seq_len=seq_len,
         model_options=get_model_options,
         activation=activation,
+        backend=backend,
+        torch_options={"model_class": model_class, "dtype": dtype, "device": device},
     )
     request = Request(
         config=config_file,
@@ -134,24 +155,24 @@ def load(
     """
     from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.bert._model import bert  # noqa: PLC0415
+    from safeload.bert.builders import builder_of  # noqa: PLC0415
 
-    checked = check(bert(options, scope, vocabulary=vocabulary), request, keep_values=True)
-    from safeload._frameworks.tensorflow import require_keras_bert  # noqa: PLC0415  (only to build)
-    from safeload.bert.builders import keras_bert  # noqa: PLC0415
-
-    clock = checked.clock
-    with clock.step("import"):
-        backend = require_keras_bert()
-    with clock.step("build"):
-        model, deferred = keras_bert.build(backend, checked.config, options)
-    with clock.step("fill"):
-        initialised = keras_bert.fill(backend, model, checked.values, deferred, config=checked.config)
+    builder = builder_of(options.runtime)
+    tokens = {} if vocabulary is None else vocabulary
+    kind = bert(options, scope, vocabulary=tokens, listed=builder.listed(options))
+    checked = check(kind, request, keep_values=True)
+    made = builder.make(checked, options, tokens)
     report = dataclasses.replace(
-        checked.report, initialised=initialised, versions={**checked.report.versions, **backend.versions}
+        checked.report,
+        backend=options.runtime.id,
+        initialised=made.initialised,
+        notes=(*checked.report.notes, *made.notes),
+        warnings=(*checked.report.warnings, *made.warnings),
+        versions={**checked.report.versions, **made.versions},
     )
-    remember(model, report)
+    remember(made.model, report)
     warn_of(report)
-    return model, checked.config
+    return made.model, checked.config
 
 
 @typed_errors
@@ -167,8 +188,9 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
     lock_file: StrPath | None = None,
     scope: str | None = None,
     activation: str | None = None,
+    backend: str = "keras-bert",
 ) -> LoadReport:
-    """Run every check of `load_bert` without TensorFlow or Keras.
+    """Run every check of `load_bert` without importing the backend.
 
     Each variable that a load would read is checked for name, shape, dtype, CRC32C, and NaN and infinite values.
 
@@ -183,6 +205,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         lock_file: As in `load_bert`.
         scope: As in `load_bert`.
         activation: As in `load_bert`.
+        backend: As in `load_bert`; it need not be installed.
 
     Returns:
         The report on what was read.
@@ -205,7 +228,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         ignore_unused=ignore_unused,
         lock_file=lock_file,
     )
-    options = build_options(training=training, seq_len=seq_len, activation=activation)
+    options = build_options(training=training, seq_len=seq_len, activation=activation, backend=backend)
     report = check(bert(options, scope), request, keep_values=False).report
     warn_of(report)
     return report

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import as_python, bad_argument, is_int, listed
 from safeload._bytes.paths import close_names
+from safeload.bert._runtimes import ACTIVATIONS, GELU_ERF, GELU_TANH, KERAS_BERT, RUNTIMES, TRANSFORMERS, Runtime
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -15,15 +17,6 @@ if TYPE_CHECKING:
 
 FULL_LENGTH = int(1e9)
 """Default of `seq_len`, the same as keras-bert's: as long as the config allows."""
-
-ACTIVATIONS = (
-    "gelu", "relu", "elu", "exponential", "hard_sigmoid", "linear", "selu", "sigmoid", "softplus", "softsign",
-    "swish", "tanh",
-)  # fmt: skip
-"""Activations that keras-bert can build: its own gelu, and those that Keras 2 finds by name."""
-
-GELU, GELU_ERF, GELU_TANH = "gelu", "gelu_erf", "gelu_tanh"
-"""GELU by the error function, as PyTorch computes it, and by its approximation with tanh, as Google's BERT does."""
 
 MODEL_OPTIONS = ("dropout_rate", "attention_activation", "use_task_embed", "task_num")
 _FROM_CONFIG = {
@@ -35,6 +28,26 @@ _FROM_CONFIG = {
     "feed_forward_dim": "intermediate_size",
     "feed_forward_activation": "hidden_act",
 }
+
+
+FLOATS = ("float32", "float16", "bfloat16", "float64")
+"""torch's types of floats that a model can have."""
+
+_ABSENT = object()
+
+
+class TorchOptions(NamedTuple):
+    """What only a model in torch has; see `load_bert`.
+
+    Attributes:
+        model_class: The class to build, of transformers or the caller's own; None for the usual one.
+        dtype: torch's name of the type of its parameters; None for float32.
+        device: torch's name of its device; None for the processor.
+    """
+
+    model_class: Any = None
+    dtype: str | None = None
+    device: str | None = None
 
 
 class BuildOptions(NamedTuple):
@@ -50,9 +63,11 @@ class BuildOptions(NamedTuple):
     model_options: Mapping[str, Any]
     activation: str | None = None
     clipped: bool = False
+    runtime: Runtime = KERAS_BERT
+    torch: TorchOptions = TorchOptions()
 
 
-def build_options(
+def build_options(  # noqa: PLR0913  (those of `load_bert`)
     *,
     training: object,
     seq_len: object,
@@ -60,15 +75,30 @@ def build_options(
     output_layer_num: object = 1,
     model_options: Mapping[str, Any] = MappingProxyType({}),
     activation: object = None,
+    backend: object = KERAS_BERT.id,
+    torch_options: Mapping[str, object] = MappingProxyType({}),
 ) -> BuildOptions:
     """Validate the options as far as possible without the config.
 
     Raises:
-        ArgumentError: An option has a wrong type or value, or is one that `keras_bert.get_model` does not have.
+        ArgumentError: An option has a wrong type or value, is one that `keras_bert.get_model` does not have, or that the
+            backend does not have.
     """
+    runtime = _runtime(as_python(backend))
     model_options = {name: as_python(value) for name, value in model_options.items()}
-    _require_model_options(model_options)
     flag = _training(as_python(training))
+    if runtime is KERAS_BERT:
+        _require_model_options(model_options)
+    else:
+        of_keras_bert = {"trainable": (trainable, None), "output_layer_num": (output_layer_num, 1)}
+        _require_usual(runtime, {**of_keras_bert, **{name: (value, _ABSENT) for name, value in model_options.items()}})
+        if seq_len is not None:
+            _require_usual(runtime, {"seq_len": (seq_len, FULL_LENGTH)})
+    if runtime is not TRANSFORMERS:
+        _require_usual(runtime, {name: (value, None) for name, value in torch_options.items()}, TRANSFORMERS)
+    if flag and not runtime.has_heads:
+        hints = [f"leave training out, or pass backend={TRANSFORMERS.id!r}"]
+        raise bad_argument("training", training, f"False for {runtime.id}, which builds no MLM and NSP heads", hints)
     return BuildOptions(
         training=flag,
         trainable=flag if trainable is None else _trainable(as_python(trainable)),
@@ -76,7 +106,72 @@ def build_options(
         seq_len=_seq_len(as_python(seq_len)),
         model_options=model_options,
         activation=_activation(as_python(activation)),
+        runtime=runtime,
+        torch=_torch_options(flag, **torch_options),
     )
+
+
+def _runtime(backend: object) -> Runtime:
+    if isinstance(backend, str) and backend in RUNTIMES:
+        return RUNTIMES[backend]
+    close = close_names(backend, tuple(RUNTIMES)) if isinstance(backend, str) else []
+    hints = [f"did you mean {each!r}?" for each in close] or ["keras-bert is the default"]
+    raise bad_argument("backend", backend, f"one of {', '.join(map(repr, RUNTIMES))}", hints)
+
+
+def _require_usual(runtime: Runtime, given: Mapping[str, tuple[object, object]], owner: Runtime = KERAS_BERT) -> None:
+    """Require the default of each argument that another runtime alone has: name -> (value, default)."""
+    for name, (value, default) in given.items():
+        if value is not default and value != default:
+            message = f"{name} is for backend={owner.id!r}, and the backend is {runtime.id!r}"
+            raise ArgumentError(message, argument=name, hints=[f"leave out {name}, or pass backend={owner.id!r}"])
+
+
+def _torch_options(
+    training: bool,  # noqa: FBT001
+    *,
+    model_class: object = None,
+    dtype: object = None,
+    device: object = None,
+) -> TorchOptions:
+    if model_class is not None:
+        _require_class(model_class)
+        if training:
+            hints = ["leave out training: the class says which heads it has"]
+            raise bad_argument("training", training, "False with model_class", hints)
+    return TorchOptions(model_class, _dtype(dtype), None if device is None else _device(device))
+
+
+def _require_class(model_class: object) -> None:
+    """Require a class of transformers for a BERT; its caller has imported transformers."""
+    parents = model_class.__mro__ if isinstance(model_class, type) else ()
+    if not any(each.__name__ == "PreTrainedModel" and each.__module__.startswith("transformers.") for each in parents):
+        hints = ["pass the class itself, such as transformers.BertForTokenClassification"]
+        raise bad_argument("model_class", model_class, "a subclass of transformers.PreTrainedModel", hints)
+    config = getattr(model_class, "config_class", None)
+    if getattr(config, "model_type", None) != "bert":
+        found = getattr(config, "model_type", None) or "unknown"
+        hints = [f"the model_type of its config_class is {found}"]
+        raise bad_argument("model_class", model_class, "a class for a BERT", hints)
+
+
+def _dtype(dtype: object) -> str | None:
+    """Return torch's name of a type of floats, given as its name or as torch's own object."""
+    if dtype is None:
+        return None
+    name = str(dtype).removeprefix("torch.") if type(dtype).__module__ in ("builtins", "torch") else ""
+    if name in FLOATS:
+        return name
+    raise bad_argument("dtype", dtype, f"one of torch's {', '.join(FLOATS)}", ["leave it out for float32"])
+
+
+def _device(device: object) -> str:
+    """Return the name of a device, given as its name or as torch's own object."""
+    name = str(device) if isinstance(device, str) or type(device).__module__ == "torch" else ""
+    if re.fullmatch(r"[a-z]+(:[0-9]{1,4})?", name) and name != "meta":
+        return name
+    hints = ["leave it out for the processor's memory"]
+    raise bad_argument("device", device, "a device of torch, such as 'cpu' or 'cuda:0'", hints)
 
 
 def _training(training: object) -> bool:

@@ -12,8 +12,17 @@ from safeload._bytes import absent
 from safeload._bytes.archives.locating import archive_hints
 from safeload._forms.tensorflow.prefixes import ASSETS, saved_model_of
 from safeload._json import Keys, read_json_object, shown
-from safeload.bert._arguments import ACTIVATIONS, GELU, GELU_ERF, GELU_TANH
 from safeload.bert._dialects import translated
+from safeload.bert._runtimes import (
+    ALIASES,
+    GELU,
+    GELU_ERF,
+    GELU_TANH,
+    KERAS_BERT,
+    LAYER_NORM_EPS,
+    SEGMENTS,
+    Runtime,
+)
 from safeload.errors import ConfigError, SafeLoadError
 
 if TYPE_CHECKING:
@@ -25,9 +34,6 @@ if TYPE_CHECKING:
 CONFIG_NAMES = ("bert_config.json", "config.json")
 MAX_LAYERS = 1_000
 MAX_SIZE = 1 << 24
-SEGMENTS = 2
-LAYER_NORM_EPS, KERAS_BERT_EPS = 1e-12, 1e-14
-"""What is added to a LayerNorm's variance: by Google's BERT, and by keras-bert."""
 
 _SIZES = {
     "vocab_size": MAX_SIZE,
@@ -66,18 +72,8 @@ _OTHER_MODELS: tuple[tuple[str, tuple[object, ...], str], ...] = (
 )
 """Keys that make another model than BERT's encoder: the values that do not, and what the others do; null does not either."""
 
+_RANGES = {"layer_norm_eps": (0, 1), "hidden_dropout_prob": (0, 1), "attention_probs_dropout_prob": (0, 1)}
 _READ = (*_SIZES, "hidden_act", "type_vocab_size", "model_type", *(key for key, _, _ in _OTHER_MODELS))
-_ALIASES = {
-    **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate"), GELU_TANH),
-    "gelu_python": GELU_ERF,
-    "silu": "swish",
-}
-"""Activations that transformers calls by other names than keras-bert.
-
-Source:
-    transformers/activations.py, ACT2FN, transformers 4.49 and 5.24.
-"""
-
 _HUB_NAME = r"(?i)(?=.*bert)\w+(?:-\w+)+"
 
 
@@ -88,6 +84,7 @@ class BertConfig(NamedTuple):
         path: Absolute path of the file.
         raw: The whole JSON object, as keras-bert returns it.
         activation: What `hidden_act` means: for "gelu", which has two meanings, what keras-bert computes.
+        type_vocab_size: The number of segments.
     """
 
     path: str
@@ -100,6 +97,7 @@ class BertConfig(NamedTuple):
     max_position_embeddings: int
     raw: dict[str, Any]
     activation: str
+    type_vocab_size: int = SEGMENTS
 
 
 def find_config(ref: FileRef, first: tuple[str, ...] = CONFIG_NAMES) -> FileRef:
@@ -162,21 +160,21 @@ def _may_be_config(ref: FileRef) -> bool:
     return not data or any(key in data for key in ("model_type", *_SIZES))
 
 
-def read_config(ref: FileRef) -> BertConfig:
+def read_config(ref: FileRef, runtime: Runtime = KERAS_BERT) -> BertConfig:
     """Read and validate a config file.
 
     Raises:
-        ConfigError: The file is not JSON; a key that keras-bert reads is missing, mistyped or out of range; or
-            keras-bert cannot build the combination of keys or the model. One error lists all bad keys.
+        ConfigError: The file is not JSON; a key that the runtime reads is missing, mistyped or out of range; or
+            it cannot build the combination of keys or the model. One error lists all bad keys.
         MissingFileError, WrongFileKindError, UnreadableFileError, UnsafeFileError: As `read_json_object`.
 
     Source:
         keras_bert/loader.py, build_model_from_config, keras-bert 0.89.0.
     """
-    return validate_config(read_json_object(ref), ref)
+    return validate_config(read_json_object(ref), ref, runtime)
 
 
-def validate_config(raw: dict[str, Any], ref: FileRef) -> BertConfig:
+def validate_config(raw: dict[str, Any], ref: FileRef, runtime: Runtime = KERAS_BERT) -> BertConfig:
     """Validate a config dict as JSON holds it; `ref` names its source in error messages.
 
     Raises:
@@ -185,19 +183,23 @@ def validate_config(raw: dict[str, Any], ref: FileRef) -> BertConfig:
     raw, other = translated(raw)
     other = other or _recognise.other_config(_recognise.BERT, raw)
     if other:
-        message = f"the config is of {other.name}, which keras-bert cannot build"
+        message = f"the config is of {other.name}, which {runtime.cannot}"
         raise ConfigError(message, **ref.facts, hints=[other.hint])
     keys = Keys(_with_defaults(raw))
     sizes = {key: keys.integer(key, 1, high) for key, high in _SIZES.items()}
-    hidden_act = keys.word("hidden_act", (*ACTIVATIONS, *_ALIASES))
-    _require_combinations(keys, sizes, is_said="num_attention_heads" in raw)
-    _require_the_same_model(keys)
+    hidden_act = keys.word("hidden_act", runtime.words)
+    _require_heads_fit(keys, sizes, is_said="num_attention_heads" in raw)
+    segments = _segments(keys, runtime)
+    _require_settings(keys, runtime)
+    _require_the_same_model(keys, runtime)
     hints = []
     if len(keys.problems) > 1 and all(problem.is_missing for problem in keys.problems):
         hints = ["this may be the config of another program; BERT's is published as bert_config.json"]
     keys.raise_problems("the BERT config cannot be used", ref, hints)
-    activation = GELU_TANH if hidden_act == GELU else _ALIASES.get(hidden_act, hidden_act)
-    return BertConfig(path=ref.path, hidden_act=hidden_act, raw=raw, activation=activation, **sizes)
+    activation = GELU_TANH if hidden_act == GELU else ALIASES.get(hidden_act, hidden_act)
+    return BertConfig(
+        path=ref.path, hidden_act=hidden_act, raw=raw, activation=activation, type_vocab_size=segments, **sizes
+    )
 
 
 def is_of_transformers(raw: Mapping[str, Any]) -> bool:
@@ -216,7 +218,7 @@ def defining_keys(raw: dict[str, Any]) -> dict[str, Any]:
         return {}
     found = {key: keys[key] for key in (*_SIZES, "hidden_act", "type_vocab_size") if key in keys}
     activation = found.get("hidden_act")
-    return {**found, "hidden_act": _ALIASES.get(activation, activation)} if isinstance(activation, str) else found
+    return {**found, "hidden_act": ALIASES.get(activation, activation)} if isinstance(activation, str) else found
 
 
 def defaults_taken(config: BertConfig) -> list[str]:
@@ -228,23 +230,23 @@ def defaults_taken(config: BertConfig) -> list[str]:
     ]
 
 
-def unused_keys(data: Mapping[str, Any]) -> list[str]:
+def unused_keys(data: Mapping[str, Any], runtime: Runtime) -> list[str]:
     """Return the keys of a config that have no effect on the model, sorted."""
-    return sorted(str(key) for key in data if key not in _READ)
+    return sorted(str(key) for key in data if key not in (*_READ, *runtime.settings))
 
 
-def suspicious_keys(config: BertConfig) -> list[str]:
-    """Return a warning for a `layer_norm_eps` above that of BERT, which transformers obeys and keras-bert cannot.
+def suspicious_keys(config: BertConfig, runtime: Runtime) -> list[str]:
+    """Return a warning for a `layer_norm_eps` above that of BERT, which transformers obeys and the others cannot.
 
     Source:
         keras_layer_normalization/layer_normalization.py, LayerNormalization.__init__, 0.16.0.
     """
     value = config.raw.get("layer_norm_eps")
-    if value is None or (is_number(value) and value <= LAYER_NORM_EPS):
+    if runtime.epsilon is None or value is None or (is_number(value) and value <= LAYER_NORM_EPS):
         return []
-    usual, built = f"{LAYER_NORM_EPS:g}", f"{KERAS_BERT_EPS:g}"
+    usual, built = f"{LAYER_NORM_EPS:g}", f"{runtime.epsilon:g}"
     return [
-        f"layer_norm_eps is {shown(value)}, where BERT has {usual}; keras-bert cannot set it and computes with {built}"
+        f"layer_norm_eps is {shown(value)}, where BERT has {usual}; {runtime.id} cannot set it and computes with {built}"
     ]
 
 
@@ -262,8 +264,8 @@ def other_gelu(config: BertConfig, naming: Naming) -> list[str]:
     return [f'{meanings} ({naming.id}); built with {config.activation}: pass activation="{GELU_ERF}" for the other']
 
 
-def _require_the_same_model(keys: Keys) -> None:
-    """Require that no key asks for another model, which keras-bert would ignore.
+def _require_the_same_model(keys: Keys, runtime: Runtime) -> None:
+    """Require that no key asks for another model.
 
     Source:
         transformers/models/bert/configuration_bert.py and modeling_bert.py, transformers 4.49.
@@ -271,18 +273,32 @@ def _require_the_same_model(keys: Keys) -> None:
     for key, neutral, why in _OTHER_MODELS:
         value = keys.data.get(key)
         if value is not None and value not in neutral:
-            keys.add_problem(key, f"{shown(value)} makes another model, which keras-bert cannot build: {why}")
+            keys.add_problem(key, f"{shown(value)} makes another model, which {runtime.cannot}: {why}")
 
 
-def _require_combinations(keys: Keys, sizes: dict[str, int], *, is_said: bool) -> None:
+def _require_heads_fit(keys: Keys, sizes: dict[str, int], *, is_said: bool) -> None:
     bad = {problem.key for problem in keys.problems}
     hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]  # 1 if the key is bad
     if "hidden_size" not in bad and hidden % heads:
         found = f"{heads}" if is_said else f"{heads}, the default of transformers,"
         keys.add_problem("num_attention_heads", f"{found} does not divide hidden_size {hidden}")
-    if "type_vocab_size" in keys.data and keys.integer("type_vocab_size", 1, MAX_SIZE) != SEGMENTS:
-        segments = keys.data["type_vocab_size"]
-        if "type_vocab_size" not in {problem.key for problem in keys.problems}:
-            keys.add_problem(
-                "type_vocab_size", f"keras-bert always builds {SEGMENTS} segments, the config says {segments}"
-            )
+
+
+def _segments(keys: Keys, runtime: Runtime) -> int:
+    """Return the number of segments; the one that the runtime always builds, or the config's."""
+    if "type_vocab_size" not in keys.data:
+        return SEGMENTS
+    n_problems = len(keys.problems)
+    found = keys.integer("type_vocab_size", 1, MAX_SIZE)
+    if runtime.segments not in (None, found) and len(keys.problems) == n_problems:
+        text = f"{runtime.id} always builds {runtime.segments} segments, the config says {found}"
+        keys.add_problem("type_vocab_size", text)
+    return found
+
+
+def _require_settings(keys: Keys, runtime: Runtime) -> None:
+    """Require numbers that the runtime can build with, of the keys that it reads besides the sizes."""
+    for key, (low, high) in _RANGES.items():
+        value = keys.data.get(key)
+        if key in runtime.settings and value is not None and not (is_number(value) and low <= value <= high):
+            keys.add_problem(key, f"expected a number from {low:g} to {high:g}, found {shown(value)}")

@@ -12,22 +12,25 @@ from safeload._fit import require_match
 from safeload._model_kind import ModelKind
 from safeload._scopes import Scoped, chosen_scope
 from safeload.bert import _places, _vocabulary
-from safeload.bert._arguments import FULL_LENGTH, GELU, GELU_ERF, GELU_TANH
+from safeload.bert._arguments import FULL_LENGTH
 from safeload.bert._config import defaults_taken, other_gelu, read_config, suspicious_keys, unused_keys
 from safeload.bert._parameters import (
     FIRST_VARIABLE,
     MARKS,
+    POOLER,
     POSITIONS,
     list_parameters,
     with_positions_of,
 )
+from safeload.bert._runtimes import GELU, GELU_ERF, GELU_TANH
 from safeload.bert._saved_config import require_agreement
 from safeload.bert.namings import NAMINGS, namings_of
 from safeload.bert.namings.google import SCOPE, Google
-from safeload.errors import VocabularyError
+from safeload.errors import ConfigError, VocabularyError
+from safeload.report import KeyProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from safeload._forms.weight_file import WeightFile
     from safeload._model_kind import Mismatch, Places, Stored
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
     from safeload.errors import WrongFileKindError
+    from safeload.report import TensorSpec
+
+    Listed = Callable[[BertConfig, Naming, Stored], Mapping[str, TensorSpec]]
 
 SCOPED = Scoped("encoder", first="embeddings/", usual="bert")
 """How messages call what a scope is chosen for."""
@@ -46,6 +52,7 @@ def bert(
     *,
     may_be_clipped: bool = False,
     vocabulary: dict[str, int] | None = None,
+    listed: Listed | None = None,
 ) -> ModelKind[BertConfig]:
     """Return the `ModelKind` of a BERT.
 
@@ -54,11 +61,13 @@ def bert(
         scope: The scope of the encoder to load, as the caller passed it; None for the only one.
         may_be_clipped: Whether `max_position_embeddings` may be smaller than the position table in the checkpoint.
         vocabulary: Receives the tokens and ids of the vocabulary, once it is read.
+        listed: Lists the parameters of a class of the caller's.
     """
     tokens = {} if vocabulary is None else vocabulary
+    runtime = options.runtime
 
     def read(places: Places) -> tuple[BertConfig, list[str], list[str]]:
-        config = read_config(places.config)
+        config = read_config(places.config, runtime)
         notes: list[str] = []
         warnings: list[str] = []
         if places.vocab is not None:
@@ -70,7 +79,7 @@ def bert(
                 error.hints = ("the config and the weights agree; the vocabulary differs from both", *error.hints)
                 raise
         require_config_allows(options, config)
-        return config, [*notes, *defaults_taken(config)], [*warnings, *suspicious_keys(config)]
+        return config, [*notes, *defaults_taken(config)], [*warnings, *suspicious_keys(config, runtime)]
 
     def adapted(config: BertConfig, naming: Naming, stored: Stored) -> tuple[BertConfig, list[str]]:
         activation = options.activation
@@ -86,6 +95,10 @@ def bert(
         note = f"the checkpoint has {rows} positions, max_position_embeddings is {config.max_position_embeddings}"
         return shorter, [note] if shorter != config else []
 
+    def parameters(config: BertConfig, _: Naming, stored: Stored) -> Mapping[str, TensorSpec]:
+        has_pooler = runtime.pooler == "always" or (runtime.pooler == "if stored" and _has_pooler(stored))
+        return list_parameters(config, training=options.training, pooler=has_pooler)
+
     def hints(mismatch: Mismatch[BertConfig]) -> list[str]:
         from safeload.bert import _mismatch  # noqa: PLC0415  (only what does not fit needs it)
 
@@ -99,18 +112,19 @@ def bert(
         weights_folder=_places.weights_folder,
         find_others=_places.resolve_others,
         read=read,
-        list_parameters=lambda config, _: list_parameters(config, training=options.training),
+        list_parameters=listed or parameters,
         recognise=lambda weights: recognise(weights, scope),
         hints=hints,
         unverified=lambda config: {
             "num_attention_heads": config.num_attention_heads,
             "hidden_act": config.hidden_act,
         },
-        unused_keys=lambda config: unused_keys(config.raw),
+        unused_keys=lambda config: unused_keys(config.raw, runtime),
         adapted=adapted,
         activation=lambda config: config.activation,
         n_heads=lambda config: config.num_attention_heads,
         agreed=partial(_agreed, options),
+        outputs_first=runtime.outputs_first,
         marks=MARKS,
     )
     return kind
@@ -152,10 +166,41 @@ def _agreed(
     """Return the config with the activation of a saved model, and a warning where it is not certain."""
     is_chosen = options.activation is not None
     activation = require_agreement(config, weights, activation_is_chosen=is_chosen)
+    warnings: list[str] = []
     if activation is not None:
-        return config._replace(activation=activation), []
-    is_certain = is_chosen or isinstance(naming, Google)  # whose code computes it by tanh, whoever wrote the config
-    return config, [] if is_certain else other_gelu(config, naming)
+        config = config._replace(activation=activation)
+    elif not is_chosen and not isinstance(naming, Google):  # whose code computes it by tanh, whoever wrote the config
+        warnings = other_gelu(config, naming)
+    _require_gelu(options, config)
+    return config, warnings
+
+
+def _require_gelu(options: BuildOptions, config: BertConfig) -> None:
+    """Require a form of GELU that the runtime has.
+
+    Raises:
+        ArgumentError: It does not have the one that the caller chose.
+        ConfigError: It does not have the one that the weights were trained with.
+    """
+    runtime, found = options.runtime, config.activation
+    if found not in (GELU_ERF, GELU_TANH) or found in runtime.gelus:
+        return
+    only = " or ".join(runtime.gelus)
+    if options.activation is not None:
+        raise bad_argument(
+            "activation", found, f"{only} for backend={runtime.id!r}", ["leave it out, or take another backend"]
+        )
+    text = f"{config.hidden_act} is {found} in these weights, and {runtime.id} computes {only} alone"
+    hints = [f'pass activation="{only}" to accept the other form', 'or pass backend="transformers", which has both']
+    problem = KeyProblem(key="hidden_act", problem=text)
+    message = "the BERT config cannot be used"
+    raise ConfigError(
+        message, problems=[problem], label="config", resolved=config.path, details=[str(problem)], hints=hints
+    )
+
+
+def _has_pooler(stored: Stored) -> bool:
+    return any(stored(f"{POOLER}/{part}") is not None for part in ("kernel", "bias"))
 
 
 def lacks_positions(names: Collection[str], naming: Naming, scope: str) -> bool:

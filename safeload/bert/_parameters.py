@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from safeload._compare import NUMBER
 from safeload._suspicion import Marks
-from safeload.bert._config import SEGMENTS, BertConfig
+from safeload.bert._config import BertConfig
 from safeload.report import TensorSpec
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FIRST_VARIABLE = "bert/embeddings/word_embeddings"
 POSITIONS = "bert/embeddings/position_embeddings"
+POOLER = "bert/pooler/dense"
 HEAD = "cls/predictions/output_bias"
 """A parameter of the heads, which a load without them does not read."""
 
@@ -40,12 +41,13 @@ MARKS = Marks(
 """The initial values are those of google-research/bert, modeling.py and run_pretraining.py, and of keras-bert 0.89.0."""
 
 
-def list_parameters(config: BertConfig, *, training: bool) -> dict[str, TensorSpec]:
+def list_parameters(config: BertConfig, *, training: bool, pooler: bool = False) -> dict[str, TensorSpec]:
     """List the parameters that a load reads; all are float32.
 
     Args:
         config: Validated `bert_config.json`; sizes are counts of units, not bytes.
         training: If true, include the pooler and the `cls/` heads.
+        pooler: If true, include the pooler.
 
     Returns:
         Canonical name -> spec; `bert/embeddings/word_embeddings` is `(vocab_size, hidden_size)`.
@@ -57,7 +59,11 @@ def list_parameters(config: BertConfig, *, training: bool) -> dict[str, TensorSp
     for number in range(config.num_hidden_layers):
         specs += _encoder(config, number)
     if training:
-        specs += _heads(config)
+        specs += _mlm_head(config)
+    if training or pooler:
+        specs += _pooler(config)
+    if training:
+        specs += _nsp_head(config)
     return {spec.name: spec for spec in specs}
 
 
@@ -108,7 +114,9 @@ def _embeddings(config: BertConfig) -> Iterator[TensorSpec]:
     hidden = _hidden(config)
     yield TensorSpec.of_sizes(FIRST_VARIABLE, ("vocab_size", config.vocab_size), hidden)
     yield TensorSpec.of_sizes(POSITIONS, ("max_position_embeddings", config.max_position_embeddings), hidden)
-    yield TensorSpec.of_sizes("bert/embeddings/token_type_embeddings", ("type_vocab_size", SEGMENTS), hidden)
+    yield TensorSpec.of_sizes(
+        "bert/embeddings/token_type_embeddings", ("type_vocab_size", config.type_vocab_size), hidden
+    )
     yield from _norm(config, "bert/embeddings/LayerNorm")
 
 
@@ -127,13 +135,21 @@ def _encoder(config: BertConfig, number: int) -> Iterator[TensorSpec]:
     yield from _norm(config, f"{name}/output/LayerNorm")
 
 
-def _heads(config: BertConfig) -> Iterator[TensorSpec]:
+def _mlm_head(config: BertConfig) -> Iterator[TensorSpec]:
     hidden = _hidden(config)
     yield TensorSpec.of_sizes(f"{_MLM_TRANSFORM}/dense/kernel", hidden, hidden)
     yield TensorSpec.of_sizes(f"{_MLM_TRANSFORM}/dense/bias", hidden)
     yield from _norm(config, f"{_MLM_TRANSFORM}/LayerNorm")
     yield TensorSpec.of_sizes(HEAD, ("vocab_size", config.vocab_size))
-    yield TensorSpec.of_sizes("bert/pooler/dense/kernel", hidden, hidden)
-    yield TensorSpec.of_sizes("bert/pooler/dense/bias", hidden)
+
+
+def _pooler(config: BertConfig) -> Iterator[TensorSpec]:
+    hidden = _hidden(config)
+    yield TensorSpec.of_sizes(f"{POOLER}/kernel", hidden, hidden)
+    yield TensorSpec.of_sizes(f"{POOLER}/bias", hidden)
+
+
+def _nsp_head(config: BertConfig) -> Iterator[TensorSpec]:
+    hidden = _hidden(config)
     yield TensorSpec.of_sizes("cls/seq_relationship/output_weights", ("", 2), hidden)
     yield TensorSpec.of_sizes("cls/seq_relationship/output_bias", ("", 2))

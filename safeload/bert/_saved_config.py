@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._json import json_object, shown
 from safeload._text.words import two_lines
-from safeload.bert._arguments import GELU, GELU_ERF, GELU_TANH
+from safeload.bert._runtimes import GELU, GELU_ERF, GELU_TANH
 from safeload.bert.namings._order import names_listed
 from safeload.errors import ConfigError, CorruptFileError
 from safeload.report import KeyProblem

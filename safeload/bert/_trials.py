@@ -10,10 +10,10 @@ from safeload._bytes.kinds import CHECKPOINT
 from safeload._diagnosis import SAFELOAD, Diagnosis, Subject, Way
 from safeload._frameworks.tensorflow import require_keras_bert
 from safeload._trials import Loaded, Trials, places_of
-from safeload.bert._arguments import GELU, GELU_TANH
 from safeload.bert._config import read_config
 from safeload.bert._parameters import list_parameters
 from safeload.bert._places import resolve_config, resolve_others
+from safeload.bert._runtimes import GELU, GELU_TANH
 from safeload.bert.builders.keras_bert import graph_name
 from safeload.bert.builders.keras_targets import changed, target_of
 from safeload.bert.namings import NAMINGS, naming_of

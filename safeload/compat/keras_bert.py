@@ -131,7 +131,7 @@ def build_model_from_config(
     model, deferred = builder.build(backend, config, options)
     builder.initialise(model, deferred)
     _warn_of_clipping(options, config)
-    for warning in suspicious_keys(config):
+    for warning in suspicious_keys(config, options.runtime):
         warn_caller(warning)
     positions = config.max_position_embeddings
     if options.seq_len is not None:

@@ -51,7 +51,7 @@ def elmo(arguments: ElmoArguments | None, scope: object = None) -> ModelKind[Elm
             require_options_allow(arguments, options)
         return options, [*notes, *vocabulary_notes(arguments)], []
 
-    def list_in_naming(options: ElmoOptions, naming: Naming) -> dict[str, TensorSpec]:
+    def list_in_naming(options: ElmoOptions, naming: Naming, _: Stored) -> dict[str, TensorSpec]:
         list_them = list_module_parameters if isinstance(naming, AllenNlp) else list_parameters
         return list_them(options, with_mix=with_mix)
 

@@ -8,8 +8,8 @@ import os
 import pytest
 
 import safeload
-from safeload.bert._arguments import ACTIVATIONS
-from safeload.bert._config import KERAS_BERT_EPS, MAX_LAYERS, MAX_SIZE, validate_config
+from safeload.bert._config import MAX_LAYERS, MAX_SIZE, validate_config
+from safeload.bert._runtimes import ACTIVATIONS, KERAS_BERT_EPS
 from safeload.compat import keras_bert as drop_in
 from safeload.errors import ConfigError, FileSystemError, MissingFileError, UnreadableFileError
 from safeload.testing import edit_config

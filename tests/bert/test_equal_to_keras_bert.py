@@ -189,7 +189,7 @@ def test_the_table_names_what_keras_bert_really_reads(tiny_bert, training, monke
 
 
 def test_every_activation_that_the_config_may_name_builds(tmp_path):
-    from safeload.bert._arguments import ACTIVATIONS
+    from safeload.bert._runtimes import ACTIVATIONS
 
     bert = testing.write_bert_checkpoint(tmp_path, layers=1)
     for activation in ACTIVATIONS:

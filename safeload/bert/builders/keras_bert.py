@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._bytes.paths import close_names
 from safeload._frameworks.state import checks_numerics, require_eager, require_whole_floats
+from safeload._frameworks.tensorflow import require_keras_bert
 from safeload._tensors import holds, tensor_of
 from safeload._text.words import counted, first_few
+from safeload.bert.builders import Made
 from safeload.bert.builders.keras_gelu import activation_for
 from safeload.bert.builders.keras_targets import changed, target_of
 from safeload.bert.builders.keras_tracing import trace_alike_layers_once
@@ -20,12 +22,36 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._frameworks.tensorflow import KerasBert
+    from safeload._model_kind import Checked
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
 
 _INITIALISED = ("Embedding-Task/embeddings",)
 _ENCODER_VARIABLE = re.compile(r"Encoder-\d+-(MultiHeadSelfAttention|FeedForward)(-Norm)?/")
 _HEADS = ("MLM-", "NSP")
+
+
+def listed(options: BuildOptions) -> None:
+    """Return nothing: the parameters are those of the config."""
+    del options
+
+
+def make(checked: Checked[BertConfig], options: BuildOptions, vocabulary: Mapping[str, int]) -> Made:
+    """Build the model of checked values, which are emptied.
+
+    Raises:
+        MissingDependencyError: TensorFlow, tf-keras or keras-bert is missing or does not work.
+        ArgumentError: A prefix of `trainable` matches no layer.
+        BackendError: As `build` and `fill`.
+    """
+    del vocabulary
+    with checked.clock.step("import"):
+        backend = require_keras_bert()
+    with checked.clock.step("build"):
+        model, deferred = build(backend, checked.config, options)
+    with checked.clock.step("fill"):
+        initialised = fill(backend, model, checked.values, deferred, config=checked.config)
+    return Made(model, initialised, backend.versions)
 
 
 def build(backend: KerasBert, config: BertConfig, options: BuildOptions) -> tuple[Any, dict[str, Callable[[], Any]]]:

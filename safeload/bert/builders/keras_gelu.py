@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from safeload.bert._arguments import GELU, GELU_ERF, GELU_TANH
+from safeload.bert._runtimes import GELU, GELU_ERF, GELU_TANH
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -83,8 +83,10 @@ class Table(Naming):
         )
 
     def stored_as(self, parameter: str, scope: str, names: Collection[str] = ()) -> tuple[str, Change]:
-        """Return the name of a parameter in the file, and the change of its values."""
+        """Return the name of a parameter in the file, and the change of its values; other heads keep their own names."""
         template, number = template_of(parameter)
+        if template not in self._by_parameter:
+            return self._before_head(parameter, scope) + parameter, "same"
         is_inside = parameter.startswith(SCOPE)
         listed = [
             ((scope if is_inside else self._before_head(name, scope)) + name.replace("{}", number, 1), change)

@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from safeload._naming import TRAINING
-from safeload.bert._config import SEGMENTS
 from safeload.bert._parameters import FIRST_VARIABLE, HEAD, count_layers
+from safeload.bert._runtimes import SEGMENTS
 from safeload.bert.namings._layers import OF_TRAINING, Layers, fields
 from safeload.bert.namings._order import faults_of_layers, faults_of_model
 from safeload.bert.namings._placing import Layer, find_places, groups_by_word, word_of, words_in

@@ -1,0 +1,97 @@
+"""List the runtimes that a BERT is built in, and what each can express, without importing one."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+GELU, GELU_ERF, GELU_TANH = "gelu", "gelu_erf", "gelu_tanh"
+"""GELU by the error function, as PyTorch computes it, and by its approximation with tanh, as Google's BERT does."""
+
+LAYER_NORM_EPS, KERAS_BERT_EPS = 1e-12, 1e-14
+"""What is added to a LayerNorm's variance: by Google's BERT, and by keras-bert."""
+
+SEGMENTS = 2
+
+_GELUS = {
+    **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate"), GELU_TANH),
+    "gelu_python": GELU_ERF,
+}
+ALIASES = {**_GELUS, "silu": "swish"}
+"""Activations that transformers calls by other names than keras-bert.
+
+Source:
+    transformers/activations.py, ACT2FN, transformers 4.49 and 5.24.
+"""
+
+
+class Runtime(NamedTuple):
+    """A library that a BERT is built with.
+
+    Attributes:
+        id: Its name as the argument `backend`.
+        cannot: What begins the reason why a model is not built with it.
+        words: The values of `hidden_act` that it can build.
+        gelus: The forms of GELU that it has.
+        segments: The number of segments that it always builds; None for that of the config.
+        epsilon: What it always adds to a LayerNorm's variance; None for what the config says.
+        pooler: When it has the pooler: with the heads, if the weights have it, or always.
+        has_heads: Whether it can build the MLM and NSP heads.
+        outputs_first: Whether it keeps a kernel with the outputs first.
+        settings: The keys of a config that it reads, besides those of the sizes and the activation.
+    """
+
+    id: str
+    cannot: str
+    words: tuple[str, ...]
+    gelus: tuple[str, ...] = (GELU_ERF, GELU_TANH)
+    segments: int | None = None
+    epsilon: float | None = None
+    pooler: Literal["with heads", "if stored", "always"] = "with heads"
+    has_heads: bool = True
+    outputs_first: bool = False
+    settings: tuple[str, ...] = ()
+
+
+ACTIVATIONS = (
+    "gelu", "relu", "elu", "exponential", "hard_sigmoid", "linear", "selu", "sigmoid", "softplus", "softsign",
+    "swish", "tanh",
+)  # fmt: skip
+"""Activations that keras-bert can build: its own gelu, and those that Keras 2 finds by name."""
+
+KERAS_BERT = Runtime(
+    id="keras-bert",
+    cannot="keras-bert cannot build",
+    words=(*ACTIVATIONS, *ALIASES),
+    segments=SEGMENTS,
+    epsilon=KERAS_BERT_EPS,
+)
+
+TRANSFORMERS = Runtime(
+    id="transformers",
+    cannot="load_bert does not build with transformers",
+    words=(
+        "gelu", "relu", "linear", "sigmoid", "swish", "tanh", "gelu_10", "laplace", "leaky_relu", "mish", "quick_gelu",
+        "relu2", "relu6", *ALIASES,
+    ),
+    pooler="if stored",
+    outputs_first=True,
+    settings=(
+        "layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range", "pad_token_id",
+        "bos_token_id", "eos_token_id", "classifier_dropout", "id2label", "label2id", "num_labels", "problem_type",
+    ),
+)  # fmt: skip
+"""Its words are those of ACT2FN, without the functions that have parameters of their own."""
+
+KERAS_HUB = Runtime(
+    id="keras-hub",
+    cannot="KerasHub cannot build",
+    words=("gelu", *_GELUS),
+    gelus=(GELU_TANH,),
+    epsilon=LAYER_NORM_EPS,
+    pooler="always",
+    settings=("hidden_dropout_prob", "attention_probs_dropout_prob"),
+    has_heads=False,
+)
+"""Source: keras_hub/src/models/bert/bert_backbone.py, keras-hub 0.32."""
+
+RUNTIMES = {each.id: each for each in (KERAS_BERT, TRANSFORMERS, KERAS_HUB)}
