@@ -27,7 +27,18 @@ from rich.table import Table
 from safeload._frameworks.packages import version_of
 
 SIDES = Path(__file__).with_name("sides.py")
-PACKAGES = ("tensorflow", "tf-keras", "keras-bert", "torch", "allennlp", "numpy", "h5py", "safetensors")
+PACKAGES = (
+    "tensorflow",
+    "tf-keras",
+    "keras-bert",
+    "keras-hub",
+    "torch",
+    "transformers",
+    "allennlp",
+    "numpy",
+    "h5py",
+    "safetensors",
+)
 OURS = (
     "load_",
     "check_",
@@ -110,6 +121,15 @@ def groups() -> list[Group]:
             Group(title="load", model=model, sides=("load_bert", "load_google"), against="load_google"),
             Group(title="check", model=model, sides=("check_bert", "raw_scan"), against="raw_scan"),
             Group(title="cold check", model=model, sides=("cold_check_bert", "cold_scan"), against="cold_scan"),
+        ]
+    if importlib.util.find_spec("keras_hub"):
+        model = "BERT-Base as safetensors"
+        into_torch = ("load_transformers", "load_google_transformers", "from_pretrained")
+        processes = ("process_load_transformers", "process_from_pretrained", "process_import_transformers")
+        found += [
+            Group(title="into transformers", model=model, sides=into_torch, against="from_pretrained"),
+            Group(title="process", model=model, sides=processes, against="process_from_pretrained"),
+            Group(title="into KerasHub", model=model, sides=("load_keras_hub", "from_preset"), against="from_preset"),
         ]
     for layers in models.LAYERS:
         model = f"BERT of {layers} layers"

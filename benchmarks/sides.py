@@ -70,6 +70,56 @@ def load_bert(folder: Path) -> Call:
     return lambda: safeload.load_bert(folder)
 
 
+def load_transformers(folder: Path) -> Call:
+    """safeload, the same weights into transformers' BertModel."""
+    import safeload
+    import safeload._frameworks.transformers
+
+    safeload._frameworks.transformers.require_transformers()
+    _bert_of_transformers()
+    return lambda: safeload.load_bert(folder, backend="transformers")
+
+
+def load_google_transformers(folder: Path) -> Call:
+    """safeload, from Google's checkpoint into transformers' BertModel."""
+    return load_transformers(folder / GOOGLES)
+
+
+def from_pretrained(folder: Path) -> Call:
+    """transformers' own loader, which checks no value."""
+    bert = _bert_of_transformers()
+    return lambda: bert.from_pretrained(folder)
+
+
+def load_keras_hub(folder: Path) -> Call:
+    """safeload, from Google's checkpoint into KerasHub's BertBackbone."""
+    import safeload
+
+    _keras_hub()
+    return lambda: safeload.load_bert(folder / GOOGLES, backend="keras-hub")
+
+
+def from_preset(folder: Path) -> Call:
+    """KerasHub's own loader, from Hugging Face's files."""
+    keras_hub = _keras_hub()
+    return lambda: keras_hub.models.BertBackbone.from_preset(str(folder), load_weights=True)
+
+
+def process_load_transformers(folder: Path) -> Call:
+    """A whole process that loads into transformers' BertModel."""
+    return _process(f"import safeload; safeload.load_bert({str(folder)!r}, backend='transformers')")
+
+
+def process_from_pretrained(folder: Path) -> Call:
+    """A whole process that loads with transformers' own loader."""
+    return _process(f"from transformers import BertModel; BertModel.from_pretrained({str(folder)!r})")
+
+
+def process_import_transformers(folder: Path) -> Call:  # noqa: ARG001
+    """A whole process that imports transformers' BertModel and does nothing."""
+    return _process("from transformers import BertModel")
+
+
 def keras_bert(folder: Path) -> Call:
     """keras-bert's own loader."""
     upstream = _keras_bert()
@@ -324,6 +374,20 @@ def _keras_bert() -> Any:
     import keras_bert as upstream
 
     return upstream
+
+
+def _bert_of_transformers() -> Any:
+    from transformers import BertModel
+
+    return BertModel
+
+
+def _keras_hub() -> Any:
+    import keras_hub
+    import tensorflow as tf
+
+    tf.zeros(1)
+    return keras_hub
 
 
 def _load_elmo(backend: str, folder: Path) -> Call:

@@ -26,6 +26,10 @@ TOGETHER = {
         "elmo",
         "load_elmo_torch forward_torch check_elmo process_check_elmo process_load_elmo process_import_torch embed_elmo embed_elmo_sorted save_elmo raw_write",
     ),
+    "keras_hub": (
+        "both",
+        "load_transformers load_google_transformers from_pretrained process_load_transformers process_from_pretrained process_import_transformers load_keras_hub from_preset",
+    ),
     "keras.layers": ("module", "write_module saved_model load_elmo_text"),
     "allennlp": ("elmo", "load_elmo_allennlp allennlp forward_allennlp process_allennlp embed_allennlp"),
 }
@@ -43,6 +47,13 @@ def printed(code, *arguments):
     done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def both(tmp_path):
+    """Return a folder of Hugging Face's files, with Google's in a folder of it."""
+    testing.write_bert_checkpoint(tmp_path / "google")
+    return testing.write_bert(tmp_path, form="safetensors")
 
 
 @pytest.fixture
