@@ -73,9 +73,7 @@ def load_bert(folder: Path) -> Call:
 def load_transformers(folder: Path) -> Call:
     """safeload, the same weights into transformers' BertModel."""
     import safeload
-    import safeload._frameworks.transformers
 
-    safeload._frameworks.transformers.require_transformers()
     _bert_of_transformers()
     return lambda: safeload.load_bert(folder, backend="transformers")
 

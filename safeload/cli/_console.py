@@ -84,7 +84,7 @@ _OPTIONS = (
     (r"call safeload\.load_\w+ with ignore_unused=\[(.*)\]$", r"pass --ignore-unused \1"),
     (r"with training=False", "without --training"),
     (r"training=True", "--training"),
-    (r'activation="(\w+)"', r"--activation \1"),
+    (r"""(activation|backend)=["']([\w-]+)["']""", r"--\1 \2"),
     (r"pass (scope|activation)\b", r"pass --\1"),
     (r"(?<![\w/.-])(config_file|options_file)(?![\w/.])", "PATH"),
     (r"(?<![\w/.-])checkpoint_file(?![\w/.])", "--checkpoint"),

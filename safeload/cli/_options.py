@@ -22,6 +22,12 @@ activation = click.option(
     help="Compute GELU so, whatever the library computes that owns the form.",
 )
 
+backend = click.option(
+    "--backend",
+    type=click.Choice(["keras-bert", "transformers", "keras-hub"]),
+    help="Check what this library needs; it need not be installed. [default: keras-bert]",
+)
+
 
 def examples(*lines: str) -> str:
     """Return the epilog of a command's help, with calls to copy."""

@@ -8,7 +8,18 @@ from typing import Any
 
 import click
 
-from safeload.cli._options import PATH, activation, as_json, checkpoint, examples, ignore_unused, scope, vocab, weights
+from safeload.cli._options import (
+    PATH,
+    activation,
+    as_json,
+    backend,
+    checkpoint,
+    examples,
+    ignore_unused,
+    scope,
+    vocab,
+    weights,
+)
 
 
 class _KindGroup(click.Group):
@@ -71,11 +82,13 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
 @vocab
 @click.option("--training", is_flag=True, help="Check the MLM and NSP heads too.")
 @activation
+@backend
 @_check_command
 def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None, **rest: Any) -> None:  # noqa: ANN401
     """Check BERT models: each PATH is a config file, a model's folder, or a folder above several."""
     options = {"checkpoint_file": checkpoint, "vocab_file": vocab}
     options |= {name: rest.pop(name) for name in ("training", "activation")}
+    options |= {"backend": given} if (given := rest.pop("backend")) else {}
     _check("bert", paths, options, {"--checkpoint": checkpoint, "--vocab": vocab}, **rest)
 
 

@@ -8,7 +8,18 @@ from typing import Any
 
 import click
 
-from safeload.cli._options import PATH, activation, as_json, checkpoint, examples, ignore_unused, scope, vocab, weights
+from safeload.cli._options import (
+    PATH,
+    activation,
+    as_json,
+    backend,
+    checkpoint,
+    examples,
+    ignore_unused,
+    scope,
+    vocab,
+    weights,
+)
 
 
 @click.command(
@@ -25,6 +36,7 @@ from safeload.cli._options import PATH, activation, as_json, checkpoint, example
 @checkpoint
 @vocab
 @activation
+@backend
 @weights
 @scope
 @ignore_unused
@@ -32,7 +44,7 @@ from safeload.cli._options import PATH, activation, as_json, checkpoint, example
 def lock(folder: str, *, update: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (click's own)
     """Check the model in FOLDER and write its safeload.lock: the size and SHA-256 of each of its files.
 
-    FOLDER may be an archive. --checkpoint, --vocab and --activation are of a BERT, --weights is of an ELMo.
+    FOLDER may be an archive. --checkpoint, --vocab, --activation and --backend are of a BERT, --weights is of an ELMo.
 
     From then on, every load and check of the model compares its files with the lock. Exit code: 0 the lock exists and
     matches, 1 the model is bad or differs from its lock, 2 wrong usage.
@@ -43,11 +55,12 @@ def lock(folder: str, *, update: bool, as_json: bool, **options: Any) -> None:  
         "checkpoint_file": options["checkpoint"],
         "vocab_file": options["vocab"],
         "activation": options["activation"],
+        "backend": options["backend"],
     }
     of_elmo = {"weight_file": options["weights"]}
     given = [kind for kind, names in (("bert", of_bert), ("elmo", of_elmo)) if any(names.values())]
     if len(given) > 1:
-        raise click.UsageError("--weights is of an ELMo, --checkpoint, --vocab and --activation are of a BERT")
+        raise click.UsageError("--weights is of an ELMo, --checkpoint, --vocab, --activation and --backend are of a BERT")
     wanted = _locking.Wanted(
         kind=given[0] if given else None,
         options={
