@@ -60,7 +60,9 @@ def lock(folder: str, *, update: bool, as_json: bool, **options: Any) -> None:  
     of_elmo = {"weight_file": options["weights"]}
     given = [kind for kind, names in (("bert", of_bert), ("elmo", of_elmo)) if any(names.values())]
     if len(given) > 1:
-        raise click.UsageError("--weights is of an ELMo, --checkpoint, --vocab, --activation and --backend are of a BERT")
+        raise click.UsageError(
+            "--weights is of an ELMo, --checkpoint, --vocab, --activation and --backend are of a BERT"
+        )
     wanted = _locking.Wanted(
         kind=given[0] if given else None,
         options={

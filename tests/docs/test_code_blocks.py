@@ -21,6 +21,7 @@ LOCK, UNIT_TEST = "docs/how-to/lock-a-model.md", "docs/how-to/unit-test-your-set
 ELMO_IN_KERAS = "docs/how-to/elmo-in-keras.md"
 BAD_LOAD = "docs/how-to/work-out-a-bad-load.md"
 REPLACE_BERT, REPLACE_ELMO = "docs/how-to/replace-keras-bert.md", "docs/how-to/replace-allennlp.md"
+TO_TRANSFORMERS = "docs/how-to/move-to-transformers.md"
 MAX_COLUMNS = 88
 HOME = "/home/me"
 """What the pages show for the temporary folder; the blocks run in `project` inside it."""
@@ -51,7 +52,12 @@ def set_up_of_a_project(folder):
     (folder / "my_project.py").write_text(source, encoding="utf-8")
 
 
+def model_that_keras_saved(folder):
+    testing.write_bert(folder / "out", form="hdf5/keras-bert")
+
+
 SET_UP = {
+    TO_TRANSFORMERS: model_that_keras_saved,
     README: models_of_the_readme,
     LOCK: lock_above_a_model,
     UNIT_TEST: set_up_of_a_project,
@@ -203,7 +209,7 @@ def require_readable(block):
 
 
 NEEDS_TODAY = (
-    "docs/how-to/move-to-transformers.md",
+    TO_TRANSFORMERS,
     "docs/how-to/move-to-keras-hub.md",
     "docs/how-to/fine-tune-in-pytorch.md",
     "docs/reference/tokenizers.md",
