@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from safeload._layers import LayerDifference, table
 from safeload._text.words import one_line, plain
 from safeload.errors import SafeLoadError  # noqa: TC001  (the page of the API shows the types of a step)
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
     from safeload.report import LoadReport
 
-AtFault = Literal["nothing", "files", "versions", "keras-bert", "allennlp", "tensorflow", "h5py", "safeload", "unknown"]
+AtFault = Literal[
+    "nothing", "files", "versions", "keras-bert", "transformers", "keras-hub", "allennlp", "tensorflow", "h5py", "safeload",
+    "unknown",
+]  # fmt: skip
 Status = Literal["ok", "failed", "skipped"]
 
 MAX_PRINTED = 10
@@ -27,8 +31,8 @@ class Step:
     """One step of a diagnosis.
 
     Attributes:
-        name: "check", "backend", "direct"; for a BERT "keras-bert" and "safeload"; for an ELMo "allennlp",
-            "safeload-torch", "safeload-allennlp" and "safeload-keras".
+        name: "check", "backend", "direct"; for a BERT "keras-bert" and "safeload", or "keras-bert" and the runtime it is
+            compared with; for an ELMo "allennlp", "safeload-torch", "safeload-allennlp" and "safeload-keras".
         title: The same in words.
         status: "ok", "failed" or "skipped".
         finding: The result in one sentence.
@@ -59,11 +63,12 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A variable or output on which two loads disagree.
+    """A variable, output or layer on which two loads disagree.
 
     Attributes:
         between: The names of the two steps.
-        variable: Name of a variable in keras-bert's graph or of a parameter of AllenNLP's biLM, or "output 0", "output 1".
+        variable: Name of a variable in keras-bert's graph or of a parameter of AllenNLP's biLM, "output 0", "output 1", or
+            the name of a layer.
         max_abs: Largest absolute difference; None if the shapes differ, one has NaN, or one lacks the variable.
     """
 
@@ -77,11 +82,15 @@ class Diagnosis:
     """The result of `diagnose_bert` or `diagnose_elmo`: what is at fault, and the evidence.
 
     Attributes:
-        at_fault: "nothing", "files", "versions", "keras-bert", "allennlp", "tensorflow", "h5py", "safeload" or "unknown".
+        at_fault: "nothing", "files", "versions", "keras-bert", "transformers", "keras-hub", "allennlp", "tensorflow",
+            "h5py", "safeload" or "unknown".
         verdict: The same in one sentence, with the reason.
         steps: The steps, in order.
-        differences: Every variable and output on which two loads disagree.
+        differences: Every variable, output and layer on which two loads disagree; layers in the order of the model.
         report: The report of the check, if it passed.
+        layers: Every layer of the two models that `against` compares, in the order of the model.
+        bound: The largest difference at which two layers count as equal; None where no layers were compared.
+        notes: What may explain a difference, such as another GELU.
     """
 
     at_fault: AtFault
@@ -89,6 +98,9 @@ class Diagnosis:
     steps: tuple[Step, ...]
     differences: tuple[Difference, ...] = ()
     report: LoadReport | None = None
+    layers: tuple[LayerDifference, ...] = ()
+    bound: float | None = None
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as a dict that `json.dumps` accepts."""
@@ -109,14 +121,22 @@ class Diagnosis:
                 text = step.raised.text(where) if step.raised and where else step.error
                 lines += [f"          {line}" for line in text.splitlines()[1:]]
             printed.add(step.error)
+        if self.bound is not None:
+            lines += [f"  {line}" for line in table(self.layers, self.bound)]
+        lines += [] if self.layers else self._differences(where)
+        lines += [f"  note    {one_line(note)}" for note in self.notes]
+        lines += [f"  warning {one_line(warning)}" for warning in (self.report.warnings if self.report else ())]
+        return plain("\n".join(lines))
+
+    def _differences(self, where: str) -> list[str]:
+        lines = []
         for each in self.differences[:MAX_PRINTED]:
             far = "in shape or NaN" if each.max_abs is None else f"by up to {each.max_abs:.3g}"
             lines.append(f"  differs {one_line(each.variable)}: {' and '.join(each.between)}, {far}")
         left = len(self.differences) - MAX_PRINTED
         if left > 0:
             lines.append(f"  ... and {left} more {where or 'in diagnosis.differences'}")
-        lines += [f"  warning {one_line(warning)}" for warning in (self.report.warnings if self.report else ())]
-        return plain("\n".join(lines))
+        return lines
 
 
 class Way(NamedTuple):

@@ -50,22 +50,26 @@ def places_of(
 
 
 class Trials:
-    """The steps of one diagnosis so far, and what the loads gave."""
+    """The steps of one diagnosis so far, and what the loads gave.
+
+    Attributes:
+        steps: The steps that were run or skipped, in order.
+    """
 
     def __init__(self, subject: Subject) -> None:
         """Start without steps."""
         self._subject = subject
-        self._steps: list[Step] = []
+        self.steps: list[Step] = []
         self._loaded: dict[str, Loaded] = {}
 
     def check(self, attempt: Callable[[], LoadReport]) -> LoadReport | None:
         """Return the report of safeload's check, or None if it fails."""
-        report: LoadReport | None = self._run(CHECK, attempt, lambda found: found.headline())
+        report: LoadReport | None = self.run(CHECK, attempt, lambda found: found.headline())
         return report
 
     def packages(self, attempt: Callable[[], Any], versions: Callable[[Any], Mapping[str, str]]) -> Any:  # noqa: ANN401
         """Return the packages, or None if they do not work."""
-        return self._run(
+        return self.run(
             BACKEND, attempt, lambda found: ", ".join(f"{name} {number}" for name, number in versions(found).items())
         )
 
@@ -81,7 +85,7 @@ class Trials:
             if way.name in skipped:
                 self._add(way.name, "skipped", skipped[way.name], time.perf_counter())
                 continue
-            loaded = self._run(way.name, loaders[way.name], lambda each: f"{len(each.values)} {found}")
+            loaded = self.run(way.name, loaders[way.name], lambda each: f"{len(each.values)} {found}")
             if loaded is not None:
                 self._loaded[way.name] = loaded._replace(values=self._shared(loaded.values))
 
@@ -89,12 +93,12 @@ class Trials:
         """Return what the steps show."""
         differences = tuple(self._differences())
         unproven = tuple(report.taken_from_config) if report else ()
-        at_fault, verdict = judge(self._subject, self._steps, differences, unproven)
+        at_fault, verdict = judge(self._subject, self.steps, differences, unproven)
         return Diagnosis(
-            at_fault=at_fault, verdict=verdict, steps=tuple(self._steps), differences=differences, report=report
+            at_fault=at_fault, verdict=verdict, steps=tuple(self.steps), differences=differences, report=report
         )
 
-    def _run(self, name: str, attempt: Callable[[], Any], finding: Callable[[Any], str]) -> Any:  # noqa: ANN401
+    def run(self, name: str, attempt: Callable[[], Any], finding: Callable[[Any], str]) -> Any:  # noqa: ANN401
         """Return the result of the attempt, or None if it raises; record either as a step."""
         start = time.perf_counter()
         try:
@@ -113,7 +117,7 @@ class Trials:
 
     def _add(self, name: str, status: Status, finding: str, start: float, **failure: Any) -> None:  # noqa: ANN401
         seconds, title = time.perf_counter() - start, self._subject.titles[name]
-        self._steps.append(Step(name=name, title=title, status=status, finding=finding, seconds=seconds, **failure))
+        self.steps.append(Step(name=name, title=title, status=status, finding=finding, seconds=seconds, **failure))
 
     def _shared(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Return the values with an earlier load's arrays in the place of equal ones, so that equal models take one's memory."""

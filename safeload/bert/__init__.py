@@ -9,6 +9,7 @@ from safeload._boundary import typed_errors
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
 from safeload._diagnosis import Diagnosis, Difference, Step
+from safeload._layers import LayerDifference
 from safeload._reports import remember, warn_of
 from safeload.bert._arguments import FULL_LENGTH, build_options
 
@@ -24,6 +25,7 @@ __all__ = [
     "FULL_LENGTH",
     "Diagnosis",
     "Difference",
+    "LayerDifference",
     "Step",
     "check_bert",
     "diagnose_bert",
@@ -247,6 +249,7 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
     lock_file: StrPath | None = None,
     scope: str | None = None,
     activation: str | None = None,
+    against: str | None = None,
 ) -> Diagnosis:
     """Find out whether the files, the versions, TensorFlow, keras-bert or safeload is at fault.
 
@@ -254,6 +257,10 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
     packages; keras-bert's own loader; TensorFlow's reader, filling the graph that keras-bert builds; and safeload's load.
     It then compares the values of every variable, and the outputs for one input, between the three loads. The two loads
     that are not safeload's are skipped for what they cannot load: other forms and namings than Google's, archives.
+
+    With `against` it answers another question: does another runtime compute what keras-bert does? safeload loads the model
+    with each, one at a time, gives both the same texts, and compares what each layer computes: embeddings, encoder
+    layers, and the pooler and heads that both have, these as logarithms of probabilities.
 
     Args:
         config_file: As in `load_bert`.
@@ -265,10 +272,13 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
         ignore_unused: As in `load_bert`.
         lock_file: As in `load_bert`.
         scope: As in `load_bert`.
-        activation: As in `load_bert`.
+        activation: As in `load_bert`; with `against`, of the other runtime alone, so that the cost of another GELU is seen.
+        against: "transformers" or "keras-hub": the runtime to compare keras-bert with, layer by layer. With `training`,
+            the pooler and the heads are compared too, with KerasHub the pooler.
 
     Returns:
-        What is at fault, the verdict in one sentence, and the evidence. `print` shows all of it.
+        What is at fault, the verdict in one sentence, and the evidence. `print` shows all of it. With `against`, `layers`
+        has every layer, and `differences` those beyond `bound`; at fault is "nothing" if there are none.
 
     Raises:
         ArgumentError: An argument is invalid.
@@ -290,11 +300,37 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
         "activation": activation,
     }
     paths = (config_file, checkpoint_file, vocab_file)
+    if against is not None:
+        return _compared(paths, shared, against)
     return diagnose(
         lambda: check_bert(*paths, **shared),
         lambda: load_bert(*paths, **shared),
         Request(config=config_file, weights=checkpoint_file, vocab=vocab_file, base_dir=base_dir),
         build_options(training=training, seq_len=seq_len, activation=activation),
+    )
+
+
+def _compared(paths: tuple[StrPath, StrPath | None, StrPath | None], shared: dict[str, Any], against: str) -> Diagnosis:
+    """Compare keras-bert with another runtime; the arguments are those of `diagnose_bert`."""
+    from safeload._model_kind import Request  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.bert._against import compare, other_runtime  # noqa: PLC0415
+
+    runtime = other_runtime(against)
+    activation, training = shared.pop("activation"), shared["training"]
+    mine = build_options(training=training, seq_len=shared["seq_len"])
+    others = build_options(
+        training=training if runtime.has_heads else False,
+        seq_len=FULL_LENGTH,
+        activation=activation,
+        backend=runtime.id,
+    )
+    named = {name: shared[name] for name in ("base_dir", "ignore_unused", "lock_file")}
+    request = Request(**dict(zip(("config", "weights", "vocab"), paths, strict=True)), **named)
+    return compare(
+        lambda: check_bert(*paths, **shared),
+        lambda each: load(others if each is runtime else mine, request, shared["scope"]),
+        runtime,
+        mine.seq_len,
     )
 
 

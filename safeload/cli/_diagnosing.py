@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._diagnosis import BACKEND, Diagnosis, Step, Subject
 from safeload.bert import diagnose_bert
+from safeload.bert._against import against_subject, other_runtime
 from safeload.bert._trials import BERT
 from safeload.cli import _console
 from safeload.cli._doctoring import tried
-from safeload.cli._probe import DIAGNOSE_ELMO, DIAGNOSE_ELMO_IN_KERAS, use_keras
+from safeload.cli._probe import AGAINST, DIAGNOSE_ELMO, DIAGNOSE_ELMO_IN_KERAS, use_keras
 from safeload.elmo import diagnose_elmo
 from safeload.elmo._trials import elmo_subject
 from safeload.errors import SafeLoadError
@@ -49,7 +50,7 @@ _KINDS = {
 def run(model: str, path: str, options: dict[str, Any], *, as_json: bool) -> int:
     """Diagnose a "bert" or "elmo", and return the exit code; the options are arguments of `diagnose_bert` or `diagnose_elmo`."""
     out = _console.console()
-    kind = _KINDS[model]
+    kind = _against(options["against"]) if options.get("against") else _KINDS[model]
     probe, *others = kind.probes
     tiny = tried(probe)
     while others and not tiny.returned:
@@ -74,6 +75,11 @@ def run(model: str, path: str, options: dict[str, Any], *, as_json: bool) -> int
     else:
         _console.lines(out, found.text(_console.IN_JSON))
     return 0 if found.at_fault == "nothing" else 1
+
+
+def _against(against: str) -> _Kind:
+    """Return how a BERT is compared with another runtime; both are in one process, which either may end."""
+    return _Kind(diagnose_bert, against_subject(other_runtime(against)), {AGAINST + against: lambda: None})
 
 
 def _crash(kind: _Kind, tiny: Finding) -> Diagnosis:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safeload._frameworks.elmo import choose_backend
-from safeload.bert import load_bert
+from safeload.bert import diagnose_bert, load_bert
+from safeload.bert._against import OTHERS
 from safeload.elmo import check_elmo, diagnose_elmo, load_elmo
 from safeload.elmo.builders import builder_of
 from safeload.errors import MissingDependencyError, SafeLoadError
@@ -70,6 +72,14 @@ def _diagnose_elmo_in_keras(folder: Path) -> dict[str, str]:
     return _diagnose_elmo(folder)
 
 
+def _diagnose_bert(folder: Path, against: str) -> dict[str, str]:
+    from safeload.testing import write_bert_checkpoint  # noqa: PLC0415  (what is tried)
+
+    write_bert_checkpoint(folder)
+    diagnose_bert(folder, against=against)
+    return {}
+
+
 PROBES: dict[str, Callable[[Path], dict[str, str]]] = {
     "check_elmo": _check_elmo,
     "load_bert": _load_bert,
@@ -79,7 +89,12 @@ PROBES: dict[str, Callable[[Path], dict[str, str]]] = {
 """The calls that `safeload doctor` tries."""
 
 DIAGNOSE_ELMO, DIAGNOSE_ELMO_IN_KERAS = "diagnose_elmo", "diagnose_elmo with Keras"
-_OF_DIAGNOSES = {DIAGNOSE_ELMO: _diagnose_elmo, DIAGNOSE_ELMO_IN_KERAS: _diagnose_elmo_in_keras}
+AGAINST = "diagnose_bert against "
+_OF_DIAGNOSES: dict[str, Callable[[Path], dict[str, str]]] = {
+    DIAGNOSE_ELMO: _diagnose_elmo,
+    DIAGNOSE_ELMO_IN_KERAS: _diagnose_elmo_in_keras,
+    **{AGAINST + other: partial(_diagnose_bert, against=other) for other in OTHERS},
+}
 
 
 def main(name: str, folder: str) -> None:

@@ -16,6 +16,7 @@ from safeload.cli._options import PATH, activation, as_json, examples
     epilog=examples(
         "safeload doctor                       what works here?",
         "safeload doctor bert models/uncased   the files, the versions, or keras-bert?",
+        "safeload doctor bert models/uncased --against transformers   does it compute the same there?",
         "safeload doctor elmo models/elmo      the files, the versions, or AllenNLP?",
     ),
 )
@@ -39,13 +40,24 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
 @click.option("--training", is_flag=True, help="With the MLM and NSP heads.")
 @click.option("--scope", metavar="NAME", help="Of several encoders in the checkpoint, the one to load.")
 @activation
+@click.option(
+    "--against",
+    type=click.Choice(["transformers", "keras-hub"]),
+    help="Compare what each layer computes in keras-bert and there. --activation is then of that library alone.",
+)
 @as_json
 def bert(path: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (those of diagnose_bert)
     """Find the fault when a BERT does not load or its numbers look wrong.
 
     Runs safeload's check, keras-bert's own loader, a direct restore with TensorFlow's reader and safeload's load, and
     compares what each put into every variable. Forms other than Google's checkpoints have safeload's
-    check and load alone. Exit code: 0 nothing is at fault, 1 something is, 2 wrong usage.
+    check and load alone.
+
+    With --against, safeload loads the model with keras-bert and with the other library, gives both the same texts, and
+    prints how far each layer is apart, and which is the first that differs.
+
+    Exit code: 0 nothing is at fault, or no layer differs by more than 0.0001; 1 something is, or a layer does, or a load
+    fails; 2 wrong usage.
     """
     from safeload.cli import _diagnosing  # noqa: PLC0415  (not for `safeload --help`)
 
