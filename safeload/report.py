@@ -122,7 +122,7 @@ class LoadReport:
 
     Attributes:
         model: "BERT" or "ELMo".
-        noun: "variables" for a checkpoint, "datasets" for an HDF5 file.
+        noun: "variables" for a checkpoint, "datasets" for an HDF5 file, "tensors" for other forms.
         backend: The library that built the model: "keras-bert", "allennlp", "torch", ...; "" for a check.
         files: Every file that was read.
         given: The weights argument, as the caller passed it.

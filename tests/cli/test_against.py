@@ -35,31 +35,28 @@ def in_json(*arguments, code=0):
 
 
 @pytest.mark.parametrize("against", PACKAGES)
-@pytest.mark.parametrize("training", [True, False])
-def test_the_same_model_does_not_differ(against, training, tiny_bert):
+def test_the_same_model_does_not_differ(against, tiny_bert):
     needs(against)
-    options = ["--against", against, *(["--training"] if training else [])]
-    shown = safeload_cli("doctor", "bert", tiny_bert, *options).stdout.splitlines()
-    found = in_json(tiny_bert, *options)
+    found = in_json(tiny_bert, "--against", against, "--training")
+    heads = {"transformers": ["pooler", "mlm", "nsp"], "keras-hub": ["pooler"]}[against]
 
-    assert shown[0].startswith(f"nothing differs: keras-bert and {TITLES[against]} compute the same in ")
-    assert [line.split("  ")[1].strip() for line in shown[4:8]] == ["layer", *ENCODER]
+    assert found["verdict"].startswith(f"nothing differs: keras-bert and {TITLES[against]} compute the same in ")
     assert (found["at_fault"], found["bound"], found["differences"]) == ("nothing", 1e-4, [])
     far = {each["layer"]: each["max_abs"] for each in found["layers"] if not each["only_in"]}
-    heads = {"transformers": ["pooler", "mlm", "nsp"], "keras-hub": ["pooler"]}[against]
-    assert list(far) == [*ENCODER, *(heads if training else [])]
+    assert list(far) == [*ENCODER, *heads]
     assert max(far.values()) < 1e-5
 
 
-@pytest.mark.parametrize("form", ["tensorflow/tf-models", "torch", "hdf5/keras-bert"])
+@pytest.mark.parametrize("form", ["tensorflow", "tensorflow/tf-models", "torch", "hdf5/keras-bert"])
 @pytest.mark.parametrize("against", PACKAGES)
-def test_other_forms_do_not_differ(against, form, tmp_path):
+def test_other_forms_and_models_without_heads_do_not_differ(against, form, tmp_path):
     needs(against)
     folder = testing.write_bert(tmp_path / "model", form=form)
     activation = {"activation": "gelu_tanh"} if (form, against) == ("torch", "keras-hub") else {}
     found = safeload.diagnose_bert(folder, against=against, **activation)
 
     assert found.at_fault == "nothing", str(found)
+    assert [each.layer for each in found.layers if not each.only_in] == ENCODER
 
 
 @pytest.mark.parametrize("against", PACKAGES)
@@ -76,12 +73,13 @@ def test_another_gelu_is_found_from_the_first_layer_on(against, tmp_path):
 def test_a_gelu_that_keras_hub_lacks_is_said(tmp_path):
     needs("keras-hub")
     write_hugging_face(tmp_path)
-    shown = safeload_cli("doctor", "bert", tmp_path, "--against", "keras-hub", code=1).stdout
+    found = safeload.diagnose_bert(tmp_path, against="keras-hub")
 
-    assert shown.startswith("the files are good, but KerasHub does not load the model: ")
-    assert 'activation="gelu_tanh"' in shown
+    assert found.at_fault == "keras-hub"
+    assert found.verdict.startswith("the files are good, but KerasHub does not load the model: ")
+    assert 'activation="gelu_tanh"' in str(found)
     told = safeload_cli("doctor", "bert", tmp_path, "--against", "keras-hub", "--activation", "gelu_erf", code=2).stderr
-    assert "ArgumentError: activation is " in told
+    assert "ArgumentError: activation must be gelu_tanh for backend='keras-hub'" in told
 
 
 def test_an_epsilon_that_keras_bert_lacks_is_found(tmp_path):
