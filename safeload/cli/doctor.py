@@ -16,7 +16,7 @@ from safeload.cli._options import PATH, activation, as_json, examples
     epilog=examples(
         "safeload doctor                       what works here?",
         "safeload doctor bert models/uncased   the files, the versions, or keras-bert?",
-        "safeload doctor bert models/uncased --against transformers   does it compute the same there?",
+        "safeload doctor bert models/uncased --against transformers   the same there?",
         "safeload doctor elmo models/elmo      the files, the versions, or AllenNLP?",
     ),
 )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-MAX_LENGTH = 32
+LONGEST = 32
 """Most tokens in a row of `fixed_inputs`."""
 
 LOWEST = -60.0
@@ -68,7 +68,7 @@ def fixed_inputs(vocab_size: int, positions: int, segments: int = 2) -> Inputs:
 
     Args:
         vocab_size: Number of tokens in the vocabulary.
-        positions: Number of positions that the model has; at most `MAX_LENGTH` are used.
+        positions: Number of positions that the model has; at most `LONGEST` are used.
         segments: Number of segments that the model has.
 
     Raises:
@@ -76,7 +76,7 @@ def fixed_inputs(vocab_size: int, positions: int, segments: int = 2) -> Inputs:
     """
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
-    n_tokens, length = vocab_size - 1, min(positions, MAX_LENGTH)
+    n_tokens, length = vocab_size - 1, min(positions, LONGEST)
     if n_tokens < 1:
         message = f"vocab_size is {vocab_size}, but a text needs a token besides padding"
         raise ValueError(message)

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from safeload.bert.layers import MAX_LENGTH, fixed_inputs, without_padding
+from safeload.bert.layers import LONGEST, fixed_inputs, without_padding
 
 SIZES = [(30, 20), (30522, 512), (119547, 512), (2, 1), (3, 2), (6, 3), (8, 7)]
 
@@ -16,7 +16,7 @@ SIZES = [(30, 20), (30522, 512), (119547, 512), (2, 1), (3, 2), (6, 3), (8, 7)]
 @pytest.mark.parametrize(("vocab_size", "positions"), SIZES)
 def test_texts_are_the_same_each_time_and_within_the_model(vocab_size, positions):
     inputs, again = fixed_inputs(vocab_size, positions), fixed_inputs(vocab_size, positions)
-    length = min(positions, MAX_LENGTH)
+    length = min(positions, LONGEST)
 
     assert inputs.tokens.shape == inputs.segments.shape == inputs.mask.shape == (3, length)
     assert {each.dtype for each in (*inputs, inputs.mask)} == {np.dtype("int32")}
