@@ -1,7 +1,8 @@
 """`nox -s tests-3.12` and the like; `nox --list` shows them all.
 
 The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); on the wheel, away from
-this checkout (`wheel`); the part of it that needs no extra, installed from the sdist (`bare`). What the suite leaves out,
+this checkout (`wheel`); the part of it that needs no extra, installed from the sdist (`bare`); a BERT in torch on the last
+release of transformers 4 (`transformers4`), since `tests` takes the newest. What the suite leaves out,
 since it takes long: `mutants`, `fuzz`, `benchmarks`, and the libraries that wrote the golden files (`golden`).
 """
 
@@ -74,6 +75,14 @@ def bare(session: nox.Session) -> None:
         "tests/packaging/test_without_extras.py",
         *session.posargs,
     )
+
+
+@nox.session(python="3.11")
+def transformers4(session: nox.Session) -> None:
+    """What builds a BERT in torch, on transformers 4's last release and without TensorFlow."""
+    session.install("-e", ".[transformers]", "transformers==4.57.*", "pytest>=8,<10", "pytest-xdist>=3.5,<4")
+    files = sorted(map(str, Path("tests/bert").rglob("test_transformers*.py")))
+    session.run("pytest", *files, "tests/frameworks/test_transformers.py", *session.posargs)
 
 
 @nox.session(python="3.11")  # it asks code objects for names that 3.10 does not keep

@@ -14,9 +14,11 @@ from safeload import errors
 
 PACKAGE = Path(safeload.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = {"tensorflow", "keras", "tf_keras", "keras_bert", "torch", "allennlp"}
+HEAVY = {"tensorflow", "keras", "tf_keras", "keras_bert", "torch", "allennlp", "transformers"}
 HEAVY_MODULES = {"bert/layers/transformers.py", "demo/bert.py", "demo/elmo.py", "elmo/builders/torch_fill.py"}
 HEAVY_AT_THE_TOP = {
+    "bert/builders/transformers_build.py": "torch",
+    "bert/builders/transformers_fill.py": "torch",
     "elmo/builders/torch.py": "torch",
     "elmo/builders/torch_encoder.py": "torch",
     "elmo/builders/torch_export.py": "torch",

@@ -51,9 +51,10 @@ REQUIREMENTS = {
 """The extras of setup.cfg. Hints name these packages: no index is known to have this project under its name."""
 
 
-def install(extra: str) -> str:
-    """Return the command that installs the packages of an extra for the running Python."""
-    wanted = [each for each in REQUIREMENTS[extra] if each.first_python <= sys.version_info[:2] < each.after_python]
+def install(extra: str, python: tuple[int, ...] | None = None) -> str:
+    """Return the command that installs the packages of an extra, for the running Python unless another is passed."""
+    python = python or sys.version_info[:2]
+    wanted = [each for each in REQUIREMENTS[extra] if each.first_python <= python < each.after_python]
     return "pip install " + " ".join(f"'{each.package}{each.versions}'" for each in wanted)
 
 

@@ -72,7 +72,13 @@ _OTHER_MODELS: tuple[tuple[str, tuple[object, ...], str], ...] = (
 )
 """Keys that make another model than BERT's encoder: the values that do not, and what the others do; null does not either."""
 
-_RANGES = {"layer_norm_eps": (0, 1), "hidden_dropout_prob": (0, 1), "attention_probs_dropout_prob": (0, 1)}
+MAX_LABELS = 1_000_000
+_RANGES = {
+    **dict.fromkeys(
+        ("layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"), (0, 1)
+    ),
+    "initializer_range": (0, 1_000),
+}
 _READ = (*_SIZES, "hidden_act", "type_vocab_size", "model_type", *(key for key, _, _ in _OTHER_MODELS))
 _HUB_NAME = r"(?i)(?=.*bert)\w+(?:-\w+)+"
 
@@ -190,7 +196,7 @@ def validate_config(raw: dict[str, Any], ref: FileRef, runtime: Runtime = KERAS_
     hidden_act = keys.word("hidden_act", runtime.words)
     _require_heads_fit(keys, sizes, is_said="num_attention_heads" in raw)
     segments = _segments(keys, runtime)
-    _require_settings(keys, runtime)
+    _require_settings(keys, runtime, sizes["vocab_size"])
     _require_the_same_model(keys, runtime)
     hints = []
     if len(keys.problems) > 1 and all(problem.is_missing for problem in keys.problems):
@@ -296,9 +302,13 @@ def _segments(keys: Keys, runtime: Runtime) -> int:
     return found
 
 
-def _require_settings(keys: Keys, runtime: Runtime) -> None:
+def _require_settings(keys: Keys, runtime: Runtime, vocab_size: int) -> None:
     """Require numbers that the runtime can build with, of the keys that it reads besides the sizes."""
     for key, (low, high) in _RANGES.items():
         value = keys.data.get(key)
         if key in runtime.settings and value is not None and not (is_number(value) and low <= value <= high):
             keys.add_problem(key, f"expected a number from {low:g} to {high:g}, found {shown(value)}")
+    sizes = {"pad_token_id": (0, vocab_size - 1), "num_labels": (1, MAX_LABELS)}
+    for key, (first, last) in sizes.items():
+        if key in runtime.settings and keys.data.get(key) is not None:
+            keys.integer(key, first, last)

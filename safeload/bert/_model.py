@@ -119,7 +119,7 @@ def bert(
             "num_attention_heads": config.num_attention_heads,
             "hidden_act": config.hidden_act,
         },
-        unused_keys=lambda config: unused_keys(config.raw, runtime),
+        unused_keys=lambda config: [] if options.torch.model_class else unused_keys(config.raw, runtime),
         adapted=adapted,
         activation=lambda config: config.activation,
         n_heads=lambda config: config.num_attention_heads,

@@ -1,0 +1,115 @@
+"""Import torch and transformers within the versions that a BERT is built with."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from safeload._frameworks.packages import (
+    REQUIREMENTS,
+    Requirement,
+    import_installed,
+    install,
+    missing_dependency,
+    version_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EXTRA = "transformers"
+_FIRST_PYTHON = (3, 11)
+_BOUND = re.compile(r"(>=|<)([0-9.]+)")
+_TOKEN = re.compile(r"\d+")
+
+
+class Transformers(NamedTuple):
+    """The modules that a BERT in torch is built with.
+
+    Attributes:
+        torch: torch.
+        bert: `transformers.models.bert.modeling_bert`.
+        config_class: `transformers.BertConfig`.
+        versions: Package -> version.
+    """
+
+    torch: Any
+    bert: Any
+    config_class: Any
+    versions: dict[str, str]
+
+
+def require_transformers() -> Transformers:
+    """Import torch and the BERT of transformers.
+
+    Raises:
+        MissingDependencyError: One is missing, of a version that is not supported, or cannot be imported.
+    """
+    versions = {each.package: _require_version(each) for each in REQUIREMENTS[_EXTRA]}
+    torch = _imported("torch")
+    with _without_tensorflow(_imported("transformers.utils.import_utils")):
+        bert = _imported("transformers.models.bert.modeling_bert")
+    return Transformers(torch, bert, bert.BertConfig, versions)
+
+
+def _imported(name: str) -> Any:  # noqa: ANN401  (a module)
+    package = name.partition(".")[0]
+    wanted = next(each.versions for each in REQUIREMENTS[_EXTRA] if each.package == package)
+    return import_installed(name, package=package, wanted=wanted, install=_command())
+
+
+@contextmanager
+def _without_tensorflow(utils: Any) -> Iterator[None]:  # noqa: ANN401  (a module)
+    """Keep transformers from importing a TensorFlow that nobody has imported yet.
+
+    transformers 4 imports it for its tools for images, wherever it is installed: seconds, and the wrong Keras for keras-bert.
+
+    Source:
+        transformers/image_transforms.py and utils/import_utils.py, is_tf_available, transformers 4.57.
+    """
+    found = getattr(utils, "_tf_available", False)
+    if not found or "tensorflow" in sys.modules:
+        yield
+        return
+    utils._tf_available = False  # noqa: SLF001  (its own switch is read once a process, for all who use it)
+    try:
+        yield
+    finally:
+        utils._tf_available = found  # noqa: SLF001
+
+
+def _require_version(requirement: Requirement) -> str:
+    package, wanted = requirement.package, requirement.versions
+    found = version_of(package)
+    if found is None or importlib.util.find_spec(package) is None:
+        raise missing_dependency(f"{package} is not installed", package=package, wanted=wanted, hints=[_hint()])
+    if not _is_within(found, wanted):
+        message = f"{package} {found} is installed, but safeload builds with {package}{wanted}"
+        raise missing_dependency(message, package=package, wanted=wanted, hints=[_hint()])
+    return found
+
+
+def _is_within(version: str, bounds: str) -> bool:
+    """Return whether a version is within bounds such as ">=4.57,<6", by its first three numbers."""
+    found = _numbers(version)
+    return all(
+        found >= _numbers(bound) if sign == ">=" else found < _numbers(bound) for sign, bound in _BOUND.findall(bounds)
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = [int(each) for each in _TOKEN.findall(version.partition("+")[0])[:3]]
+    return (*found, *[0] * (3 - len(found)))
+
+
+def _command() -> str:
+    return install(_EXTRA, max(sys.version_info[:2], _FIRST_PYTHON))
+
+
+def _hint() -> str:
+    if sys.version_info[:2] >= _FIRST_PYTHON:
+        return _command()
+    return f"in an environment of Python 3.11 or later: {_command()}"

@@ -1,0 +1,105 @@
+"""Translate a BERT's config into that of transformers."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from safeload._text.words import reason_of
+from safeload.bert._runtimes import GELU_ERF, GELU_TANH, LAYER_NORM_EPS, TRANSFORMERS
+from safeload.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from safeload.bert._config import BertConfig
+
+_PAD = "[PAD]"
+_GELUS = {GELU_ERF: "gelu", GELU_TANH: "gelu_new"}
+_DEFAULTS = {
+    "layer_norm_eps": LAYER_NORM_EPS,
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+}
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+)
+_NEVER = {
+    "attn_implementation",
+    "auto_map",
+    "dtype",
+    "experts_implementation",
+    "model_type",
+    "name_or_path",
+    "output_attentions",
+    "per_layer_config",
+    "quantization_config",
+    "torch_dtype",
+    "transformers_version",
+}
+"""Keys that can name code or a file to be fetched, that change how the model is stored, or that say what it is."""
+
+
+def config_of(
+    config_class: Any,  # noqa: ANN401  (transformers.BertConfig, or a subclass)
+    config: BertConfig,
+    vocabulary: Mapping[str, int],
+    *,
+    is_whole: bool,
+) -> Any:  # noqa: ANN401  (a config of transformers)
+    """Return the config of a model of transformers.
+
+    Args:
+        config_class: Its class.
+        config: The validated config, with the activation that the weights were trained with.
+        vocabulary: Token -> id; empty without a vocabulary.
+        is_whole: Whether the other keys of the file are taken over too, for a class of the caller's.
+
+    Raises:
+        ConfigError: transformers refuses the values.
+
+    Source:
+        transformers/models/bert/configuration_bert.py, BertConfig, and transformers/configuration_utils.py,
+        PreTrainedConfig: transformers 4.57 and 5.24.
+    """
+    keys: dict[str, Any] = dict(_other_keys(config_class, config)) if is_whole else {}
+    keys |= {key: config.raw[key] for key in TRANSFORMERS.settings if config.raw.get(key) is not None}
+    keys |= {key: float(keys.get(key, value)) for key, value in _DEFAULTS.items()}
+    keys |= {key: getattr(config, key) for key in _SIZES}
+    keys["hidden_act"] = _GELUS.get(config.activation, config.activation)
+    keys["pad_token_id"] = config.raw.get("pad_token_id", vocabulary.get(_PAD, 0))
+    if "id2label" in keys:
+        keys.pop("num_labels", None)  # transformers counts the labels
+    try:
+        return config_class(**keys)
+    except Exception as exc:
+        message = "transformers does not accept the BERT config"
+        details = [f"{type(exc).__name__}: {reason_of(exc)}"]
+        hints = ["correct the key that is named above; the exception is the cause"]
+        raise ConfigError(message, resolved=config.path, label="config", details=details, hints=hints) from exc
+
+
+def _other_keys(config_class: Any, config: BertConfig) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """Yield the keys that are plain settings: not private, and no name of a method, property or constant of the class."""
+    settings = _settings_of(config_class)
+    for key, value in config.raw.items():
+        is_plain = value is not None if key in settings else not hasattr(config_class, key)
+        if is_plain and key.isidentifier() and not key.startswith("_") and key not in _NEVER:
+            yield key, value
+
+
+def _settings_of(config_class: Any) -> set[str]:  # noqa: ANN401
+    """Return what a class of configs takes: the fields of a dataclass, or the arguments of it and its parents."""
+    parents = [each for each in config_class.__mro__ if each is not object]
+    arguments = {name for each in parents for name in inspect.signature(each.__init__).parameters}
+    fields = (
+        {each.name for each in dataclasses.fields(config_class)} if dataclasses.is_dataclass(config_class) else set()
+    )
+    return (arguments | fields) - {"self", "args", "kwargs"}
