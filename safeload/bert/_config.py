@@ -15,6 +15,7 @@ from safeload._json import Keys, read_json_object, shown
 from safeload.bert._dialects import translated
 from safeload.bert._runtimes import (
     ALIASES,
+    DROPOUTS,
     GELU,
     GELU_ERF,
     GELU_TANH,
@@ -22,6 +23,7 @@ from safeload.bert._runtimes import (
     LAYER_NORM_EPS,
     SEGMENTS,
     Runtime,
+    dropout_rates,
 )
 from safeload.errors import ConfigError, SafeLoadError
 
@@ -242,18 +244,27 @@ def unused_keys(data: Mapping[str, Any], runtime: Runtime) -> list[str]:
 
 
 def suspicious_keys(config: BertConfig, runtime: Runtime) -> list[str]:
-    """Return a warning for a `layer_norm_eps` above that of BERT, which transformers obeys and the others cannot.
+    """Return a warning for a `layer_norm_eps` above that of BERT, or a second dropout, that the runtime cannot set.
 
     Source:
-        keras_layer_normalization/layer_normalization.py, LayerNormalization.__init__, 0.16.0.
+        keras_layer_normalization/layer_normalization.py, LayerNormalization.__init__, 0.16.0;
+        keras_hub/src/models/bert/bert_backbone.py, BertBackbone.__init__, keras-hub 0.32.
     """
+    warnings = []
     value = config.raw.get("layer_norm_eps")
-    if runtime.epsilon is None or value is None or (is_number(value) and value <= LAYER_NORM_EPS):
-        return []
-    usual, built = f"{LAYER_NORM_EPS:g}", f"{runtime.epsilon:g}"
-    return [
-        f"layer_norm_eps is {shown(value)}, where BERT has {usual}; {runtime.id} cannot set it and computes with {built}"
-    ]
+    if runtime.epsilon is not None and value is not None and not (is_number(value) and value <= LAYER_NORM_EPS):
+        usual, built = f"{LAYER_NORM_EPS:g}", f"{runtime.epsilon:g}"
+        warnings.append(
+            f"layer_norm_eps is {shown(value)}, where BERT has {usual}; {runtime.id} cannot set it and computes with {built}"
+        )
+    if runtime.one_dropout:
+        hidden, attention = dropout_rates(config.raw)
+        if hidden != attention:
+            keys = " and ".join(f"{key} {rate:g}" for key, rate in zip(DROPOUTS, (hidden, attention), strict=True))
+            warnings.append(
+                f"the config means {keys}; {runtime.id} has one dropout for both, and trains with {hidden:g}"
+            )
+    return warnings
 
 
 def other_gelu(config: BertConfig, naming: Naming) -> list[str]:

@@ -15,6 +15,8 @@ _KERAS_HUB = {
     "intermediate_size": "intermediate_dim",
     "max_position_embeddings": "max_sequence_length",
     "type_vocab_size": "num_segments",
+    "hidden_dropout_prob": "dropout",
+    "attention_probs_dropout_prob": "dropout",
 }
 _BACKBONE = "BertBackbone"
 

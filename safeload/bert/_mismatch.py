@@ -11,12 +11,14 @@ from safeload._compare import size_claims, size_hint
 from safeload._published import published_bert
 from safeload._text.words import N_NAME_CHARS
 from safeload.bert._parameters import FIRST_VARIABLE, POSITIONS
+from safeload.bert._runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from safeload._model_kind import Mismatch
     from safeload.bert._config import BertConfig
+    from safeload.bert._runtimes import Runtime
     from safeload.report import Problem, TensorSpec
 
 _IN_LAYER = re.compile(r"bert/encoder/layer_(\d{1,9})/(?!.*/LayerNorm/)")
@@ -30,12 +32,13 @@ _HEADS = (
 )
 
 
-def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:
+def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None, runtime: Runtime) -> list[str]:
     """Return hints for a checkpoint that does not fit its config.
 
     Args:
         mismatch: The comparison.
         n_tokens: The number of tokens in the vocabulary; None without one.
+        runtime: The library that the model is built with.
     """
     problems, found, title = mismatch.problems, mismatch.found, mismatch.weights.title
     if not found:
@@ -45,23 +48,23 @@ def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:
         return [f"the {title} contains no BERT {mismatch.weights.noun}s; pass the file of the BERT itself"]
     layers = _layer_hints(mismatch)
     return [
-        *_size_hints(mismatch, n_tokens),
+        *_size_hints(mismatch, n_tokens, runtime),
         *layers,
         *_release_hints(mismatch),
         *_type_hints(problems, title),
-        *_head_hints(missing, problems, mismatch),
+        *_head_hints(missing, problems, mismatch, runtime),
         *_name_hints(missing, found, title),
         *([] if layers else _unexpected_hints(problems)),
     ]
 
 
-def _size_hints(mismatch: Mismatch[BertConfig], n_tokens: int | None) -> list[str]:
+def _size_hints(mismatch: Mismatch[BertConfig], n_tokens: int | None, runtime: Runtime) -> list[str]:
     """Return a hint for each config key whose size differs from the checkpoint wherever it occurs."""
     config, claims, title = mismatch.config, size_claims(mismatch.expected, mismatch.found), mismatch.weights.title
     hints = []
     for key, (wanted, size) in claims.items():
-        if key == "type_vocab_size":
-            hints.append(f"the {title} has {size} segments; keras-bert always builds {wanted}")
+        if key == "type_vocab_size" and runtime.segments is not None:
+            hints.append(f"the {title} has {size} segments; {runtime.id} always builds {wanted}")
         else:
             hints.append(size_hint(key, wanted, size, config="config", weights=title, path=config.path))
     rows = claims.get("vocab_size", (0, 0))[1]
@@ -137,12 +140,19 @@ def _type_hints(problems: Iterable[Problem], title: str) -> list[str]:
     return [f"the {title} stores {', '.join(sorted(stored))}; save it in float32, float16 or bfloat16"]
 
 
-def _head_hints(missing: Collection[str], problems: Collection[Problem], mismatch: Mismatch[BertConfig]) -> list[str]:
-    """Return the hint that training=False helps, if whole heads are missing and nothing else is wrong."""
+def _head_hints(
+    missing: Collection[str], problems: Collection[Problem], mismatch: Mismatch[BertConfig], runtime: Runtime
+) -> list[str]:
+    """Return the hint that training=False or another backend helps, if whole heads are missing and nothing else is wrong."""
     heads = {head: [name for name in mismatch.expected if name.startswith(start)] for head, start in _HEADS}
     lost = [head for head, names in heads.items() if names and set(names) <= set(missing)]
     if not lost or len(problems) != sum(len(heads[head]) for head in lost):
         return []
+    if runtime.pooler == "always":
+        others = " or ".join(f"backend={each.id!r}" for each in RUNTIMES.values() if each.pooler != "always")
+        return [
+            f"the {mismatch.weights.title} has no pooler, and a model of {runtime.id} always has one: pass {others}"
+        ]
     stored = [head for head in heads if head not in lost]
     lacks = " and ".join(f"no {head}" for head in lost)
     has = f"the {' and '.join(stored)}, but {lacks}" if stored else lacks

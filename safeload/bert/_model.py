@@ -102,7 +102,7 @@ def bert(
     def hints(mismatch: Mismatch[BertConfig]) -> list[str]:
         from safeload.bert import _mismatch  # noqa: PLC0415  (only what does not fit needs it)
 
-        return _mismatch.hints(mismatch, len(tokens) or None)
+        return _mismatch.hints(mismatch, len(tokens) or None, runtime)
 
     kind = ModelKind(
         model=_recognise.BERT,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 GELU, GELU_ERF, GELU_TANH = "gelu", "gelu_erf", "gelu_tanh"
 """GELU by the error function, as PyTorch computes it, and by its approximation with tanh, as Google's BERT does."""
@@ -11,6 +14,13 @@ LAYER_NORM_EPS, KERAS_BERT_EPS = 1e-12, 1e-14
 """What is added to a LayerNorm's variance: by Google's BERT, and by keras-bert."""
 
 SEGMENTS = 2
+DROPOUT = 0.1
+DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+"""What BERT drops of its layers' outputs and of the attention, and the keys that say it.
+
+Source:
+    google-research/bert, modeling.py, BertConfig.
+"""
 
 _GELUS = {
     **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate"), GELU_TANH),
@@ -38,6 +48,7 @@ class Runtime(NamedTuple):
         has_heads: Whether it can build the MLM and NSP heads.
         outputs_first: Whether it keeps a kernel with the outputs first.
         settings: The keys of a config that it reads, besides those of the sizes and the activation.
+        one_dropout: Whether it has one number for both of `DROPOUTS`.
     """
 
     id: str
@@ -50,6 +61,7 @@ class Runtime(NamedTuple):
     has_heads: bool = True
     outputs_first: bool = False
     settings: tuple[str, ...] = ()
+    one_dropout: bool = False
 
 
 ACTIVATIONS = (
@@ -89,9 +101,16 @@ KERAS_HUB = Runtime(
     gelus=(GELU_TANH,),
     epsilon=LAYER_NORM_EPS,
     pooler="always",
-    settings=("hidden_dropout_prob", "attention_probs_dropout_prob"),
+    settings=DROPOUTS,
     has_heads=False,
+    one_dropout=True,
 )
 """Source: keras_hub/src/models/bert/bert_backbone.py, keras-hub 0.32."""
 
 RUNTIMES = {each.id: each for each in (KERAS_BERT, TRANSFORMERS, KERAS_HUB)}
+
+
+def dropout_rates(raw: Mapping[str, Any]) -> tuple[float, float]:
+    """Return what a valid config drops of the layers' outputs, and of the attention."""
+    hidden, attention = (DROPOUT if raw.get(key) is None else float(raw[key]) for key in DROPOUTS)
+    return hidden, attention

@@ -9,7 +9,7 @@ import pytest
 
 import safeload
 from safeload.bert._config import MAX_LAYERS, MAX_SIZE, validate_config
-from safeload.bert._runtimes import ACTIVATIONS, KERAS_BERT_EPS
+from safeload.bert._runtimes import ACTIVATIONS, KERAS_BERT_EPS, KERAS_HUB, dropout_rates
 from safeload.compat import keras_bert as drop_in
 from safeload.errors import ConfigError, FileSystemError, MissingFileError, UnreadableFileError
 from safeload.testing import edit_config
@@ -282,3 +282,14 @@ def test_a_key_cannot_forge_a_line_of_the_report(bert):
     write_bert_config(bert, **{"a\n  note:  fine": 1})
 
     assert "  not used:    a\\n  note:  fine\n" in str(safeload.check_bert(bert))
+
+
+@pytest.mark.parametrize(("said", "meant"), [({"dropout": 0.25}, 0.25), ({"dropout": 0}, 0), ({}, 0.1)])
+def test_the_dropout_of_kerashub_is_that_of_both_parts(said, meant):
+    sizes = {"vocabulary_size": 30, "num_layers": 2, "num_heads": 4, "hidden_dim": 16, "intermediate_dim": 32}
+    inner = {**sizes, "max_sequence_length": 20, "num_segments": 2, **said}
+    raw = {"class_name": "BertBackbone", "config": inner}
+    config = validate_config(raw, ref("/config.json", given="b"), KERAS_HUB)
+
+    assert dropout_rates(config.raw) == (meant, meant)
+    assert config.type_vocab_size == 2
