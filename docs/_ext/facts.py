@@ -59,7 +59,11 @@ EXAMPLES = {
 
 LIMITS = {
     "_json": {"MAX_JSON_BYTES": "bytes of a config or options file", "MAX_DIGITS": "digits of an integer in JSON"},
-    "bert._config": {"MAX_LAYERS": "layers of a BERT", "MAX_SIZE": "any other size of a BERT's config"},
+    "bert._config": {
+        "MAX_LAYERS": "layers of a BERT",
+        "MAX_SIZE": "any other size of a BERT's config",
+        "MAX_LABELS": "labels of a head, where the model is built with transformers",
+    },
     "bert._vocabulary": {"MAX_VOCAB_BYTES": "bytes of a vocabulary", "MAX_TOKENS": "lines of a vocabulary"},
     "elmo._options": {
         "MAX_LAYERS": "LSTM layers, and highway layers, of an ELMo",
