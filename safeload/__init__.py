@@ -10,6 +10,7 @@ from safeload.elmo import character_ids, check_elmo, diagnose_elmo, load_elmo, s
 from safeload.errors import SafeLoadError, SafeLoadWarning
 from safeload.report import LoadReport, SaveReport
 from safeload.settings import read_settings
+from safeload.weights import check_weights, load_state_dict
 
 __all__ = [
     "FULL_LENGTH",
@@ -21,10 +22,12 @@ __all__ = [
     "character_ids",
     "check_bert",
     "check_elmo",
+    "check_weights",
     "diagnose_bert",
     "diagnose_elmo",
     "load_bert",
     "load_elmo",
+    "load_state_dict",
     "load_vocabulary",
     "read_settings",
     "report_of",

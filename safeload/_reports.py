@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from safeload._text.words import escaped
 from safeload.errors import ArgumentError, SafeLoadWarning
 
 if TYPE_CHECKING:
-    from safeload.report import LoadReport, SaveReport
+    from safeload.report import FileRead, LoadReport
 
 _REPORTS: weakref.WeakKeyDictionary[Any, LoadReport] = weakref.WeakKeyDictionary()
 
@@ -32,13 +32,29 @@ def warn_caller(message: str) -> None:
     warnings.warn(message, SafeLoadWarning, stacklevel=level)
 
 
-def warn_of(report: LoadReport | SaveReport) -> None:
-    """Warn once of all that is suspicious."""
+class Report(Protocol):
+    """What every report has that this needs."""
+
+    @property
+    def model(self) -> str:
+        """The model."""
+
+    @property
+    def files(self) -> tuple[FileRead, ...]:
+        """Every file."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is suspicious."""
+
+
+def warn_of(report: Report, what: str | None = None) -> None:
+    """Warn once of all that is suspicious; `what` is the kind of files, by default the model."""
     if report.warnings:
         given = getattr(report, "given", "")
         path = next((file.path for file in report.files if file.role in ("index", "weight", "config")), given)
         text = "".join(f"\n  {escaped(warning)}" for warning in report.warnings)
-        warn_caller(f"suspicious {report.model} {escaped(path)}:{text}")
+        warn_caller(f"suspicious {what or report.model} {escaped(path)}:{text}")
 
 
 def report_of(model: object) -> LoadReport:

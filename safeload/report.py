@@ -200,12 +200,12 @@ class LoadReport:
                 ("initialised", folded(f"{len(self.initialised)} variables", self.initialised)),
                 ("problems", folded(f"{len(self.problems)} problems", self.problems)),
                 ("activation", self.activation),
-                ("taken from the config", _pairs(self.taken_from_config, "=")),
+                ("taken from the config", pairs_text(self.taken_from_config, "=")),
                 ("keys not used", ", ".join(self.unused_keys)),
                 *[("warning", warning) for warning in self.warnings],
                 *[("note", note) for note in self.notes],
-                ("seconds", _seconds_text(self.seconds)),
-                ("versions", _pairs(self.versions, " ")),
+                ("seconds", seconds_text(self.seconds)),
+                ("versions", pairs_text(self.versions, " ")),
             ],
         )
 
@@ -223,13 +223,13 @@ class LoadReport:
         rows += [("initialised", name) for name in self.initialised]
         rows += [("checksums", self.checksums)]
         rows += [("activation", self.activation)]
-        rows += [("from config", _pairs(self.taken_from_config, "="))]
+        rows += [("from config", pairs_text(self.taken_from_config, "="))]
         rows += [("not used", first_of(self.unused_keys))]
         rows += [("warning", warning) for warning in self.warnings]
         rows += [("note", note) for note in self.notes]
-        rows += [("seconds", _seconds_text(self.seconds))]
-        rows += [("versions", _pairs(self.versions, " "))]
-        return _rows_text(self.headline(), rows)
+        rows += [("seconds", seconds_text(self.seconds))]
+        rows += [("versions", pairs_text(self.versions, " "))]
+        return rows_text(self.headline(), rows)
 
     def _form_text(self) -> str:
         return ", ".join([*([self.form] if self.form else []), *([f"{self.naming} names"] if self.naming else [])])
@@ -284,18 +284,21 @@ class SaveReport:
         rows += [("values", exact), *(("changed", name) for name in self.inexact)]
         rows += [("warning", warning) for warning in self.warnings]
         rows += [("note", note) for note in self.notes]
-        rows += [("seconds", _seconds_text(self.seconds)), ("versions", _pairs(self.versions, " "))]
-        return _rows_text(self.headline(), rows)
+        rows += [("seconds", seconds_text(self.seconds)), ("versions", pairs_text(self.versions, " "))]
+        return rows_text(self.headline(), rows)
 
 
-def _rows_text(headline: str, rows: Iterable[tuple[str, str]]) -> str:
+def rows_text(headline: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Format a headline, and the labels and values that are not empty below it."""
     lines = [f"  {escaped(f'{label}:'):<13}{escaped(value)}" for label, value in rows if value]
     return "\n".join([headline, *lines])
 
 
-def _seconds_text(seconds: Mapping[str, float]) -> str:
+def seconds_text(seconds: Mapping[str, float]) -> str:
+    """Format the duration of each step."""
     return ", ".join(f"{step} {spent:.3f}" for step, spent in seconds.items())
 
 
-def _pairs(facts: Mapping[str, object], between: str) -> str:
+def pairs_text(facts: Mapping[str, object], between: str) -> str:
+    """Format facts in one line, with `between` after each name."""
     return ", ".join(f"{name}{between}{value}" for name, value in facts.items())

@@ -54,7 +54,7 @@ FLOORS = (
         "_diagnosis.py",
         "_trials.py",
     ),
-    ("bert", "elmo"),
+    ("bert", "elmo", "weights"),
     ("keras.py", "settings", "compat", "testing"),
     ("pytest_plugin.py", "demo", "cli"),
     ("__init__.py", "__main__.py"),

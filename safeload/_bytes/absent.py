@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import paths
-from safeload._bytes.open_file import DamagedDataError, NotRegularError
+from safeload._bytes.open_file import ChangedDataError, DamagedDataError, NotRegularError
 from safeload.errors import (
     CorruptFileError,
     FileSystemError,
@@ -51,9 +51,8 @@ def failed(ref: FileRef, exc: OSError, verb: str = "read") -> SafeLoadError:
     if isinstance(exc, NotRegularError):
         message = f"the {ref.role} path is no longer a regular file; FIFOs, sockets and devices are never read"
         return UnsafeFileError(message, **ref.facts)
-    if isinstance(exc, DamagedDataError):
-        message = f"the {ref.role} file in the archive is damaged: {exc.strerror}"
-        return CorruptFileError(message, **ref.facts, hints=["copy or download the archive again, in binary mode"])
+    if isinstance(exc, (ChangedDataError, DamagedDataError)):
+        return _damaged(ref, exc)
     is_write = verb == "write"
     if exc.errno in _MISSING and not is_write:
         return missing(ref)
@@ -68,6 +67,14 @@ def failed(ref: FileRef, exc: OSError, verb: str = "read") -> SafeLoadError:
     if exc.errno in _FORBIDDEN:
         return UnreadableFileError(message, **ref.facts)
     return FileSystemError(message, errno=exc.errno, **ref.facts, hints=hints_of(exc))
+
+
+def _damaged(ref: FileRef, exc: ChangedDataError | DamagedDataError) -> CorruptFileError:
+    if isinstance(exc, ChangedDataError):
+        message = f"the {ref.role} file was written to while it was being read: it is no longer what was hashed"
+        return CorruptFileError(message, **ref.facts, hints=["load again when nothing writes to the folder"])
+    message = f"the {ref.role} file in the archive is damaged: {exc.strerror}"
+    return CorruptFileError(message, **ref.facts, hints=["copy or download the archive again, in binary mode"])
 
 
 def hints_of(exc: OSError) -> list[str]:

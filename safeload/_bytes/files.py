@@ -12,6 +12,8 @@ from safeload._bytes.open_file import NotRegularError, OpenFile
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from safeload._bytes.open_file import Access
 
 
@@ -72,6 +74,9 @@ class Source:
             OSError: The system cannot open it.
         """
         return _open_regular(path)
+
+    def expect(self, paths: Sequence[str]) -> None:
+        """Expect these files to be opened; a source that hashes whole files begins with all of them."""
 
     def look_at(self, path: str) -> OpenFile:
         """Open a regular file as it is now, even if a verified copy of it is read.

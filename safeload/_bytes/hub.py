@@ -1,7 +1,8 @@
-"""Find models in the cache of huggingface_hub, and recognise names of models on a hub.
+"""Find models in the cache of huggingface_hub, recognise names of models on a hub, and read the digests in those of blobs.
 
 Source:
-    huggingface_hub/constants.py and file_download.py, huggingface_hub 0.10 to 1.0: `models--OWNER--NAME/snapshots/REVISION`.
+    huggingface_hub/constants.py and file_download.py, huggingface_hub 0.10 to 1.0: `models--OWNER--NAME/snapshots/REVISION`,
+    whose files are links to `blobs/DIGEST`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import re
 
 MAX_LISTED = 3
 _REPOSITORY = "models--"
+_BLOBS = "blobs"
+_DIGESTS = {64: "sha256", 40: "git-sha1"}
+_HEX = re.compile(r"[0-9a-f]+")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _FILE = re.compile(
     r"\.(json|txt|ckpt|index|meta|hdf5|h5|hdf|bin|pt|pth|th|pb|zip|gz|tar|keras|safetensors|npz)$", re.IGNORECASE
@@ -46,6 +50,19 @@ def snapshots_in(folder: str) -> list[str]:
         if found:
             return found
     return []
+
+
+def digest_of_blob(path: str) -> tuple[str, str] | None:
+    """Return what the cache says that the bytes of a file are, if the path is a link to one of its blobs; else None.
+
+    Returns:
+        "sha256", of a file in Git LFS, or "git-sha1", of another, and the digest in hexadecimal digits.
+    """
+    folder, name = os.path.split(os.path.realpath(path))
+    if os.path.basename(folder) != _BLOBS or os.path.join(folder, name) == os.path.abspath(path):
+        return None
+    kind = _DIGESTS.get(len(name)) if _HEX.fullmatch(name) else None
+    return (kind, name) if kind else None
 
 
 def _snapshots_of(repository: str) -> list[str]:

@@ -28,6 +28,14 @@ class DamagedDataError(OSError):
         super().__init__(errno.EBADMSG, text)
 
 
+class ChangedDataError(OSError):
+    """The bytes of a file are no longer those that were hashed; internal to `_bytes`."""
+
+    def __init__(self) -> None:
+        """Give it the text that the system has for damaged data."""
+        super().__init__(errno.EBADMSG, os.strerror(errno.EBADMSG))
+
+
 class OpenFile:
     """An open file that several threads can read at any offset.
 
@@ -83,6 +91,10 @@ class OpenFile:
         block = bytearray(min(n_bytes, max(0, self.n_bytes - offset) + 1))
         n_read = self.read_into(memoryview(block), offset)
         return bytes(block[:n_read])
+
+    def held(self, offset: int, n_bytes: int) -> memoryview | None:  # noqa: ARG002  (nothing of a disk's is)
+        """Return bytes of the file that are in memory for as long as they are used, and may be written to; None if they are not."""
+        return None
 
     def prove(self) -> None:
         """Compare what was read, and the rest, with the checksum of the whole file; a file on disk has none.

@@ -31,6 +31,9 @@ MAX_THREADS = 4
 N_ALIGN_BYTES = 64
 """TensorFlow can share memory that is aligned to this; other memory makes it abort the process."""
 
+MAX_ITEM_BYTES = 8
+"""What a value that is used where it lies in a file is aligned to; complex numbers are pairs."""
+
 N_APART = 16
 """Floats between the rows that are transposed: a column of rows of 3,072 floats would be in one set of the cache's lines."""
 
@@ -88,6 +91,13 @@ class Run(NamedTuple):
     columns: int = 1
     checksum: Literal["crc32c", "crc32"] = "crc32c"
 
+    def held(self) -> Bytes | None:
+        """Return the bytes, if they are in memory and so aligned that any library can use them; else None."""
+        if not self.n_bytes or self.offset % MAX_ITEM_BYTES:
+            return None
+        found = self.file.held(self.offset, self.n_bytes)
+        return None if found is None else np.frombuffer(found, np.uint8)
+
 
 def read_run(
     run: Run,
@@ -112,12 +122,16 @@ def read_run(
     if look is None and run.dtype:
         look = Look(run.dtype, run.columns)
     n_block_bytes = look.n_block_bytes if look else block_bytes()
-    scratch = np.empty(min(n_block_bytes, run.n_bytes), np.uint8) if memory is None else None
+    held = run.held() if memory is None else None
+    scratch = np.empty(min(n_block_bytes, run.n_bytes), np.uint8) if memory is None and held is None else None
     crc, checksum = 0, _checksum(run.checksum) if run.crc is not None else None
     for start in range(0, run.n_bytes, n_block_bytes):
         size = min(n_block_bytes, run.n_bytes - start)
-        block = scratch[:size] if scratch is not None else memory[start : start + size]  # type: ignore[index]
-        fill(run, start, block)
+        if held is not None:
+            block = held[start : start + size]
+        else:
+            block = scratch[:size] if scratch is not None else memory[start : start + size]  # type: ignore[index]
+            fill(run, start, block)
         if checksum:
             crc = checksum(block.data, crc)
         if look:

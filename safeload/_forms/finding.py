@@ -57,6 +57,7 @@ def find_weights(ref: FileRef, model: str | None, prefers: Callable[[], Preferen
 
 
 def _only_file(folder: FileRef, files: list[tuple[str, str]], model: str | None) -> WeightPlace:
+    files = _with_indexes(folder, files)
     names = [name for name, _ in files]
     if error := shards.missing_index(folder, names):
         raise error
@@ -66,6 +67,13 @@ def _only_file(folder: FileRef, files: list[tuple[str, str]], model: str | None)
     found = _of_file(folder.inside(name), model)
     role = "index" if name.endswith(".json") else "weight"
     return found._replace(place="folder") if found else WeightPlace(folder.inside(name, role), form, "folder")
+
+
+def _with_indexes(folder: FileRef, files: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the files, with the index in the place of the shards that have one."""
+    indexes = {name: shards.index_beside(folder.inside(name)) for name, _ in files}
+    found = {os.path.basename(index.path) if (index := indexes[name]) else name: form for name, form in files}
+    return list(found.items())
 
 
 def _ambiguous(folder: FileRef, names: list[str], message: str) -> AmbiguousCheckpointError:

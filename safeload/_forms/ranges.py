@@ -21,6 +21,7 @@ from safeload._forms.arrays import (
     read_run,
     seen_of,
 )
+from safeload._forms.element_types import PACKED, TYPES, n_bytes_of
 from safeload._forms.floats import put
 from safeload._forms.look import Look
 from safeload._forms.seen import Seen
@@ -32,7 +33,7 @@ from safeload.errors import CorruptFileError
 from safeload.report import TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
 
@@ -40,12 +41,6 @@ if TYPE_CHECKING:
     from safeload._bytes.open_file import OpenFile
 
     Array = NDArray[Any]
-
-N_BYTES_OF = {
-    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int16": 2, "int8": 1,
-    "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
-}  # fmt: skip
-"""The size in bytes of the element types that are read."""
 
 
 class Extent(NamedTuple):
@@ -97,6 +92,7 @@ class RangeFile(WeightFile):
         self.tensors: dict[str, StoredTensor] = {}
         if self._index:
             self._index.require_there()
+        ref.source.expect([file_ref.path for file_ref in self.refs])
         try:
             for number, file_ref in enumerate(self.refs):
                 self.opened.append(open_file(file_ref))
@@ -140,7 +136,7 @@ class RangeFile(WeightFile):
 
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a tensor for display; NaN and infinity do not count as faults."""
-        if self.tensors[name].spec.dtype not in N_BYTES_OF:
+        if self.tensors[name].spec.dtype not in TYPES:
             return None, ""
         try:
             return self._unchecked(name), ""
@@ -169,9 +165,17 @@ class RangeFile(WeightFile):
             values = self._empty(name)
             return values, self._gathered(name, values)
         run = self._run(name)
-        memory = memory_for(run.n_bytes)
-        seen = read_run(run, memory)
+        memory = run.held() if self._may_be_used_in_place(name) else None
+        if memory is not None:
+            seen = read_run(run)
+        else:
+            memory = memory_for(run.n_bytes)
+            seen = read_run(run, memory)
         return self._shaped(name, memory.view(self._dtype(name))), seen
+
+    def _may_be_used_in_place(self, name: str) -> bool:  # noqa: ARG002  (in most forms, no two tensors overlap)
+        """Return whether no other tensor has the same bytes."""
+        return True
 
     def _read_floats(self, name: str, *, turned: bool) -> tuple[Array, Seen]:
         spec, extent = self.tensors[name].spec, self.extents[name]
@@ -232,9 +236,9 @@ class RangeFile(WeightFile):
     def _dtype(self, name: str) -> np.dtype[Any]:
         """Return NumPy's type of the stored bits; raises DamagedError for a type that cannot be read."""
         dtype = self.tensors[name].spec.dtype
-        if dtype not in N_BYTES_OF:
+        if dtype not in TYPES:
             raise DamagedError("TYPE", f"{escaped(dtype)} cannot be read")
-        return np.dtype("uint16" if dtype == "bfloat16" else dtype)
+        return np.dtype(TYPES[dtype].numpy)
 
     def _unchecked(self, name: str) -> Array:
         run = self._run(name)
@@ -248,7 +252,7 @@ class RangeFile(WeightFile):
         return self._shaped(name, memory.view(self._dtype(name)))
 
     def _run_of(self, name: str) -> Run | None:
-        is_plain = self.extents[name].strides is None and self.tensors[name].spec.dtype in N_BYTES_OF
+        is_plain = self.extents[name].strides is None and self.tensors[name].spec.dtype in TYPES
         return self._run(name) if is_plain else None
 
     def _run(self, name: str) -> Run:
@@ -261,7 +265,7 @@ class RangeFile(WeightFile):
     def _shaped(self, name: str, flat: Array) -> Array:
         spec, strides = self.tensors[name].spec, self.extents[name].strides
         if strides is None:
-            return flat.reshape(spec.shape)
+            return flat if spec.dtype in PACKED else flat.reshape(spec.shape)
         n_bytes = [stride * flat.itemsize for stride in strides]
         return np.lib.stride_tricks.as_strided(flat, spec.shape, n_bytes)
 
@@ -293,8 +297,3 @@ def _as_floats(values: Array, dtype: str) -> Array:
     out = np.empty(values.shape, np.float32)
     put(values, out, dtype)
     return out
-
-
-def n_bytes_of(shape: Sequence[int], dtype: str) -> int:
-    """Return the size of a tensor in C order, in bytes."""
-    return prod(shape) * N_BYTES_OF[dtype]

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from safeload._bytes.absent import failed
+from safeload._forms.element_types import TYPES
 from safeload._text.words import some_of, two_lines
 from safeload.errors import CorruptFileError
 
@@ -190,6 +191,14 @@ class WeightFile(ABC):
             UnsafeFileError, CorruptFileError, FileSystemError: As `note`.
         """
         return None
+
+    def has_readable_type(self, name: str) -> bool:
+        """Return whether the values of a tensor are of a type that the form's reader reads."""
+        return self.tensors[name].spec.dtype in TYPES
+
+    def first_with_same_bytes(self, name: str) -> str:
+        """Return the first tensor that is the very same bytes of the file, with the same shape; mostly the tensor itself."""
+        return name
 
     @abstractmethod
     def look(self, name: str) -> tuple[Array | None, str]:

@@ -24,7 +24,7 @@ from safeload.lock._copies import UNLOCKED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from safeload.report import LoadReport
+    from safeload.lock import Report
 
 SCHEMA = "safeload-lock/1"
 _WHAT_IS_LOCKED = "a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file"
@@ -35,8 +35,8 @@ class Wanted:
     """How the model is checked.
 
     Attributes:
-        kind: "bert" or "elmo"; None for the one in the folder.
-        options: Further arguments of `check_bert` or `check_elmo`.
+        kind: "bert", "elmo" or "weights"; None for the model in the folder.
+        options: Further arguments of the check.
     """
 
     kind: str | None = None
@@ -95,7 +95,7 @@ def _kind_of(ref: FileRef, wanted: str | None) -> str:
     return models[0].lower()
 
 
-def _write(path: str, check: Callable[..., LoadReport], folder: str) -> Lock:
+def _write(path: str, check: Callable[..., Report], folder: str) -> Lock:
     """Write the lock, after checking the model against it; this detects a file that changed meanwhile."""
     lock = make_lock(check(folder, lock_file=UNLOCKED), path)
     if (old := _readable(path)) is not None:

@@ -16,14 +16,20 @@ from safeload.cli import _console
 from safeload.elmo import check_elmo
 from safeload.errors import LockError, SafeLoadError, SafeLoadWarning
 from safeload.lock import LOCK_NAME
+from safeload.weights import check_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from safeload.report import LoadReport
+    from safeload.weights.report import WeightsReport
 
 N_TRACEBACK_ENTRIES = 3
-CHECKS: Mapping[str, Callable[..., LoadReport]] = {"bert": check_bert, "elmo": check_elmo}
+CHECKS: Mapping[str, Callable[..., LoadReport | WeightsReport]] = {
+    "bert": check_bert,
+    "elmo": check_elmo,
+    "weights": check_weights,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +45,7 @@ class Outcome:
     """
 
     path: str
-    report: LoadReport | None = None
+    report: LoadReport | WeightsReport | None = None
     error: SafeLoadError | None = None
     seconds: float = 0.0
     is_strict: bool = False
@@ -65,8 +71,8 @@ class Checker:
     """A check that can be sent to another process.
 
     Attributes:
-        kind: "bert" or "elmo".
-        options: Further arguments of `check_bert` or `check_elmo`.
+        kind: "bert", "elmo" or "weights".
+        options: Further arguments of the check.
         needs_lock: Whether a model without a lock file is bad.
         is_strict: Whether a model with warnings is bad.
     """
@@ -91,13 +97,14 @@ class Checker:
         seconds = time.perf_counter() - start
         return Outcome(path=path, report=report, error=error, seconds=seconds, is_strict=self.is_strict)
 
-    def _report(self, path: str) -> LoadReport:
+    def _report(self, path: str) -> LoadReport | WeightsReport:
         report = CHECKS[self.kind](path, **self.options)
         if self.needs_lock and not any(file.role == "lock" for file in report.files):
             path = report.files[0].path
             folder = lock_folder(path)
             message = "the model has no lock file"
-            hints = [f"when the files are known to be correct: safeload lock {archive_at(path) or folder}"]
+            of_any = "--any " if self.kind == "weights" else ""
+            hints = [f"when the files are known to be correct: safeload lock {of_any}{archive_at(path) or folder}"]
             raise LockError(message, resolved=os.path.join(folder, LOCK_NAME), label="lock", hints=hints)
         return report
 

@@ -16,11 +16,14 @@ from safeload._recognise import BERT, ELMO, WEIGHTS_OF_ALLENNLP, has_piece_of, m
 from safeload.cli._loose import is_loose, reason_to_skip
 from safeload.cli._models import Outcome
 from safeload.errors import FileSystemError, SafeLoadError, UnreadableFileError, UnsafeFileError
+from safeload.weights._places import are_weights, has_weights
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-_MODELS = {"bert": BERT, "elmo": ELMO}
+_MODELS = {"bert": BERT, "elmo": ELMO, "weights": None}
+"""What is looked for; None for the weights of any model."""
+
 _NO_MODELS = ("__MACOSX", "lost+found")
 """Folders that systems make; no model is copied into them."""
 
@@ -87,14 +90,15 @@ def _in_tree(kind: str, root: str) -> Found:
             unreadable.append(_unreadable(folder, exc))
             continue
         ref = FileRef(path=folder, role="folder")
-        reason = reason_to_skip(_MODELS[kind], ref, names)
-        is_model = not reason and _has_model(_MODELS[kind], ref, names)
+        model = _MODELS[kind]
+        reason = reason_to_skip(model, ref, names) if model else ""
+        is_model = not reason and (_has_model(model, ref, names) if model else has_weights(ref))
         archives = _archives_in(folder, names, seen)
         if reason:
             skipped[folder] = reason
         elif is_model:
             models.append(folder)
-        elif not (names or inner or lost or is_inside_model or folder == root):
+        elif kind != "weights" and not (names or inner or lost or is_inside_model or folder == root):
             models.append(folder)
             empty.add(folder)
         models += [found for path in archives.values() for found in _in_archive(kind, path)]
@@ -176,13 +180,15 @@ def _in_archive(kind: str, path: str) -> list[str]:
 
 def _is_model(kind: str, folder: str, folders: Mapping[str, list[str]]) -> bool:
     """Return whether a folder of an archive has a piece of a model; what belongs to a SavedModel is in its folder."""
-    names = folders[folder]
+    names, model = folders[folder], _MODELS[kind]
     above, _, last = folder.rpartition("/")
     if last in (VARIABLES, ASSETS) and SAVED_MODEL in folders.get(above, ()):
         return False
+    if model is None:
+        return SAVED_MODEL in names or are_weights(names) or any(name.endswith(".index") for name in names)
     assets = folders.get(f"{folder}/{ASSETS}".lstrip("/"), []) if SAVED_MODEL in names else []
     listed = [*names, *assets]
-    return not is_loose(_MODELS[kind], listed) and has_piece_of(_MODELS[kind], listed)
+    return not is_loose(model, listed) and has_piece_of(model, listed)
 
 
 def _is_elmo_in(kind: str, archive: str, folder: str, names: list[str]) -> bool:

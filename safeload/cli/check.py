@@ -26,7 +26,9 @@ class _KindGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # noqa: ANN401  (click's own triple)
         """Return the command; a path instead of one means that the model kind is missing."""
         if args and args[0] not in self.commands and os.path.exists(args[0]):
-            message = f"give the kind of model: safeload check bert {args[0]}, or safeload check elmo {args[0]}"
+            message = (
+                f"give the kind of model: safeload check bert {args[0]}, or elmo, or, for the weights alone, weights"
+            )
             raise click.UsageError(message, ctx)
         return super().resolve_command(ctx, args)
 
@@ -39,7 +41,8 @@ def check() -> None:
     """
 
 
-def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators are untyped)
+def _any_check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators are untyped)
+    """Give a command the options of every check."""
     for decorator in (
         as_json,
         click.option("-q", "--quiet", is_flag=True, help="Print bad models only."),
@@ -59,13 +62,15 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
             "--expect", "expected", type=click.IntRange(1), metavar="N", help="Fail unless N models are found."
         ),
         click.option("--strict", "is_strict", is_flag=True, help="Fail models with warnings."),
-        scope,
         click.option("--lock", "needs_lock", is_flag=True, help="Fail models that have no safeload.lock."),
-        ignore_unused,
         click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH..."),
     ):
         function = decorator(function)
     return function
+
+
+def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators are untyped)
+    return _any_check_command(scope(ignore_unused(function)))
 
 
 @check.command(
@@ -106,6 +111,20 @@ def check_elmo(paths: tuple[str, ...], weights: str | None, **rest: Any) -> None
     _check("elmo", paths, {"weight_file": weights}, {"--weights": weights}, **rest)
 
 
+@check.command(
+    "weights",
+    epilog=examples(
+        "safeload check weights model.safetensors",
+        "safeload check weights ~/.cache/huggingface/hub     every model in the cache, by the names of its blobs",
+        "safeload check weights stable-diffusion/ --lock     every part of a pipeline",
+    ),
+)
+@_any_check_command
+def check_weights(paths: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401
+    """Check the weights of any model, without its config: each PATH is a weight file, a folder, or a folder above several."""
+    _check("weights", paths, {}, {}, **rest)
+
+
 def _check(
     kind: str,
     paths: tuple[str, ...],
@@ -120,7 +139,8 @@ def _check(
     given = [name for name, value in of_one.items() if value is not None]
     if given and len(paths) > 1:
         raise click.UsageError(f"{given[0]} belongs to one PATH, and {len(paths)} are given")
-    options |= {"ignore_unused": list(rest["ignore_unused"]), "scope": rest["scope"]}
+    if "scope" in rest:
+        options |= {"ignore_unused": list(rest["ignore_unused"]), "scope": rest["scope"]}
     checker = Checker(kind=kind, options=options, needs_lock=rest["needs_lock"], is_strict=rest["is_strict"])
     wanted = _checking.Wanted(
         jobs=rest["jobs"] or os.cpu_count() or 1,

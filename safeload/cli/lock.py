@@ -28,11 +28,13 @@ from safeload.cli._options import (
         "safeload lock models/uncased                writes safeload.lock into it",
         "safeload lock models/uncased --update       after an intended change",
         "safeload lock models/two --scope student    of several encoders, check this one",
+        "safeload lock --any stable-diffusion/unet   the weights alone, of any model",
         "safeload check bert models/uncased --lock   fails if any byte differs",
     ),
 )
 @click.argument("folder", type=PATH)
 @click.option("--update", is_flag=True, help="Replace an existing lock that differs.")
+@click.option("--any", "is_any", is_flag=True, help="Lock the weights alone, of whatever model.")
 @checkpoint
 @vocab
 @activation
@@ -41,7 +43,7 @@ from safeload.cli._options import (
 @scope
 @ignore_unused
 @as_json
-def lock(folder: str, *, update: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (click's own)
+def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (click's own)
     """Check the model in FOLDER and write its safeload.lock: the size and SHA-256 of each of its files.
 
     FOLDER may be an archive. --checkpoint, --vocab, --activation and --backend are of a BERT, --weights is of an ELMo.
@@ -63,6 +65,12 @@ def lock(folder: str, *, update: bool, as_json: bool, **options: Any) -> None:  
         raise click.UsageError(
             "--weights is of an ELMo, --checkpoint, --vocab, --activation and --backend are of a BERT"
         )
+    if is_any:
+        if given or options["scope"] or options["ignore_unused"]:
+            raise click.UsageError(
+                "--any locks weights of whatever model, and the other options are of a BERT or an ELMo"
+            )
+        sys.exit(_locking.run(os.fspath(folder), _locking.Wanted(kind="weights"), update=update, as_json=as_json))
     wanted = _locking.Wanted(
         kind=given[0] if given else None,
         options={

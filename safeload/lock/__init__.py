@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from safeload._boundary import typed_errors
 from safeload._bytes.absent import failed
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
     from safeload._bytes.open_file import OpenFile
     from safeload._bytes.paths import StrPath
-    from safeload.report import LoadReport
+    from safeload.report import FileRead
 
 LOCK_NAME = "safeload.lock"
 VERSION = 1
+ANY = "any"
+"""What is in the place of a model in the lock of weights alone, of whatever model."""
+
+MODELS = ("BERT", "ELMo", ANY)
 MAX_LOCK_BYTES = 1 << 20
 MAX_BITS = 63
 N_BLOCK_BYTES = 1 << 20
@@ -36,6 +40,18 @@ _HEADER = "# Written by `safeload lock`: files that do not match are rejected.\n
 _LOCK_KEYS = {"version": int, "model": str, "n_files": int, "file": list}
 _FILE_KEYS = {"name": str, "role": str, "n_bytes": int, "sha256": str}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Report(Protocol):
+    """What a lock is made of: the report of a check."""
+
+    @property
+    def model(self) -> str:
+        """The model that was checked."""
+
+    @property
+    def files(self) -> tuple[FileRead, ...]:
+        """Every file that was read."""
 
 
 class LockedFile(NamedTuple):
@@ -59,7 +75,7 @@ class Lock(NamedTuple):
 
     Attributes:
         path: The absolute path of the lock file.
-        model: "BERT" or "ELMo".
+        model: "BERT", "ELMo" or "any".
         files: Every file of the model, and of other models of its kind in archives beside it, sorted by name.
     """
 
@@ -100,8 +116,8 @@ def _validated(table: dict[str, Any], ref: FileRef) -> Lock:
     _require_keys(table, _LOCK_KEYS, "the lock", ref)
     if table["version"] != VERSION:
         raise _malformed(ref, f"its version is {table['version']}; version {VERSION} is supported")
-    if table["model"] not in ("BERT", "ELMo"):
-        raise _malformed(ref, f"its model is {table['model']!r}, neither 'BERT' nor 'ELMo'")
+    if table["model"] not in MODELS:
+        raise _malformed(ref, f"its model is {table['model']!r}, neither 'BERT' nor 'ELMo' nor {ANY!r}")
     if table["n_files"] != len(table["file"]) or not table["file"]:
         raise _malformed(ref, f"it lists {len(table['file'])} of {table['n_files']} files")
     files = [_validated_file(entry, ref) for entry in table["file"]]
@@ -153,15 +169,15 @@ def _malformed(ref: FileRef, what: str) -> LockError:
     return LockError(message, **ref.facts, hints=["copy it again", write_again(os.path.dirname(ref.path))])
 
 
-def write_again(path: str) -> str:
-    """Return the hint to write a new lock of the model at a path, a folder or an archive."""
+def write_again(path: str, model: str = "") -> str:
+    """Return the hint to write a new lock of the model at a path, a folder or an archive; `model` is what the old one says."""
     import shlex  # noqa: PLC0415  (only an error needs it)
 
-    return f"write it again with: safeload lock --update {shlex.quote(path)}"
+    return f"write it again with: safeload lock {'--any ' * (model == ANY)}--update {shlex.quote(path)}"
 
 
 @typed_errors
-def make_lock(report: LoadReport, path: StrPath) -> Lock:
+def make_lock(report: Report, path: StrPath) -> Lock:
     """Hash the files that a check read; `path` is the future lock file, in or above their folders.
 
     Raises:

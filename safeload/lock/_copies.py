@@ -72,7 +72,7 @@ class LockedSource(Source):
         self.locks = tuple(locks)
         self._copies: dict[tuple[str, str], tuple[LockedFile, int]] = {}
         self._archives = {
-            _key(lock.path_of(file.name)): (lock, file)
+            key_of(lock.path_of(file.name)): (lock, file)
             for lock in self.locks
             for file in lock.files
             if file.role == "archive"
@@ -86,7 +86,7 @@ class LockedSource(Source):
     def _copy_all(self, lock: Lock, only: str | None) -> None:
         files = [file for file in lock.files if file.role != "archive"]
         if only is not None:
-            files = [file for file in lock.files if _key(lock.path_of(file.name)) == _key(only)]
+            files = [file for file in lock.files if key_of(lock.path_of(file.name)) == key_of(only)]
         self._copy(lock, files)
 
     def _copy(self, lock: Lock, files: Sequence[LockedFile]) -> None:
@@ -97,9 +97,9 @@ class LockedSource(Source):
             if difference := _difference(path, file, self._file):
                 rows[file.name] = difference
             else:
-                self._copies[_key(path)] = (file, start)
+                self._copies[key_of(path)] = (file, start)
         if rows:
-            raise _lock_error(lock, rows)
+            raise lock_error(lock, rows)
 
     def open(self, path: str) -> OpenFile:
         """Open the copy of a locked file.
@@ -112,7 +112,7 @@ class LockedSource(Source):
 
     def holds(self, path: str) -> bool:
         """Return whether the file is in a lock."""
-        return _key(path) in self._copies or _key(path) in self._archives
+        return key_of(path) in self._copies or key_of(path) in self._archives
 
     def file_read(self, role: str, path: str) -> FileRead:
         """Return the report entry for a locked file, with its SHA-256."""
@@ -126,28 +126,31 @@ class LockedSource(Source):
         self._opened.close()
 
     def _copy_of(self, path: str) -> tuple[LockedFile, int]:
-        key = _key(path)
+        key = key_of(path)
         if key in self._archives and key not in self._copies:
             lock, file = self._archives[key]
             self._copy(lock, [file])
         found = self._copies.get(key)
         if found is None:
-            message = "a file that belongs to this model is not in its lock file"
-            hints = [
-                f"if the file belongs there, {write_again(archive_at(path) or os.path.dirname(self.locks[0].path))}",
-                "if not, load the files that are locked",
-            ]
-            context = []
-            for lock in self.locks:
-                names = ", ".join(file.name for file in lock.files[:MAX_NAMES_PRINTED])
-                context += [("lock", lock.path), ("locked", names)]
-            raise LockError(
-                message, files=[os.path.basename(path)], resolved=path, label="file", context=context, hints=hints
-            )
+            raise not_locked(path, self.locks)
         return found
 
 
-def _key(path: str) -> tuple[str, str]:
+def not_locked(path: str, locks: Sequence[Lock]) -> LockError:
+    """Return the error for a file that no lock lists."""
+    message = "a file that belongs to this model is not in its lock file"
+    hints = [
+        f"if the file belongs there, {write_again(archive_at(path) or os.path.dirname(locks[0].path), locks[0].model)}",
+        "if not, load the files that are locked",
+    ]
+    context = []
+    for lock in locks:
+        names = ", ".join(file.name for file in lock.files[:MAX_NAMES_PRINTED])
+        context += [("lock", lock.path), ("locked", names)]
+    return LockError(message, files=[os.path.basename(path)], resolved=path, label="file", context=context, hints=hints)
+
+
+def key_of(path: str) -> tuple[str, str]:
     """Return the folder's real path and the file's name; symbolic links to the file itself are not followed."""
     folder, name = os.path.split(path)
     return os.path.realpath(folder), name
@@ -155,39 +158,58 @@ def _key(path: str) -> tuple[str, str]:
 
 def _difference(path: str, file: LockedFile, copy: FileIO) -> tuple[str, str] | None:
     """Append the file to the copies, and return how it differs from the lock: a kind and a description."""
+    lost = absence(path, file)
+    if lost:
+        return lost
+    changed = _change(path, file, copy)
+    return ("CHANGED", changed) if changed else None
+
+
+def absence(path: str, file: LockedFile) -> tuple[str, str] | None:
+    """Return why a locked file cannot be opened: a kind and a description; None if it is there.
+
+    Raises:
+        UnreadableFileError, FileSystemError: The system cannot look at it.
+    """
     try:
         is_file = stat.S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
         return "MISSING", f"in {os.path.dirname(path)}"
     except OSError as exc:
         raise failed(FileRef(path=path, role=file.role), exc) from exc
-    if not is_file:
-        return "NOT A FILE", f"in {os.path.dirname(path)}"
-    changed = _change(path, file, copy)
-    return ("CHANGED", changed) if changed else None
+    return None if is_file else ("NOT A FILE", f"in {os.path.dirname(path)}")
 
 
 def _change(path: str, file: LockedFile, copy: FileIO) -> str:
     try:
         with DISK.open(path) as original:
             if original.n_bytes != file.n_bytes:
-                kind = sniff(FileRef(path=path, role=file.role))
-                looks = f"; it is now: {kind.name}" if kind and kind.hint else ""
-                return f"locked with {file.n_bytes:,} bytes, found {original.n_bytes:,}{looks}"
+                return resized(path, file, original.n_bytes)
             sha256, n_bytes = hash_of(original, copy)
     except OSError as exc:
         raise failed(FileRef(path=path, role=file.role), exc) from exc
-    if (sha256, n_bytes) != (file.sha256, file.n_bytes):
-        return f"locked with SHA-256 {file.sha256[:16]}..., found {sha256[:16]}..."
-    return ""
+    return "" if (sha256, n_bytes) == (file.sha256, file.n_bytes) else rehashed(file, sha256)
 
 
-def _lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
+def resized(path: str, file: LockedFile, n_bytes: int) -> str:
+    """Describe a file that has another size than the lock says."""
+    kind = sniff(FileRef(path=path, role=file.role))
+    looks = f"; it is now: {kind.name}" if kind and kind.hint else ""
+    return f"locked with {file.n_bytes:,} bytes, found {n_bytes:,}{looks}"
+
+
+def rehashed(file: LockedFile, sha256: str) -> str:
+    """Describe a file that has another SHA-256 than the lock says."""
+    return f"locked with SHA-256 {file.sha256[:16]}..., found {sha256[:16]}..."
+
+
+def lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
+    """Return the error for files that differ from the lock: name -> a kind and a description."""
     message = f"{some_of(len(rows), len(lock.files), 'locked file')} different from the lock"
     details = [two_lines(kind, name, what) for name, (kind, what) in rows.items()]
     hints = [
         "restore the model from where it was locked",
-        f"if the change is intended, {write_again(_model_of(lock, list(rows)))}",
+        f"if the change is intended, {write_again(_model_of(lock, list(rows)), lock.model)}",
     ]
     return LockError(
         message,
@@ -236,6 +258,22 @@ def _is_there(path: str) -> bool:
     return True
 
 
+def read_locks(paths: Sequence[str], *, given: object, model: str | None = None) -> list[Lock]:
+    """Read the locks, and with `model`, require that they are of such a model.
+
+    Raises:
+        LockError: A lock file is malformed, or of another model.
+        MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError: As `read_lock`.
+    """
+    locks = [read_lock(path, given=given) for path in paths]
+    for lock in locks:
+        if model not in (None, lock.model):
+            message = f"the lock is for {lock.model}, but this model is {model}"
+            hints = ["pass the lock of this model"]
+            raise LockError(message, resolved=lock.path, given=given, label="lock", hints=hints)
+    return locks
+
+
 def open_locked(paths: Sequence[str], *, given: object, model: str, only: str | None = None) -> LockedSource:
     """Copy and verify the files of the locks, or only the one at the path `only`.
 
@@ -243,10 +281,4 @@ def open_locked(paths: Sequence[str], *, given: object, model: str, only: str | 
         LockError: A file does not match its lock, or a lock file is malformed or of another model.
         MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError: As `read_lock`.
     """
-    locks = [read_lock(path, given=given) for path in paths]
-    for lock in locks:
-        if lock.model != model:
-            message = f"the lock is for {lock.model}, but this model is {model}"
-            hints = ["pass the lock of this model"]
-            raise LockError(message, resolved=lock.path, given=given, label="lock", hints=hints)
-    return LockedSource(locks, only)
+    return LockedSource(read_locks(paths, given=given, model=model), only)

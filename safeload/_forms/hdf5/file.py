@@ -118,6 +118,10 @@ class Hdf5File(WeightFile):
         with self._translated(f"the attribute {name} of {group or 'the file'} cannot be read"):
             return read_texts(self._place, self._addresses[group], name)
 
+    def has_readable_type(self, name: str) -> bool:
+        """Return whether the values are numbers."""
+        return self.datasets[name].spec.dtype in _NUMBERS
+
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a dataset for display; NaN and infinity do not count as faults."""
         dataset = self.datasets[name]

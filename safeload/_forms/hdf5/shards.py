@@ -39,6 +39,7 @@ class Hdf5Shards(WeightFile):
         self._files: list[Hdf5File] = []
         self._file_of: dict[str, int] = {}
         self.tensors: dict[str, StoredTensor] = {}
+        ref.source.expect([file_ref.path for file_ref in self._index.refs])
         try:
             for number, file_ref in enumerate(self._index.refs):
                 self._files.append(Hdf5File(file_ref))
@@ -90,6 +91,10 @@ class Hdf5Shards(WeightFile):
         """
         found = (file.notes(group, name) for file in self._files)
         return next((texts for texts in found if texts is not None), None)
+
+    def has_readable_type(self, name: str) -> bool:
+        """Return whether the values are numbers."""
+        return self._holder(name).has_readable_type(name)
 
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a dataset for display; NaN and infinity do not count as faults."""

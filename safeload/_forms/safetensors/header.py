@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import absent
 from safeload._bytes.kinds import UNKNOWN, kind_of_open, wrong_kind
-from safeload._forms.ranges import N_BYTES_OF, n_bytes_of
+from safeload._forms.element_types import TYPES, n_bits_of
 from safeload._forms.weight_file import COPY_AGAIN
 from safeload._json import json_object
 from safeload._text.words import counted, one_line
@@ -30,8 +30,12 @@ MAX_AXES = 32
 _N_LENGTH_BYTES = 8
 DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16",
-    "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
+    "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool", "C64": "complex64",
+    "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz",
+    "F8_E8M0": "float8_e8m0fnu", "F4": "float4_e2m1fn", "F6_E2M3": "float6_e2m3fn", "F6_E3M2": "float6_e3m2fn",
 }  # fmt: skip
+"""The types that safetensors knows -> NumPy's or torch's names."""
+
 _METADATA = "__metadata__"
 
 
@@ -39,7 +43,7 @@ class Entry(NamedTuple):
     """A tensor in a header.
 
     Attributes:
-        dtype: NumPy's name of the element type, "bfloat16", or the header's own if it cannot be read.
+        dtype: The name of the element type in `TYPES`, or the header's own if it is not known.
         shape: The size of each dimension.
         start: The offset of its first byte in the file.
         end: The offset behind its last byte.
@@ -116,11 +120,16 @@ def _entry(name: str, row: Any, begin: int, ref: FileRef) -> Entry:  # noqa: ANN
         raise _damaged(ref, f"the data_offsets of {one_line(name)} are no range of bytes", name)
     known = DTYPES.get(dtype, dtype)
     n_bytes = offsets[1] - offsets[0]
-    wanted = n_bytes_of(shape, known) if known in N_BYTES_OF else n_bytes
-    if n_bytes != wanted:
-        what = f"{one_line(name)} has {n_bytes:,} bytes, but its shape and dtype make {wanted:,}"
+    if known in TYPES and 8 * n_bytes != n_bits_of(shape, known):
+        what = f"{one_line(name)} has {n_bytes:,} bytes, but its shape and dtype make {_size_text(shape, known)}"
         raise _damaged(ref, what, name)
     return Entry(known, tuple(shape), begin + offsets[0], begin + offsets[1])
+
+
+def _size_text(shape: list[int], dtype: str) -> str:
+    """Return the size of a tensor in bytes; safetensors knows none that ends within a byte."""
+    n_bytes, n_rest = divmod(n_bits_of(shape, dtype), 8)
+    return f"{n_bytes:,}" + (f" and {n_rest} bits" if n_rest else "")
 
 
 def _are_sizes(found: object) -> bool:

@@ -16,7 +16,7 @@ from safeload._bytes import absent
 from safeload._bytes.kinds import NOT_THE_FILE, kind_of_open, wrong_kind
 from safeload._bytes.small import open_file
 from safeload._forms.arrays import DamagedError
-from safeload._forms.tensorflow.index_file import GRAPH, N_BYTES_OF, STRING, Entry, IndexFile
+from safeload._forms.tensorflow.index_file import GRAPH, N_BYTES_OF, STRING, VARIANT, Entry, IndexFile
 from safeload._forms.tensorflow.values import Values
 from safeload._forms.weight_file import TOO_LARGE, StoredTensor, WeightFile
 from safeload._text.words import counted, one_line
@@ -91,6 +91,10 @@ class TensorBundle(WeightFile):
         """Describe the bytes that were compared with checksums."""
         return f"CRC32C of {n_read} variables and of the index file"
 
+    def has_readable_type(self, name: str) -> bool:
+        """Return whether the values are numbers or strings."""
+        return self.variables[name].dtype in (*N_BYTES_OF, STRING, VARIANT)
+
     def look(self, name: str) -> tuple[Array | None, str]:
         """Read a variable for display, even if it is damaged."""
         entry = self.variables[name]
@@ -156,6 +160,7 @@ class TensorBundle(WeightFile):
             facts["context"] = [("index", self._index.ref.path), *facts["context"]]
             facts["hints"] = ["copy every file that starts with the prefix; the shards hold the weights"]
             raise CheckpointNotFoundError(message, **facts)
+        self.ref.source.expect(paths)
         for path in paths:
             self._shards.append(open_file(self.ref.at(path, "shard")))
 

@@ -33,7 +33,7 @@ STORAGES = {
 
 _DTYPES = {
     "uint16": 2, "uint32": 4, "uint64": 8, "float8_e4m3fn": 1, "float8_e5m2": 1, "float8_e4m3fnuz": 1, "float8_e5m2fnuz": 1,
-    "float8_e8m0fnu": 1,
+    "float8_e8m0fnu": 1, "float4_e2m1fn_x2": 1, "complex32": 4,
 }  # fmt: skip
 """The types that have no class of storage; their sizes in bytes."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections import Counter
+from functools import cached_property, partial
 from math import prod
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -77,6 +78,30 @@ class TorchFile(RangeFile):
         same_bytes = same_storage and self.extents[name] == self.extents[other] and self.tensors[name].n_bytes
         same_spec = self.tensors[name].spec.shape == self.tensors[other].spec.shape
         return bool(same_bytes and same_spec) or super().is_equal(name, other)
+
+    def first_with_same_bytes(self, name: str) -> str:
+        """Return the first tensor that is the same part of the same storage, with the same shape, strides and type."""
+        return self._firsts.get(self._identity(name), name)
+
+    @cached_property
+    def _firsts(self) -> dict[object, str]:
+        firsts: dict[object, str] = {}
+        for name, tensor in self.tensors.items():
+            if tensor.n_bytes:
+                firsts.setdefault(self._identity(name), name)
+        return firsts
+
+    def _identity(self, name: str) -> object:
+        spec = self.tensors[name].spec
+        return self._storages[name], self.extents[name], spec.shape, spec.dtype
+
+    def _may_be_used_in_place(self, name: str) -> bool:
+        """Return whether the tensor is all of its storage, and no other is a part of it or has another shape."""
+        return self._is_whole(name) and self._n_users[self._storages[name]] == 1
+
+    @cached_property
+    def _n_users(self) -> Counter[_Stored]:
+        return Counter(self._storages[name] for name in self._firsts.values())
 
     def look(self, name: str) -> tuple[NDArray[Any] | None, str]:
         """Read a tensor for display, even if its storage is damaged."""

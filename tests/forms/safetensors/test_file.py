@@ -88,13 +88,37 @@ def test_bfloat16_is_read_as_its_bits(tmp_path):
         assert file.read(["x"])["x"].tolist() == [0x3F80, 0x4000]
 
 
-def test_a_type_that_numpy_lacks_is_listed_and_cannot_be_read(tmp_path):
-    with opened(file_of(tmp_path / "a", {"x": row((4,), dtype="F8_E4M3")}, b"abcd")) as file:
-        assert file.tensors["x"].spec.dtype == "F8_E4M3"
+def test_a_type_that_nobody_knows_is_listed_and_cannot_be_read(tmp_path):
+    with opened(file_of(tmp_path / "a", {"x": row((4,), dtype="F9_E4M4")}, b"abcd")) as file:
+        assert file.tensors["x"].spec.dtype == "F9_E4M4"
         assert file.look("x") == (None, "")
+        assert not file.has_readable_type("x")
         with pytest.raises(CorruptFileError) as caught:
             file.verify(["x"])
-    assert "F8_E4M3 cannot be read" in str(caught.value)
+    assert "F9_E4M4 cannot be read" in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0"])
+def test_floats_of_a_byte_are_read_as_their_bits(tmp_path, dtype):
+    with opened(file_of(tmp_path / "a", {"x": row((2, 2), dtype=dtype)}, b"\x7f\xff\0\1")) as file:
+        assert file.read(["x"])["x"].tolist() == [[127, 255], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "n_bytes"), [("F4", (2, 4), 4), ("F6_E2M3", (4,), 3), ("F6_E3M2", (8, 1), 6)]
+)
+def test_floats_below_a_byte_are_read_as_a_row_of_bytes(tmp_path, dtype, shape, n_bytes):
+    data = bytes(range(n_bytes))
+    with opened(file_of(tmp_path / "a", {"x": row(shape, (0, n_bytes), dtype)}, data)) as file:
+        assert file.tensors["x"].spec.shape == shape
+        assert file.read(["x"])["x"].tolist() == list(data)
+        assert file.look("x")[0].tolist() == list(data)
+
+
+@pytest.mark.parametrize(("dtype", "text"), [("F4", "1 and 4 bits"), ("F6_E2M3", "2 and 2 bits")])
+def test_a_tensor_that_ends_within_a_byte_is_refused(tmp_path, dtype, text):
+    with pytest.raises(CorruptFileError, match=f"x has 2 bytes, but its shape and dtype make {text}"):
+        opened(file_of(tmp_path / "a", {"x": row((3,), (0, 2), dtype)}, b"ab"))
 
 
 DAMAGED = {

@@ -270,12 +270,14 @@ def test_keys_that_name_no_tensor_are_skipped(tmp_path, torch, new):
     assert {name: values.tolist() for name, values in found.items()} == {"model.a": [1, 1], "model.0": [0], "7": [1]}
 
 
-def test_complex_tensors_are_listed_and_cannot_be_read(tmp_path, torch):
-    with opened(save(torch, {"x": torch.ones(2, dtype=torch.complex64)}, tmp_path / "a.pt")) as file:
-        assert file.tensors["x"].spec.dtype == "complex64"
-        assert file.look("x") == (None, "")
-        with pytest.raises(CorruptFileError, match="complex64 cannot be read"):
-            file.verify(["x"])
+@BOTH
+def test_complex_tensors_are_read(tmp_path, torch, new):
+    content = {"x": torch.tensor([1 + 2j, 3]), "y": torch.tensor([1j, 2], dtype=torch.complex128)}
+    found = values_of(save(torch, content, tmp_path / "a.pt", new))
+
+    assert found["x"].dtype == np.complex64
+    assert found["x"].tolist() == [1 + 2j, 3]
+    assert found["y"].tolist() == [1j, 2]
 
 
 @BOTH
@@ -299,6 +301,7 @@ def test_types_without_a_storage_of_their_own_are_read(tmp_path, torch):
     with opened(save(torch, content, tmp_path / "a.pt")) as file:
         assert file.read(["x"])["x"].tolist() == [1, 65535]
         assert file.tensors["f"].spec.dtype == "float8_e4m3fn"
+        assert file.read(["f"])["f"].tolist() == [0x38, 0x38]
 
 
 @BOTH

@@ -1,0 +1,208 @@
+"""Hash whole files while they are read, and read later only what was hashed.
+
+A file is either kept in memory, or, whatever its size, read again in blocks of which each is compared with its own digest.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, NamedTuple
+
+from safeload._bytes import system
+from safeload._bytes.open_file import ChangedDataError, OpenFile
+
+if TYPE_CHECKING:
+    import hashlib
+    from collections.abc import Callable, Collection
+    from concurrent.futures import Future
+
+N_BLOCK_BYTES = 1 << 20
+N_PROVEN_BYTES = 1 << 16
+"""The size of the blocks that have digests of their own."""
+
+N_DIGEST_BYTES = 16
+"""How much of each is kept: 25 MB for 100 GB."""
+
+
+class Hashed(NamedTuple):
+    """An open file that was hashed.
+
+    Attributes:
+        file: The file as it was hashed; what is read of it is what was hashed, or an error.
+        digests: Algorithm -> digest of the whole file, in hexadecimal digits.
+    """
+
+    file: HashedFile
+    digests: dict[str, str]
+
+    def end(self) -> None:
+        """Close the file."""
+        self.file.end()
+
+
+def hashed(file: OpenFile, algorithms: Collection[str], *, is_kept: bool) -> Hashed:
+    """Hash a whole file, and take ownership of it.
+
+    Args:
+        file: An open file on a disk.
+        algorithms: "sha256", "git-sha1": the SHA-1 of a blob in Git.
+        is_kept: Whether to keep the file in memory.
+
+    Raises:
+        OSError: The system cannot read.
+        MemoryError: The system has not that much memory.
+    """
+    try:
+        totals = {algorithm: _new(algorithm, file.n_bytes) for algorithm in algorithms}
+        updates: list[Callable[[memoryview], object]] = [total.update for total in totals.values()]
+        if is_kept:
+            memory = memoryview(system.anonymous_memory(max(1, file.n_bytes)))[: file.n_bytes]
+            proven: HashedFile = KeptFile(file, memory[: _pass(file, updates, memory)])
+        else:
+            blocks = _BlockDigests()
+            n_bytes = _pass(file, [*updates, blocks.update], None)
+            proven = ProvenFile(file, n_bytes, blocks.digests)
+    except BaseException:
+        file.close()
+        raise
+    return Hashed(proven, {algorithm: total.hexdigest() for algorithm, total in totals.items()})
+
+
+def _pass(file: OpenFile, updates: list[Callable[[memoryview], object]], memory: memoryview | None) -> int:
+    """Read a file once, in order, and return its size; each of the updates has a thread, and a block at a time."""
+    at = 0
+    scratch = [memoryview(bytearray(N_BLOCK_BYTES)) for _ in range(2 if memory is None else 0)]
+    pools = [ThreadPoolExecutor(1) for _ in updates]
+    pending: list[Future[object]] = []
+    try:
+        while True:
+            block = scratch[0] if memory is None else memory[at : at + N_BLOCK_BYTES]
+            n_read = file.read_into(block, at)
+            wait(pending)
+            if not n_read:
+                break
+            pending = [pool.submit(update, block[:n_read]) for pool, update in zip(pools, updates, strict=True)]
+            at += n_read
+            scratch.reverse()
+    finally:
+        for pool in pools:
+            pool.shutdown()
+    for done in pending:
+        done.result()
+    return at
+
+
+class _BlockDigests:
+    """The digests of the blocks of a file that is given in order; all calls but the last give whole blocks."""
+
+    def __init__(self) -> None:
+        self.digests = bytearray()
+
+    def update(self, data: memoryview) -> None:
+        for start in range(0, len(data), N_PROVEN_BYTES):
+            self.digests += _digest(data[start : start + N_PROVEN_BYTES])
+
+
+def _digest(block: memoryview) -> bytes:
+    import hashlib  # noqa: PLC0415  (slow to import)
+
+    return hashlib.sha256(block).digest()[:N_DIGEST_BYTES]
+
+
+def _new(algorithm: str, n_bytes: int) -> hashlib._Hash:
+    import hashlib  # noqa: PLC0415  (slow to import)
+
+    if algorithm == "sha256":
+        return hashlib.sha256()
+    return hashlib.sha1(b"blob %d\0" % n_bytes, usedforsecurity=False)
+
+
+class HashedFile(OpenFile):
+    """A file of which only what was hashed is read; whatever happens to its path changes nothing."""
+
+    def __init__(self, file: OpenFile, n_bytes: int) -> None:
+        self.path, self.n_bytes, self._original = file.path, n_bytes, file
+
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """What identified the file when it was hashed."""
+        return self._original.identity
+
+    def is_written_to(self) -> bool:
+        """Return False: other bytes are not read."""
+        return False
+
+    def is_replaced(self) -> bool:
+        """Return False."""
+        return False
+
+    def close(self) -> None:
+        """Leave the file open: it is hashed once, and may be opened often."""
+
+    def end(self) -> None:
+        """Close the file."""
+        self._original.close()
+
+
+class KeptFile(HashedFile):
+    """A file in memory."""
+
+    def __init__(self, file: OpenFile, memory: memoryview) -> None:
+        """Take ownership of the file and of its bytes."""
+        super().__init__(file, len(memory))
+        self._memory = memory
+
+    def read_into(self, block: memoryview, offset: int) -> int:
+        """Fill the block as `OpenFile` does."""
+        found = self._memory[offset : offset + len(block)]
+        block[: len(found)] = found
+        return len(found)
+
+    def held(self, offset: int, n_bytes: int) -> memoryview | None:
+        """Return bytes of the file."""
+        return self._memory[offset : offset + n_bytes] if offset + n_bytes <= self.n_bytes else None
+
+
+class ProvenFile(HashedFile):
+    """A file on a disk; each block that is read is compared with its digest."""
+
+    def __init__(self, file: OpenFile, n_bytes: int, digests: bytes | bytearray) -> None:
+        """Take ownership of the file."""
+        super().__init__(file, n_bytes)
+        self._digests = bytes(digests)
+        self._last: tuple[int, bytes | memoryview] = (-1, b"")
+
+    def read_into(self, block: memoryview, offset: int) -> int:
+        """Fill the block as `OpenFile` does.
+
+        Raises:
+            ChangedDataError: The bytes are not those that were hashed.
+            OSError: The system cannot read.
+        """
+        end = min(offset + len(block), self.n_bytes)
+        for at in range(offset - offset % N_PROVEN_BYTES, end, N_PROVEN_BYTES):
+            after = min(at + N_PROVEN_BYTES, self.n_bytes)
+            start, stop = max(at, offset), min(after, end)
+            part = block[start - offset : stop - offset]
+            if len(part) == after - at:
+                self._read_proven(part, at)
+            else:
+                part[:] = self._around(at, after - at)[start - at : stop - at]
+        return max(0, end - offset)
+
+    def _around(self, at: int, n_bytes: int) -> bytes | memoryview:
+        """Return a whole block, of which a part is read; the next part is often of the same."""
+        last = self._last
+        if last[0] == at:
+            return last[1]
+        data = memoryview(bytearray(n_bytes))
+        self._read_proven(data, at)
+        self._last = (at, data)
+        return data
+
+    def _read_proven(self, block: memoryview, at: int) -> None:
+        n_read = self._original.read_into(block, at)
+        first = at // N_PROVEN_BYTES * N_DIGEST_BYTES
+        if n_read < len(block) or _digest(block) != self._digests[first : first + N_DIGEST_BYTES]:
+            self.failure = ChangedDataError()
+            raise self.failure

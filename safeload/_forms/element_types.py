@@ -1,0 +1,56 @@
+"""List the element types that are read from files that hold plain bits."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ElementType(NamedTuple):
+    """An element type.
+
+    Attributes:
+        n_bits: The size of a value, in bits.
+        numpy: NumPy's name of the type, or of the integers that have the same bits.
+    """
+
+    n_bits: int
+    numpy: str
+
+
+_OF_NUMPY = (
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64", "complex64", "complex128"),
+)
+TYPES = {
+    **{name: ElementType(int(name.lstrip("uintfloacmpex")), name) for name in _OF_NUMPY},
+    "bool": ElementType(8, "bool"),
+    "bfloat16": ElementType(16, "uint16"),
+    "complex32": ElementType(32, "uint32"),
+    "float8_e4m3fn": ElementType(8, "uint8"),
+    "float8_e5m2": ElementType(8, "uint8"),
+    "float8_e4m3fnuz": ElementType(8, "uint8"),
+    "float8_e5m2fnuz": ElementType(8, "uint8"),
+    "float8_e8m0fnu": ElementType(8, "uint8"),
+    "float4_e2m1fn_x2": ElementType(8, "uint8"),
+    "float4_e2m1fn": ElementType(4, "uint8"),
+    "float6_e2m3fn": ElementType(6, "uint8"),
+    "float6_e3m2fn": ElementType(6, "uint8"),
+}
+"""Name -> type; the names are NumPy's, or torch's where NumPy has none. Of `float4_e2m1fn_x2`, a value is a pair."""
+
+PACKED = ("float4_e2m1fn", "float6_e2m3fn", "float6_e3m2fn")
+"""The types whose values are smaller than a byte; they are read as a row of bytes."""
+
+
+def n_bits_of(shape: Sequence[int], dtype: str) -> int:
+    """Return the size of a tensor in C order, in bits."""
+    return prod(shape) * TYPES[dtype].n_bits
+
+
+def n_bytes_of(shape: Sequence[int], dtype: str) -> int:
+    """Return the size of a tensor in C order, in whole bytes."""
+    return -(-n_bits_of(shape, dtype) // 8)

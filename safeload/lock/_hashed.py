@@ -1,0 +1,194 @@
+"""Prove whole files while they are read: by the locks that apply, and by the names of blobs in a Hugging Face cache.
+
+Unlike `LockedSource`, this never copies a file: one of any size is read in blocks, or kept in the memory that its tensors use.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from safeload._bytes.absent import failed
+from safeload._bytes.files import DISK, FileRef, Source
+from safeload._bytes.hashing import hashed
+from safeload._bytes.hub import digest_of_blob
+from safeload._bytes.kinds import sniff
+from safeload._text.words import some_of, two_lines
+from safeload.errors import CorruptFileError
+from safeload.lock._copies import absence, key_of, lock_error, not_locked, rehashed, resized
+from safeload.report import FileRead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from safeload._bytes.hashing import Hashed
+    from safeload._bytes.open_file import OpenFile
+    from safeload.lock import Lock, LockedFile
+
+MAX_THREADS = 4
+SHA256 = "sha256"
+_KEPT = ("safetensors", "torch")
+"""The forms whose tensors can use the bytes of the file in the memory in which they are."""
+
+
+class _Listed(NamedTuple):
+    """A file in a lock."""
+
+    lock: Lock
+    file: LockedFile
+
+
+class HashedSource(Source):
+    """The disk; each file that a lock or the name of a blob proves is hashed when it is opened, or before.
+
+    Attributes:
+        locks: The locks that apply. With one, files that are in none are not opened.
+        blobs: Path -> algorithm and digest, of the files that the names of blobs have proven.
+    """
+
+    def __init__(self, locks: Sequence[Lock], *, is_kept: bool) -> None:
+        """Hash every file of the locks but archives, of which there may be others beside the one that is read.
+
+        Args:
+            locks: The locks that apply.
+            is_kept: Whether to keep files in memory whose tensors can be used there.
+
+        Raises:
+            LockError: Files are missing or have another size or SHA-256; names all of them.
+            UnreadableFileError, FileSystemError: The system cannot read a file.
+        """
+        self.locks = tuple(locks)
+        self.blobs: dict[str, tuple[str, str]] = {}
+        self._is_kept = is_kept
+        self._listed = {
+            key_of(lock.path_of(file.name)): _Listed(lock, file) for lock in self.locks for file in lock.files
+        }
+        self._hashed: dict[tuple[str, str], Hashed] = {}
+        try:
+            for lock in self.locks:
+                self._prove_locked(lock, [file for file in lock.files if file.role != "archive"])
+        except BaseException:
+            self.close()
+            raise
+
+    def open(self, path: str) -> OpenFile:
+        """Open a file.
+
+        Raises:
+            LockError: There are locks, and the file is in none, or is an archive that differs from its own.
+            CorruptFileError: The bytes are not those that the name of the blob says.
+            OSError: As `Source.open`.
+        """
+        self.expect([path])
+        found = self._hashed.get(key_of(path))
+        return found.file if found else DISK.open(path)
+
+    def expect(self, paths: Sequence[str]) -> None:
+        """Hash the files at once, in threads.
+
+        Raises:
+            LockError, CorruptFileError: As `open`.
+            UnreadableFileError, FileSystemError: The system cannot read a file.
+        """
+        new = [path for path in paths if key_of(path) not in self._hashed]
+        listed = [self._listed.get(key_of(path)) for path in new]
+        if self.locks and None in listed:
+            raise not_locked(new[listed.index(None)], self.locks)
+        for lock in self.locks:
+            self._prove_locked(lock, [each.file for each in listed if each and each.lock is lock])
+        blobs = [path for path in new if digest_of_blob(path) and key_of(path) not in self._hashed]
+        self._prove_blobs(dict(zip(blobs, self._hash(blobs), strict=True)))
+
+    def holds(self, path: str) -> bool:
+        """Return whether the file is in a lock."""
+        return key_of(path) in self._listed
+
+    def file_read(self, role: str, path: str) -> FileRead:
+        """Return the report entry for a file, with the SHA-256 of a file that was proven by one."""
+        found = self._hashed.get(key_of(path))
+        if found is None:
+            return super().file_read(role, path)
+        real = os.path.realpath(path)
+        real_path = real if real != path else None
+        sha256 = found.digests.get(SHA256)
+        return FileRead(role=role, path=path, n_bytes=found.file.n_bytes, real_path=real_path, sha256=sha256)
+
+    def close(self) -> None:
+        """Close the files; what their tensors use stays in memory."""
+        for each in self._hashed.values():
+            each.end()
+
+    def _prove_locked(self, lock: Lock, files: Iterable[LockedFile]) -> None:
+        rows, there = {}, {}
+        for file in files:
+            path = lock.path_of(file.name)
+            if lost := absence(path, file) or _resized(path, file):
+                rows[file.name] = lost
+            else:
+                there[path] = file
+        found = dict(zip(there, self._hash(there, SHA256), strict=True))
+        for path, file in there.items():
+            if found[path].digests[SHA256] != file.sha256:
+                rows[file.name] = ("CHANGED", rehashed(file, found[path].digests[SHA256]))
+        if rows:
+            raise lock_error(lock, rows)
+        self._prove_blobs(found)
+
+    def _prove_blobs(self, found: dict[str, Hashed]) -> None:
+        """Compare digests with the names of blobs.
+
+        Raises:
+            CorruptFileError: They differ; names all files.
+        """
+        wanted = {path: blob for path in found if (blob := digest_of_blob(path))}
+        wrong = {path: blob for path, blob in wanted.items() if found[path].digests[blob[0]] != blob[1]}
+        if wrong:
+            raise _damaged_blobs(wrong, found, len(wanted))
+        self.blobs |= wanted
+
+    def _hash(self, paths: Iterable[str], *algorithms: str) -> list[Hashed]:
+        """Hash files in threads, with the algorithms of their blobs too."""
+        listed = list(paths)
+        if not listed:
+            return []
+        with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1, len(listed))) as pool:
+            return list(pool.map(partial(self._hash_one, algorithms=algorithms), listed))
+
+    def _hash_one(self, path: str, algorithms: tuple[str, ...]) -> Hashed:
+        ref, blob = FileRef(path=path, role="weight"), digest_of_blob(path)
+        kind = sniff(ref) if self._is_kept else None
+        wanted = {*algorithms, *([blob[0]] if blob else [])}
+        try:
+            found = hashed(DISK.open(path), wanted, is_kept=kind is not None and kind.form in _KEPT)
+        except OSError as exc:
+            raise failed(ref, exc) from exc
+        self._hashed[key_of(path)] = found
+        return found
+
+
+def _resized(path: str, file: LockedFile) -> tuple[str, str] | None:
+    n_bytes = os.stat(path).st_size
+    return None if n_bytes == file.n_bytes else ("CHANGED", resized(path, file, n_bytes))
+
+
+def _damaged_blobs(wrong: dict[str, tuple[str, str]], found: dict[str, Hashed], n_compared: int) -> CorruptFileError:
+    message = f"{some_of(len(wrong), n_compared, 'file')} in the Hugging Face cache damaged: the digest differs from the blob's name"
+    rows = [
+        two_lines(
+            "CHANGED",
+            os.path.basename(path),
+            f"named {digest[:16]}..., found {algorithm} {_start(found[path], algorithm)}",
+        )
+        for path, (algorithm, digest) in wrong.items()
+    ]
+    first = next(iter(wrong))
+    hints = ["remove the blob, and download the file again"]
+    return CorruptFileError(
+        message, resolved=first, label="file", context=[("blob", os.path.realpath(first))], details=rows, hints=hints
+    )
+
+
+def _start(found: Hashed, algorithm: str) -> str:
+    return f"{found.digests[algorithm][:16]}..."

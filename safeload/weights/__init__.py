@@ -1,0 +1,99 @@
+"""Check and load the weights of any model: the tensors of a file, a folder or an archive, without its config."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from safeload._boundary import typed_errors
+
+if TYPE_CHECKING:
+    from safeload._bytes.paths import StrPath
+    from safeload.weights.report import WeightsReport
+
+__all__ = ["check_weights", "load_state_dict"]
+
+
+@typed_errors
+def check_weights(path: StrPath, *, base_dir: StrPath | None = None, lock_file: StrPath | None = None) -> WeightsReport:
+    """Verify weights of any model, in any form that safeload reads; no config is needed or read.
+
+    It checks the structure of each file, shards against their index, every checksum that the files have, each value for NaN
+    and infinity, and each file against its lock. In a cache of huggingface_hub, it compares each file with the SHA-256 or
+    SHA-1 that is the name of its blob. Files of any size are read in blocks, several at once, by less than 200 MB of memory;
+    of a file with a digest, what is verified is what was hashed.
+
+    Args:
+        path: A weight file, an index of shards, a checkpoint prefix, a folder with one of these, or an archive of one. Of a
+            folder with several weights, those with a usual name are read.
+        base_dir: The folder that a relative path starts from. Defaults to the working directory.
+        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the weights, if present.
+
+    Returns:
+        The report on what was read. Tensors of integers, complex numbers and floats of fewer than 16 bits are read and
+        verified too, but no values are looked for in them; the report counts them.
+
+    Raises:
+        InvalidPathError: The path is invalid.
+        MissingFileError: A file does not exist, or a shard that the index lists.
+        CheckpointNotFoundError: The path has no weights. Those in sub-folders, as of a pipeline of diffusers, are named.
+        AmbiguousCheckpointError: The folder has several weights, or its sub-folders have; the error lists them.
+        UnreadableFileError: This process may not read a file.
+        FileSystemError: The system failed to read.
+        WrongFileKindError: A file is of another kind.
+        CorruptFileError: A file is truncated, fails a checksum, has NaN or infinite values, contradicts its index, or was
+            replaced during the check; names every damaged tensor.
+        UnsafeFileError: A file points outside its folder, asks for code, or declares a size out of proportion.
+        ConfigError: The index of shards is no JSON, or the config inside a `.keras` file.
+        LockError: A file does not match the lock, or the lock is invalid.
+
+    Source:
+        safetensors/src/tensor.rs, safetensors 0.8; torch/serialization.py, torch 2.13; tensorflow's tensor_bundle.cc,
+        TensorFlow 2.21; huggingface_hub/file_download.py, huggingface_hub 1.0.
+    """
+    from safeload._reports import warn_of  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.weights._checking import Request, check  # noqa: PLC0415
+
+    report = check(Request(path=path, base_dir=base_dir, lock_file=lock_file))
+    warn_of(report, "weights")
+    return report
+
+
+@typed_errors
+def load_state_dict(
+    path: StrPath,
+    *,
+    framework: str = "numpy",
+    base_dir: StrPath | None = None,
+    lock_file: StrPath | None = None,
+) -> dict[str, Any]:
+    """Verify weights as `check_weights` does, and return their tensors.
+
+    The tensors are made of the bytes that were verified, and each is in memory once. They can be passed to
+    `model.load_state_dict(...)`, or to transformers' `from_pretrained(None, config=config, state_dict=...)`.
+
+    Args:
+        path: As in `check_weights`.
+        framework: "numpy" or "torch".
+        base_dir: As in `check_weights`.
+        lock_file: As in `check_weights`.
+
+    Returns:
+        Name -> tensor of the stored shape and dtype, in the order of the file, on the processor. In NumPy's, bfloat16 is
+        widened to float32, without loss, and strings are objects of bytes. A PyTorch file can say of two names that they are
+        the same tensor, as of tied embeddings: these share their memory. Tensors that are different views of one storage, such
+        as a matrix and its transpose or rows of a larger one, do not, as they would by `torch.load`: each has its own. The
+        names of tensors in inner dicts are joined by dots.
+
+    Raises:
+        ArgumentError: `framework` is another, or it has no such type as a tensor: NumPy has no floats of fewer than 16 bits,
+            and torch no strings. The error names the tensors and their types; no values are read before.
+        MissingDependencyError: torch is missing or does not work.
+        SafeLoadError: As `check_weights`.
+
+    Source:
+        safetensors/torch.py, load_file, safetensors 0.8; torch/serialization.py, load, torch 2.13.
+    """
+    from safeload.weights._checking import Request  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.weights._loading import load  # noqa: PLC0415
+
+    return load(Request(path=path, base_dir=base_dir, lock_file=lock_file), framework)

@@ -1,0 +1,178 @@
+"""Open, verify and report weights of any model."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import sys
+from collections import Counter
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from safeload._arguments import as_python
+from safeload._bytes import absent
+from safeload._bytes.archives.locating import lock_folder
+from safeload._bytes.files import DISK, FileRef
+from safeload._bytes.paths import resolve_path
+from safeload._forms import open_weights
+from safeload._forms.importing import gc_paused, short_blas_timeout
+from safeload._forms.tensorflow.prefixes import saved_model_of
+from safeload._model_kind import Clock
+from safeload._text.words import counted, escaped, with_article
+from safeload._version import __version__
+from safeload.lock._copies import find_locks, read_locks
+from safeload.lock._hashed import HashedSource
+from safeload.weights._places import find, weights_below
+from safeload.weights.report import WeightsReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from safeload._forms.weight_file import WeightFile, WeightPlace
+    from safeload.report import FileRead
+
+logger = logging.getLogger(__name__)
+
+
+class Request(NamedTuple):
+    """The arguments of a check or load, as the caller passed them.
+
+    Attributes:
+        path: The weights.
+        base_dir: The base of relative paths.
+        lock_file: The lock file; None for the one beside the weights.
+    """
+
+    path: object
+    base_dir: object = None
+    lock_file: object = None
+
+
+class Opened(NamedTuple):
+    """Open weights.
+
+    Attributes:
+        place: Where they are.
+        file: The weight file.
+        source: What proves whole files.
+        clock: The durations so far.
+    """
+
+    place: WeightPlace
+    file: WeightFile
+    source: HashedSource
+    clock: Clock
+
+    def prove(self) -> None:
+        """Compare with the checksums of an archive, and require that no file was changed, after the tensors were read.
+
+        Raises:
+            CorruptFileError: They differ, or a file changed.
+            FileSystemError: The system cannot read.
+        """
+        self.file.prove()
+        self.file.require_unchanged()
+
+
+@contextmanager
+def opened(request: Request, *, is_kept: bool) -> Iterator[Opened]:
+    """Open weights and list their tensors; files that a digest proves are hashed, and with `is_kept` kept in memory.
+
+    Raises:
+        SafeLoadError: As `check_weights`.
+    """
+    clock = Clock()
+    with gc_paused(), short_blas_timeout():
+        with clock.step("resolve"):
+            path = resolve_path(request.path, argument="path", base_dir=request.base_dir)
+            locks = find_locks(request.lock_file, folders=_lock_folders(path), base_dir=request.base_dir)
+        with clock.step("hash"):
+            source = HashedSource(read_locks(locks, given=request.lock_file), is_kept=is_kept)
+        with closing(source):
+            with clock.step("resolve"):
+                place = find(FileRef(path=path, role="weight", given=request.path, source=source))
+            with clock.step("list"):
+                file = open_weights(place)
+            with file:
+                yield Opened(place, file, source, clock)
+
+
+def _lock_folders(path: str) -> list[str]:
+    folder = FileRef(path=lock_folder(path), role="folder")
+    saved = saved_model_of(folder)
+    return [folder.path, *([saved.path] if saved else [])]
+
+
+def check(request: Request) -> WeightsReport:
+    """Verify all tensors and return the report.
+
+    Raises:
+        SafeLoadError: As `check_weights`.
+    """
+    with opened(request, is_kept=False) as weights:
+        file, clock = weights.file, weights.clock
+        readable = [name for name in file.tensors if file.has_readable_type(name)]
+        with clock.step("verify"):
+            file.verify(readable)
+            weights.prove()
+        logger.info("checked %s, %s", escaped(file.ref.path), with_article(weights.place.place))
+        return WeightsReport(
+            given=str(as_python(request.path)),
+            place=weights.place.place,
+            form=weights.place.form,
+            notes=tuple(_notes(weights)),
+            warnings=tuple(_warnings(weights.place)),
+            seconds=clock.seconds,
+            **_facts(weights, readable),
+        )
+
+
+def _facts(weights: Opened, readable: list[str]) -> dict[str, Any]:
+    from safeload._forms.arrays import FLOATS  # noqa: PLC0415  (imports NumPy)
+
+    file = weights.file
+    specs = [file.tensors[name].spec for name in readable]
+    return {
+        "noun": f"{file.noun}s",
+        "files": tuple(_files(weights)),
+        "read": tuple(specs),
+        "n_bytes": sum(file.tensors[name].n_bytes for name in readable),
+        "not_looked_at": dict(sorted(Counter(spec.dtype for spec in specs if spec.dtype not in FLOATS).items())),
+        "not_read": tuple(each.spec for name, each in file.tensors.items() if not file.has_readable_type(name)),
+        "checksums": "; ".join(filter(None, [file.checksums(len(readable)), file.ref.source.proof])),
+        "proofs": tuple(_proofs(weights.source)),
+        "versions": {
+            "python": platform.python_version(),
+            "safeload": __version__,
+            **{name: sys.modules[name].__version__ for name in file.packages},
+        },
+    }
+
+
+def _files(weights: Opened) -> list[FileRead]:
+    place, file = weights.place, weights.file
+    state = [("state file", place.state_file)] if place.state_file else []
+    refs = [place.ref.at(path, role) for role, path in [*state, *file.files()]]
+    archives = {each.path: each for ref in refs for each in ref.source.containers()}
+    locks = [DISK.file_read("lock", lock.path) for lock in weights.source.locks]
+    return [*(ref.source.file_read(ref.role, ref.path) for ref in refs), *archives.values(), *locks]
+
+
+def _proofs(source: HashedSource) -> Iterator[str]:
+    for lock in source.locks:
+        yield f"the SHA-256 of {counted(len(lock.files), 'file')} in {lock.path}"
+    if source.blobs:
+        yield f"the digests that are the names of {counted(len(source.blobs), 'blob')} in a Hugging Face cache"
+
+
+def _notes(weights: Opened) -> Iterator[str]:
+    folder = weights.place.ref.folder() if weights.place.place.startswith("folder") else None
+    below = weights_below(folder) if folder else []
+    if below:
+        yield f"weights in folders below this one were not read: {absent.names_text([escaped(name) for name in below])}"
+
+
+def _warnings(place: WeightPlace) -> Iterator[str]:
+    if place.others:
+        names = absent.names_text([escaped(name) for name in place.others])
+        yield f"other weights in the folder were not read: {names}"

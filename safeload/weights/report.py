@@ -1,0 +1,81 @@
+"""Define the report of a check of weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from safeload._text.words import counted, first_of, with_article
+from safeload.lock import ANY
+from safeload.report import pairs_text, rows_text, seconds_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from safeload.report import FileRead, TensorSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsReport:
+    """The result of `check_weights`.
+
+    Attributes:
+        model: "any": no model is compared.
+        noun: "tensors", "variables" of a TensorFlow checkpoint, or "datasets" of an HDF5 file.
+        files: Every file that was read.
+        given: The path, as the caller passed it.
+        place: What it is: "safetensors file", "folder", "index of shards", ...
+        form: The form of the weights: "tensorflow", "hdf5", "safetensors", ...
+        read: The tensors whose bytes were read and verified.
+        n_bytes: The size of their values, in bytes.
+        not_looked_at: Element type -> number of tensors, of the types in which NaN and infinity are not looked for.
+        not_read: Tensors of types that safeload does not read, such as strings in HDF5 or quantized tensors in PyTorch's files.
+        checksums: Which bytes were compared with checksums that are in the files.
+        proofs: What whole files were compared with: a lock, the names of blobs in a Hugging Face cache.
+        notes: Non-fatal observations.
+        warnings: Suspicious facts, of which the call also warned.
+        seconds: Step -> duration in seconds.
+        versions: Package -> version.
+    """
+
+    model: str = ANY
+    noun: str = "tensors"
+    files: tuple[FileRead, ...] = ()
+    given: str = ""
+    place: str = ""
+    form: str = ""
+    read: tuple[TensorSpec, ...] = ()
+    n_bytes: int = 0
+    not_looked_at: Mapping[str, int] = field(default_factory=dict)
+    not_read: tuple[TensorSpec, ...] = ()
+    checksums: str = ""
+    proofs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain dicts, lists, strings and numbers for `json.dumps`."""
+        return dataclasses.asdict(self)
+
+    def headline(self) -> str:
+        """Return the first line: the counts of tensors and bytes."""
+        left = f", {len(self.not_read)} not read" if self.not_read else ""
+        return f"weights: {len(self.read)} {self.noun} of {counted(self.n_bytes, 'byte')} read and verified{left}"
+
+    def __str__(self) -> str:
+        """Return the report as text for a log."""
+        rows = [(file.role, f"{file.path} ({file.n_bytes:,} bytes)") for file in self.files]
+        rows += [("real path", file.real_path) for file in self.files if file.real_path]
+        rows += [("sha256", f"{file.sha256} of the {file.role}") for file in self.files if file.sha256]
+        rows += [("given", f"{self.given!r}, {with_article(self.place)}"), ("form", self.form)]
+        rows += [("not looked", pairs_text(self.not_looked_at, " "))]
+        rows += [("not read", first_of([f"{spec.name} {spec}" for spec in self.not_read]))]
+        rows += [("checksums", self.checksums)]
+        rows += [("proof", proof) for proof in self.proofs]
+        rows += [("warning", warning) for warning in self.warnings]
+        rows += [("note", note) for note in self.notes]
+        rows += [("seconds", seconds_text(self.seconds)), ("versions", pairs_text(self.versions, " "))]
+        return rows_text(self.headline(), rows)
