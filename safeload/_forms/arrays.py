@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from safeload._bytes import system
+from safeload._forms.element_types import MAX_ITEM_BYTES
 from safeload._forms.floats import put
 from safeload._forms.look import Look, block_bytes
 from safeload._forms.seen import Seen
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 MAX_THREADS = 4
 N_ALIGN_BYTES = 64
 """TensorFlow can share memory that is aligned to this; other memory makes it abort the process."""
-
-MAX_ITEM_BYTES = 8
-"""What a value that is used where it lies in a file is aligned to; complex numbers are pairs."""
 
 N_APART = 16
 """Floats between the rows that are transposed: a column of rows of 3,072 floats would be in one set of the cache's lines."""

@@ -15,6 +15,7 @@ from safeload._bytes.files import DISK, FileRef, Source
 from safeload._bytes.hashing import hashed
 from safeload._bytes.hub import digest_of_blob
 from safeload._bytes.kinds import sniff
+from safeload._forms.element_types import MAX_ITEM_BYTES
 from safeload._text.words import some_of, two_lines
 from safeload.errors import CorruptFileError
 from safeload.lock._copies import absence, key_of, lock_error, not_locked, rehashed, resized
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 
 MAX_THREADS = 4
 SHA256 = "sha256"
-_KEPT = ("safetensors", "torch")
-"""The forms whose tensors can use the bytes of the file in the memory in which they are."""
+_ZIP, _N_LENGTH_BYTES = b"PK\3\4", 8
 
 
 class _Listed(NamedTuple):
@@ -158,14 +158,27 @@ class HashedSource(Source):
 
     def _hash_one(self, path: str, algorithms: tuple[str, ...]) -> Hashed:
         ref, blob = FileRef(path=path, role="weight"), digest_of_blob(path)
-        kind = sniff(ref) if self._is_kept else None
         wanted = {*algorithms, *([blob[0]] if blob else [])}
         try:
-            found = hashed(DISK.open(path), wanted, is_kept=kind is not None and kind.form in _KEPT)
+            found = hashed(DISK.open(path), wanted, is_kept=self._is_kept and _is_aligned(ref))
         except OSError as exc:
             raise failed(ref, exc) from exc
         self._hashed[key_of(path)] = found
         return found
+
+
+def _is_aligned(ref: FileRef) -> bool:
+    """Return whether tensors can use the bytes of a file in the memory in which they are, as in most safetensors and PyTorch files.
+
+    Raises:
+        OSError: The system cannot read.
+    """
+    kind = sniff(ref)
+    if kind is None or kind.form not in ("safetensors", "torch"):
+        return False
+    with DISK.open(ref.path) as file:
+        start = file.read(_N_LENGTH_BYTES)
+    return start.startswith(_ZIP) if kind.form == "torch" else int.from_bytes(start, "little") % MAX_ITEM_BYTES == 0
 
 
 def _resized(path: str, file: LockedFile) -> tuple[str, str] | None:
@@ -174,7 +187,7 @@ def _resized(path: str, file: LockedFile) -> tuple[str, str] | None:
 
 
 def _damaged_blobs(wrong: dict[str, tuple[str, str]], found: dict[str, Hashed], n_compared: int) -> CorruptFileError:
-    message = f"{some_of(len(wrong), n_compared, 'file')} in the Hugging Face cache damaged: the digest differs from the blob's name"
+    message = f"{some_of(len(wrong), n_compared, 'blob')} damaged in the Hugging Face cache: the digest is not the blob's name"
     rows = [
         two_lines(
             "CHANGED",

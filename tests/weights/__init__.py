@@ -1,0 +1,1 @@
+"""Weights of any model, checked and loaded without a config."""
