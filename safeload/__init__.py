@@ -1,4 +1,4 @@
-"""Load BERT and ELMo weights safely: a wrong path, file or config is an error at the load call."""
+"""Load BERT and ELMo, and the weights of any model, safely: a wrong path, file or config is an error at the load call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from safeload.elmo import character_ids, check_elmo, diagnose_elmo, load_elmo, s
 from safeload.errors import SafeLoadError, SafeLoadWarning
 from safeload.report import LoadReport, SaveReport
 from safeload.settings import read_settings
-from safeload.weights import check_weights, load_state_dict
+from safeload.weights import WeightsReport, check_weights, load_state_dict
 
 __all__ = [
     "FULL_LENGTH",
@@ -19,6 +19,7 @@ __all__ = [
     "SafeLoadError",
     "SafeLoadWarning",
     "SaveReport",
+    "WeightsReport",
     "character_ids",
     "check_bert",
     "check_elmo",

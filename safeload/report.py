@@ -11,6 +11,9 @@ from safeload._text.words import escaped, first_of, two_lines, with_article
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+ANY_MODEL = "any"
+"""What stands for a model where only weights are known, of whatever model."""
+
 Kind = Literal["missing", "unexpected", "shape", "dtype"]
 
 

@@ -18,6 +18,7 @@ from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import read_small
 from safeload._text.words import reason_of
 from safeload.errors import LockError, UnsafeFileError
+from safeload.report import ANY_MODEL
 
 if TYPE_CHECKING:
     from io import FileIO
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
 
 LOCK_NAME = "safeload.lock"
 VERSION = 1
-ANY = "any"
-"""What is in the place of a model in the lock of weights alone, of whatever model."""
-
-MODELS = ("BERT", "ELMo", ANY)
+MODELS = ("BERT", "ELMo", ANY_MODEL)
 MAX_LOCK_BYTES = 1 << 20
 MAX_BITS = 63
 N_BLOCK_BYTES = 1 << 20
@@ -75,7 +73,7 @@ class Lock(NamedTuple):
 
     Attributes:
         path: The absolute path of the lock file.
-        model: "BERT", "ELMo" or "any".
+        model: "BERT", "ELMo" or, of weights alone, "any".
         files: Every file of the model, and of other models of its kind in archives beside it, sorted by name.
     """
 
@@ -117,7 +115,7 @@ def _validated(table: dict[str, Any], ref: FileRef) -> Lock:
     if table["version"] != VERSION:
         raise _malformed(ref, f"its version is {table['version']}; version {VERSION} is supported")
     if table["model"] not in MODELS:
-        raise _malformed(ref, f"its model is {table['model']!r}, neither 'BERT' nor 'ELMo' nor {ANY!r}")
+        raise _malformed(ref, f"its model is {table['model']!r}, neither 'BERT' nor 'ELMo' nor {ANY_MODEL!r}")
     if table["n_files"] != len(table["file"]) or not table["file"]:
         raise _malformed(ref, f"it lists {len(table['file'])} of {table['n_files']} files")
     files = [_validated_file(entry, ref) for entry in table["file"]]
@@ -173,7 +171,7 @@ def write_again(path: str, model: str = "") -> str:
     """Return the hint to write a new lock of the model at a path, a folder or an archive; `model` is what the old one says."""
     import shlex  # noqa: PLC0415  (only an error needs it)
 
-    return f"write it again with: safeload lock {'--any ' * (model == ANY)}--update {shlex.quote(path)}"
+    return f"write it again with: safeload lock {'--any ' * (model == ANY_MODEL)}--update {shlex.quote(path)}"
 
 
 @typed_errors

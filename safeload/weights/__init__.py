@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from safeload._boundary import typed_errors
+from safeload.weights.report import WeightsReport
 
 if TYPE_CHECKING:
     from safeload._bytes.paths import StrPath
-    from safeload.weights.report import WeightsReport
 
-__all__ = ["check_weights", "load_state_dict"]
+__all__ = ["WeightsReport", "check_weights", "load_state_dict"]
 
 
 @typed_errors

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from safeload._text.words import counted, first_of, with_article
-from safeload.lock import ANY
-from safeload.report import pairs_text, rows_text, seconds_text
+from safeload.report import ANY_MODEL, pairs_text, rows_text, seconds_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +38,7 @@ class WeightsReport:
         versions: Package -> version.
     """
 
-    model: str = ANY
+    model: str = ANY_MODEL
     noun: str = "tensors"
     files: tuple[FileRead, ...] = ()
     given: str = ""

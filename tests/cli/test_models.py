@@ -12,7 +12,7 @@ from safeload.errors import LockError, MissingFileError
 from safeload.lock import LOCK_NAME
 
 
-@pytest.mark.parametrize("kind", CHECKS)
+@pytest.mark.parametrize("kind", ["bert", "elmo"])
 def test_a_good_model_has_a_report_and_no_error(kind, request):
     model = str(request.getfixturevalue(f"tiny_{kind}"))
     outcome = Checker(kind=kind)(model)
@@ -40,7 +40,7 @@ def test_the_options_reach_the_check(tiny_bert):
     assert pickle.loads(pickle.dumps(checker)) == checker  # another process runs it
 
 
-@pytest.mark.parametrize("kind", CHECKS)
+@pytest.mark.parametrize("kind", ["bert", "elmo"])
 def test_a_model_may_need_a_lock(kind, request):
     folder = request.getfixturevalue(f"tiny_{kind}")
     error = Checker(kind=kind, needs_lock=True)(str(folder)).error

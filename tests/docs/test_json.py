@@ -19,7 +19,7 @@ from tests.docs.blocks import ROOT
 
 SCHEMA = json.loads((ROOT / "docs/reference/safeload.schema.json").read_text(encoding="utf-8"))
 REFERENCE = (ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8")
-NAMED_BY_FILES = ("context", "unused", "taken_from_config", "seconds", "versions", "keys")
+NAMED_BY_FILES = ("context", "unused", "not_looked_at", "taken_from_config", "seconds", "versions", "keys")
 
 
 def closed(schema):
@@ -55,6 +55,9 @@ def require_published(found):
         (("check", "bert", "{bert}"), 0),
         (("check", "bert", "{bert}", "--lock"), 1),
         (("check", "elmo", "{bert}", "{elmo}"), 1),
+        (("check", "weights", "{bert}", "{elmo}"), 0),
+        (("check", "weights", "{poisoned}"), 1),
+        (("lock", "--any", "{locked}"), 0),
         (("inspect", "{bert}", "--stats"), 0),
         (("inspect", "{poisoned}", "--stats"), 1),
         (("inspect", "{elmo}/weights.hdf5"), 0),
