@@ -52,7 +52,12 @@ OURS = (
 )
 """How the names of safeload's sides begin."""
 
-WRITERS = {"safetensors": "write_safetensors", "saved_model": "write_module"}
+WRITERS = {
+    "safetensors": "write_safetensors",
+    "load_state_dict": "write_safetensors",
+    "load_state_dict_locked": "write_safetensors",
+    "saved_model": "write_module",
+}
 """Side -> the side that writes with an upstream library what it reads, once and not measured."""
 
 HAS_ALLENNLP = importlib.util.find_spec("allennlp") is not None
@@ -86,6 +91,11 @@ def groups() -> list[Group]:
             Group(title="load", model=model, sides=loads, against="keras_bert"),
             Group(title="check", model=model, sides=("check_bert", "raw_scan"), against="raw_scan"),
         ]
+    tensors, locked = ("load_state_dict", "safetensors_torch"), ("load_state_dict_locked", "sha256sum")
+    found += [
+        Group(title="state dict", model="BERT-Base", sides=tensors, against="safetensors_torch"),
+        Group(title="locked state dict", model="BERT-Base", sides=locked, against="sha256sum"),
+    ]
     process = ("process_check_bert", "process_import_tensorflow")
     found.append(Group(title="process", model="BERT-Base", sides=process, against="process_import_tensorflow"))
     backends = ("torch", "keras", "allennlp") if HAS_ALLENNLP else ("torch", "keras")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -161,6 +162,41 @@ def safetensors(folder: Path) -> Call:
     from safetensors.numpy import load_file
 
     return lambda: load_file(folder / "model.safetensors")
+
+
+def load_state_dict(folder: Path) -> Call:
+    """safeload, the tensors of a safetensors file, every check."""
+    import torch  # noqa: F401  (which the call would import)
+
+    import safeload
+
+    return lambda: safeload.load_state_dict(folder / "model.safetensors", framework="torch")
+
+
+def safetensors_torch(folder: Path) -> Call:
+    """The same tensors by their library, and one pass over their values."""
+    from safetensors.torch import load_file
+
+    return lambda: [float(values.sum()) for values in load_file(folder / "model.safetensors").values()]
+
+
+def load_state_dict_locked(folder: Path) -> Call:
+    """safeload, the tensors of a safetensors file that a lock proves."""
+    import torch  # noqa: F401  (which the call would import)
+
+    import safeload
+    from safeload.lock import lock_text, make_lock
+
+    path = folder / "weights.lock"
+    report = safeload.check_weights(folder / "model.safetensors")
+    path.write_text(lock_text(make_lock(report, path)), encoding="utf-8")
+    return lambda: safeload.load_state_dict(folder / "model.safetensors", framework="torch", lock_file=path)
+
+
+def sha256sum(folder: Path) -> Call:
+    """The SHA-256 of the same bytes."""
+    command = [shutil.which("sha256sum") or "sha256sum", folder / "model.safetensors"]
+    return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def write_safetensors(folder: Path) -> Call:

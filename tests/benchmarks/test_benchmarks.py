@@ -20,7 +20,10 @@ TOGETHER = {
     ),
     "numpy": ("bert", "cold_check_bert cold_scan"),
     "tensorflow": ("bert", "process_check_bert process_import_tensorflow"),
-    "safetensors": ("bert", "write_safetensors safetensors"),
+    "safetensors": (
+        "bert",
+        "write_safetensors safetensors load_state_dict safetensors_torch load_state_dict_locked sha256sum",
+    ),
     "keras": ("elmo", "load_elmo_keras forward_keras"),
     "torch": (
         "elmo",

@@ -7,19 +7,23 @@ import importlib.util
 import json
 import os
 import re
+import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import safeload
 from safeload import testing
 from safeload.lock import lock_text, make_lock
+from safeload.testing._safetensors import write_safetensors
 from tests.docs.blocks import PAGES, ROOT, blocks_of, commands_of, matches
 
 README, SETTINGS = "README.md", "docs/how-to/paths-in-a-settings-file.md"
 LOCK, UNIT_TEST = "docs/how-to/lock-a-model.md", "docs/how-to/unit-test-your-set-up.md"
 ELMO_IN_KERAS = "docs/how-to/elmo-in-keras.md"
 BAD_LOAD = "docs/how-to/work-out-a-bad-load.md"
+ANY_WEIGHTS = "docs/how-to/load-any-weights.md"
 REPLACE_BERT, REPLACE_ELMO = "docs/how-to/replace-keras-bert.md", "docs/how-to/replace-allennlp.md"
 TO_TRANSFORMERS = "docs/how-to/move-to-transformers.md"
 MAX_COLUMNS = 88
@@ -56,8 +60,20 @@ def model_that_keras_saved(folder):
     testing.write_bert(folder / "out", form="hdf5/keras-bert")
 
 
+def models_of_libraries(folder):
+    """Write a tiny model with each library that is here; for the one of a library that is not, weights alone."""
+    models = folder / "models"
+    command = [sys.executable, "-m", "tests.weights.libraries", str(models)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    for name in ("gpt2", "ddpm/unet", "minilm", "minilm/2_Dense"):
+        if not (models / name).exists():
+            (models / name).mkdir(parents=True)
+            write_safetensors(models / name / "model.safetensors", {"w": np.ones(4, np.float32)}, {})
+
+
 SET_UP = {
     TO_TRANSFORMERS: model_that_keras_saved,
+    ANY_WEIGHTS: models_of_libraries,
     README: models_of_the_readme,
     LOCK: lock_above_a_model,
     UNIT_TEST: set_up_of_a_project,
@@ -220,7 +236,14 @@ NEEDS_TODAY = (
 )
 """The pages about libraries that Python 3.10 cannot have beside AllenNLP."""
 
-NEEDS = {"from allennlp": "allennlp", "torch.export": "torch.export", "import onnxruntime": "onnxruntime"}
+NEEDS = {
+    "from transformers": "transformers",
+    "diffusers": "diffusers",
+    "SentenceTransformer": "sentence_transformers",
+    "from allennlp": "allennlp",
+    "torch.export": "torch.export",
+    "import onnxruntime": "onnxruntime",
+}
 """What a block says -> the package that it needs, which not every Python has."""
 
 
