@@ -72,6 +72,10 @@ LIMITS = {
     },
     "elmo._vocabulary": {"MAX_VOCAB_BYTES": "bytes of a vocabulary beside an ELMo, before and after it is unpacked"},
     "_compare": {"MAX_DIGITS": "digits of a layer's number in a name; a longer one is no layer's"},
+    "weights._places": {
+        "MAX_FOLDERS": "folders below one that has no weights itself, in which they are looked for",
+        "MAX_DEPTH": "levels of such folders",
+    },
     "_forms.shards": {"MAX_FILES": "files that the index of a model in several files names"},
     "_forms.safetensors.header": {
         "MAX_HEADER_BYTES": "bytes of a safetensors file's header",

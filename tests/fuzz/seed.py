@@ -59,6 +59,17 @@ def archive(kind):
         return data.getvalue() if kind != "w" else data.getvalue()[:4096] + bytes(1024)
 
 
+def of_small_types():
+    """Return a safetensors file of types that NumPy lacks."""
+    types = {"F8_E4M3": 4, "F4": 2, "F6_E2M3": 3, "BF16": 8, "C64": 32}
+    rows, end = {}, 0
+    for dtype, n_bytes in types.items():
+        rows[dtype] = {"dtype": dtype, "shape": [2, 2], "data_offsets": [end, end + n_bytes]}
+        end += n_bytes
+    header = json.dumps(rows).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(end)
+
+
 def seeds():
     """Yield the target, a name and the bytes."""
     with tempfile.TemporaryDirectory() as name:
@@ -87,6 +98,7 @@ def seeds():
     with tempfile.TemporaryDirectory() as name:
         write_safetensors(Path(name, "a"), {"a": np.float32([1, 2]), "b/c": np.int64(3)}, {"format": "pt"})
         yield "safetensors", "two", Path(name, "a").read_bytes()
+        yield "weights", "safetensors", of_small_types()
         write_torch(Path(name, "a"), {"a": np.float32([[1, 2]]), "b": np.int64(3)}, transposed=True)
         yield "torch", "two", Path(name, "a").read_bytes()
         pickle, keys = archives.state_dict(x=archives.tensor(archives.storage()[:-2] + b"NtQ")), archives.text("0")

@@ -27,6 +27,7 @@ from safeload.errors import SafeLoadError
 from safeload.lock import read_lock
 from safeload.settings._sections import read_section
 from safeload.testing._bundle import _table, varint
+from safeload.weights import check_weights, load_state_dict
 from tests.opened import opened_checkpoint, opened_hdf5, ref
 
 FOLDER = Path(tempfile.mkdtemp(prefix="safeload-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
@@ -122,6 +123,15 @@ def safetensors(data):
         file.verify(file.tensors)
 
 
+def weights(data):
+    """Check and load a file of these bytes, of any form, as the weights of any model."""
+    path = written("weights", data)
+    with suppress(SafeLoadError):
+        check_weights(path)
+    with suppress(SafeLoadError):
+        load_state_dict(path)
+
+
 def torch(data):
     """Read a PyTorch file of these bytes, and the values of what it lists."""
     with suppress(SafeLoadError), TorchFile(ref(written("pytorch_model.bin", data), "weight")) as file:
@@ -161,6 +171,6 @@ TARGETS = {
     target.__name__: target
     for target in (
         config, options, vocabulary, lock, settings, state_file, index, block, entries, chunk, hdf5,
-        safetensors, torch, opcodes, shards, archive,
+        safetensors, torch, opcodes, shards, archive, weights,
     )
 }  # fmt: skip

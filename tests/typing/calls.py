@@ -12,6 +12,8 @@ import safeload
 assert_type(safeload.check_bert("models/uncased"), safeload.LoadReport)
 assert_type(safeload.check_bert(b"models/uncased", Path("bert_model.ckpt"), training=True), safeload.LoadReport)
 assert_type(safeload.check_elmo("elmo", base_dir=Path(__file__).parent, ignore_unused=["x_*"]), safeload.LoadReport)
+assert_type(safeload.check_weights(Path("unet"), lock_file="locks"), safeload.WeightsReport)
+assert_type(safeload.load_state_dict("unet", framework="torch"), dict[str, Any])
 assert_type(safeload.load_vocabulary("vocab.txt"), dict[str, int])
 assert_type(safeload.read_settings("config.ini", "BERT"), dict[str, Any])
 
