@@ -208,11 +208,16 @@ def look_at(values: NDArray[Any], dtype: str) -> Seen:
     if dtype not in FLOATS:
         return Seen()
     look = Look(dtype, columns_of(values.shape))
+    add_to(look, values)
+    return seen_of(look, values.nbytes)
+
+
+def add_to(look: Look, values: NDArray[Any]) -> None:
+    """Look at the next values, block by block."""
     flat = values.reshape(-1)
     n_values = look.n_block_bytes // flat.itemsize
     for start in range(0, flat.size, n_values):
         look.add(flat[start : start + n_values])
-    return seen_of(look, values.nbytes)
 
 
 def columns_of(shape: tuple[int, ...]) -> int:

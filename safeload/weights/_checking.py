@@ -121,7 +121,7 @@ def check(request: Request) -> WeightsReport:
             place=weights.place.place,
             form=weights.place.form,
             notes=tuple(_notes(weights)),
-            warnings=tuple(_warnings(weights.place)),
+            warnings=tuple(_warnings(weights)),
             seconds=clock.seconds,
             **_facts(weights, readable),
         )
@@ -172,7 +172,9 @@ def _notes(weights: Opened) -> Iterator[str]:
         yield f"weights in folders below this one were not read: {absent.names_text([escaped(name) for name in below])}"
 
 
-def _warnings(place: WeightPlace) -> Iterator[str]:
-    if place.others:
-        names = absent.names_text([escaped(name) for name in place.others])
+def _warnings(weights: Opened) -> Iterator[str]:
+    if not weights.file.tensors:
+        yield f"there is no {weights.file.noun} in it"
+    if weights.place.others:
+        names = absent.names_text([escaped(name) for name in weights.place.others])
         yield f"other weights in the folder were not read: {names}"

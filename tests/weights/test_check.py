@@ -416,3 +416,10 @@ def test_a_warning_names_weights_that_were_not_read(folder, monkeypatch):
         SafeLoadWarning, match="suspicious weights .*\n  other weights in the folder were not read: x.ckpt"
     ):
         safeload.check_weights(folder)
+
+
+def test_a_file_without_tensors_warns(tmp_path):
+    write_safetensors(tmp_path / "a.safetensors", {})
+    with pytest.warns(SafeLoadWarning, match="there is no tensor in it"):
+        report = safeload.check_weights(tmp_path)
+    assert report.read == ()

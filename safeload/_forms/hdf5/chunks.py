@@ -19,6 +19,8 @@ from safeload._forms.hdf5 import lzf
 from safeload._forms.intact import require_intact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from safeload._bytes.open_file import OpenFile
@@ -152,6 +154,22 @@ def read_chunks(file: OpenFile, chunks: Chunks, values: NDArray[Any]) -> None:
         place = tuple(slice(at, at + step) for at, step in zip(row.origin, chunks.step, strict=True))
         inside = tuple(slice(size - at) for at, size in zip(row.origin, chunks.shape, strict=True))
         values[place] = block[inside]
+
+
+def read_bands(file: OpenFile, chunks: Chunks, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+    """Yield the values in order: the rows of a chunk together with those beside it.
+
+    Raises:
+        ValueError, OSError: As `read_chunks`.
+    """
+    bands: dict[int, list[Chunk]] = {}
+    for row in chunks.rows:
+        bands.setdefault(row.origin[0], []).append(row._replace(origin=(0, *row.origin[1:])))
+    for start, rows in sorted(bands.items()):
+        shape = (min(chunks.step[0], chunks.shape[0] - start), *chunks.shape[1:])
+        values = np.empty(shape, dtype)
+        read_chunks(file, chunks._replace(shape=shape, rows=tuple(rows)), values)
+        yield values
 
 
 def _unpacked(data: bytes, chunks: Chunks, mask: int) -> bytes:

@@ -11,16 +11,30 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import h5py
+import numpy as np
 
 from safeload._bytes import absent
 from safeload._bytes.kinds import N_HEAD_BYTES, UNKNOWN, kind_of, wrong_kind
 from safeload._bytes.small import open_file
-from safeload._forms.arrays import FLOATS, DamagedError, Run, columns_of, fill, look_at, memory_for, read_run
+from safeload._forms.arrays import (
+    FLOATS,
+    DamagedError,
+    Run,
+    add_to,
+    columns_of,
+    fill,
+    look_at,
+    memory_for,
+    read_run,
+    seen_of,
+)
 from safeload._forms.hdf5.attributes import read_text, read_texts
-from safeload._forms.hdf5.chunks import read_chunks
+from safeload._forms.hdf5.chunks import read_bands, read_chunks
 from safeload._forms.hdf5.listing import Listing, MisplacedError, RefusedError
 from safeload._forms.hdf5.superblock import find_superblock
 from safeload._forms.hdf5.trees import place_of
+from safeload._forms.look import Look
+from safeload._forms.seen import Seen
 from safeload._forms.weight_file import COPY_AGAIN, DIVERGED, TOO_LARGE, StoredTensor, WeightFile
 from safeload._text.words import reason_of, two_lines
 from safeload.errors import CorruptFileError, UnsafeFileError
@@ -32,8 +46,8 @@ if TYPE_CHECKING:
 
     from safeload._bytes.files import FileRef
     from safeload._bytes.open_file import OpenFile
+    from safeload._forms.hdf5.chunks import Chunks
     from safeload._forms.hdf5.listing import Dataset
-    from safeload._forms.seen import Seen
 
     Array = NDArray[Any]
 
@@ -155,7 +169,19 @@ class Hdf5File(WeightFile):
 
     def _check(self, name: str) -> Seen:
         dataset = self._require_readable(name)
-        return read_run(self._run(dataset)) if dataset.is_plain else self._read(name)[1]
+        if dataset.is_plain:
+            return read_run(self._run(dataset))
+        return self._check_bands(dataset, dataset.chunks) if dataset.chunks else self._read(name)[1]
+
+    def _check_bands(self, dataset: Dataset, chunks: Chunks) -> Seen:
+        """Verify a dataset in chunks, of which few are in memory at once."""
+        spec = dataset.spec
+        look = Look(spec.dtype, columns_of(spec.shape)) if spec.dtype in FLOATS else None
+        with self._translated(f"the dataset {spec.name} cannot be read"):
+            for values in read_bands(self._file, chunks, np.dtype(spec.dtype)):
+                if look:
+                    add_to(look, values.byteswap(inplace=True) if dataset.is_swapped else values)
+        return seen_of(look, dataset.n_bytes) if look else Seen()
 
     def _read(self, name: str) -> tuple[Array, Seen]:
         dataset = self._require_readable(name)

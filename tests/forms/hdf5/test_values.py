@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -269,3 +270,47 @@ def test_large_finite_values_pass_with_a_warning(elmo):
 
     with pytest.warns(safeload.SafeLoadWarning, match=r"beyond 1,000 in magnitude, up to 3e\+38, in 1 dataset"):
         assert len(safeload.check_elmo(elmo).read) == 29
+
+
+@given(
+    shape=st.lists(st.integers(1, 9), min_size=1, max_size=3),
+    steps=st.lists(st.integers(1, 9), min_size=3, max_size=3),
+    is_big=st.booleans(),
+    bad=st.one_of(st.none(), st.integers(0, 10**6)),
+    dtype=st.sampled_from(["f2", "f4", "f8", "i4"]),
+)
+@settings(max_examples=80, deadline=None)
+def test_chunks_are_verified_as_they_are_read(shape, steps, is_big, bad, dtype, tmp_path_factory):
+    path = tmp_path_factory.mktemp("chunks") / "w.hdf5"
+    values = np.arange(np.prod(shape)).reshape(shape).astype(f"{'>' if is_big else '<'}{dtype}")
+    if bad is not None and dtype != "i4":
+        values.reshape(-1)[bad % values.size] = np.nan
+    chunk = tuple(map(min, shape, steps))
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data=values, chunks=chunk, compression="gzip")
+    with opened_hdf5(path) as file:
+        assert outcome_of(file, file.verify) == outcome_of(file, file.read)
+
+
+def outcome_of(file, use):
+    """Return what was seen of the dataset, or the message about it."""
+    try:
+        use(["x"])
+    except CorruptFileError as exc:
+        return str(exc)
+    return file.seen.pop("x")
+
+
+def test_a_dataset_in_chunks_is_verified_by_few_of_them(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file.create_dataset("x", data=np.ones((4000, 256), np.float32), chunks=(100, 64), compression="gzip")
+    with opened_hdf5(tmp_path / "w.hdf5") as file:
+        sizes = []
+        real = look.Look.add
+        monkeypatch.setattr(look.Look, "add", lambda self, block: (sizes.append(block.nbytes), real(self, block))[1])
+        tracemalloc.start()
+        file.verify(["x"])
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert sum(sizes) == 4000 * 256 * 4
+    assert peak < 1 << 20
