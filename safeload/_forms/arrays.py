@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from safeload._bytes import system
-from safeload._forms.element_types import MAX_ITEM_BYTES
+from safeload._forms.element_types import N_ITEM_BYTES
 from safeload._forms.floats import put
 from safeload._forms.look import Look, block_bytes
 from safeload._forms.seen import Seen
@@ -91,7 +91,7 @@ class Run(NamedTuple):
 
     def held(self) -> Bytes | None:
         """Return the bytes, if they are in memory and so aligned that any library can use them; else None."""
-        if not self.n_bytes or self.offset % MAX_ITEM_BYTES:
+        if not self.n_bytes or self.offset % N_ITEM_BYTES:
             return None
         found = self.file.held(self.offset, self.n_bytes)
         return None if found is None else np.frombuffer(found, np.uint8)

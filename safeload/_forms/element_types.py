@@ -42,7 +42,7 @@ TYPES = {
 }
 """Name -> type; the names are NumPy's, or torch's where NumPy has none. Of `float4_e2m1fn_x2`, a value is a pair."""
 
-MAX_ITEM_BYTES = 8
+N_ITEM_BYTES = 8
 """What values that are used where they lie in a file are aligned to; complex numbers are pairs."""
 
 PACKED = ("float4_e2m1fn", "float6_e2m3fn", "float6_e3m2fn")

@@ -15,7 +15,7 @@ from safeload._bytes.files import DISK, FileRef, Source
 from safeload._bytes.hashing import hashed
 from safeload._bytes.hub import digest_of_blob
 from safeload._bytes.kinds import sniff
-from safeload._forms.element_types import MAX_ITEM_BYTES
+from safeload._forms.element_types import N_ITEM_BYTES
 from safeload._text.words import some_of, two_lines
 from safeload.errors import CorruptFileError
 from safeload.lock._copies import absence, key_of, lock_error, not_locked, rehashed, resized
@@ -178,7 +178,7 @@ def _is_aligned(ref: FileRef) -> bool:
         return False
     with DISK.open(ref.path) as file:
         start = file.read(_N_LENGTH_BYTES)
-    return start.startswith(_ZIP) if kind.form == "torch" else int.from_bytes(start, "little") % MAX_ITEM_BYTES == 0
+    return start.startswith(_ZIP) if kind.form == "torch" else int.from_bytes(start, "little") % N_ITEM_BYTES == 0
 
 
 def _resized(path: str, file: LockedFile) -> tuple[str, str] | None:
