@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import Any
 
-from safeload._frameworks.packages import import_installed, install, missing_dependency, version_of
+from safeload._frameworks.packages import import_installed, install, missing_dependency, one_at_a_time, version_of
 from safeload._frameworks.tensorflow import require_keras
 from safeload.errors import MissingDependencyError
 
@@ -51,6 +51,7 @@ def versions_of(backend: str) -> dict[str, str]:
     return {name: version_of(name) or "?" for name in names}
 
 
+@one_at_a_time
 def require_torch() -> Any:  # noqa: ANN401  (a module)
     """Import torch.
 

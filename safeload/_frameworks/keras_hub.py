@@ -8,7 +8,14 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload._frameworks.packages import REQUIREMENTS, import_installed, install, missing_dependency, version_of
+from safeload._frameworks.packages import (
+    REQUIREMENTS,
+    import_installed,
+    install,
+    missing_dependency,
+    one_at_a_time,
+    version_of,
+)
 from safeload.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -41,6 +48,7 @@ class KerasHub(NamedTuple):
     versions: Mapping[str, str]
 
 
+@one_at_a_time
 def require_keras_hub() -> KerasHub:
     """Import KerasHub, Keras 3 and its framework; tf-keras, if it is in use, stays as it is.
 

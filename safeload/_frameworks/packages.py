@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import platform
 import sys
-from typing import Any, NamedTuple
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from safeload._text.words import reason_of
 from safeload.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Found = TypeVar("_Found")
+_LOCK = threading.RLock()
 
 
 class Requirement(NamedTuple):
@@ -49,6 +57,17 @@ REQUIREMENTS = {
     "yaml": (Requirement("PyYAML", ">=6,<7"),),
 }
 """The extras of setup.cfg. Hints name these packages: no index is known to have this project under its name."""
+
+
+def one_at_a_time(require: Callable[[], _Found]) -> Callable[[], _Found]:
+    """Let one thread import frameworks: they import each other in circles, where two threads that begin elsewhere deadlock."""
+
+    @functools.wraps(require)
+    def alone() -> _Found:
+        with _LOCK:
+            return require()
+
+    return alone
 
 
 def install(extra: str, python: tuple[int, ...] | None = None) -> str:

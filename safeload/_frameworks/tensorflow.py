@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from safeload._frameworks.packages import import_installed, install, missing_dependency, version_of
+from safeload._frameworks.packages import import_installed, install, missing_dependency, one_at_a_time, version_of
 
 if TYPE_CHECKING:
     from safeload.errors import MissingDependencyError
@@ -40,6 +40,7 @@ class KerasBert:
     versions: dict[str, str]
 
 
+@one_at_a_time
 def require_keras_bert() -> KerasBert:
     """Import TensorFlow and keras-bert on Keras 2.
 
@@ -66,6 +67,7 @@ def require_keras_bert() -> KerasBert:
     return KerasBert(tf=tf, keras_bert=keras_bert, versions=versions)
 
 
+@one_at_a_time
 def require_tensorflow() -> Any:  # noqa: ANN401  (a module)
     """Import TensorFlow, whatever its Keras is.
 
@@ -148,6 +150,7 @@ def _redirect_imports_to_tf_keras(tf: Any) -> None:  # noqa: ANN401  (a module)
         tf.__path__.insert(0, folder)
 
 
+@one_at_a_time
 def require_keras() -> Any:  # noqa: ANN401  (a module)
     """Import the Keras that the process uses: `tf.keras`, or tf-keras if only that is imported already.
 

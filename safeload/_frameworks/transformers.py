@@ -14,6 +14,7 @@ from safeload._frameworks.packages import (
     import_installed,
     install,
     missing_dependency,
+    one_at_a_time,
     version_of,
 )
 
@@ -42,6 +43,7 @@ class Transformers(NamedTuple):
     versions: dict[str, str]
 
 
+@one_at_a_time
 def require_transformers() -> Transformers:
     """Import torch and the BERT of transformers.
 

@@ -108,10 +108,10 @@ print(os.environ.get("TF_USE_LEGACY_KERAS"))
 """
 
 
-def run(engine):
+def run(engine, code=UNRESOLVED):
     environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     done = subprocess.run(
-        [sys.executable, "-c", UNRESOLVED],
+        [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         env={**environment, "KERAS_BACKEND": engine},
@@ -132,3 +132,32 @@ def test_a_framework_that_does_not_train_is_refused():
     assert message == (
         "Keras runs on numpy in this process, but a model of KerasHub needs tensorflow or jax or torch | keras"
     )
+
+
+TOGETHER = """
+import sys, threading
+from safeload._frameworks.keras_hub import require_keras_hub
+from safeload._frameworks.tensorflow import require_keras_bert
+sys.setswitchinterval(1e-5)
+failed = []
+
+def use(require):
+    try:
+        require()
+    except Exception as error:
+        failed.append(str(error))
+
+threads = [threading.Thread(target=use, args=(each,)) for each in (require_keras_bert, require_keras_hub)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+print(*failed)
+"""
+
+
+@needs_keras_hub
+@pytest.mark.skipif(importlib.util.find_spec("keras_bert") is None, reason="keras-bert is not installed")
+def test_two_threads_import_the_frameworks_one_after_the_other():
+    """TensorFlow's modules import each other in circles: begun at two ends at once, Python reports a deadlock."""
+    assert run("tensorflow", TOGETHER) == [""]
