@@ -90,6 +90,7 @@ def build_options(  # noqa: PLR0913  (those of `load_bert`)
     if runtime is KERAS_BERT:
         _require_model_options(model_options)
     else:
+        _require_known(model_options)
         of_keras_bert = {"trainable": (trainable, None), "output_layer_num": (output_layer_num, 1)}
         _require_usual(runtime, {**of_keras_bert, **{name: (value, _ABSENT) for name, value in model_options.items()}})
         if seq_len is not None:
@@ -125,6 +126,17 @@ def _require_usual(runtime: Runtime, given: Mapping[str, tuple[object, object]],
         if value is not default and value != default:
             message = f"{name} is for backend={owner.id!r}, and the backend is {runtime.id!r}"
             raise ArgumentError(message, argument=name, hints=[f"leave out {name}, or pass backend={owner.id!r}"])
+
+
+def _require_known(options: Mapping[str, Any]) -> None:
+    """Require names of options that some backend has; `from_pretrained` has others, which are keys of the config here."""
+    for name in options:
+        if name not in MODEL_OPTIONS:
+            close = close_names(name, (*MODEL_OPTIONS, "training", "model_class", "dtype", "device", "activation"))
+            hints = [f"did you mean {other}?" for other in close] or [
+                "settings of the model belong into its config file"
+            ]
+            raise ArgumentError(f"load_bert has no argument {name!r}", argument=name, hints=hints)
 
 
 def _torch_options(

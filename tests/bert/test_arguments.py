@@ -171,3 +171,14 @@ def test_the_closest_name_is_offered_first():
     with pytest.raises(ArgumentError) as caught:
         options(model_options={"trainin": True})
     assert caught.value.hints == ("did you mean training?", "did you mean trainable?")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("torch_dtype", "did you mean dtype?"), ("num_labels", "settings of the model belong into its config file")],
+)
+@pytest.mark.parametrize("backend", ["transformers", "keras-hub"])
+def test_an_argument_that_no_backend_has_is_not_said_to_be_another_s(backend, name, hint):
+    with pytest.raises(ArgumentError, match=f"load_bert has no argument '{name}'") as caught:
+        safeload.load_bert("nowhere", backend=backend, **{name: 3})
+    assert caught.value.hints == (hint,)
