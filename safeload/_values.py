@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -47,12 +48,14 @@ def read_parameters(
         if (match.changes[parameter] == "transposed") != (parameter in turned)
     }
     found = weights.read(match.stored.values(), floats=True, turned=to_turn) if keep else {}
+    shared = {name for name, number in Counter(match.stored.values()).items() if number > 1}
     if not keep:
         weights.verify(match.stored.values())
 
     def changed(parameter: str) -> tuple[Array, Fault | None]:
         name, change = match.stored[parameter], match.changes[parameter]
-        stored = found.pop(name) if keep else weights.read([name])[name]
+        there = found if keep else weights.read([name])
+        stored = _aligned(there[name]) if name in shared else there.pop(name)
         fault = _before_zeros(stored) if change == "below zeros" else None
         values = rearranged(stored, change)
         return _laid_out(values, turned=parameter in turned), fault or _inexact(weights, name, change)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _IN_LAYER = re.compile(r"bert/encoder/layer_(\d{1,9})/(?!.*/LayerNorm/)")
 UNITS_PER_HEAD = 64
+N_PATTERNS = 3
 _NUMBER = re.compile(r"(?<!layer)_[0-9]+(?=/|$)")
 _KERAS_NORM = re.compile(r"(?:.*/)?layer_normalization(?:_\d+)?/(?:gamma|beta)$")
 _HEADS = (
@@ -176,6 +177,10 @@ def _unexpected_hints(problems: Collection[Problem]) -> list[str]:
     names = [problem.name for problem in problems if problem.kind == "unexpected"]
     if not names or len(names) < len(problems):
         return []
-    one = f"{glob.escape(names[0][:N_NAME_CHARS])}{'*' * (len(names[0]) > N_NAME_CHARS)}"
-    pattern = one if len(names) == 1 else f"{glob.escape(os.path.commonpath(names))}/*"
-    return [f"to allow extra variables, call safeload.load_bert with ignore_unused=[{pattern!r}]"]
+    common = os.path.commonprefix(names)  # noqa: RUF071  (names in torch have dots)
+    shared = common[: max(common.rfind("/"), common.rfind(".")) + 1]
+    starts = [shared] if len(names) > 1 and shared else [name[:N_NAME_CHARS] for name in names]
+    if len(starts) > N_PATTERNS:
+        return []
+    patterns = [f"{glob.escape(start)}{'*' * (start not in names)}" for start in starts]
+    return [f"to allow extra variables, call safeload.load_bert with ignore_unused={patterns!r}"]

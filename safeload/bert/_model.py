@@ -113,7 +113,9 @@ def bert(
         find_others=_places.resolve_others,
         read=read,
         list_parameters=listed or parameters,
-        recognise=lambda weights: recognise(weights, scope),
+        recognise=lambda weights: recognise(
+            weights, scope, getattr(options.torch.model_class, "base_model_prefix", "")
+        ),
         hints=hints,
         unverified=lambda config: {
             "num_attention_heads": config.num_attention_heads,
@@ -130,8 +132,13 @@ def bert(
     return kind
 
 
-def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, list[str]]:
+def recognise(weights: WeightFile, wanted: object = None, own: str = "") -> tuple[Naming, str, list[str]]:
     """Return the naming of the variables, the scope of the encoder to load, and warnings.
+
+    Args:
+        weights: The weight file.
+        wanted: The scope that the caller passed; None for the only one, or the usual one of several.
+        own: The usual scope of a class of the caller's, without its separator.
 
     Raises:
         WrongFileKindError: The weights are of another model, such as ALBERT, ELECTRA, RoBERTa, NEZHA or a TF2
@@ -143,7 +150,8 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
     other = _recognise.other_tensors(_recognise.BERT, weights.tensors, weights.groups)
     if other is not None and (not found or other.has_berts_names):
         raise _wrong_weights(weights, FileKind("other", other.name, other.hint))
-    scope = chosen_scope(list(found), wanted, SCOPED, title=weights.title, facts=weights.ref.facts)
+    scoped = SCOPED._replace(usual=own) if own and own in {each.rstrip("/.") for each in found} else SCOPED
+    scope = chosen_scope(list(found), wanted, scoped, title=weights.title, facts=weights.ref.facts)
     if scope is None:
         return NAMINGS[0], SCOPE, []
     naming = found[scope]

@@ -7,7 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from safeload._text.words import reason_of
-from safeload.bert._runtimes import GELU_ERF, GELU_TANH, LAYER_NORM_EPS, TRANSFORMERS
+from safeload.bert._runtimes import ALIASES, GELU_ERF, GELU_TANH, LAYER_NORM_EPS, TRANSFORMERS
 from safeload.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _SIZES = (
 _NEVER = {
     "attn_implementation",
     "auto_map",
+    "distributed_config",
     "dtype",
     "experts_implementation",
     "model_type",
@@ -41,6 +42,7 @@ _NEVER = {
     "output_attentions",
     "per_layer_config",
     "quantization_config",
+    "self",
     "torch_dtype",
     "transformers_version",
 }
@@ -73,7 +75,10 @@ def config_of(
     keys |= {key: config.raw[key] for key in TRANSFORMERS.settings if config.raw.get(key) is not None}
     keys |= {key: float(keys.get(key, value)) for key, value in _DEFAULTS.items()}
     keys |= {key: getattr(config, key) for key in _SIZES}
-    keys["hidden_act"] = _GELUS.get(config.activation, config.activation)
+    is_said = (
+        ALIASES.get(config.hidden_act) == config.activation
+    )  # by a name that has one meaning, and transformers' own
+    keys["hidden_act"] = config.hidden_act if is_said else _GELUS.get(config.activation, config.activation)
     keys["pad_token_id"] = config.raw.get("pad_token_id", vocabulary.get(_PAD, 0))
     if "id2label" in keys:
         keys.pop("num_labels", None)  # transformers counts the labels
