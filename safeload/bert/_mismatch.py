@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _IN_LAYER = re.compile(r"bert/encoder/layer_(\d{1,9})/(?!.*/LayerNorm/)")
 UNITS_PER_HEAD = 64
-N_PATTERNS = 3
 _NUMBER = re.compile(r"(?<!layer)_[0-9]+(?=/|$)")
 _KERAS_NORM = re.compile(r"(?:.*/)?layer_normalization(?:_\d+)?/(?:gamma|beta)$")
 _HEADS = (
@@ -179,8 +178,8 @@ def _unexpected_hints(problems: Collection[Problem]) -> list[str]:
         return []
     common = os.path.commonprefix(names)  # noqa: RUF071  (names in torch have dots)
     shared = common[: max(common.rfind("/"), common.rfind(".")) + 1]
-    starts = [shared] if len(names) > 1 and shared else [name[:N_NAME_CHARS] for name in names]
-    if len(starts) > N_PATTERNS:
+    start = shared if len(names) > 1 else common[:N_NAME_CHARS]
+    if not start:
         return []
-    patterns = [f"{glob.escape(start)}{'*' * (start not in names)}" for start in starts]
-    return [f"to allow extra variables, call safeload.load_bert with ignore_unused={patterns!r}"]
+    pattern = f"{glob.escape(start)}{'*' * (start != names[0])}"
+    return [f"to allow extra variables, call safeload.load_bert with ignore_unused=[{pattern!r}]"]
