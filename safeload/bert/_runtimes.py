@@ -23,7 +23,7 @@ Source:
 """
 
 _GELUS = {
-    **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate"), GELU_TANH),
+    **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate", "gelu_python_tanh"), GELU_TANH),
     "gelu_python": GELU_ERF,
 }
 ALIASES = {**_GELUS, "silu": "swish"}
@@ -83,7 +83,7 @@ TRANSFORMERS = Runtime(
     cannot="load_bert does not build with transformers",
     words=(
         "gelu", "relu", "linear", "sigmoid", "swish", "tanh", "gelu_10", "laplace", "leaky_relu", "mish", "quick_gelu",
-        "relu2", "relu6", *ALIASES,
+        "relu2", "relu6", "hardswish", "sqrtsoftplus", *ALIASES,
     ),
     pooler="if stored",
     outputs_first=True,
@@ -92,7 +92,7 @@ TRANSFORMERS = Runtime(
         "bos_token_id", "eos_token_id", "classifier_dropout", "id2label", "label2id", "num_labels", "problem_type",
     ),
 )  # fmt: skip
-"""Its words are those of ACT2FN, without the functions that have parameters of their own."""
+"""Its words are those of ACT2FN in 5.24, without the functions that have parameters of their own; 4.57 lacks the last two."""
 
 KERAS_HUB = Runtime(
     id="keras-hub",

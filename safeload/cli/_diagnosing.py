@@ -73,7 +73,8 @@ def run(model: str, path: str, options: dict[str, Any], *, as_json: bool) -> int
     if as_json:
         _print_json(found)
     else:
-        _console.lines(out, found.text(_console.IN_JSON))
+        text = "\n".join(map(_console.in_options, found.text(_console.IN_JSON).split("\n")))
+        _console.lines(out, text.replace("--backend", "--against"))
     return 0 if found.at_fault == "nothing" else 1
 
 

@@ -94,6 +94,10 @@ def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None
     options = {"checkpoint_file": checkpoint, "vocab_file": vocab}
     options |= {name: rest.pop(name) for name in ("training", "activation")}
     options |= {"backend": given} if (given := rest.pop("backend")) else {}
+    if given == "keras-hub" and options["training"]:
+        raise click.UsageError(
+            "--training is of --backend keras-bert and transformers: keras-hub builds no MLM and NSP heads"
+        )
     _check("bert", paths, options, {"--checkpoint": checkpoint, "--vocab": vocab}, **rest)
 
 

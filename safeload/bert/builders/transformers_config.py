@@ -87,7 +87,7 @@ def config_of(
     except Exception as exc:
         message = "transformers does not accept the BERT config"
         details = [f"{type(exc).__name__}: {reason_of(exc)}"]
-        hints = ["correct the key that is named above; the exception is the cause"]
+        hints = ["the exception is the cause: it says what transformers does with a value of the config"]
         raise ConfigError(message, resolved=config.path, label="config", details=details, hints=hints) from exc
 
 
