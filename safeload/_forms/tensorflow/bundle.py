@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from safeload._bytes.files import FileRef
     from safeload._bytes.open_file import OpenFile
+    from safeload._forms.arrays import Run
     from safeload._forms.seen import Seen
 
     Array = NDArray[Any]
@@ -127,6 +128,9 @@ class TensorBundle(WeightFile):
 
     def _read(self, name: str) -> tuple[Array, Seen]:
         return self._values.read(self.variables[name])
+
+    def _run_of(self, name: str) -> Run | None:
+        return self._values.run(self.variables[name])
 
     def _ref_of(self, name: str) -> FileRef:
         return self.ref.at(self.shard_path(self.variables[name].shard), "shard")

@@ -94,6 +94,11 @@ class Values(NamedTuple):
         fill(self._run(entry), 0, memory)
         return memory.view(_dtype_of(entry)).reshape(entry.shape)
 
+    def run(self, entry: Entry) -> Run | None:
+        """Return where a variable's values are, if they lie together and are as many as its shape says; else None."""
+        n_bytes = math.prod(entry.shape) * N_BYTES_OF.get(entry.dtype, 0)
+        return self._run(entry) if not entry.slices and 0 < n_bytes == entry.n_bytes else None
+
     def _run(self, entry: Entry) -> Run:
         dtype = entry.dtype if entry.dtype in FLOATS else ""
         return Run(self.shards[entry.shard], entry.offset, entry.n_bytes, dtype, entry.crc, columns_of(entry.shape))
