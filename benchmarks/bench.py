@@ -107,6 +107,7 @@ def groups() -> list[Group]:
         Group(title="forward", model="ELMo", sides=forwards, against=forwards[-1]),
         Group(title="check", model="ELMo", sides=("check_elmo", "raw_scan"), against="raw_scan"),
         Group(title="load", model=models.TF_HUB, sides=("load_elmo_text", "saved_model"), against="saved_model"),
+        Group(title="convert", model="BERT-Base", sides=("save_converted", "copy_files"), against="copy_files"),
         Group(title="save", model="ELMo", sides=("save_elmo", "raw_write"), against="raw_write"),
         Group(
             title="embed",

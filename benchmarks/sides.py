@@ -366,6 +366,22 @@ def save_elmo(folder: Path) -> Call:
     return lambda: safeload.save_elmo(module, folder / "saved", overwrite=True)
 
 
+def save_converted(folder: Path) -> Call:
+    """Convert Google's files to safetensors, which are read back and compared."""
+    import safeload
+    from safeload import testing
+
+    with tempfile.TemporaryDirectory() as name:  # what a conversion imports is not a part of what is timed
+        safeload.convert(testing.write_bert(f"{name}/tiny"), f"{name}/converted", form="safetensors")
+    return lambda: safeload.convert(folder, folder / "converted", form="safetensors", overwrite=True)
+
+
+def copy_files(folder: Path) -> Call:
+    """Copy the bytes with cp, which does not bring them to the disk."""
+    (folder / "copied").mkdir(exist_ok=True)
+    return lambda: subprocess.run(["cp", *weight_files(folder), folder / "copied"], check=True)  # noqa: S607  (the system's own)
+
+
 def raw_write(folder: Path) -> Call:
     """Write as many bytes to the disk, and read them: the floor of saving."""
     data = b"".join(path.read_bytes() for path in weight_files(folder))

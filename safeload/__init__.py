@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from safeload import _early  # noqa: F401  (first, so that Ctrl-C ends a command during the imports below)
+from safeload._convert import convert, save_bert
 from safeload._reports import report_of
 from safeload._version import __version__  # noqa: F401  (public, though no name to import with *)
 from safeload.bert import FULL_LENGTH, Diagnosis, check_bert, diagnose_bert, load_bert, load_vocabulary
@@ -24,6 +25,7 @@ __all__ = [
     "check_bert",
     "check_elmo",
     "check_weights",
+    "convert",
     "diagnose_bert",
     "diagnose_elmo",
     "load_bert",
@@ -32,5 +34,6 @@ __all__ = [
     "load_vocabulary",
     "read_settings",
     "report_of",
+    "save_bert",
     "save_elmo",
 ]

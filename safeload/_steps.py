@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from safeload._arguments import require_patterns
 from safeload._bytes.archives.locating import lock_folder, through
 from safeload._bytes.files import DISK
-from safeload._fit import check_weights
+from safeload._fit import check_weights, matched_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._model_kind import Clock
 from safeload.lock._copies import LockedSource, find_locks, open_locked
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from safeload._bytes.files import Source
+    from safeload._fit import Matched
     from safeload._model_kind import Checked, Config, ModelKind, Places, Request
     from safeload.report import FileRead
 
@@ -31,6 +32,40 @@ def check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> Ch
 def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> Checked[Config]:
     clock = Clock()
     patterns = require_patterns(request.ignore_unused, example=kind.example_pattern)
+    with _read(kind, request, clock) as (places, source, config, notes, warnings):
+        checked = check_weights(kind, config, places.weights, patterns, clock, keep_values=keep_values)
+        files = _files_read(places, checked.files, source)
+    checked.report = replace(
+        checked.report,
+        files=tuple(files),
+        notes=(*notes, *checked.report.notes),
+        warnings=(*warnings, *checked.report.warnings),
+    )
+    return checked
+
+
+@contextmanager
+def opened_model(
+    kind: ModelKind[Config], request: Request, clock: Clock
+) -> Iterator[tuple[Places, Matched[Config], tuple[str, ...]]]:
+    """Run the steps up to the comparison of names, shapes and dtypes, and yield the open files and the warnings so far.
+
+    Raises:
+        SafeLoadError: As `check`, except the errors about values.
+    """
+    patterns = require_patterns(request.ignore_unused, example=kind.example_pattern)
+    with (
+        _read(kind, request, clock) as (places, _, config, _, warnings),
+        matched_weights(kind, config, places.weights, patterns, clock) as found,
+    ):
+        yield places, found, (*warnings, *found.warnings)
+
+
+@contextmanager
+def _read(
+    kind: ModelKind[Config], request: Request, clock: Clock
+) -> Iterator[tuple[Places, Source, Config, list[str], list[str]]]:
+    """Run the first two steps, and yield the places, what opens them, the config, notes and warnings."""
     with clock.step("resolve"):
         config_ref = kind.find_config(request)
         folders = [lock_folder(config_ref.source.on_disk(config_ref.path)), kind.weights_folder(request)]
@@ -45,27 +80,22 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
             places = kind.find_others(request, through(config_ref, source))
         with clock.step("read"):
             config, notes, warnings = kind.read(places)
-        checked = check_weights(kind, config, places.weights, patterns, clock, keep_values=keep_values)
-        files = _files_read(places, checked.files)
-        if isinstance(source, LockedSource):
-            files += [DISK.file_read("lock", lock.path) for lock in source.locks]
-    checked.report = replace(
-        checked.report,
-        files=tuple(files),
-        notes=(*notes, *checked.report.notes),
-        warnings=(*warnings, *checked.report.warnings),
-    )
-    return checked
+        yield places, source, config, notes, warnings
 
 
-def _files_read(places: Places, of_weights: Iterable[tuple[str, str]]) -> list[FileRead]:
-    """Return the report entries for the files of a model, and for the archives that they are in."""
+def _files_read(places: Places, of_weights: Iterable[tuple[str, str]], source: Source) -> list[FileRead]:
+    """Return the report entries for the files of a model, for the archives that they are in, and for locks."""
     config, vocab, weights = places.config, places.vocab, places.weights
     refs = [ref for ref in (config, vocab) if ref is not None and not ref.is_dir()]
     refs += [weights.ref.at(weights.state_file, "state file")] if weights.state_file else []
     refs += [weights.ref.at(path, role) for role, path in of_weights]
     archives = {each.path: each for ref in refs for each in ref.source.containers()}
-    return [*(ref.source.file_read(ref.role, ref.path) for ref in refs), *archives.values()]
+    locks = source.locks if isinstance(source, LockedSource) else ()
+    return [
+        *(ref.source.file_read(ref.role, ref.path) for ref in refs),
+        *archives.values(),
+        *(DISK.file_read("lock", lock.path) for lock in locks),
+    ]
 
 
 @contextmanager

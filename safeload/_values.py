@@ -88,6 +88,15 @@ def rearranged(values: Array, change: Change) -> Array:
     return values.T if change == "transposed" else values
 
 
+def as_stored_values(values: Array, change: Change, n_heads: int) -> Array:
+    """Return a parameter as a file stores it: undo `rearranged`."""
+    if change == "heads first":
+        return values.reshape(n_heads, -1, *values.shape[1:])
+    if change == "heads last":
+        return values.reshape(*values.shape[:-1], n_heads, -1)
+    return values.T if change == "transposed" else values
+
+
 def _laid_out(values: Array, *, turned: bool) -> Array:
     """Return a matrix in C order, or with its transpose in C order.
 

@@ -240,17 +240,19 @@ class LoadReport:
 
 @dataclass(frozen=True, kw_only=True)
 class SaveReport:
-    """The result of a `save_*` call.
+    """The result of a `save_*` call or of `convert`.
 
     Attributes:
-        model: "ELMo".
-        noun: "datasets" for an HDF5 file.
+        model: "BERT" or "ELMo".
+        noun: "datasets" for an HDF5 file, "variables" for a checkpoint, ...
+        form: The form of the new files, as the argument `form` names it.
         files: Every file that was written.
         written: The tensors that were written, read back and checked.
-        n_values: The number of values that the module holds.
+        n_values: The number of values that the model holds.
         n_inexact: How many of them a load of the files does not give back exactly.
         largest_difference: The largest difference of such a value; 0.0 if there is none.
         inexact: The names of the parameters that have such values.
+        left_out: The tensors of the source that the files do not hold.
         notes: Non-fatal observations.
         warnings: Suspicious facts, of which the call also warned.
         seconds: Step -> duration in seconds.
@@ -259,12 +261,14 @@ class SaveReport:
 
     model: str
     noun: str
+    form: str = ""
     files: tuple[FileRead, ...]
     written: tuple[TensorSpec, ...]
     n_values: int
     n_inexact: int = 0
     largest_difference: float = 0.0
     inexact: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -284,7 +288,8 @@ class SaveReport:
         if self.n_inexact:
             exact = f"{self.n_inexact:,} of {self.n_values:,} values come back changed, by {self.largest_difference:.3g} at most"
         rows = [(file.role, f"{file.path} ({file.n_bytes:,} bytes)") for file in self.files]
-        rows += [("values", exact), *(("changed", name) for name in self.inexact)]
+        rows += [("form", self.form), ("values", exact), *(("changed", name) for name in self.inexact)]
+        rows += [("left out", first_of(self.left_out))] * bool(self.left_out)
         rows += [("warning", warning) for warning in self.warnings]
         rows += [("note", note) for note in self.notes]
         rows += [("seconds", seconds_text(self.seconds)), ("versions", pairs_text(self.versions, " "))]

@@ -154,11 +154,14 @@ def _require_replaceable(path: Path) -> None:
 def _move_all(source: Path, new: Sequence[Path], folder: Path) -> None:
     """Move the new files of `source` into the folder; if one cannot be moved, those before it are taken back."""
     moved: list[tuple[Path, Path, bool]] = []
+    made: list[Path] = []
     try:
         for each in new:
             path, target = source / each, folder / each
             old = path.with_name(f"{path.name}.old")
-            target.parent.mkdir(exist_ok=True)
+            for above in reversed([each for each in target.parents if not each.exists()]):
+                above.mkdir()
+                made.append(above)
             is_there = os.path.lexists(target)
             if is_there:
                 with suppress(OSError):  # a file system without hard links
@@ -172,4 +175,7 @@ def _move_all(source: Path, new: Sequence[Path], folder: Path) -> None:
                     os.replace(old, target)
                 elif not is_there:
                     os.unlink(target)
+        for above in reversed(made):
+            with suppress(OSError):
+                above.rmdir()
         raise

@@ -54,7 +54,7 @@ def require_agreement(config: BertConfig, weights: WeightFile, *, activation_is_
     _require_order(saved, weights)
     layers = list(_layers(saved))
     heads = [shown(each.get("head_num")) for name, each in layers if name == "MultiHeadAttention"]
-    activations = [_activation_of(each.get("activation")) for name, each in layers if name == "FeedForward"]
+    activations = [activation_of(each.get("activation")) for name, each in layers if name == "FeedForward"]
     found = None if activation_is_chosen or not activations else activations[0]
     wanted = found if config.hidden_act == GELU and found in (GELU_ERF, GELU_TANH) else config.activation
     problems = _differences("num_attention_heads", str(config.num_attention_heads), heads)
@@ -115,7 +115,7 @@ def _layers(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             pending += inner if isinstance(inner, list) else []
 
 
-def _activation_of(value: object) -> str:
+def activation_of(value: object) -> str:
     """Return the activation that a saved config means, as `BertConfig.activation` names it."""
     if isinstance(value, dict) and isinstance(value.get("config"), str):
         value = value["config"]

@@ -12,6 +12,7 @@ from safeload._version import __version__
 from safeload.cli._ending import ended_early
 from safeload.cli._options import examples
 from safeload.cli.check import check
+from safeload.cli.convert import convert
 from safeload.cli.doctor import doctor
 from safeload.cli.inspect import diff, inspect
 from safeload.cli.lock import lock
@@ -54,6 +55,7 @@ def _escaped_usage() -> Iterator[None]:
     epilog=examples(
         "safeload check bert models/uncased   is it whole, and does it fit its config?",
         "safeload inspect models/uncased      what is in it?",
+        "safeload convert models/uncased hf --form safetensors   write it in another form",
         "safeload doctor                      which parts of safeload work here?",
         "safeload demo                        see loads succeed, and broken copies fail",
     ),
@@ -78,5 +80,5 @@ def demo() -> None:
     run(click.echo)
 
 
-for _command in (check, inspect, diff, lock, doctor):
+for _command in (check, inspect, diff, lock, convert, doctor):
     main.add_command(_command)

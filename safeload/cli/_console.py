@@ -82,6 +82,8 @@ IN_JSON = "with --json"
 
 _OPTIONS = (
     (r"call safeload\.load_\w+ with ignore_unused=\[(.*)\]$", r"pass --ignore-unused \1"),
+    (r"pass ignore_unused=\[(.*)\]$", r"pass --ignore-unused \1"),
+    (r"pass (overwrite|lock)=True", r"pass --\1"),
     (r"with training=False", "without --training"),
     (r"training=True", "--training"),
     (r"""(activation|backend)=["']([\w-]+)["']""", r"--\1 \2"),
@@ -98,7 +100,7 @@ def in_options(sentence: str) -> str:
     """Return a sentence of safeload's with the commands' options where it has the calls' arguments."""
     for pattern, option in _OPTIONS:
         sentence = re.sub(pattern, option, sentence)
-    return sentence
+    return sentence.replace("', '", "' --ignore-unused '") if "--ignore-unused" in sentence else sentence
 
 
 def error_text(error: SafeLoadError) -> str:

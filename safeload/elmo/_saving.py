@@ -5,30 +5,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _recognise
-from safeload._arguments import as_python, bad_argument
-from safeload._bytes.absent import failed
-from safeload._bytes.files import DISK, FileRef
-from safeload._bytes.paths import resolve_path
+from safeload._bytes.files import DISK
 from safeload._bytes.writing import new_files
 from safeload._model_kind import Clock, Request
+from safeload._saving import flag, lock_new, made, require_free, target_of
 from safeload._steps import check
 from safeload.elmo import _places
 from safeload.elmo._model import elmo
 from safeload.elmo._parameters import list_parameters
 from safeload.elmo.builders import unproven
-from safeload.errors import ArgumentError, WrongFileKindError
-from safeload.lock import LOCK_NAME, lock_text, make_lock
+from safeload.errors import ArgumentError
+from safeload.lock import LOCK_NAME
 from safeload.lock._copies import UNLOCKED
 from safeload.report import SaveReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from safeload.elmo.builders.keras_read import KerasElmo
     from safeload.elmo.builders.torch_read import TorchElmo
 
@@ -55,11 +50,13 @@ def save(module: object, folder: object, *, overwrite: object, lock: object) -> 
         SafeLoadError: As `safeload.save_elmo`.
     """
     clock = Clock()
-    replaces, locks = _flag("overwrite", overwrite), _flag("lock", lock)
+    flag("overwrite", overwrite)
+    flag("lock", lock)
     held = _held(module)
-    path = resolve_path(folder, argument="folder")
-    _require_free(path, folder, replaces=replaces, locks=locks)
-    with _made(path, folder), new_files(Path(path)) as new:
+    target = target_of(folder, argument="folder", overwrite=overwrite, lock=lock)
+    path = target.path
+    require_free(target, (_places.OPTIONS_NAME, _places.WEIGHTS_NAME))
+    with made(target), new_files(Path(path)) as new:
         with clock.step("write"):
             _write(held, new)
         with clock.step("check"):
@@ -67,14 +64,15 @@ def save(module: object, folder: object, *, overwrite: object, lock: object) -> 
         with clock.step("compare"):
             proof = _prove(held, checked.values)
         checked.values.clear()
-        if locks:
+        if target.locks:
             with clock.step("lock"):
-                _lock(new, checked.report)
+                lock_new(new, checked.report, elmo(None))
         names = sorted(os.listdir(new))
     roles = {_places.OPTIONS_NAME: "options", _places.WEIGHTS_NAME: "weight", LOCK_NAME: "lock"}
     return SaveReport(
         model=_recognise.ELMO,
         noun=checked.report.noun,
+        form="hdf5",
         files=tuple(DISK.file_read(roles[name], os.path.join(path, name)) for name in names),
         written=checked.report.read,
         n_values=proof.n_values,
@@ -86,13 +84,6 @@ def save(module: object, folder: object, *, overwrite: object, lock: object) -> 
         seconds=clock.seconds,
         versions=checked.report.versions,
     )
-
-
-def _flag(argument: str, value: object) -> bool:
-    flag = as_python(value)
-    if not isinstance(flag, bool):
-        raise bad_argument(argument, value, "a bool", ["pass True or False"])
-    return flag
 
 
 def _held(module: Any) -> Held:  # noqa: ANN401  (validated here)
@@ -114,55 +105,6 @@ def _held(module: Any) -> Held:  # noqa: ANN401  (validated here)
     except (AttributeError, KeyError, TypeError, IndexError) as exc:
         message = f"module must be {_WANTED}, not of type {type(module).__name__}"
         raise ArgumentError(message, argument="module", hints=_HINTS) from exc
-
-
-def _require_free(path: str, given: object, *, replaces: bool, locks: bool) -> None:
-    """Require that no file is replaced unasked, and that no lock of other files is left behind.
-
-    Raises:
-        ArgumentError: A file would be replaced, or a lock would name files that are no longer there.
-    """
-    wanted = (_places.OPTIONS_NAME, _places.WEIGHTS_NAME, LOCK_NAME)
-    there = [name for name in wanted if os.path.lexists(os.path.join(path, name))]
-    facts = FileRef(path=path, role="folder", given=given).facts
-    if there and not replaces:
-        message = f"the folder already has {', '.join(there)}"
-        hints = ["save to another folder", "or pass overwrite=True to replace them"]
-        raise ArgumentError(message, argument="overwrite", hints=hints, **facts)
-    if LOCK_NAME in there and not locks:
-        message = f"the folder has a {LOCK_NAME}, which the new files would not match"
-        hints = ["pass lock=True to write a new lock too", "or save to another folder"]
-        raise ArgumentError(message, argument="lock", hints=hints, **facts)
-
-
-@contextmanager
-def _made(path: str, given: object) -> Iterator[None]:
-    """Make the folder and those above it; remove what was made if the saving fails.
-
-    Raises:
-        WrongFileKindError: The path, or one above it, is a file.
-        UnreadableFileError, FileSystemError: The system cannot make it.
-    """
-    above, made = path, []
-    while not os.path.lexists(above):
-        made.append(above)
-        above = os.path.dirname(above)
-    ref = FileRef(path=path, role="folder", given=given)
-    if not os.path.isdir(above):
-        message = "the folder cannot be made: there is a file at its path"
-        context = [("file", above)]
-        raise WrongFileKindError(message, wanted="a folder", found="a file", **ref.facts, context=context)
-    try:
-        try:
-            os.makedirs(path, exist_ok=True)
-        except OSError as exc:
-            raise failed(ref, exc, "write") from exc
-        yield
-    except BaseException:
-        for each in made:
-            with suppress(OSError):
-                os.rmdir(each)
-        raise
 
 
 def _write(held: Held, folder: Path) -> None:
@@ -223,13 +165,6 @@ def _prove(held: Held, values: dict[str, Any]) -> _Proof:
         largest = max(largest, float(np.abs(ours.astype(np.float64) - loaded).max()))
         names += [name] if name not in names else []
     return _Proof(n_values, n_inexact, largest, tuple(names))
-
-
-def _lock(new: Path, report: Any) -> None:  # noqa: ANN401  (a LoadReport)
-    """Write the lock, and check the files against it."""
-    path = new / LOCK_NAME
-    path.write_text(lock_text(make_lock(report, str(path))), encoding="utf-8")
-    check(elmo(None), Request(config=str(new), lock_file=str(path)), keep_values=False)
 
 
 def _notes(held: Held) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from safeload._arguments import as_python, bad_argument
+from safeload._values import as_stored_values
 from safeload.bert.namings import NAMINGS
 from safeload.testing._bundle import write_bundle
 from safeload.testing._keras import write_keras, write_layers, write_tf_model
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._naming import Change, Naming
+    from safeload._naming import Naming
 
     Tensors = Mapping[str, NDArray[Any]]
 
@@ -96,22 +97,16 @@ def in_naming(tensors: Tensors, naming: Naming, scope: str, n_heads: int = 0) ->
     """Return parameters with the names and in the arrangement of a naming."""
     names = {naming.stored_as(parameter, scope)[0] for parameter in tensors}
     rows = {parameter: naming.stored_as(parameter, scope, names) for parameter in tensors}
-    return {rows[parameter][0]: _stored(values, rows[parameter][1], n_heads) for parameter, values in tensors.items()}
+    return {
+        rows[parameter][0]: np.ascontiguousarray(as_stored_values(values, rows[parameter][1], n_heads))
+        for parameter, values in tensors.items()
+    }
 
 
 def stored_name(parameter: str, form: Form) -> str:
     """Return the name of a parameter in files of a form."""
     naming = next(naming for naming in NAMINGS if naming.id == form.naming)
     return naming.stored_as(parameter, naming.usual_scope if form.scope is None else form.scope)[0]
-
-
-def _stored(values: NDArray[Any], change: Change, n_heads: int) -> NDArray[Any]:
-    """Undo the change by which stored values become a parameter."""
-    if change == "heads first":
-        return values.reshape(n_heads, -1, *values.shape[1:])
-    if change == "heads last":
-        return values.reshape(*values.shape[:-1], n_heads, -1)
-    return np.ascontiguousarray(values.T) if change == "transposed" else values
 
 
 def valid_form(form: object, forms: Collection[str] = FORMS) -> str:

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from safeload._forms.hdf5.layers import put_layers
 from safeload.bert.namings.hugging_face_tf import HuggingFaceTf
 
 if TYPE_CHECKING:
@@ -24,21 +25,9 @@ _MLM = "mlm___cls"
 
 
 def write_layers(target: Path | IO[bytes], tensors: Tensors) -> None:
-    """Write the weights of layers, which are the first parts of the names, to an HDF5 file.
-
-    Source:
-        keras/src/saving/legacy/hdf5_format.py, save_weights_to_hdf5_group, Keras 2.15.
-    """
+    """Write the weights of layers, which are the first parts of the names, to an HDF5 file."""
     with h5py.File(target, "w") as file:
-        layers = list(dict.fromkeys(name.partition("/")[0] for name in tensors))
-        file.attrs["layer_names"] = [layer.encode() for layer in layers]
-        file.attrs["backend"] = b"tensorflow"
-        file.attrs["keras_version"] = b"2.15.0"
-        for name, values in tensors.items():
-            file[name] = values
-        for layer in layers:
-            inner = [name.partition("/")[2].encode() for name in tensors if name.partition("/")[0] == layer]
-            file[layer].attrs["weight_names"] = inner
+        put_layers(file, tensors, tensors.items())
 
 
 def write_tf_model(folder: Path, tensors: Tensors) -> None:

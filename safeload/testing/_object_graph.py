@@ -8,7 +8,8 @@ import numpy as np
 
 from safeload._forms.tensorflow.index_file import GRAPH
 from safeload._forms.tensorflow.object_graph import VALUE
-from safeload.testing._bundle import sized, varint, write_bundle
+from safeload._forms.tensorflow.writing import sized, varint
+from safeload.testing._bundle import write_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ TOGETHER = {
         "bert",
         "load_bert keras_bert keras_bert_graph tensorflow_restore raw_read check_bert raw_scan load_google",
     ),
-    "numpy": ("bert", "cold_check_bert cold_scan"),
+    "numpy": ("bert", "cold_check_bert cold_scan save_converted copy_files"),
     "tensorflow": ("bert", "process_check_bert process_import_tensorflow"),
     "safetensors": (
         "bert",

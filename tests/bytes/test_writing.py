@@ -279,3 +279,29 @@ def test_a_folder_in_the_place_of_one_of_several_is_told(path):
 
     assert caught.value.resolved == str(path.parent / "g")
     assert texts(path.parent) == {"f": "old"}
+
+
+def test_files_in_new_folders_are_moved_and_the_folders_go_if_a_move_fails(tmp_path, monkeypatch):
+    def write(folder):
+        with new_files(folder) as new:
+            (new / "assets/deep").mkdir(parents=True)
+            (new / "assets/deep/a.txt").write_text("a")
+            (new / "z.txt").write_text("z")
+
+    write(tmp_path)
+    assert (tmp_path / "assets/deep/a.txt").read_text() == "a"
+    other = tmp_path / "other"
+    other.mkdir()
+    replace, calls = os.replace, []
+
+    def second_fails(*paths):
+        calls.append(paths)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(paths[0]), None, str(paths[1]))
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", second_fails)
+    with pytest.raises(FileSystemError):
+        write(other)
+
+    assert not list(other.iterdir())

@@ -71,6 +71,9 @@ def require_published(found):
         (("lock", "{poisoned}"), 1),
         (("lock", "{locked}"), 0),
         (("lock", "{other}"), 0),
+        (("convert", "{other}", "{new}", "--form", "safetensors"), 0),
+        (("convert", "{elmo}", "{new}", "--form", "hdf5"), 0),
+        (("convert", "{other}", "{new}", "--form", "keras-hub"), 1),
         (("doctor", "bert", "{bert}"), 0),
         (("doctor", "elmo", "{elmo}"), 0),
         (("doctor", "elmo", ""), 2),
@@ -95,6 +98,7 @@ def test_what_a_command_prints_is_of_the_schema_and_in_the_reference(
         "other": other,
         "cut": tmp_path / "cut",
         "none": "x",
+        "new": tmp_path / "new",
     }
 
     found = json.loads(safeload_cli(*[text.format(**places) for text in arguments], "--json", code=code).stdout)

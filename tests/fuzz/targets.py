@@ -19,6 +19,7 @@ from safeload._forms.safetensors.file import Safetensors
 from safeload._forms.shards import read_index
 from safeload._forms.tensorflow.prefixes import find_checkpoint
 from safeload._forms.tensorflow.sstable import MAGIC, mask
+from safeload._forms.tensorflow.writing import table_of, varint
 from safeload._forms.torch.file import TorchFile
 from safeload.bert._config import read_config
 from safeload.bert._vocabulary import read_vocabulary
@@ -26,7 +27,6 @@ from safeload.elmo._options import read_options
 from safeload.errors import SafeLoadError
 from safeload.lock import read_lock
 from safeload.settings._sections import read_section
-from safeload.testing._bundle import _table, varint
 from safeload.weights import check_weights, load_state_dict
 from tests.opened import opened_checkpoint, opened_hdf5, ref
 
@@ -98,7 +98,7 @@ def entries(data):
     header, *values = data.split(b"\xff\xff")
     keys = [f"v{number}".encode() for number in range(len(values))]
     written("m.data-00000-of-00001", SHARD)
-    index(_table({b"": header, **dict(zip(keys, values, strict=True))}))
+    index(table_of({b"": header, **dict(zip(keys, values, strict=True))}))
 
 
 def chunk(data):

@@ -22,6 +22,8 @@ model = safeload.load_bert("models/uncased", seq_len=None, trainable=["Encoder-1
 assert_type(model, Any)
 assert_type(safeload.load_bert(**safeload.read_settings("config.ini", "BERT")), Any)
 assert_type(safeload.load_elmo("elmo", dropout=0.0, scalar_mix_parameters=[0.0, 0.0, 1.0]), Any)
+converted = safeload.convert("bert", Path("hf"), form="safetensors", ignore_unused=["cls/*"], lock=True)
+safeload.save_bert(safeload.load_bert("bert"), Path("tuned"), form="google", vocab_file="vocab.txt")
 saved = safeload.save_elmo(safeload.load_elmo("elmo"), Path("saved"), overwrite=True, lock=True)
 assert_type(saved, safeload.SaveReport)
 assert_type(saved.largest_difference, float)

@@ -147,20 +147,31 @@ def _pairs(
     config: BertConfig,
 ) -> list[tuple[Any, str]]:
     """Return each variable of a model with the parameter that it holds."""
-    sources = dict(_paths(config.num_hidden_layers))
-    pairs = []
+    pairs, strange = variables_of(model, config.num_hidden_layers)
+    unknown = [*strange, *(variable for variable, parameter in pairs if parameter not in values)]
+    if unknown:
+        raise _unproven(f"the model has the variable {unknown[0].path}, which no weights have", config)
+    found = {parameter for _, parameter in pairs}
+    lost = [parameter for _, parameter in _paths(config.num_hidden_layers) if parameter not in found]
+    lost += [name for name in values if name not in found]
+    if lost:
+        raise _unproven(f"the model lacks a variable for {lost[0]}", config)
+    return pairs
+
+
+def variables_of(model: Any, n_layers: int) -> tuple[list[tuple[Any, str]], list[Any]]:  # noqa: ANN401  (a backbone)
+    """Return each variable of a backbone with the parameter that it holds, and those of no parameter."""
+    sources = dict(_paths(n_layers))
+    pairs, strange = [], []
     for variable in {id(each): each for each in model.variables}.values():
         if variable.name == _GENERATOR_STATE:
             continue
         parameter = sources.pop(_below_scope(variable.path, sources), None)
-        if parameter not in values:
-            raise _unproven(f"the model has the variable {variable.path}, which no weights have", config)
-        pairs.append((variable, parameter))
-    found = {parameter for _, parameter in pairs}
-    lost = [*sources.values(), *(name for name in values if name not in found)]
-    if lost:
-        raise _unproven(f"the model lacks a variable for {lost[0]}", config)
-    return pairs
+        if parameter is None:
+            strange.append(variable)
+        else:
+            pairs.append((variable, parameter))
+    return pairs, strange
 
 
 def _paths(n_layers: int) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._arguments import bad_argument
 from safeload.bert._parameters import list_parameters
+from safeload.bert.namings._heads import GOOGLE_HEADS
 from safeload.bert.namings.hugging_face import HuggingFace
 from safeload.report import TensorSpec
 
@@ -18,19 +19,6 @@ if TYPE_CHECKING:
     from safeload.bert._config import BertConfig
 
 _NAMING = HuggingFace()
-_GOOGLE_HEADS = {
-    "output_weights": "classifier.weight",
-    "output_bias": "classifier.bias",
-    "cls/squad/output_weights": "qa_outputs.weight",
-    "cls/squad/output_bias": "qa_outputs.bias",
-}
-"""What google-research/bert trains beside the encoder -> the head of transformers with the same values.
-
-Source:
-    google-research/bert, run_classifier.py and run_squad.py, create_model; transformers/models/bert/modeling_bert.py,
-    BertForSequenceClassification and BertForQuestionAnswering, transformers 4.57 and 5.24.
-"""
-
 _OF_LABELS = ("classifier", "qa_outputs")
 
 
@@ -66,7 +54,7 @@ class Described(NamedTuple):
 
 def torch_name(parameter: str, prefix: str) -> str:
     """Return the name of a parameter in a torch model whose encoder is under `prefix`."""
-    return _GOOGLE_HEADS.get(parameter) or _NAMING.stored_as(parameter, prefix)[0]
+    return GOOGLE_HEADS.get(parameter) or _NAMING.stored_as(parameter, prefix)[0]
 
 
 def is_turned(parameter: str) -> bool:
@@ -137,7 +125,7 @@ def _other_heads(
     copied = {name for name, own in tensors.items() if name in copies(prefix) and not own.is_buffer}
     ours = {name: name for name in tensors if name not in explained}
     if naming.id == "google":
-        ours = {google: name for google, name in _GOOGLE_HEADS.items() if name in tensors}
+        ours = {google: name for google, name in GOOGLE_HEADS.items() if name in tensors}
     elif naming.id != _NAMING.id:
         return {}
     found = {}
@@ -168,4 +156,4 @@ def _head_of(parameter: str) -> str:
 
 
 def _module_of(name: str) -> str:
-    return name.rpartition("/" if name in _GOOGLE_HEADS else ".")[0]
+    return name.rpartition("/" if name in GOOGLE_HEADS else ".")[0]

@@ -1,0 +1,244 @@
+"""Write a model's parameters to new files as they are read, and prove the files by reading them back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from safeload._bytes.files import DISK
+from safeload._bytes.writing import new_files
+from safeload._forms.importing import gc_paused, short_blas_timeout
+from safeload._forms.reused import reused_memory
+from safeload._model_kind import Request
+from safeload._saving import lock_new, made, require_alone, require_free
+from safeload._steps import opened_model
+from safeload._streamed import FileValues, Row, Values
+from safeload._values import as_stored_values
+from safeload.errors import BackendError
+from safeload.lock import LOCK_NAME
+from safeload.lock._copies import UNLOCKED
+from safeload.report import FileRead, SaveReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor, Future
+
+    from numpy.typing import NDArray
+
+    from safeload._model_kind import Clock, ModelKind
+    from safeload._saving import Target
+    from safeload.report import LoadReport
+
+    Array = NDArray[Any]
+    Advance = Callable[[int], None]
+
+N_BATCH_BYTES = 4 << 20
+"""Tensors are read together up to this size; the next ones are read while these are written."""
+
+N_LARGE_BYTES = 32 << 20
+"""From this size on, a tensor is compared by its SHA-256: with both in memory, a comparison takes twice as much."""
+
+
+_SETTINGS = "settings"
+"""The role of files that no check reads: those of a tokenizer, and of what wrote the others."""
+
+
+class Job(NamedTuple):
+    """What is written, and how it is proven.
+
+    Attributes:
+        form: The id of the form.
+        rows: The parameters, in the order of the file.
+        n_heads: The number of attention heads; 0 if the model has none.
+        write: Writes all files into a folder; takes the tensors as the file has them.
+        names: The names of all files that the form has.
+        configs: The names of configs of other forms.
+        kind: What reads the files back.
+        require_config: Requires that the config that was read back means the same model; raises BackendError.
+        left_out: What the files do not hold.
+        notes: Non-fatal observations.
+        warnings: What is suspicious of the source, besides its values.
+    """
+
+    form: str
+    rows: tuple[Row, ...]
+    n_heads: int
+    write: Callable[[Path, Iterator[tuple[str, Array]]], None]
+    names: tuple[str, ...]
+    configs: tuple[str, ...]
+    kind: ModelKind[Any]
+    require_config: Callable[[Any], None]
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def save(job: Job, values: Values, target: Target, clock: Clock, advance: Advance = lambda done: None) -> SaveReport:  # noqa: ARG005
+    """Write, read back, compare and lock; then put the files into place.
+
+    Args:
+        job: What is written.
+        values: Gives the values, twice.
+        target: The folder.
+        clock: Measures the steps.
+        advance: Called with the number of bytes that are done, of `n_bytes_of`.
+
+    Raises:
+        ArgumentError: As `require_free` and `require_alone`.
+        BackendError: What was read back is not what was written.
+        SafeLoadError: The values are damaged, or the system cannot write.
+    """
+    require_free(target, job.names)
+    require_alone(target, job.names, job.configs, job.kind.model)
+    with gc_paused(), short_blas_timeout(), reused_memory(), made(target), new_files(Path(target.path)) as new:
+        with clock.step("write"):
+            digests: dict[str, bytes] = {}
+            tensors = _streamed(job, values, digests, advance)
+            try:
+                job.write(new, tensors)
+            finally:
+                tensors.close()
+            values.finish()
+        with clock.step("compare"):
+            report = _proven(job, values, digests, new, clock, advance)
+        if target.locks:
+            with clock.step("lock"):
+                lock_new(new, report, job.kind)
+        names = sorted(str(path.relative_to(new)) for path in new.rglob("*") if path.is_file())
+    roles = {os.path.relpath(file.path, new): file.role for file in report.files} | {LOCK_NAME: "lock"}
+    files = [DISK.file_read(roles.get(name, _SETTINGS), os.path.join(target.path, name)) for name in names]
+    return _saved(job, report, clock, files)
+
+
+def n_bytes_of(job: Job) -> int:
+    """Return what `advance` counts up to: each byte is written once and compared once."""
+    return 2 * sum(row.n_bytes for row in job.rows)
+
+
+def _saved(job: Job, report: LoadReport, clock: Clock, files: list[FileRead]) -> SaveReport:
+    return SaveReport(
+        model=report.model,
+        noun=report.noun,
+        form=job.form,
+        files=tuple(files),
+        written=tuple(replace(row.spec, name=row.parameter) for row in job.rows),
+        n_values=sum(prod(row.spec.shape) for row in job.rows),
+        left_out=job.left_out,
+        notes=job.notes,
+        warnings=(*job.warnings, *report.warnings),
+        seconds=clock.seconds,
+        versions=report.versions,
+    )
+
+
+def _streamed(
+    job: Job, values: Values, digests: dict[str, bytes], advance: Advance
+) -> Generator[tuple[str, Array], None, None]:
+    """Yield each tensor as the file has it, and keep the digests of large ones; the next ones are read meanwhile."""
+    done = 0
+    was_large = False
+    following: Future[dict[str, Array]] | None = None
+    batches = _batches(job.rows)
+    with ThreadPoolExecutor(1) as pool:
+        for number, batch in enumerate(batches):
+            found = _read(values, batch) if following is None else following.result()
+            is_large = batch[0].n_bytes >= N_LARGE_BYTES
+            following = None
+            if number + 1 < len(batches) and not is_large and not was_large:  # which may still be in memory
+                following = pool.submit(_read, values, batches[number + 1])
+            was_large = is_large
+            if is_large:
+                digests.update((name, _digest(each)) for name, each in found.items())
+            for row in batch:
+                yield row.name, as_stored_values(found.pop(row.parameter), row.change, job.n_heads)
+                done += row.n_bytes
+                advance(done)
+
+
+def _read(values: Values, batch: Sequence[Row]) -> dict[str, Array]:
+    turned = {row.parameter for row in batch if row.change == "transposed"}
+    return values.read([row.parameter for row in batch], turned)
+
+
+def _batches(rows: Sequence[Row]) -> list[list[Row]]:
+    """Return the rows in groups of at most `N_BATCH_BYTES`; a larger tensor is a group of its own."""
+    found: list[list[Row]] = []
+    size = N_BATCH_BYTES + 1
+    for row in rows:
+        size += row.n_bytes
+        if size > N_BATCH_BYTES:
+            found.append([])
+            size = row.n_bytes
+        found[-1].append(row)
+    return found
+
+
+def _proven(
+    job: Job, values: Values, digests: Mapping[str, bytes], new: Path, clock: Clock, advance: Advance
+) -> LoadReport:
+    """Check the new files as a load does, and compare each value with its source, bit for bit.
+
+    Raises:
+        BackendError: They differ.
+    """
+    request = Request(config=str(new), lock_file=UNLOCKED)
+    done = n_bytes_of(job) // 2
+    with opened_model(job.kind, request, clock) as (places, found, _):
+        job.require_config(found.config)
+        others = {row.parameter: row.name for row in job.rows if row.parameter not in found.parameters}
+        lost = [name for name in others.values() if name not in found.weights.tensors]
+        lost += sorted(found.parameters.keys() - {row.parameter for row in job.rows})
+        if lost:
+            raise unproven(f"the new files lack {lost[0]}", str(new))
+        written = FileValues(found, others)
+        with ThreadPoolExecutor(1) as pool:
+            for batch in _batches(job.rows):
+                _require_equal(pool, batch, (values, written), digests, str(new))
+                done += sum(row.n_bytes for row in batch)
+                advance(done)
+        values.finish()
+        written.finish()
+        files = [ref for ref in (places.config, places.vocab) if ref is not None]
+        read = [*((ref.role, ref.path) for ref in files), *found.files]
+        return replace(found.report(clock), files=tuple(DISK.file_read(role, path) for role, path in read))
+
+
+def _require_equal(
+    pool: Executor, batch: Sequence[Row], both: tuple[Values, Values], digests: Mapping[str, bytes], folder: str
+) -> None:
+    """Require that the parameters of a batch have the same bits in the source and in the new files."""
+    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+    following = pool.submit(_read, both[1], batch)
+    ours = {} if batch[0].parameter in digests else _read(both[0], batch)
+    for name, found in following.result().items():
+        is_same = (
+            _digest(found) == digests[name]
+            if name in digests
+            else ours[name].dtype == found.dtype and np.array_equal(_bits(ours[name]), _bits(found))
+        )
+        if not is_same:
+            raise unproven(f"the new files do not hold the values of {name}", folder)
+
+
+def _digest(values: Array) -> bytes:
+    return hashlib.sha256(_bits(values).data).digest()
+
+
+def _bits(values: Array) -> Array:
+    """Return the bits of values as integers, so that the two zeros differ; without a copy."""
+    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+
+    flat = values if values.flags.c_contiguous else values.T
+    return np.ascontiguousarray(flat).reshape(-1).view(f"u{values.dtype.itemsize}")
+
+
+def unproven(message: str, folder: str) -> BackendError:
+    """Return the error for files that do not hold what they were given, which are removed."""
+    hints = ["try again: the disk may be faulty", "and report it with the output of: pip list"]
+    return BackendError(message, resolved=folder, label="folder", hints=hints)

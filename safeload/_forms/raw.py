@@ -1,0 +1,28 @@
+"""Give the bytes of an array as files have them, and write all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from io import FileIO
+
+    from numpy.typing import NDArray
+
+
+def bytes_of(values: NDArray[Any]) -> memoryview:
+    """Return the bytes of an array in C order, little-endian; without a copy where it is so in memory."""
+    stored = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
+    return stored.reshape(-1).view(np.uint8).data
+
+
+def write_all(file: FileIO, data: memoryview) -> None:
+    """Write all of the data to a file without a buffer.
+
+    Raises:
+        OSError: The system cannot write it, or the disk is full.
+    """
+    while data:
+        data = data[file.write(data) :]
