@@ -135,7 +135,7 @@ def groups() -> list[Group]:
         ]
     if importlib.util.find_spec("keras_hub"):
         model = "BERT-Base as safetensors"
-        into_torch = ("load_transformers", "load_google_transformers", "from_pretrained")
+        into_torch = ("load_transformers", "load_google_transformers", "from_pretrained", "from_pretrained_read")
         processes = ("process_load_transformers", "process_from_pretrained", "process_import_transformers")
         found += [
             Group(title="into transformers", model=model, sides=into_torch, against="from_pretrained"),

@@ -90,6 +90,22 @@ def from_pretrained(folder: Path) -> Call:
     return lambda: bert.from_pretrained(folder)
 
 
+def from_pretrained_read(folder: Path) -> Call:
+    """The same, which maps the file, with every value then tested and copied to memory of its own."""
+    import torch
+
+    bert = _bert_of_transformers()
+
+    def load() -> object:
+        model = bert.from_pretrained(folder)
+        for parameter in model.parameters():
+            assert torch.isfinite(parameter).all()
+            parameter.data = parameter.data.clone()
+        return model
+
+    return load
+
+
 def load_keras_hub(folder: Path) -> Call:
     """safeload, from Google's checkpoint into KerasHub's BertBackbone."""
     import safeload

@@ -31,7 +31,7 @@ TOGETHER = {
     ),
     "keras_hub": (
         "both",
-        "load_transformers load_google_transformers from_pretrained process_load_transformers process_from_pretrained process_import_transformers load_keras_hub from_preset",
+        "load_transformers load_google_transformers from_pretrained from_pretrained_read process_load_transformers process_from_pretrained process_import_transformers load_keras_hub from_preset",
     ),
     "keras.layers": ("module", "write_module saved_model load_elmo_text"),
     "allennlp": ("elmo", "load_elmo_allennlp allennlp forward_allennlp process_allennlp embed_allennlp"),
