@@ -53,7 +53,7 @@ def require_agreement(config: BertConfig, weights: WeightFile, *, activation_is_
     saved = json_object(text.encode(), ref)
     _require_order(saved, weights)
     layers = list(_layers(saved))
-    heads = [shown(each.get("head_num")) for name, each in layers if name == "MultiHeadAttention"]
+    heads = [shown(each["head_num"]) for name, each in layers if name == "MultiHeadAttention" and "head_num" in each]
     activations = [activation_of(each.get("activation")) for name, each in layers if name == "FeedForward"]
     found = None if activation_is_chosen or not activations else activations[0]
     wanted = found if config.hidden_act == GELU and found in (GELU_ERF, GELU_TANH) else config.activation

@@ -53,6 +53,19 @@ def require_values(found, n_values):
     assert not found.report.problems
 
 
+def with_attention(layers, model):
+    """Add a head with Keras's own layer of the name that keras-bert's has."""
+    x = model.get_layer("Encoder-2-FeedForward-Norm").output
+    return [layers.MultiHeadAttention(num_heads=3, key_dim=5, name="mine")(x, x)]
+
+
+@pytest.mark.parametrize("name", WITH_NAMES)
+def test_keras_s_own_attention_has_other_heads(name, folder, tmp_path):
+    save(built(folder, with_attention), tmp_path / name)
+
+    require_values(checked(folder / "bert_config.json", tmp_path / name, training=True), 46)
+
+
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("name", WITH_NAMES)
 def test_names_say_which_layers_are_the_model_s(name, training, folder, tmp_path):

@@ -15,7 +15,7 @@ from copy import copy
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from safeload._naming import TRAINING
+from safeload._naming import TASK, TRAINING
 from safeload.bert._parameters import FIRST_VARIABLE, HEAD, count_layers
 from safeload.bert._runtimes import SEGMENTS
 from safeload.bert.namings._layers import OF_TRAINING, Layers, fields
@@ -54,7 +54,7 @@ NUMBERED = {
 }  # fmt: skip
 """Part of the model -> its class, numbered."""
 
-_FORWARD_CLASS, _DENSE_CLASS, _N_DENSE = "feed_forward", "dense", 3
+_ATTENTION_CLASS, _FORWARD_CLASS, _DENSE_CLASS, _N_DENSE = "multi_head_attention", "feed_forward", "dense", 3
 _SENTENCES = 2
 _WITHOUT_WEIGHTS = ("input_layer", "add", "dropout", "extract", "masked", "concatenate")
 _WORDS = {*(word_of(group.format(**fields(0), last=0)) for group in NUMBERED.values()), *_WITHOUT_WEIGHTS}
@@ -163,7 +163,7 @@ class NumberedKerasBert(Layers):
     usual_scope = "layers/"
     rows = tuple(_rows(_by_number))
     inside = (
-        "token_embedding/", "position_embedding/", "embedding/", "task_embedding/", "multi_head_attention", "feed_forward",
+        "token_embedding/", "position_embedding/", "embedding/", "task_embedding/", _ATTENTION_CLASS, _FORWARD_CLASS,
     )  # fmt: skip
     norms = "layer_normalization"
     recorded = {  # noqa: RUF012  (the base class declares it)
@@ -194,6 +194,12 @@ class NumberedKerasBert(Layers):
         new = copy(self)
         new.moved, new.doubts = moved, doubts
         return new
+
+    def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
+        """Return the class of a tensor that a load does not read; Keras's own attention has layers inside, keras-bert's none."""
+        layer, has_variables, _ = name.removeprefix(scope).partition("/vars/")
+        is_keras_s_own = has_variables and layer.startswith(_ATTENTION_CLASS) and "/" in layer
+        return TASK if is_keras_s_own else super().class_of(name, spec, scope)
 
     def unproven(self, expected: Collection[str], scope: str, names: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Return the name of a layer -> the groups that it may be, of the layers that a load reads."""
