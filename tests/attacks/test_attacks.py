@@ -19,9 +19,9 @@ import safeload
 from safeload import testing
 from safeload._bytes.files import DISK, Source
 from safeload._forms.tensorflow.bundle import TensorBundle
-from safeload._frameworks import tensorflow
 from safeload._model_kind import Request
 from safeload._steps import check
+from safeload.bert.builders import keras_bert as builder
 from safeload.elmo._model import elmo as kind_of_elmo
 from safeload.errors import SafeLoadError
 from safeload.lock import hash_of
@@ -149,14 +149,14 @@ def swap(bert, tmp_path):
 def test_files_that_are_swapped_between_check_and_load(bert, swap, monkeypatch):
     """What is filled is what was checked: the values are kept from then on."""
     pytest.importorskip("keras_bert")
-    real = tensorflow.require_keras_bert
+    real = builder.require_keras_bert
     wanted = [values.tolist() for values in safeload.load_bert(bert).get_weights()]
 
     def swapping():
         swap()
         return real()
 
-    monkeypatch.setattr(tensorflow, "require_keras_bert", swapping)
+    monkeypatch.setattr(builder, "require_keras_bert", swapping)
     assert [values.tolist() for values in safeload.load_bert(bert).get_weights()] == wanted
     monkeypatch.undo()
     assert [values.tolist() for values in safeload.load_bert(bert).get_weights()] != wanted

@@ -60,7 +60,7 @@ def listed_by_keras(group: str, attribute: str, one: str, two: str) -> Callable[
     def make(folder: Path) -> None:
         write_form(folder, "hdf5/keras-bert", BERT_CONFIG, bert_tensors())
         with h5py.File(folder / "model.h5", "a") as file:
-            other = {one: two, two: one}
+            other = {one.encode(): two.encode(), two.encode(): one.encode()}
             file[group].attrs[attribute] = [other.get(name, name) for name in file[group].attrs[attribute]]
 
     return make
