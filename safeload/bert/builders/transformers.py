@@ -12,7 +12,8 @@ from safeload.bert._parameters import POOLER
 from safeload.bert.builders import Made
 from safeload.bert.builders.transformers_config import config_of
 from safeload.bert.builders.transformers_names import parameters_of, torch_name
-from safeload.errors import BackendError, SafeLoadError
+from safeload.errors import BackendError, ConfigError, SafeLoadError
+from safeload.report import KeyProblem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +82,7 @@ def _built(
 ) -> tuple[Any, str]:
     """Return a model of which what the values fill has no memory, and what stands before the names of its encoder."""
     bert, config, model_class = backend.bert, checked.config, options.torch.model_class
+    _require_activation(backend, config)
     if model_class is not None:
         theirs = config_of(model_class.config_class, config, vocabulary, is_whole=True)
         prefix = building.prefix_of(bert, model_class)
@@ -91,6 +93,21 @@ def _built(
         return building.on(bert, "meta", partial(bert.BertForPreTraining, theirs)), "bert."
     has_pooler = f"{POOLER}/kernel" in checked.values
     return building.on(bert, "meta", partial(bert.BertModel, theirs, add_pooling_layer=has_pooler)), ""
+
+
+def _require_activation(backend: Transformers, config: BertConfig) -> None:
+    """Require that this transformers has the activation.
+
+    Raises:
+        ConfigError: An earlier version than the one that wrote the config is installed.
+    """
+    if config.hidden_act not in backend.bert.ACT2FN:
+        found = f"transformers {backend.versions['transformers']} has no {config.hidden_act}"
+        problem = KeyProblem(key="hidden_act", problem=found)
+        message, hints = "the BERT config cannot be used", ["install a newer transformers"]
+        raise ConfigError(
+            message, problems=[problem], label="config", resolved=config.path, details=[str(problem)], hints=hints
+        )
 
 
 def _imported() -> tuple[Transformers, tuple[Any, Any]]:

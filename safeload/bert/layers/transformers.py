@@ -33,7 +33,11 @@ def compute(model: Any, inputs: Inputs) -> dict[str, Array]:  # noqa: ANN401  (a
     tokens, segments, mask = (
         torch.tensor(each, dtype=torch.long, device=device) for each in (inputs.tokens, inputs.segments, inputs.mask)
     )
-    with torch.no_grad(), _in_eval(model):
+    with (
+        torch.no_grad(),
+        torch.device(device),
+        _in_eval(model),
+    ):  # transformers 4.57 makes the mask where the caller says
         outputs = encoder(
             input_ids=tokens, attention_mask=mask, token_type_ids=segments, output_hidden_states=True, return_dict=True
         )

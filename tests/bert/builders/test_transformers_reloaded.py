@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 import safeload
@@ -69,11 +71,13 @@ def test_the_hint_on_a_decoder_that_is_not_tied_is_true(untied):
     _, folder = untied
     with pytest.raises(errors.VariableMismatchError) as caught:
         safeload.load_bert(folder, backend="transformers", training=True)
-    assert caught.value.hints[-1].endswith("ignore_unused=['cls.predictions.decoder.*']")
+    pattern = caught.value.hints[-1].partition("ignore_unused=")[2]
+    assert pattern in (
+        "['cls.predictions.decoder.*']",
+        "['cls.predictions.decoder.weight']",
+    )  # 4.57 saves the weight alone
 
-    assert safeload.load_bert(
-        folder, backend="transformers", training=True, ignore_unused=["cls.predictions.decoder.*"]
-    )
+    assert safeload.load_bert(folder, backend="transformers", training=True, ignore_unused=ast.literal_eval(pattern))
 
 
 def test_of_two_encoders_a_class_gets_its_own(two):
