@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +11,7 @@ from safeload._frameworks.packages import (
     REQUIREMENTS,
     import_installed,
     install,
+    is_within,
     missing_dependency,
     one_at_a_time,
     version_of,
@@ -26,7 +26,6 @@ ENGINES = ("tensorflow", "jax", "torch")
 """The frameworks on which Keras 3 computes and trains."""
 
 _REQUIRED = next(each for each in REQUIREMENTS[PACKAGE] if each.package == PACKAGE)
-_FIRST, _AFTER = (0, 32), (1, 0)
 _CHOOSE = "set KERAS_BACKEND to tensorflow, jax or torch in the environment before Python starts"
 
 
@@ -86,8 +85,7 @@ def _require_version() -> None:
     if importlib.util.find_spec(MODULE) is None:
         message = f"{PACKAGE} is not installed"
         raise missing_dependency(message, package=PACKAGE, wanted=_REQUIRED.versions, hints=[install(PACKAGE)])
-    number = tuple(map(int, re.findall(r"\d+", found or "")[:2]))
-    if number and not _FIRST <= number < _AFTER:
+    if found is not None and not is_within(found, _REQUIRED.versions):
         message = f"{PACKAGE} {found} is installed, but safeload supports {PACKAGE} {_REQUIRED.versions}"
         raise missing_dependency(message, package=PACKAGE, wanted=_REQUIRED.versions, hints=[install(PACKAGE)])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import platform
+import re
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -85,6 +86,20 @@ def version_of(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
+
+
+def is_within(version: str, bounds: str) -> bool:
+    """Return whether a version is within bounds such as ">=4.57,<6", by its first three numbers."""
+    found = _numbers(version)
+    return all(
+        found >= _numbers(bound) if sign == ">=" else found < _numbers(bound)
+        for sign, bound in re.findall(r"(>=|<)([0-9.]+)", bounds)
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = [int(each) for each in re.findall(r"\d+", version.partition("+")[0])[:3]]
+    return (*found, *[0] * (3 - len(found)))
 
 
 def missing_dependency(message: str, *, package: str, wanted: str, hints: list[str]) -> MissingDependencyError:

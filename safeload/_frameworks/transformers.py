@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +12,7 @@ from safeload._frameworks.packages import (
     Requirement,
     import_installed,
     install,
+    is_within,
     missing_dependency,
     one_at_a_time,
     version_of,
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _EXTRA = "transformers"
 _FIRST_PYTHON = (3, 11)
-_BOUND = re.compile(r"(>=|<)([0-9.]+)")
-_TOKEN = re.compile(r"\d+")
 
 
 class Transformers(NamedTuple):
@@ -88,23 +86,10 @@ def _require_version(requirement: Requirement) -> str:
     found = version_of(package)
     if found is None or importlib.util.find_spec(package) is None:
         raise missing_dependency(f"{package} is not installed", package=package, wanted=wanted, hints=[_hint()])
-    if not _is_within(found, wanted):
+    if not is_within(found, wanted):
         message = f"{package} {found} is installed, but safeload builds with {package}{wanted}"
         raise missing_dependency(message, package=package, wanted=wanted, hints=[_hint()])
     return found
-
-
-def _is_within(version: str, bounds: str) -> bool:
-    """Return whether a version is within bounds such as ">=4.57,<6", by its first three numbers."""
-    found = _numbers(version)
-    return all(
-        found >= _numbers(bound) if sign == ">=" else found < _numbers(bound) for sign, bound in _BOUND.findall(bounds)
-    )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    found = [int(each) for each in _TOKEN.findall(version.partition("+")[0])[:3]]
-    return (*found, *[0] * (3 - len(found)))
 
 
 def _command() -> str:
