@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from safeload._text.words import escaped, first_of, two_lines, with_article
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 ANY_MODEL = "any"
 """What stands for a model where only weights are known, of whatever model."""
@@ -214,9 +214,7 @@ class LoadReport:
 
     def __str__(self) -> str:
         """Return the report as text for a log."""
-        rows = [(file.role, f"{file.path} ({file.n_bytes:,} bytes)") for file in self.files]
-        rows += [("real path", file.real_path) for file in self.files if file.real_path]
-        rows += [("sha256", f"{file.sha256} of the {file.role}") for file in self.files if file.sha256]
+        rows = file_rows(self.files)
         rows += [("given", f"{self.given!r}, {with_article(self.place)}")]
         rows += [("form", self._form_text())]
         rows += [("backend", self.backend)]
@@ -294,6 +292,13 @@ class SaveReport:
         rows += [("note", note) for note in self.notes]
         rows += [("seconds", seconds_text(self.seconds)), ("versions", pairs_text(self.versions, " "))]
         return rows_text(self.headline(), rows)
+
+
+def file_rows(files: Sequence[FileRead]) -> list[tuple[str, str]]:
+    """Return the labels and values of the files that were read."""
+    rows = [(file.role, f"{file.path} ({file.n_bytes:,} bytes)") for file in files]
+    rows += [("real path", file.real_path) for file in files if file.real_path]
+    return [*rows, *(("sha256", f"{file.sha256} of the {file.role}") for file in files if file.sha256)]
 
 
 def rows_text(headline: str, rows: Iterable[tuple[str, str]]) -> str:

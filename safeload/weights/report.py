@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from safeload._text.words import counted, first_of, with_article
-from safeload.report import ANY_MODEL, pairs_text, rows_text, seconds_text
+from safeload.report import ANY_MODEL, file_rows, pairs_text, rows_text, seconds_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,9 +66,7 @@ class WeightsReport:
 
     def __str__(self) -> str:
         """Return the report as text for a log."""
-        rows = [(file.role, f"{file.path} ({file.n_bytes:,} bytes)") for file in self.files]
-        rows += [("real path", file.real_path) for file in self.files if file.real_path]
-        rows += [("sha256", f"{file.sha256} of the {file.role}") for file in self.files if file.sha256]
+        rows = file_rows(self.files)
         rows += [("given", f"{self.given!r}, {with_article(self.place)}"), ("form", self.form)]
         rows += [("not looked", pairs_text(self.not_looked_at, " "))]
         rows += [("not read", first_of([f"{spec.name} {spec}" for spec in self.not_read]))]
