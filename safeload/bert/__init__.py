@@ -161,15 +161,14 @@ def load(
 
     builder = builder_of(options.runtime)
     tokens = {} if vocabulary is None else vocabulary
-    kind = bert(options, scope, vocabulary=tokens, listed=builder.listed(options))
+    listed = None if options.torch.model_class is None else builder.listed(options.torch.model_class)
+    kind = bert(options, scope, vocabulary=tokens, listed=listed)
     checked = check(kind, request, keep_values=True)
     made = builder.make(checked, options, tokens)
     report = dataclasses.replace(
         checked.report,
         backend=options.runtime.id,
         initialised=made.initialised,
-        notes=(*checked.report.notes, *made.notes),
-        warnings=(*checked.report.warnings, *made.warnings),
         versions={**checked.report.versions, **made.versions},
     )
     remember(made.model, report)

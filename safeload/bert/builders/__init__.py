@@ -1,4 +1,4 @@
-"""Build a BERT: one module per runtime, with `listed` and `make`."""
+"""Build a BERT: one module per runtime, with `make`, and `listed` where a class of the caller's can be built."""
 
 from __future__ import annotations
 
@@ -19,15 +19,11 @@ class Made(NamedTuple):
         model: The model.
         initialised: The variables of the model that no weights have, which keep their initial values.
         versions: Package -> version.
-        notes: What the report notes besides.
-        warnings: What the load warns of besides.
     """
 
     model: Any
     initialised: tuple[str, ...] = ()
     versions: Mapping[str, str] = MappingProxyType({})
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 def builder_of(runtime: Runtime) -> Any:  # noqa: ANN401  (a module)

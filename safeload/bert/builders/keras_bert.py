@@ -31,11 +31,6 @@ _ENCODER_VARIABLE = re.compile(r"Encoder-\d+-(MultiHeadSelfAttention|FeedForward
 _HEADS = ("MLM-", "NSP")
 
 
-def listed(options: BuildOptions) -> None:
-    """Return nothing: the parameters are those of the config."""
-    del options
-
-
 def make(checked: Checked[BertConfig], options: BuildOptions, vocabulary: Mapping[str, int]) -> Made:
     """Build the model of checked values, which are emptied.
 

@@ -51,11 +51,6 @@ _IN_LAYER = (
 """The paths of Keras's variables are the names of the layers that they are in."""
 
 
-def listed(options: BuildOptions) -> None:
-    """Return nothing: the parameters are those of the config."""
-    del options
-
-
 def make(checked: Checked[BertConfig], options: BuildOptions, vocabulary: Mapping[str, int]) -> Made:
     """Build the model of checked values, which are emptied.
 

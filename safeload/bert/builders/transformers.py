@@ -27,11 +27,8 @@ if TYPE_CHECKING:
     from safeload.report import TensorSpec
 
 
-def listed(options: BuildOptions) -> Listed | None:
-    """Return what lists the parameters of the caller's class; None without one, as those of the config are read."""
-    model_class = options.torch.model_class
-    if model_class is None:
-        return None
+def listed(model_class: Any) -> Listed:  # noqa: ANN401  (a class of transformers)
+    """Return what lists the parameters of the caller's class."""
 
     def parameters(config: BertConfig, naming: Naming, stored: Stored) -> Mapping[str, TensorSpec]:
         backend, builders = _imported()
