@@ -26,6 +26,7 @@ from safeload.bert._runtimes import (
     dropout_rates,
 )
 from safeload.errors import ConfigError, SafeLoadError
+from safeload.report import KeyProblem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,6 +208,19 @@ def validate_config(raw: dict[str, Any], ref: FileRef, runtime: Runtime = KERAS_
     activation = GELU_TANH if hidden_act == GELU else ALIASES.get(hidden_act, hidden_act)
     return BertConfig(
         path=ref.path, hidden_act=hidden_act, raw=raw, activation=activation, type_vocab_size=segments, **sizes
+    )
+
+
+def unusable(config: BertConfig, key: str, problem: str, hints: list[str]) -> ConfigError:
+    """Return the error for a key of a config that was read, which the weights or the runtime rule out."""
+    found = KeyProblem(key=key, problem=problem)
+    return ConfigError(
+        "the BERT config cannot be used",
+        problems=[found],
+        label="config",
+        resolved=config.path,
+        details=[str(found)],
+        hints=hints,
     )
 
 

@@ -13,7 +13,7 @@ from safeload._model_kind import ModelKind
 from safeload._scopes import Scoped, chosen_scope
 from safeload.bert import _places, _vocabulary
 from safeload.bert._arguments import FULL_LENGTH
-from safeload.bert._config import defaults_taken, other_gelu, read_config, suspicious_keys, unused_keys
+from safeload.bert._config import defaults_taken, other_gelu, read_config, suspicious_keys, unusable, unused_keys
 from safeload.bert._parameters import (
     FIRST_VARIABLE,
     MARKS,
@@ -26,8 +26,7 @@ from safeload.bert._runtimes import GELU, GELU_ERF, GELU_TANH
 from safeload.bert._saved_config import require_agreement
 from safeload.bert.namings import NAMINGS, namings_of
 from safeload.bert.namings.google import SCOPE, Google
-from safeload.errors import ConfigError, VocabularyError
-from safeload.report import KeyProblem
+from safeload.errors import VocabularyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -200,11 +199,7 @@ def _require_gelu(options: BuildOptions, config: BertConfig) -> None:
         )
     text = f"{config.hidden_act} is {found} in these weights, and {runtime.id} computes {only} alone"
     hints = [f'pass activation="{only}" to accept the other form', 'or pass backend="transformers", which has both']
-    problem = KeyProblem(key="hidden_act", problem=text)
-    message = "the BERT config cannot be used"
-    raise ConfigError(
-        message, problems=[problem], label="config", resolved=config.path, details=[str(problem)], hints=hints
-    )
+    raise unusable(config, "hidden_act", text, hints)
 
 
 def _has_pooler(stored: Stored) -> bool:

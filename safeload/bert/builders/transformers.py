@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._frameworks.transformers import require_transformers
 from safeload._text.words import reason_of
+from safeload.bert._config import unusable
 from safeload.bert._parameters import POOLER
 from safeload.bert.builders import Made
 from safeload.bert.builders.transformers_config import config_of
 from safeload.bert.builders.transformers_names import parameters_of, torch_name
-from safeload.errors import BackendError, ConfigError, SafeLoadError
-from safeload.report import KeyProblem
+from safeload.errors import BackendError, SafeLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,11 +100,7 @@ def _require_activation(backend: Transformers, config: BertConfig) -> None:
     """
     if config.hidden_act not in backend.bert.ACT2FN:
         found = f"transformers {backend.versions['transformers']} has no {config.hidden_act}"
-        problem = KeyProblem(key="hidden_act", problem=found)
-        message, hints = "the BERT config cannot be used", ["install a newer transformers"]
-        raise ConfigError(
-            message, problems=[problem], label="config", resolved=config.path, details=[str(problem)], hints=hints
-        )
+        raise unusable(config, "hidden_act", found, ["install a newer transformers"])
 
 
 def _imported() -> tuple[Transformers, tuple[Any, Any]]:
