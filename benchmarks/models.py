@@ -44,6 +44,11 @@ def write(model: str, folder: Path) -> None:
         write_bert_checkpoint(folder, **BERTS[model])
 
 
+def form_of(folder: Path) -> str:
+    """Return the form of the BERT that was written into a folder named like its model."""
+    return next((form for model, form in IN_FORMS.items() if folder.as_posix().endswith(model)), "tensorflow")
+
+
 def weight_files(folder: Path) -> list[Path]:
     """Return the files that hold the values."""
     others, variables = (".json", ".txt", ".index"), folder / "variables"

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import ELMO, GOOGLES, IN_FORMS, weight_files
+from models import ELMO, GOOGLES, form_of, weight_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -230,7 +230,7 @@ def check_bert(folder: Path) -> Call:
     from safeload import testing
 
     with tempfile.TemporaryDirectory() as name:  # what a check imports is not a part of what is timed
-        safeload.check_bert(testing.write_bert(name, form=IN_FORMS.get(folder.name, "tensorflow")))
+        safeload.check_bert(testing.write_bert(name, form=form_of(folder)))
     return lambda: safeload.check_bert(folder, training=True)
 
 
