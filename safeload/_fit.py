@@ -18,6 +18,7 @@ from safeload._forms.weight_file import WIDENED
 from safeload._model_kind import Checked, Config, Mismatch
 from safeload._naming import as_stored
 from safeload._suspicion import suspicions
+from safeload._text.addresses import without_secrets
 from safeload._text.words import counted, escaped, first_of, short, some_of, with_article
 from safeload._unproven import (
     Wanted,
@@ -173,7 +174,7 @@ class Matched(Generic[Config]):
         return LoadReport(
             model=kind.model,
             noun=f"{weights.noun}s",
-            given=str(as_python(self._place.ref.given)),
+            given=without_secrets(str(as_python(self._place.ref.given))),
             place=self._place.place,
             form=self._place.form,
             naming=wanted.naming.id,
@@ -252,7 +253,7 @@ def _notes_of_dtypes(weights: WeightFile, match: Match) -> list[str]:
 
 def _error(kind: ModelKind[Config], mismatch: Mismatch[Config], wanted: Wanted) -> VariableMismatchError:
     weights, word, scope = mismatch.weights, kind.config_word, wanted.scope
-    noun, given = f"{weights.noun}s", str(as_python(weights.ref.given))
+    noun, given = f"{weights.noun}s", without_secrets(str(as_python(weights.ref.given)))
     problems = [replace(each, name=wanted.naming.shown(each.name, scope)) for each in mismatch.problems]
     others = _nothing_but_others(mismatch)
     return VariableMismatchError(

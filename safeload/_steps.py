@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload._arguments import require_patterns
+from safeload._bytes.addresses import is_address
 from safeload._bytes.archives.locating import lock_folder, through
 from safeload._bytes.files import DISK
 from safeload._fit import check_weights, matched_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._model_kind import Clock
+from safeload.errors import LockError
+from safeload.lock import LOCK_NAME
 from safeload.lock._copies import LockedSource, find_locks, open_locked
 
 if TYPE_CHECKING:
@@ -78,9 +81,23 @@ def _read(
     ) as source:
         with clock.step("resolve"):
             places = kind.find_others(request, through(config_ref, source))
+            _require_no_lock_at_address(places)
         with clock.step("read"):
             config, notes, warnings = kind.read(places)
         yield places, source, config, notes, warnings
+
+
+def _require_no_lock_at_address(places: Places) -> None:
+    """Require that no folder at an address has a lock, which is not applied.
+
+    Raises:
+        LockError: One has.
+    """
+    for ref in (places.config, places.weights.ref):
+        lock = ref.folder().inside(LOCK_NAME, "lock")
+        if is_address(lock.path) and lock.is_file():
+            message = "the model has a lock at its address; locks of the disk alone are applied"
+            raise LockError(message, **lock.facts, hints=["download the folder, and load it from the disk"])
 
 
 def _files_read(places: Places, of_weights: Iterable[tuple[str, str]], source: Source) -> list[FileRead]:

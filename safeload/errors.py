@@ -32,6 +32,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from safeload._text.addresses import without_secrets
 from safeload._text.words import first_few, one_line, plain, shortened
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class SafeLoadError(Exception):
     ) -> None:
         """Store the facts; `__str__` renders them."""
         super().__init__(message)
+        given = without_secrets(given) if isinstance(given, str) else given
         self.message, self.resolved, self.given, self.label = message, resolved, given, label
         self.context, self.details, self.hints = tuple(context), tuple(details), tuple(map(shortened, hints))
         for name in self._declared():

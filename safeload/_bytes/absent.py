@@ -10,7 +10,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import paths
-from safeload._bytes.open_file import ChangedDataError, DamagedDataError, NotRegularError
+from safeload._bytes.addresses import is_address
+from safeload._bytes.open_file import ChangedDataError, DamagedDataError, NotRegularError, RemoteError, ReplacedError
 from safeload.errors import (
     CorruptFileError,
     FileSystemError,
@@ -28,6 +29,7 @@ MAX_NAMES_PRINTED = 8
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 _NO_SPACE = "free some space on the disk, or in the user's quota"
+_UNLISTED = "the server lists no folders; pass the addresses of the config and of the weights themselves"
 _HINTS = {
     errno.EMFILE: "allow this process more open files: ulimit -n",
     errno.ENFILE: "too many files are open on this machine; close some programs",
@@ -46,18 +48,18 @@ def failed(ref: FileRef, exc: OSError, verb: str = "read") -> SafeLoadError:
     """Return the error for a file or folder that the system could not open, read or write.
 
     `MissingFileError`, `UnreadableFileError`, `WrongFileKindError` for a directory, `UnsafeFileError` if it is no longer a
-    regular file, `CorruptFileError` if an archive's checksum says so, else `FileSystemError`.
+    regular file, `CorruptFileError` if its source says that it is damaged or replaced, else `FileSystemError`.
     """
     if isinstance(exc, NotRegularError):
         message = f"the {ref.role} path is no longer a regular file; FIFOs, sockets and devices are never read"
         return UnsafeFileError(message, **ref.facts)
-    if isinstance(exc, (ChangedDataError, DamagedDataError)):
-        return _damaged(ref, exc)
+    if isinstance(exc, (ChangedDataError, DamagedDataError, ReplacedError, RemoteError)):
+        return _of_source(ref, exc)
     is_write = verb == "write"
     if exc.errno in _MISSING and not is_write:
         return missing(ref)
     if exc.errno in _FORBIDDEN and not is_write:
-        return unreadable(ref)
+        return _refused(ref, exc) if is_address(ref.path) else unreadable(ref)
     what = ref.role if ref.role == "folder" else f"{ref.role} file"
     message = f"the system cannot {verb} the {what}: {exc.strerror or exc}"
     if exc.errno in _MISSING:
@@ -69,12 +71,22 @@ def failed(ref: FileRef, exc: OSError, verb: str = "read") -> SafeLoadError:
     return FileSystemError(message, errno=exc.errno, **ref.facts, hints=hints_of(exc))
 
 
-def _damaged(ref: FileRef, exc: ChangedDataError | DamagedDataError) -> CorruptFileError:
-    if isinstance(exc, ChangedDataError):
+def _of_source(
+    ref: FileRef, exc: ChangedDataError | DamagedDataError | ReplacedError | RemoteError
+) -> CorruptFileError | FileSystemError:
+    """Return the error for what an archive, a server, or bytes that were hashed before, show of a file."""
+    hints = ["load again when nothing writes to the folder"]
+    if isinstance(exc, RemoteError):
+        message = f"the {ref.role} file cannot be read: {exc.strerror}"
+        return FileSystemError(message, errno=exc.errno, **ref.facts, hints=[exc.hint] if exc.hint else [])
+    if isinstance(exc, ReplacedError):
+        message = f"the {ref.role} file changed while it was being read: {exc.strerror}"
+    elif isinstance(exc, ChangedDataError):
         message = f"the {ref.role} file was written to while it was being read: it is no longer what was hashed"
-        return CorruptFileError(message, **ref.facts, hints=["load again when nothing writes to the folder"])
-    message = f"the {ref.role} file in the archive is damaged: {exc.strerror}"
-    return CorruptFileError(message, **ref.facts, hints=["copy or download the archive again, in binary mode"])
+    else:
+        message = f"the {ref.role} file in the archive is damaged: {exc.strerror}"
+        hints = ["copy or download the archive again, in binary mode"]
+    return CorruptFileError(message, **ref.facts, hints=hints)
 
 
 def hints_of(exc: OSError) -> list[str]:
@@ -87,6 +99,12 @@ def unreadable(ref: FileRef) -> UnreadableFileError:
     message = f"no permission to read the {ref.role}"
     hints = ["ask for read permission on the file, and for execute permission on each folder above it"]
     return UnreadableFileError(message, **ref.facts, hints=hints)
+
+
+def _refused(ref: FileRef, exc: OSError) -> UnreadableFileError:
+    """Return the error for an object that a server does not give to this process."""
+    hints = ["give this process credentials where the store's own package looks for them: its settings or environment"]
+    return UnreadableFileError(f"the {ref.role} file cannot be read: {exc.strerror}", **ref.facts, hints=hints)
 
 
 def missing(ref: FileRef, looked_for: tuple[str, ...] = ()) -> MissingFileError:
@@ -118,12 +136,13 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
     parent = nearest_folder(ref)
     beside = names_in(ref.at(parent))
     near = paths.near_paths(path, parent, beside)
-    context = [("cwd", paths.working_directory() or "removed")] if not os.path.isabs(str(ref.given)) else []
-    if parent != os.path.dirname(path):
+    is_relative = not os.path.isabs(str(ref.given)) and not is_address(path)
+    context = [("cwd", paths.working_directory() or "removed")] if is_relative else []
+    if parent not in ("", os.path.dirname(path)):
         context.append(("exists", parent))
-    context.append(("inside", names_text(beside)))
+    context += [("inside", names_text(beside))] if parent else []
     hints = paths.invisible_hints(path) + [f"did you mean {other}?" for other in near]
-    hints = hints or foreign_hints(ref.given)
+    hints = hints or ([_UNLISTED] if not parent else foreign_hints(ref.given))
     if ref.source.is_link(path):
         context.append(("link to", os.path.realpath(path)))
     return {

@@ -179,8 +179,9 @@ class ProvenFile(HashedFile):
             ChangedDataError: The bytes are not those that were hashed.
             OSError: The system cannot read.
         """
-        end = min(offset + len(block), self.n_bytes)
-        for at in range(offset - offset % N_PROVEN_BYTES, end, N_PROVEN_BYTES):
+        end = max(offset, min(offset + len(block), self.n_bytes))
+        first = offset - offset % N_PROVEN_BYTES if end > offset else end
+        for at in range(first, end, N_PROVEN_BYTES):
             after = min(at + N_PROVEN_BYTES, self.n_bytes)
             start, stop = max(at, offset), min(after, end)
             part = block[start - offset : stop - offset]
@@ -188,7 +189,7 @@ class ProvenFile(HashedFile):
                 self._read_proven(part, at)
             else:
                 part[:] = self._around(at, after - at)[start - at : stop - at]
-        return max(0, end - offset)
+        return end - offset
 
     def _around(self, at: int, n_bytes: int) -> bytes | memoryview:
         """Return a whole block, of which a part is read; the next part is often of the same."""

@@ -28,6 +28,23 @@ class DamagedDataError(OSError):
         super().__init__(errno.EBADMSG, text)
 
 
+class RemoteError(OSError):
+    """A server, or the network, failed; internal to `_bytes`."""
+
+    def __init__(self, number: int, text: str, hint: str = "") -> None:
+        """Store an error number, what happened, and what to do."""
+        super().__init__(number, text)
+        self.hint = hint
+
+
+class ReplacedError(OSError):
+    """An object is no longer the one that was looked at; internal to `_bytes`."""
+
+    def __init__(self) -> None:
+        """Give it the text that the system has for stale files."""
+        super().__init__(errno.ESTALE, "the object was replaced or written to while it was being read")
+
+
 class ChangedDataError(OSError):
     """The bytes of a file are no longer those that were hashed; internal to `_bytes`."""
 

@@ -8,6 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from safeload._arguments import as_python
+from safeload._bytes.addresses import Address, is_address, why_no_place
 from safeload._bytes.tfhub import cached_at
 from safeload.errors import InvalidPathError
 
@@ -22,8 +23,8 @@ _TFHUB = re.compile(r"https?://(www\.)?(tfhub\.dev|kaggle\.com/models)/", re.IGN
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 
 
-def resolve_path(given: object, *, argument: str, base_dir: object = None) -> str:
-    """Resolve a path argument to an absolute path.
+def resolve_path(given: object, *, argument: str, base_dir: object = None, takes_address: bool = False) -> str:
+    """Resolve a path argument to an absolute path, or to an `Address`.
 
     `~`, `$VAR`, `${VAR}` and `file://` are expanded; a relative path is relative to `base_dir`, by default the working
     directory. A `$VAR` that exists as it is written is kept, and a `~` too where the expanded path does not exist. Symbolic
@@ -33,15 +34,27 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None) -> st
         given: str, bytes or `os.PathLike`.
         argument: The parameter's name, for the message.
         base_dir: The base of relative paths.
+        takes_address: Whether the argument may be an address such as `s3://bucket/bert`.
 
     Raises:
         InvalidPathError: `given` is not a path, is empty, contains a NUL or control character, or names an undefined
-            variable or a remote file system; or it becomes such a path when a variable is expanded.
+            variable, or an address that is not taken; or it becomes such a path when a variable is expanded.
     """
-    text = _local(_text_of(given, argument), given, argument)
+    if isinstance(given, Address):
+        return given
+    text = _text_of(given, argument)
+    if takes_address and is_address(os.path.expandvars(text)) and not text.lower().startswith("file:"):
+        return _address(text, given, argument)
+    text = _local(text, given, argument)
     base = None
     if not os.path.isabs(text):
-        base = working_directory() if base_dir is None else resolve_path(base_dir, argument="base_dir")
+        base = (
+            working_directory()
+            if base_dir is None
+            else resolve_path(base_dir, argument="base_dir", takes_address=takes_address)
+        )
+        if isinstance(base, Address):
+            return Address(base.like(f"{base}/{text}"))
     expanded = _expanded(text, base or "", given, argument)
     if base is None and not os.path.isabs(expanded):
         message = f"{argument} is relative, and the working directory no longer exists"
@@ -106,6 +119,33 @@ def _require_text(text: str, given: object, argument: str, names: Sequence[str] 
 
 def _because(names: Sequence[str]) -> str:
     return f" after the environment variable {names[0]} is expanded" if names else ""
+
+
+def _address(text: str, given: object, argument: str) -> Address:
+    """Return an address with its variables expanded; one inside of an archive is a path below the archive's address.
+
+    Raises:
+        InvalidPathError: A variable is not set, or the address is of no place.
+    """
+    names = _names_in(text)
+    _require_set(names, argument, given)
+    text = os.path.expandvars(text)
+    _require_text(text, given, argument, names)
+    _require_no_tfhub(text, given, argument)
+    inner, chained, outer = text.partition("::")
+    if chained and inner.lower().startswith(("zip://", "tar://")) and is_address(outer):
+        text = f"{outer}/{inner[len('zip://') :]}"
+    if why := why_no_place(text):
+        message = f"{argument} is an address that {why}"
+        raise InvalidPathError(message, given=given, hints=["pass the address of the files themselves"])
+    return Address(text)
+
+
+def _require_set(names: Sequence[str], argument: str, given: object) -> None:
+    unset = [name for name in names if name not in os.environ]
+    if unset:
+        message = f"{argument}: the environment variable {unset[0]} is not set"
+        raise InvalidPathError(message, given=given, hints=[f"export {unset[0]} first, or write out the path"])
 
 
 def _local(text: str, given: object, argument: str, names: Sequence[str] = ()) -> str:
@@ -181,11 +221,7 @@ def _with_variables(text: str, base: str, given: object, argument: str) -> tuple
     for part in text.split("/"):
         names = _names_in(part)
         if names and not _exists(os.path.join(base, "/".join([*done, part]))):
-            unset = [name for name in names if name not in os.environ]
-            if unset:
-                message = f"{argument}: the environment variable {unset[0]} is not set"
-                hints = [f"export {unset[0]} first, or write out the path"]
-                raise InvalidPathError(message, given=given, hints=hints)
+            _require_set(names, argument, given)
             expanded += names
             done.append(os.path.expandvars(part))
         else:

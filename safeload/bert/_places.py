@@ -104,7 +104,7 @@ def weights_folder(request: Request) -> str | None:
     """
     is_passed = request.weights is not None
     given, argument = (request.weights, "checkpoint_file") if is_passed else (request.config, "config_file")
-    path = resolve_path(given, argument=argument, base_dir=request.base_dir)
+    path = resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True)
     folder = FileRef(path=lock_folder(path), role="folder")
     saved = saved_model_of(folder)
     return saved.path if saved else folder.path if is_passed else None
@@ -116,7 +116,8 @@ def resolve_others(request: Request, config: FileRef) -> Places:
     Raises:
         SafeLoadError: As `resolve_path` and `find_weights`.
     """
-    is_passed = resolve_path(request.config, argument="config_file", base_dir=request.base_dir) == config.path
+    given = resolve_path(request.config, argument="config_file", base_dir=request.base_dir, takes_address=True)
+    is_passed = given == config.path
     if not is_passed:
         require_one_config(config)
     if request.weights is None:
@@ -162,5 +163,5 @@ def _resolve_vocabulary(request: Request, config: FileRef, weights: WeightPlace)
 
 
 def _resolved(given: object, argument: str, request: Request, source: Source) -> FileRef:
-    path = resolve_path(given, argument=argument, base_dir=request.base_dir)
+    path = resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True)
     return located(FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source))

@@ -83,7 +83,7 @@ def weights_folder(request: Request) -> str | None:
     )
     if is_remote(given):
         return None
-    return lock_folder(resolve_path(given, argument=argument, base_dir=request.base_dir))
+    return lock_folder(resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True))
 
 
 def resolve_others(request: Request, options: FileRef) -> Places:
@@ -146,7 +146,7 @@ def _resolved(given: object, argument: str, request: Request, source: Source) ->
 
         path = download(given, argument)
     else:
-        path = resolve_path(given, argument=argument, base_dir=request.base_dir)
+        path = resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True)
     return located(FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source))
 
 

@@ -178,7 +178,8 @@ def value_of(key: str, value: object, keys: Mapping[str, Key], section: Section)
         raise ValueError(message)
     if kind.is_path and not (paths.is_remote(value) and key in ELMO_KEYS):
         try:
-            return paths.resolve_path(value, argument=key, base_dir=os.path.dirname(section.path))
+            folder = os.path.dirname(section.path)
+            return paths.resolve_path(value, argument=key, base_dir=folder, takes_address=key != "lock_file")
         except InvalidPathError as exc:
             raise ValueError(exc.message.removeprefix(f"{key}: ").removeprefix(f"{key} ")) from exc
     return float(value) if kind is _NUMBER and is_number(value) else value

@@ -156,6 +156,7 @@ Wrong, Missing, Config = errors.WrongFileKindError, errors.MissingFileError, err
 NotFound, Corrupt, Unsafe = errors.CheckpointNotFoundError, errors.CorruptFileError, errors.UnsafeFileError
 LOCKED = lock(check_bert)
 Mismatch, Path_, Vocab = errors.VariableMismatchError, errors.InvalidPathError, errors.VocabularyError
+Lacking = errors.MissingDependencyError
 
 row = partial(Fault, model="bert")
 reported = partial(row, has_message=False)
@@ -198,7 +199,7 @@ FAULTS = [
     row(name="path_with_tab_from_a_backslash", error=Path_, path=None, call={"config_file": "C:\new\table"}, reports=("B7",)),
     row(name="path_with_unset_variable", error=Path_, path=None, call={"config_file": "$SAFELOAD_UNSET/model"}),
     row(name="path_of_an_unknown_home", error=Path_, path=None, call={"config_file": "~nobody-here/model"}),
-    row(name="remote_address", error=Path_, path=None, call={"checkpoint_file": "gs://bucket/bert_model.ckpt"}, reports=("B4",)),
+    row(name="remote_address", error=Lacking, path=None, call={"checkpoint_file": "gs://bucket/bert_model.ckpt"}, reports=("B4",)),
     row(name="file_url_of_another_host", error=Path_, path=None, call={"checkpoint_file": "file://host/model"}),
     row(name="vocab_file_is_training", error=Path_, path=None, call={"vocab_file": True}),
     row(name="path_with_a_space_behind", error=NotFound, path=f"{PREFIX} .index", call={"checkpoint_file": f"{{}}/{PREFIX} "}),

@@ -270,7 +270,7 @@ FAULTS = [
     row(name="weights_path_object_that_is_none", error=Path_, path=None, call={"weight_file": PathOf(3)}),
     row(name="path_with_nul", error=Path_, path=None, call={"weight_file": "{}/a\0b"}),
     row(name="path_with_unset_variable", error=Path_, path=None, call={"options_file": "$SAFELOAD_UNSET/elmo"}),
-    row(name="address_of_another_kind", error=Path_, path=None, call={"weight_file": "ftp://host/weights.hdf5"}),
+    row(name="address_of_another_kind", error=Path_, path=None, call={"weight_file": "nowhere://host/weights.hdf5"}),
     # nothing there
     row(name="folder_missing", error=Missing, path="modells/elmo", call={"options_file": "{}/modells/elmo"}),
     row(name="options_misspelt", error=Missing, path="option.json", call={"options_file": "{}/option.json"}),

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from safeload._bytes import absent
+from safeload._bytes.addresses import is_address
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import N_HEAD_BYTES, kind_of, sniff
 
@@ -25,7 +26,8 @@ def located(ref: FileRef) -> FileRef:
     Raises:
         SafeLoadError: As `ArchiveSource`.
     """
-    base, archive = ref.source.below(), archive_at(ref.path)
+    base = _reaching(ref)
+    archive = archive_at(ref.path, base)
     if archive is None:
         return ref._replace(source=base)
     from safeload._bytes.archives.source import ArchiveSource  # noqa: PLC0415  (few models are in an archive)
@@ -45,12 +47,27 @@ def through(ref: FileRef, source: Source) -> FileRef:
     return ref if source is DISK else located(ref._replace(source=source))
 
 
-def archive_at(path: str) -> str | None:
+def _reaching(ref: FileRef) -> Source:
+    """Return what opens a path, or an archive on it: of an address, what reads addresses too."""
+    base = ref.source.below()
+    if not is_address(ref.path):
+        return base
+    from safeload._bytes.remote.source import RemoteSource  # noqa: PLC0415  (few models are remote)
+
+    if base is DISK:
+        base = RemoteSource()
+    if isinstance(base, RemoteSource):
+        base.learn(ref.path, ref.given)
+    return base
+
+
+def archive_at(path: str, source: Source = DISK) -> str | None:
     """Return the path of the archive that a path leads to or into; None if it is another file, or in a folder."""
-    while not os.path.isdir(path):
-        if os.path.isfile(path):
-            kind = sniff(FileRef(path=path, role="archive"))
-            return path if kind is not None and kind.id in _KINDS and (kind.id != "gzip" or _holds_tar(path)) else None
+    while not source.is_dir(path):
+        if source.is_file(path):
+            ref = FileRef(path=path, role="archive", source=source)
+            kind = sniff(ref)
+            return path if kind is not None and kind.id in _KINDS and (kind.id != "gzip" or _holds_tar(ref)) else None
         parent = os.path.dirname(path)
         if parent == path:
             break
@@ -71,13 +88,13 @@ def lock_folder(path: str) -> str:
     return os.path.dirname(path if os.path.isfile(path) else archive_at(path) or path)
 
 
-def _holds_tar(path: str) -> bool:
+def _holds_tar(ref: FileRef) -> bool:
     import zlib  # noqa: PLC0415  (only a gzip needs it)
 
     from safeload._bytes.archives.inflating import GZIP  # noqa: PLC0415
 
     try:
-        with DISK.open(path) as file:
+        with ref.source.look_at(ref.path) as file:
             head = zlib.decompressobj(GZIP).decompress(file.read(1 << 16), N_HEAD_BYTES)
     except (OSError, zlib.error):
         return False

@@ -1,0 +1,59 @@
+"""Refer to objects behind addresses: `s3://bucket/bert`, `https://host/bert_config.json`."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from safeload._text.addresses import ADDRESS, without_secrets
+
+
+class Address(str):
+    """A resolved address. As a text it has no user info and no query; they are in `real`.
+
+    Attributes:
+        real: The address as it is asked for.
+    """
+
+    __slots__ = ("real",)
+    real: str
+
+    def __new__(cls, real: str) -> Address:  # noqa: PYI034  (Self is newer than Python 3.10)
+        """Cut what is not shown; a slash at the end says nothing."""
+        shown = without_secrets(real).rstrip("/")
+        address = super().__new__(cls, shown if "://" in shown else real)
+        address.real = real
+        return address
+
+    def __reduce__(self) -> tuple[type[Address], tuple[str]]:
+        """Keep the user info and the query in another process."""
+        return Address, (self.real,)
+
+    def like(self, path: str) -> str:
+        """Return another address as it is asked for: with the user info of this one, if it is on the same host."""
+        if path == self:
+            return self.real
+        host, user = urlsplit(self).netloc, urlsplit(self.real).netloc
+        begin = f"{scheme_of(self)}://"
+        return f"{begin}{user}{path[len(begin) + len(host) :]}" if f"{path}/".startswith(f"{begin}{host}/") else path
+
+
+def is_address(path: str) -> bool:
+    """Return whether a resolved path is an address."""
+    return ADDRESS.match(path) is not None
+
+
+def scheme_of(address: str) -> str:
+    """Return the scheme of an address, in small letters."""
+    return address.partition("://")[0].partition("::")[0].lower()
+
+
+_NO_PLACES = {
+    **dict.fromkeys(("simplecache", "filecache", "blockcache", "cached"), "keeps copies on the disk"),
+    **dict.fromkeys(("local", "dir", "generic", "reference", "data"), "is not of a place of its own"),
+}
+"""What fsspec knows besides places, and why it is not read."""
+
+
+def why_no_place(address: str) -> str:
+    """Return why an address of fsspec's is not read; "" if it is of a place."""
+    return _NO_PLACES.get(scheme_of(address), "chains others" if "::" in address else "")

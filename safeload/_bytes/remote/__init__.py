@@ -1,0 +1,1 @@
+"""Read objects behind addresses, straight into memory."""

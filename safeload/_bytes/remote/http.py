@@ -1,0 +1,312 @@
+"""Read objects over HTTP: in ranges, of one version, and only where redirects may lead.
+
+fsspec's own reader of HTTP takes each failure for a missing file, and a whole object for the range that was asked for.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import re
+import socket
+import threading
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from safeload._bytes.open_file import RemoteError, ReplacedError
+from safeload._bytes.remote.attempts import PassingError, attempted
+from safeload._bytes.remote.store import N_START_BYTES, Found, Store
+from safeload._text.addresses import without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+"""How long a server may send nothing."""
+
+MAX_REDIRECTS = 5
+MAX_PAGE_BYTES = 1 << 22
+"""The largest page that is read as the list of a folder."""
+
+_REDIRECTED = "if you trust it, pass the address that it leads to"
+_OK, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
+_GONE = (404, 410)
+_FORBIDDEN = (401, 403, 407)
+_REPLACED = 412
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
+
+
+class HttpStore(Store):
+    """The objects of HTTP servers."""
+
+    def __init__(self, requests: Any) -> None:  # noqa: ANN401  (a module)
+        """Use the package requests."""
+        self._requests, self._local = requests, threading.local()
+
+    def look(self, address: str) -> Found:
+        """Return what is at an address: a folder, if the server lists what is below it.
+
+        Raises:
+            OSError: As `Store.look`.
+        """
+        try:
+            found, is_page = attempted(lambda: self._look(address))
+        except (FileNotFoundError, PermissionError):
+            if folder := self._listed(address):
+                return folder
+            raise
+        return (self._listed(address) if is_page else None) or found
+
+    def names_in(self, address: str) -> list[str]:
+        """Return the names in a folder: those that the server's page links to.
+
+        Raises:
+            OSError: As `Store.look`, or the server has no page for the folder.
+        """
+        base = f"{address.rstrip('/')}/"
+
+        def page() -> str:
+            with self._answer(base, {}) as answer:
+                if answer.status_code != _OK or "html" not in answer.headers.get("Content-Type", ""):
+                    raise RemoteError(errno.ENOTSUP, "the server does not list this folder")
+                text: str = answer.raw.read(MAX_PAGE_BYTES, decode_content=True).decode("utf-8", "replace")
+                return text
+
+        parser = _Links()
+        parser.feed(attempted(page))
+        below = {urljoin(base, link).partition("?")[0].partition("#")[0] for link in parser.links}
+        names = (each[len(base) :].rstrip("/") for each in below if each.startswith(base))
+        return sorted({unquote(name) for name in names if name and "/" not in name})
+
+    def read(self, address: str, block: memoryview, offset: int, found: Found) -> None:
+        """Fill the block with the bytes from an offset of the object that was found.
+
+        Raises:
+            ReplacedError: It is another object now.
+            OSError: As `Store.look`.
+        """
+        n_read = 0
+
+        def rest() -> None:
+            nonlocal n_read
+            wanted = {"Range": f"bytes={offset + n_read}-{offset + len(block) - 1}"}
+            if found.pin.startswith('"'):
+                wanted["If-Match"] = found.pin
+            with self._answer(address, wanted) as answer:
+                _require_same(answer, offset + n_read, found)
+                for data in _parts_of(answer, len(block) - n_read):
+                    block[n_read : n_read + len(data)] = data
+                    n_read += len(data)
+
+        if len(block):
+            attempted(rest)
+
+    def is_same(self, address: str, found: Found) -> bool:  # noqa: ARG002  (each answer says which object it is of)
+        """Return True: each answer was compared with the object that was found."""
+        return True
+
+    def _look(self, address: str) -> tuple[Found, bool]:
+        """Return what answers, and whether it is a page."""
+        with self._answer(address, {"Range": f"bytes=0-{N_START_BYTES - 1}"}) as answer:
+            is_page = "html" in answer.headers.get("Content-Type", "")
+            if answer.status_code == _NOT_SATISFIABLE and _total_of(answer) == 0:
+                return Found(is_dir=False, pin=_pin_of(answer)), False
+            if answer.status_code == _PARTIAL:
+                start, n_bytes = _range_of(answer)
+                if start:
+                    raise RemoteError(errno.EBADMSG, "the server sent another range than the one that was asked for")
+                data = b"".join(_parts_of(answer, min(n_bytes, N_START_BYTES)))
+                return Found(is_dir=False, n_bytes=n_bytes, pin=_pin_of(answer), start=data), is_page
+            whole = b"".join(_parts_of(answer, _length_of(answer)))  # the server has no ranges
+            return Found(is_dir=False, n_bytes=len(whole), pin=_pin_of(answer), start=whole), is_page
+
+    def _listed(self, address: str) -> Found | None:
+        """Return the folder at an address; None if the server does not list one."""
+        try:
+            names = self.names_in(address)
+        except OSError:
+            return None
+        return Found(is_dir=True, names=tuple(names)) if names else None
+
+    def _answer(self, address: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401  (requests' Response)
+        """Return the answer to a request, open, after its redirects.
+
+        Raises:
+            FileNotFoundError, PermissionError: As `look`.
+            ReplacedError: The object has another ETag now.
+            PassingError, RemoteError: The server or the network failed.
+        """
+        here, url = _origin(address), address
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._get(url, headers, is_own=_origin(url) == here)
+            if not answer.is_redirect:
+                _require_good(answer)
+                return answer
+            answer.close()
+            there = urljoin(url, answer.headers["Location"])
+            _require_allowed(url, there)
+            url = there
+        raise RemoteError(errno.ELOOP, f"the server redirects more than {MAX_REDIRECTS} times")
+
+    def _get(self, url: str, headers: Mapping[str, str], *, is_own: bool) -> Any:  # noqa: ANN401  (as above)
+        requests = self._requests
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+        asked = {"Accept-Encoding": "identity", **headers}
+        parts = urlsplit(url)
+        auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username and is_own else None
+        plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        timeouts = (CONNECT_SECONDS, READ_SECONDS)
+        try:
+            return self._local.session.get(
+                plain, headers=asked, auth=auth, stream=True, allow_redirects=False, timeout=timeouts
+            )
+        except requests.exceptions.SSLError as exc:
+            text = f"the server's certificate is not accepted: {_reason(exc)}"
+            raise RemoteError(errno.EPROTO, text) from None
+        except requests.exceptions.Timeout:
+            raise PassingError(errno.ETIMEDOUT, "the server does not answer") from None
+        except requests.exceptions.ConnectionError as exc:
+            raise PassingError(errno.ECONNABORTED, f"no connection to the server: {_reason(exc)}") from None
+        except (requests.exceptions.RequestException, ValueError) as exc:
+            raise RemoteError(errno.EINVAL, f"{type(exc).__name__}: {_reason(exc)}") from None
+
+
+def _parts_of(answer: Any, n_bytes: int) -> Iterator[bytes]:  # noqa: ANN401  (requests' Response)
+    """Yield the body of an answer, which has a number of bytes.
+
+    Raises:
+        PassingError: The connection ended before.
+        RemoteError: It is encoded, or longer.
+    """
+    encoding = answer.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        text = f"the server sends the object encoded ({encoding}), although it was asked not to"
+        raise RemoteError(errno.EBADMSG, text)
+    n_read = 0
+    while n_read < n_bytes:
+        try:
+            data = answer.raw.read(min(1 << 20, n_bytes - n_read))
+        except Exception as exc:  # noqa: BLE001  (urllib3's, and those of the modules below it)
+            name = type(exc).__name__
+            number = errno.ETIMEDOUT if "Timeout" in name else errno.ECONNABORTED
+            what = "stopped sending" if number == errno.ETIMEDOUT else "closed the connection"
+            raise PassingError(number, f"the server {what} after {n_read:,} of {n_bytes:,} bytes") from None
+        if not data:
+            text = f"the server closed the connection after {n_read:,} of {n_bytes:,} bytes"
+            raise PassingError(errno.ECONNABORTED, text)
+        n_read += len(data)
+        yield data
+
+
+def _require_good(answer: Any) -> None:  # noqa: ANN401  (as above)
+    status = answer.status_code
+    if status in (_OK, _PARTIAL) or (status == _NOT_SATISFIABLE and "Range" in answer.request.headers):
+        return
+    answer.close()
+    text = f"HTTP {status} {answer.reason or ''}".rstrip()
+    if status in _GONE:
+        raise FileNotFoundError(errno.ENOENT, text)
+    if status in _FORBIDDEN:
+        raise PermissionError(errno.EACCES, text)
+    if status == _REPLACED:
+        raise ReplacedError
+    if status in _PASSING:
+        raise PassingError(errno.EAGAIN, f"the server answers {text}", _wait_of(answer))
+    raise RemoteError(errno.EPROTO, f"the server answers {text}")
+
+
+def _wait_of(answer: Any) -> float:  # noqa: ANN401  (as above)
+    """Return the seconds that the server asks to wait; 0 if it names a date."""
+    wait = answer.headers.get("Retry-After", "0")
+    return float(wait) if wait.isdigit() else 0.0
+
+
+def _require_same(answer: Any, offset: int, found: Found) -> None:  # noqa: ANN401  (as above)
+    """Require that an answer has the range from an offset of the object that was found.
+
+    Raises:
+        ReplacedError: It has another object.
+        RemoteError: It has another range.
+    """
+    if answer.status_code == _NOT_SATISFIABLE or _pin_of(answer) != found.pin:
+        raise ReplacedError
+    start, n_bytes = _range_of(answer)
+    if n_bytes != found.n_bytes:
+        raise ReplacedError
+    if start != offset:
+        raise RemoteError(errno.EBADMSG, "the server sent another range than the one that was asked for")
+
+
+def _range_of(answer: Any) -> tuple[int, int]:  # noqa: ANN401  (as above)
+    """Return where the bytes of an answer begin, and the size of the whole object."""
+    match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    if answer.status_code != _PARTIAL or match is None or match[1] is None:
+        raise RemoteError(errno.EBADMSG, "the server does not say which bytes it sends")
+    return int(match[1]), int(match[2])
+
+
+def _total_of(answer: Any) -> int | None:  # noqa: ANN401  (as above)
+    match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    return int(match[2]) if match else None
+
+
+def _length_of(answer: Any) -> int:  # noqa: ANN401  (as above)
+    length = answer.headers.get("Content-Length", "")
+    if not length.isdigit():
+        raise RemoteError(errno.EBADMSG, "the server does not say how many bytes it sends")
+    return int(length)
+
+
+def _pin_of(answer: Any) -> str:  # noqa: ANN401  (as above)
+    headers = answer.headers
+    return headers.get("ETag") or headers.get("Last-Modified") or ""
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme.lower(), (parts.hostname or "").lower(), parts.port
+
+
+def _require_allowed(here: str, there: str) -> None:
+    """Require that a redirect keeps the scheme, and does not lead into this machine's own network.
+
+    Raises:
+        RemoteError: It does not.
+    """
+    shown = without_secrets(there)
+    if urlsplit(there).scheme != urlsplit(here).scheme:
+        raise RemoteError(errno.EPERM, f"the server redirects to another scheme: {shown}", _REDIRECTED)
+    if _origin(there) != _origin(here) and _is_own_network(urlsplit(there).hostname or ""):
+        raise RemoteError(errno.EPERM, f"the server redirects into this machine's own network: {shown}", _REDIRECTED)
+
+
+def _is_own_network(host: str) -> bool:
+    try:
+        found = {each[4][0] for each in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False  # the request fails by itself
+    return any(not ipaddress.ip_address(str(each).partition("%")[0]).is_global for each in found)
+
+
+def _reason(exc: BaseException) -> str:
+    """Return the text of the innermost exception, without addresses' secrets."""
+    while (inner := getattr(exc, "reason", None) or (exc.args[0] if exc.args else None)) is not None:
+        if not isinstance(inner, BaseException):
+            break
+        exc = inner
+    return without_secrets(str(exc)).partition("\n")[0].rpartition(">: ")[2][:200]
+
+
+class _Links(HTMLParser):
+    """Collects what a page links to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value for name, value in attrs if tag == "a" and name == "href" and value]

@@ -1,0 +1,170 @@
+"""Use addresses as paths: find what is there, and open it."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from safeload._bytes.addresses import Address, is_address, scheme_of
+from safeload._bytes.files import Source
+from safeload._bytes.remote.reading import RemoteFile
+from safeload._bytes.remote.store import Found
+from safeload._bytes.remote.stores import store_for
+from safeload.report import FileRead
+
+if TYPE_CHECKING:
+    from safeload._bytes.open_file import Access, OpenFile
+    from safeload._bytes.remote.store import Store
+
+
+class RemoteSource(Source):
+    """Addresses, and the disk; what is at an address is looked at once, and only that is read."""
+
+    def __init__(self) -> None:
+        """Begin with nothing that is known."""
+        self._known: list[Address] = []
+        self._given: object = None
+        self._stores: dict[tuple[str, str], Store] = {}
+        self._found: dict[str, Found | OSError] = {}
+        self._names: dict[str, list[str]] = {}
+
+    def learn(self, address: str, given: object) -> None:
+        """Ask for what is on the same host as it is asked for at this address, which a caller passed."""
+        self._given = given
+        if isinstance(address, Address):
+            self._known.append(address)
+
+    def is_dir(self, path: str) -> bool:
+        """Return whether a folder is at the path."""
+        if not is_address(path):
+            return super().is_dir(path)
+        found = self._glance(path)
+        return found is not None and found.is_dir
+
+    def is_file(self, path: str) -> bool:
+        """Return whether an object is at the path."""
+        if not is_address(path):
+            return super().is_file(path)
+        found = self._glance(path)
+        return found is not None and not found.is_dir
+
+    def exists(self, path: str) -> bool:
+        """Return whether anything is at the path."""
+        return self._glance(path) is not None if is_address(path) else super().exists(path)
+
+    def is_there(self, path: str) -> bool:
+        """Return whether anything is at the path."""
+        return self._glance(path) is not None if is_address(path) else super().is_there(path)
+
+    def is_link(self, path: str) -> bool:
+        """Return whether a symbolic link of the disk is at the path."""
+        return not is_address(path) and super().is_link(path)
+
+    def mode(self, path: str) -> int:
+        """Return the mode of what is at the path.
+
+        Raises:
+            OSError: Nothing is there, or the server or the network failed.
+        """
+        if not is_address(path):
+            return super().mode(path)
+        return stat.S_IFDIR if self._look(path).is_dir else stat.S_IFREG
+
+    def may_read(self, path: str) -> bool:
+        """Return whether this process may read what is at the path; of an object that it could look at, True."""
+        return is_address(path) or super().may_read(path)
+
+    def names_in(self, path: str) -> list[str]:
+        """Return the names in a folder.
+
+        Raises:
+            OSError: There is none, or it cannot be listed.
+        """
+        if not is_address(path):
+            return super().names_in(path)
+        if path not in self._names:
+            names = self._look(path).names
+            self._names[path] = self._store(path).names_in(self._real(path)) if names is None else [*names]
+        return self._names[path]
+
+    def open(self, path: str) -> OpenFile:
+        """Open an object, or a file.
+
+        Raises:
+            OSError: As `Source.open`, or the server or the network failed.
+        """
+        if not is_address(path):
+            return super().open(path)
+        found = self._look(path)
+        if found.is_dir:
+            raise IsADirectoryError(errno.EISDIR, "a folder", path)
+        return RemoteFile(self._store(path), self._real(path), path, found)
+
+    def look_at(self, path: str) -> OpenFile:
+        """Open an object, or a file.
+
+        Raises:
+            OSError: As `open`.
+        """
+        return self.open(path)
+
+    def access(self, path: str) -> Access:
+        """Return how an open file is read fastest."""
+        return "in order" if is_address(path) else super().access(path)
+
+    def file_read(self, role: str, path: str) -> FileRead:
+        """Return the report entry for an object, or a file.
+
+        Raises:
+            OSError: It is not there.
+        """
+        if not is_address(path):
+            return super().file_read(role, path)
+        return FileRead(role=role, path=path, n_bytes=self._look(path).n_bytes)
+
+    def _glance(self, path: str) -> Found | None:
+        """Return what is at an address; None if nothing is, or it cannot be looked at, which opening it will say."""
+        try:
+            return self._look(path)
+        except OSError:
+            return None
+
+    def _look(self, path: str) -> Found:
+        found = self._found.get(path)
+        if found is None:
+            try:
+                self._require_listed(path)
+                found = self._store(path).look(self._real(path))
+            except OSError as exc:
+                found = exc
+            self._found[path] = found
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    def _require_listed(self, path: str) -> None:
+        """Require that a folder that was found has a name, before it is asked for alone.
+
+        Raises:
+            FileNotFoundError: It has not.
+        """
+        folder, _, name = path.rpartition("/")
+        above = self._found.get(folder)
+        if isinstance(above, Found) and above.is_dir and name not in self.names_in(folder):
+            raise FileNotFoundError(errno.ENOENT, "no such name in the folder", path)
+
+    def _store(self, path: str) -> Store:
+        real = self._real(path)
+        key = scheme_of(path), urlsplit(real).netloc
+        if key not in self._stores:
+            self._stores[key] = store_for(real, self._given)
+        return self._stores[key]
+
+    def _real(self, path: str) -> str:
+        """Return an address as it is asked for."""
+        for known in self._known:
+            if (real := known.like(path)) != path:
+                return real
+        return path

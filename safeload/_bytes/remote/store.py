@@ -1,0 +1,62 @@
+"""Define what reads the objects behind addresses of one scheme."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+N_START_BYTES = 1 << 16
+"""How much of an object is read when it is looked at."""
+
+
+class Found(NamedTuple):
+    """What is at an address.
+
+    Attributes:
+        is_dir: Whether it is a folder.
+        n_bytes: The size of an object.
+        pin: What identifies the contents of an object: its ETag, generation, version or time.
+        start: The first bytes of an object, or all of it, if they came with the answer.
+        names: The names in a folder, if they came with the answer.
+    """
+
+    is_dir: bool
+    n_bytes: int = 0
+    pin: str = ""
+    start: bytes = b""
+    names: tuple[str, ...] | None = None
+
+
+class Store(ABC):
+    """What reads objects; several threads use it at once."""
+
+    @abstractmethod
+    def look(self, address: str) -> Found:
+        """Return what is at an address.
+
+        Raises:
+            FileNotFoundError: Nothing is there.
+            PermissionError: The server says that this process may not read it.
+            RemoteError: The server or the network failed, after several attempts.
+        """
+
+    @abstractmethod
+    def names_in(self, address: str) -> list[str]:
+        """Return the names in a folder.
+
+        Raises:
+            OSError: As `look`, or the store does not list its folders.
+        """
+
+    @abstractmethod
+    def read(self, address: str, block: memoryview, offset: int, found: Found) -> None:
+        """Fill the block with the bytes from an offset of the object that was found.
+
+        Raises:
+            ReplacedError: It is another object now.
+            OSError: As `look`.
+        """
+
+    @abstractmethod
+    def is_same(self, address: str, found: Found) -> bool:
+        """Return whether what was read since is of the object that was found."""

@@ -1,0 +1,15 @@
+"""Write addresses without what only their owners may know: user info and queries."""
+
+from __future__ import annotations
+
+import re
+
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::[A-Za-z][A-Za-z0-9+.-]+)*://")
+"""How an address begins, or fsspec's chain of several; a drive of Windows has one letter."""
+
+_PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+://)(?:[^/?#\s]*@)?((?:(?!::)[^?#\s])*)(?:[?#](?:(?!::)\S)*)?")
+
+
+def without_secrets(text: str) -> str:
+    """Return a text in which each address has neither user info, nor a query or fragment."""
+    return _PARTS.sub(r"\1\2", text) if "://" in text else text
