@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from safeload import _early  # noqa: F401  (first, so that Ctrl-C ends a command during the imports below)
 from safeload._convert import convert, save_bert
+from safeload._expected import compare_outputs, save_outputs
+from safeload._outputs import OutputsReport
 from safeload._reports import report_of
 from safeload._version import __version__  # noqa: F401  (public, though no name to import with *)
 from safeload.bert import FULL_LENGTH, Diagnosis, check_bert, diagnose_bert, load_bert, load_vocabulary
@@ -17,6 +19,7 @@ __all__ = [
     "FULL_LENGTH",
     "Diagnosis",
     "LoadReport",
+    "OutputsReport",
     "SafeLoadError",
     "SafeLoadWarning",
     "SaveReport",
@@ -25,6 +28,7 @@ __all__ = [
     "check_bert",
     "check_elmo",
     "check_weights",
+    "compare_outputs",
     "convert",
     "diagnose_bert",
     "diagnose_elmo",
@@ -36,4 +40,5 @@ __all__ = [
     "report_of",
     "save_bert",
     "save_elmo",
+    "save_outputs",
 ]

@@ -16,6 +16,7 @@ SafeLoadError(Exception)
 +- VariableMismatchError(ValueError)        all missing and unexpected variables, wrong shapes and wrong dtypes
 +- ArgumentError(ValueError, TypeError)     a bad argument that is not a path
 +- LockError(ValueError)                    a file does not match the lock file, or the lock file is invalid
++- OutputMismatchError(ValueError)          a model computes something else than expected; names the first layer
 +- MissingDependencyError(ImportError)      a package is missing or incompatible
 +- BackendError(RuntimeError)               upstream failed although every check passed
 ```
@@ -279,6 +280,24 @@ class LockError(SafeLoadError, ValueError):
 
     files: tuple[str, ...] = ()
     _where = "error.files"
+
+
+class OutputMismatchError(SafeLoadError, ValueError):
+    """A model computes something else than the file of expected outputs says, or has other sizes or another vocabulary.
+
+    Attributes:
+        first_layer: The first layer that differs, "sizes" or "vocabulary".
+        layers: Each layer that was compared, and its largest difference, as a part of the root mean square of the expected values;
+            None where they are not finite, or of another shape.
+        bound: The largest difference that counts as equal; None if no layer was computed.
+        causes: What explains the difference, as far as the model shows it.
+    """
+
+    first_layer: str = ""
+    layers: tuple[tuple[str, float | None], ...] = ()
+    bound: float | None = None
+    causes: tuple[str, ...] = ()
+    _where = "error.layers"
 
 
 class MissingDependencyError(SafeLoadError, ImportError):

@@ -71,6 +71,10 @@ LIMITS = {
         "MAX_SIZE": "any other size of an ELMo's options",
     },
     "elmo._vocabulary": {"MAX_VOCAB_BYTES": "bytes of a vocabulary beside an ELMo, before and after it is unpacked"},
+    "_outputs_file": {
+        "MAX_LAYERS": "layers in a file of expected outputs",
+        "MAX_VECTORS": "vectors of a layer there, and ids of its texts",
+    },
     "_compare": {"MAX_DIGITS": "digits of a layer's number in a name; a longer one is no layer's"},
     "weights._places": {
         "MAX_FOLDERS": "folders below one that has no weights itself, in which they are looked for",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from safeload._model_kind import Request
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
+    from safeload.bert._outputs import Expected
     from safeload.report import LoadReport
 
 __all__ = [
@@ -49,6 +50,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     lock_file: StrPath | None = None,
     scope: str | None = None,
     activation: str | None = None,
+    expected_outputs: StrPath | None = None,
     backend: str = "keras-bert",
     model_class: type | None = None,
     dtype: Any = None,  # noqa: ANN401  (torch's name of a type, or its object)
@@ -85,6 +87,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
             Hugging Face's and says "gelu", and the weights are not, with a warning. A whole model that Keras saved says
             it itself. A saved model needs the `get_custom_objects` of `safeload.compat.keras_bert` where it is erf. KerasHub
             has tanh alone.
+        expected_outputs: A file that `safeload.save_outputs` or `safeload outputs` wrote. Sizes and vocabulary are compared
+            before the model is built; then a few texts are computed, and each layer is compared with that file.
         backend: "keras-bert", "transformers" or "keras-hub": the library that builds the model. The last two have neither
             `trainable`, `output_layer_num`, `seq_len` nor the options of `get_model`, KerasHub no `training`.
         model_class: With transformers, the class to build in place of `BertModel`, of its own or derived from its
@@ -115,6 +119,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         VocabularyError: The vocabulary is faulty or does not fit the config.
         LockError: A file does not match the lock, or the lock is invalid.
         VariableMismatchError: Variables are missing, unexpected, or have another shape or dtype.
+        OutputMismatchError: The model computes something else than `expected_outputs` says.
         ArgumentError: Another argument is invalid.
         MissingDependencyError: A package that the backend needs is missing or does not work.
         BackendError: The backend failed although every check passed.
@@ -144,13 +149,19 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         ignore_unused=ignore_unused,
         lock_file=lock_file,
     )
-    return load(options, request, scope)[0]
+    return load(options, request, scope, outputs=expected_outputs)[0]
 
 
 def load(
-    options: BuildOptions, request: Request, scope: object = None, vocabulary: dict[str, int] | None = None
+    options: BuildOptions,
+    request: Request,
+    scope: object = None,
+    vocabulary: dict[str, int] | None = None,
+    outputs: object = None,
 ) -> tuple[Any, BertConfig]:
     """Verify the files and load them into a model; return it with its config, and put the tokens into `vocabulary`.
+
+    With `outputs`, a file of expected outputs, the model is compared with them.
 
     Raises:
         SafeLoadError: As `load_bert`, except that the options are validated.
@@ -159,11 +170,14 @@ def load(
     from safeload.bert._model import bert  # noqa: PLC0415
     from safeload.bert.builders import builder_of  # noqa: PLC0415
 
+    expected = None if outputs is None else _expected(outputs, request)
     builder = builder_of(options.runtime)
     tokens = {} if vocabulary is None else vocabulary
     listed = None if options.torch.model_class is None else builder.listed(options.torch.model_class)
     kind = bert(options, scope, vocabulary=tokens, listed=listed)
     checked = check(kind, request, keep_values=True)
+    if expected is not None:
+        expected.require_config(checked.config, options, tokens)
     made = builder.make(checked, options, tokens)
     report = dataclasses.replace(
         checked.report,
@@ -171,9 +185,18 @@ def load(
         initialised=made.initialised,
         versions={**checked.report.versions, **made.versions},
     )
+    if expected is not None:
+        report = expected.met_by(made.model, options.runtime, checked.config, tokens, report)
     remember(made.model, report)
     warn_of(report)
     return made.model, checked.config
+
+
+def _expected(outputs: object, request: Request) -> Expected:
+    from safeload._outputs_file import outputs_ref  # noqa: PLC0415  (only where outputs are expected)
+    from safeload.bert._outputs import read_expected  # noqa: PLC0415
+
+    return read_expected(outputs_ref(outputs, "expected_outputs", request.base_dir))
 
 
 @typed_errors

@@ -16,6 +16,7 @@ from safeload.cli.convert import convert
 from safeload.cli.doctor import doctor
 from safeload.cli.inspect import diff, inspect
 from safeload.cli.lock import lock
+from safeload.cli.outputs import outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,5 +81,5 @@ def demo() -> None:
     run(click.echo)
 
 
-for _command in (check, inspect, diff, lock, convert, doctor):
+for _command in (check, inspect, diff, lock, outputs, convert, doctor):
     main.add_command(_command)

@@ -140,6 +140,7 @@ BERT_KEYS: Mapping[str, Key] = {
     "lock_file": _PATH.or_none(),
     "scope": _WORD.or_none(),
     "activation": _WORD.or_none(),
+    "expected_outputs": _PATH.or_none(),
     "backend": _WORD,
     "dtype": _WORD.or_none(),
     "device": _WORD.or_none(),

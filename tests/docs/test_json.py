@@ -19,7 +19,7 @@ from tests.docs.blocks import ROOT
 
 SCHEMA = json.loads((ROOT / "docs/reference/safeload.schema.json").read_text(encoding="utf-8"))
 REFERENCE = (ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8")
-NAMED_BY_FILES = ("context", "unused", "not_looked_at", "taken_from_config", "seconds", "versions", "keys")
+NAMED_BY_FILES = ("context", "settings", "unused", "not_looked_at", "taken_from_config", "seconds", "versions", "keys")
 
 
 def closed(schema):
@@ -74,6 +74,8 @@ def require_published(found):
         (("convert", "{other}", "{new}", "--form", "safetensors"), 0),
         (("convert", "{elmo}", "{new}", "--form", "hdf5"), 0),
         (("convert", "{other}", "{new}", "--form", "keras-hub"), 1),
+        (("outputs", "{other}", "--save", "{new}"), 0),
+        (("outputs", "{bert}/none", "--save", "{new}"), 2),
         (("doctor", "bert", "{bert}"), 0),
         (("doctor", "elmo", "{elmo}"), 0),
         (("doctor", "elmo", ""), 2),
@@ -83,6 +85,7 @@ def test_what_a_command_prints_is_of_the_schema_and_in_the_reference(
     arguments, code, tiny_bert, tiny_elmo, bert, elmo, tmp_path
 ):
     needed = {"bert": "keras_bert", "elmo": "torch"}[arguments[1]] if arguments[0] == "doctor" else "json"
+    needed = "keras_bert" if arguments[0] == "outputs" else needed
     if not importlib.util.find_spec(needed):
         pytest.skip(f"needs {needed}")
     poison(bert)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from safeload.bert.layers import EMBEDDINGS, LOWEST, MLM, NSP, POOLER, Inputs, layer_name, without_padding
+from safeload.bert.layers import (
+    EMBEDDINGS,
+    GELU_AT,
+    LOWEST,
+    MLM,
+    NSP,
+    POOLER,
+    Inputs,
+    Settings,
+    activation_name,
+    largest,
+    layer_name,
+    without_padding,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,13 +28,14 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-def compute(model: Any, inputs: Inputs) -> dict[str, Array]:  # noqa: ANN401  (a torch module)
+def compute(model: Any, inputs: Inputs, *, as_it_is: bool = False) -> dict[str, Array]:  # noqa: ANN401  (a torch module)
     """Return what each layer computes; see `safeload.bert.layers`.
 
     Args:
         model: A `BertModel`, or a model with one under its `base_model_prefix`; its modules are left in the mode they
             are in. Heads other than those of pretraining are not computed.
         inputs: The texts.
+        as_it_is: Whether the modules compute in the mode that they are in, `train()` or `eval()`.
 
     Source:
         transformers/models/bert/modeling_bert.py, BertModel.forward, BertForPreTraining.forward, transformers 4.57 and 5.24.
@@ -36,7 +50,7 @@ def compute(model: Any, inputs: Inputs) -> dict[str, Array]:  # noqa: ANN401  (a
     with (
         torch.no_grad(),
         torch.device(device),
-        _in_eval(model),
+        nullcontext() if as_it_is else _in_eval(model),
     ):  # transformers 4.57 makes the mask where the caller says
         outputs = encoder(
             input_ids=tokens, attention_mask=mask, token_type_ids=segments, output_hidden_states=True, return_dict=True
@@ -47,6 +61,24 @@ def compute(model: Any, inputs: Inputs) -> dict[str, Array]:  # noqa: ANN401  (a
     if MLM in heads:
         heads[MLM] = without_padding(heads[MLM], inputs.mask)
     return {**found, **heads}
+
+
+def settings_of(model: Any) -> Settings:  # noqa: ANN401  (a torch module)
+    """Return what the model computes with."""
+    import torch  # noqa: PLC0415  (the caller has a model of it)
+
+    encoder = getattr(model, model.base_model_prefix, model)
+    layer = encoder.encoder.layer[0]
+    activation = layer.intermediate.intermediate_act_fn
+    norms = (each for each in encoder.modules() if isinstance(each, torch.nn.LayerNorm))
+    return Settings(
+        num_attention_heads=layer.attention.self.num_attention_heads,
+        activation=activation_name(
+            activation, activation(torch.tensor(GELU_AT, dtype=torch.float32, device="cpu")).tolist()
+        ),
+        layer_norm_eps=largest(each.eps for each in norms),
+        dtype=str(encoder.embeddings.word_embeddings.weight.dtype).removeprefix("torch."),
+    )
 
 
 def _heads(torch: Any, model: Any, sequence: Any, pooled: Any) -> dict[str, Array]:  # noqa: ANN401  (torch's own)
