@@ -55,6 +55,7 @@ REQUIREMENTS = {
         Requirement("transformers", ">=4.57,<6", _FROM_3_11),
     ),
     "keras-hub": (Requirement("keras-hub", ">=0.32,<1", _FROM_3_11),),
+    "dask": (Requirement("distributed", ">=2024.8,<2027"),),
     "yaml": (Requirement("PyYAML", ">=6,<7"),),
 }
 """The extras of setup.cfg. Hints name these packages: no index is known to have this project under its name."""
