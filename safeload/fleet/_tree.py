@@ -169,13 +169,16 @@ def _kinds_in(kinds: tuple[str, ...], path: str, names: list[str]) -> tuple[Sequ
     ref = FileRef(path=path, role="folder")
     if kinds == ("weights",):
         return (kinds if has_weights(ref) else ()), ""
-    claimed, reasons = [], []
+    claimed: list[str] = []
+    loose: dict[str, str] = {}
     for kind in kinds:
         if reason := reason_to_skip(_MODELS[kind], ref, names):
-            reasons.append(reason)
+            loose[kind] = reason
         elif _has_model(_MODELS[kind], ref, names):
             claimed.append(kind)
-    return decided(ref, claimed), next(iter(reasons), "")
+    if claimed:
+        return decided(ref, [*claimed, *loose]), ""  # a vocabulary may lie beside weights of the other model
+    return (), next(iter(loose.values()), "")
 
 
 def _has_model(model: str, folder: FileRef, names: list[str]) -> bool:

@@ -20,7 +20,10 @@ from safeload import testing
 from safeload._bytes.archives.members import MAX_MEMBERS
 from safeload._bytes.archives.names import N_LOOKED_AT
 from safeload.errors import FileSystemError, MissingFileError
+from safeload.fleet import _tree
 from safeload.fleet._checker import CHECKS
+from safeload.fleet._found import Model
+from safeload.fleet._tree import find_models
 from tests.archives import write_archive
 from tests.checkpoints import PREFIX, SHARD, write_checkpoint
 from tests.command_line import safeload_cli
@@ -415,3 +418,29 @@ def test_weights_alone_in_an_archive_are_no_model(tiny_bert, tmp_path):
     loose = loose_in(tmp_path / "loose", "torch")
     zip_of(tmp_path / "loose.zip", {"pytorch_model.bin": (loose / "pytorch_model.bin").read_bytes()})
     assert models_in("bert", tmp_path) == [str(tmp_path / "good")]
+
+
+def test_the_first_model_is_found_before_the_last_folder_is_looked_at(tmp_path, monkeypatch):
+    for number in range(30):
+        (tmp_path / f"{number:02}/inner").mkdir(parents=True)
+        (tmp_path / f"{number:02}/inner/vocab.txt").touch()
+    looked_at = []
+    real = _tree.listed
+    monkeypatch.setattr(_tree, "listed", lambda folder: looked_at.append(folder) or real(folder))
+    found = find_models(("bert",), [str(tmp_path)])
+
+    assert next(found) == Model(str(tmp_path / "00/inner"), "bert")
+    assert looked_at == [str(tmp_path), str(tmp_path / "00"), str(tmp_path / "00/inner")]
+
+
+def test_a_link_into_the_tree_is_reported_at_its_own_place_and_one_to_what_is_hidden_is_followed(tiny_bert, tmp_path):
+    for name in ("z/model", ".versions/3", "left/model"):
+        shutil.copytree(tiny_bert, tmp_path / name)
+    (tmp_path / "a").symlink_to(tmp_path / "z/model")
+    (tmp_path / "current").symlink_to(tmp_path / ".versions/3")
+    (tmp_path / "kept").symlink_to(tmp_path / "left/model")
+
+    assert models_in("bert", tmp_path) == [str(tmp_path / name) for name in ("current", "left/model", "z/model")]
+    assert found_in("bert", [tmp_path], ["left"]).models == [
+        str(tmp_path / name) for name in ("current", "kept", "z/model")
+    ]
