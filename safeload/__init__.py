@@ -11,12 +11,14 @@ from safeload._version import __version__  # noqa: F401  (public, though no name
 from safeload.bert import FULL_LENGTH, Diagnosis, check_bert, diagnose_bert, load_bert, load_vocabulary
 from safeload.elmo import character_ids, check_elmo, diagnose_elmo, load_elmo, save_elmo
 from safeload.errors import SafeLoadError, SafeLoadWarning
+from safeload.fleet import CheckResult, check_many
 from safeload.report import LoadReport, SaveReport
 from safeload.settings import read_settings
 from safeload.weights import WeightsReport, check_weights, load_state_dict
 
 __all__ = [
     "FULL_LENGTH",
+    "CheckResult",
     "Diagnosis",
     "LoadReport",
     "OutputsReport",
@@ -27,6 +29,7 @@ __all__ = [
     "character_ids",
     "check_bert",
     "check_elmo",
+    "check_many",
     "check_weights",
     "compare_outputs",
     "convert",

@@ -246,6 +246,11 @@ def _datasets(ref: FileRef) -> tuple[list[str], list[str]]:
     return _names_of(WeightPlace(ref=ref.at(ref.path, "weight"), form="hdf5", place=""))
 
 
+def tensor_names(place: WeightPlace) -> list[str]:
+    """Return the names of the tensors of a weight file; empty if it cannot be read."""
+    return _names_of(place)[0]
+
+
 def _names_of(place: WeightPlace) -> tuple[list[str], list[str]]:
     """Return the names of the tensors and groups of a weight file; none if it cannot be read."""
     try:

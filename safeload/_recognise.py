@@ -241,11 +241,22 @@ def has_piece_of(model: str, names: Iterable[str]) -> bool:
     return _is_folder_of(model, whole) or any(re.search(_PIECES[model], name) for name in whole)
 
 
-def what_config(data: Mapping[str, Any]) -> str:
-    """Describe a JSON object: whose config it is, if any."""
+def model_of_config(data: Mapping[str, Any]) -> str | None:
+    """Return the model whose config a JSON object is: BERT, ELMo, or what it calls another one; None if it is none."""
     if "lstm" in data and "char_cnn" in data:
-        return "the options of an ELMo"
+        return ELMO
     if "num_hidden_layers" in data and "hidden_size" in data:
         model = str(data.get("model_type", "bert")).lower()
-        return "the config of a BERT" if model == "bert" else f"the config of another model: {model}"
-    return "a JSON file that is neither the config of a BERT nor the options of an ELMo"
+        return BERT if model == "bert" else model
+    return None
+
+
+def what_config(data: Mapping[str, Any]) -> str:
+    """Describe a JSON object: whose config it is, if any."""
+    model = model_of_config(data)
+    described = {
+        ELMO: "the options of an ELMo",
+        BERT: "the config of a BERT",
+        None: "a JSON file that is neither the config of a BERT nor the options of an ELMo",
+    }
+    return described.get(model, f"the config of another model: {model}")

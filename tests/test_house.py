@@ -61,7 +61,7 @@ FLOORS = (
         "_trials.py",
     ),
     ("bert", "elmo", "weights"),
-    ("_convert.py", "_expected.py", "keras.py", "settings", "compat", "testing"),
+    ("_convert.py", "_expected.py", "keras.py", "settings", "compat", "testing", "fleet"),
     ("pytest_plugin.py", "demo", "cli"),
     ("__init__.py", "__main__.py"),
 )

@@ -165,6 +165,13 @@ LIMITS = {
     },
     "settings._keys": {"MAX_BITS": "bits of a number in a settings file"},
     "_text.toml": {"MAX_KEY_STEPS": "steps to nested tables in TOML, which dotted keys and headers take"},
+    "fleet._ahead": {"MAX_AHEAD": "models that are found and not yet checked"},
+    "fleet._listing": {
+        "MAX_SORTED": "folders in one folder that are taken by name, and not in the order of the file system"
+    },
+    "cli._checking": {"MAX_HELD": "results that are held up by a model before them"},
+    "cli._inspection": {"MAX_MODELS": "models of a folder that `inspect` lists"},
+    "cli.formats.html": {"MAX_TEXT": "characters of a message on a page of results"},
     "_text.words": {"MAX_LINE": "characters of a line of a message; the rest is cut off"},
 }
 """Module -> limit -> what it bounds."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
 import os
+import sys
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import FileIO
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
+    from multiprocessing.connection import Connection
 
 SIGNALS_FROM = 128
 """The exit code of a process that a signal ends is this and the signal's number."""
@@ -80,14 +84,44 @@ def private_file() -> FileIO:
 
 
 def limit_cpu_seconds(seconds: int) -> None:
-    """Limit the CPU time of this process, if the system supports that; a lower limit that it already has stays."""
+    """Limit the CPU time that this process takes from now on, if the system supports that; lower limits that it began with stay.
+
+    The system ends a process that goes on.
+    """
     try:
         import resource  # noqa: PLC0415  (not on every system)
     except ImportError:
         return
-    limits = zip((seconds, seconds + 1), resource.getrlimit(resource.RLIMIT_CPU), strict=True)
-    soft, hard = (n if has == resource.RLIM_INFINITY else min(n, has) for n, has in limits)
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    wanted = int(used.ru_utime + used.ru_stime) + 1 + seconds
+    first, hard = _cpu_limits()
+    lower = [limit for limit in (first, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_CPU, (min([wanted, *lower]), hard))
+
+
+@functools.cache
+def _cpu_limits() -> tuple[int, int]:
+    """Return the limits of CPU seconds that this process began with."""
+    import resource  # noqa: PLC0415  (not on every system)
+
+    return resource.getrlimit(resource.RLIMIT_CPU)
+
+
+def limit_memory() -> None:
+    """Let this process take no more memory than the machine has, if the system supports that; a lower limit stays.
+
+    A file that makes it ask for more is then an error of its own, before the system ends any process.
+    """
+    try:
+        import resource  # noqa: PLC0415  (not on every system)
+
+        n_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        limits = resource.getrlimit(resource.RLIMIT_DATA)
+    except (ImportError, ValueError, OSError, AttributeError):
+        return
+    soft, hard = (n_bytes if has == resource.RLIM_INFINITY else min(n_bytes, has) for has in limits)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def process_context() -> Any:  # noqa: ANN401  (typed by method, which differs between systems)
@@ -96,6 +130,17 @@ def process_context() -> Any:  # noqa: ANN401  (typed by method, which differs b
 
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Let processes that are started import nothing of the caller's script, which would run again in each of them."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def start_workers() -> None:
@@ -108,7 +153,8 @@ def start_workers() -> None:
     resource_tracker.ensure_running()  # which would unblock the signal
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which every child inherits
     try:
-        forkserver.ensure_running()
+        with _without_main():
+            forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
@@ -131,8 +177,15 @@ def obey_parent() -> None:
 
 def start_worker(process: Any) -> None:  # noqa: ANN401  (a process of `process_context`)
     """Start a process that `end_workers` ends."""
-    with _STARTING:
+    with _STARTING, _without_main():
         process.start()
+
+
+def wait_for(pipes: Sequence[Connection], seconds: float) -> list[Any]:
+    """Return those of the pipes that have something to read, or whose process has ended, once there is one."""
+    from multiprocessing.connection import wait  # noqa: PLC0415  (slow to import)
+
+    return list(wait(pipes, seconds))
 
 
 def end_workers() -> None:
@@ -207,3 +260,10 @@ def exit_text(code: int) -> str:
         return f"the signal {signal.Signals(-code).name}"
     except ValueError:
         return f"the signal {-code}"
+
+
+def is_killed(code: int) -> bool:
+    """Return whether a process ended as one does that the system ends where memory runs out."""
+    import signal  # noqa: PLC0415  (only needed for errors)
+
+    return code == -getattr(signal, "SIGKILL", 0)

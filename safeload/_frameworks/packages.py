@@ -56,6 +56,7 @@ REQUIREMENTS = {
     ),
     "keras-hub": (Requirement("keras-hub", ">=0.32,<1", _FROM_3_11),),
     "remote": (Requirement("fsspec", ">=2024.6"), Requirement("requests", ">=2.31,<3")),
+    "dask": (Requirement("distributed", ">=2024.8,<2027"),),
     "yaml": (Requirement("PyYAML", ">=6,<7"),),
 }
 """The extras of setup.cfg. Hints name these packages: no index is known to have this project under its name."""

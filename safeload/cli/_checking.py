@@ -1,32 +1,43 @@
-"""Check any number of models; print one line per good model and the full message of each bad one."""
+"""Check any number of models, and write the results in a format."""
 
 from __future__ import annotations
 
+import sys
 import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
-from dataclasses import dataclass, replace
-from functools import partial
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from safeload._bytes import system
+from safeload._bytes.writing import atomic_write
 from safeload._text.progress import progress
-from safeload._text.words import counted
+from safeload._version import __version__
 from safeload.cli import _console
-from safeload.cli._ending import PROGRESS, held
-from safeload.cli._isolated import CONTEXT, check_isolated
-from safeload.cli._models import Outcome, unexpected
+from safeload.cli._ending import PROGRESS, Stopped
+from safeload.cli.formats import FORMATS, Head, Totals, writer_of
+from safeload.cli.formats.text import Writer as TextWriter
+from safeload.errors import SafeLoadError
+from safeload.fleet._ahead import Ahead, as_result
+from safeload.fleet._cluster import checked_on, connect
+from safeload.fleet._found import Skipped, Unreadable
+from safeload.fleet._workers import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from rich.console import Console
 
-    from safeload.cli._models import Checker
-    from safeload.cli._tree import Found
+    from safeload._bytes.writing import NewFile
+    from safeload.cli.formats import Writer
+    from safeload.fleet._ahead import Outcome
+    from safeload.fleet._checker import Checker
+    from safeload.fleet._found import Found
+    from safeload.fleet._result import CheckResult
 
-SCHEMA = "safeload-check/1"
+MAX_HELD = 1_000
+"""How many results one model that takes long may hold up; then they are written before its own."""
+
+TEXT = FORMATS[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,155 +46,156 @@ class Wanted:
 
     Attributes:
         jobs: The number of models that are checked at once.
+        kind: The kind of every model; None where it is found out.
         isolated: Whether each model has a process of its own.
         expected: The number of models that there must be; None for any.
-        as_json: Whether JSON is printed.
-        quiet: Whether good models are not printed.
+        format: How results are written.
+        output: The file that is written in the format, beside the text on the terminal; None to print the format.
+        quiet: Whether good models are left out of a text.
+        fail_fast: Whether the first bad model ends the check.
+        dask: The address of the scheduler of a cluster that checks the models; None to check them here.
     """
 
     jobs: int
+    kind: str | None = None
     isolated: bool = False
     expected: int | None = None
-    as_json: bool = False
+    format: str = TEXT
+    output: str | None = None
     quiet: bool = False
+    fail_fast: bool = False
+    dask: str | None = None
 
 
-def run(checker: Checker, found: Found, wanted: Wanted) -> int:
-    """Check the models, print the outcomes, and return the exit code."""
-    start = time.perf_counter()
+def run(checker: Checker, found: Iterable[Found], wanted: Wanted) -> int:
+    """Check the models, write the results, and return the exit code."""
     out = _console.console()
-    models = found.models
-    outcomes = list(found.unreadable)
+    totals, ahead = _Counted(), Ahead(found)
 
     def stopped() -> str:
-        n_done = len(outcomes) - len(found.unreadable)
-        return f"stopped after {n_done} of {len(models)}, {_count_bad(outcomes)} bad"
+        n_found = f"{ahead.n_found:,}" + ("" if ahead.is_complete else " found so far")
+        return f"stopped after {totals.n_done:,} of {n_found}, {totals.n_bad:,} bad"
 
     PROGRESS.text = stopped
-    if not wanted.as_json:
-        for outcome in outcomes:
-            _print(out, outcome, quiet=wanted.quiet)
-    with (
-        progress(out, len(models), "checking") as advance,
-        closing(_checked(checker, models, wanted, advance)) as checked,
-    ):
-        for outcome in checked:
-            outcomes.append(outcome)
-            if not wanted.as_json:
-                _print(out, outcome, quiet=wanted.quiet)
-    seconds = time.perf_counter() - start
-    n_bad = _count_bad(outcomes)
-    is_other_count = wanted.expected not in (None, len(models))
-    if wanted.as_json:
-        _console.print_json(
-            {
-                "schema": SCHEMA,
-                "kind": checker.kind,
-                "n_good": len(outcomes) - n_bad,
-                "n_bad": n_bad,
-                "n_expected": wanted.expected,
-                "seconds": round(seconds, 6),
-                "models": [outcome.to_dict() for outcome in outcomes],
-                "skipped": [{"path": path, "reason": reason} for path, reason in found.skipped.items()],
-            }
-        )
-    else:
-        if not wanted.quiet:
-            _print_sum(out, found, len(outcomes) - n_bad, n_bad, seconds)
-        if is_other_count:
-            text = f"{counted(len(models), 'model')} found, {wanted.expected:,} expected"
-            _console.line(out, ("BAD ", _console.BAD), f" {text}")
-    if found.unreadable:
-        return 2
-    return 1 if n_bad or is_other_count else 0
-
-
-def _print_sum(out: Console, found: Found, n_good: int, n_bad: int, seconds: float) -> None:
-    for path, reason in found.skipped.items():
-        _console.line(out, ("skipped", _console.NOTE), f" {path}  ", (reason, _console.NOTE))
-    if n_good + n_bad > 1:
-        _console.line(out, (f"{n_good} good, {n_bad} bad, {seconds:.2f} s", _console.NOTE))
-
-
-def _count_bad(outcomes: Sequence[Outcome]) -> int:
-    return sum(outcome.is_bad for outcome in outcomes)
-
-
-def _checked(
-    checker: Checker, models: Sequence[str], wanted: Wanted, advance: Callable[[int], None]
-) -> Generator[Outcome, None, None]:
-    """Yield the outcomes in the order of the models, each as soon as possible.
-
-    Where a worker crashes, the models that are left are checked in a process each, so that the crash is the outcome of its
-    model.
-    """
-    if len(models) == 1 and not wanted.isolated:
-        yield checker(models[0])
-        return
-    system.start_workers()
-    check, pool = _pool(checker, min(wanted.jobs, len(models)), isolated=wanted.isolated)
-    n_yielded = 0
     try:
-        with held():
-            futures = [pool.submit(check, model) for model in models]
-        for future in futures:
-            while not future.done():
-                wait([future], timeout=0.1)
-                advance(sum(each.done() for each in futures))
-            yield _outcome_of(future, models[n_yielded])
-            n_yielded += 1
-    except BrokenProcessPool:
-        left = models[n_yielded:]
-        yield from _checked(checker, left, replace(wanted, isolated=True), lambda done: advance(n_yielded + done))
-    except BaseException:
-        if wanted.isolated:
-            pool.shutdown(wait=False, cancel_futures=True)
-        system.end_workers()
-        pool.shutdown()
-        raise
-    else:
-        pool.shutdown()
+        with ExitStack() as stack:
+            writers = _writers(stack, out, wanted)
+            try:
+                _check_all(checker, ahead, wanted, totals, writers)
+            finally:  # what was done is written when a signal stops it too
+                totals.end()
+                for writer in writers:
+                    writer.end(totals)
+    except SafeLoadError as exc:  # of the output file, or of the cluster
+        _console.print_error(exc, as_json=False)
+        return 2
+    if totals.n_unreadable:
+        return 2
+    return 1 if totals.n_bad or totals.other_count(wanted.expected) else 0
 
 
-def _pool(checker: Checker, jobs: int, *, isolated: bool) -> tuple[Callable[[str], Outcome], Executor]:
-    if isolated:
-        return partial(check_isolated, checker), ThreadPoolExecutor(jobs)
-    return checker, ProcessPoolExecutor(jobs, CONTEXT, _prepare)
+@dataclass(kw_only=True)
+class _Counted(Totals):
+    """Totals that are counted result by result."""
+
+    n_unreadable: int = 0
+    start: float = field(default_factory=time.perf_counter)
+
+    @property
+    def n_done(self) -> int:
+        return self.n_good + self.n_bad
+
+    def add(self, result: CheckResult, *, is_model: bool) -> None:
+        self.n_bad += result.is_bad
+        self.n_good += not result.is_bad
+        self.n_unreadable += not is_model
+        self.n_models += is_model
+
+    def end(self) -> None:
+        self.seconds = time.perf_counter() - self.start
 
 
-def _outcome_of(future: Future[Outcome], model: str) -> Outcome:
-    """Return the outcome of a model.
+def _check_all(checker: Checker, ahead: Ahead, wanted: Wanted, totals: _Counted, writers: Sequence[Writer]) -> None:
+    totals.is_complete = False
+    with (
+        progress(_console.progress_console(), wanted.expected, "checking") as advance,
+        closing(_numbered(checker, ahead, wanted)) as numbered,
+    ):
+        for each in in_order(numbered):
+            if isinstance(each, Skipped):
+                totals.skipped.append(each)
+                continue
+            result = as_result(each)
+            totals.add(result, is_model=not isinstance(each, Unreadable))
+            for writer in writers:
+                writer.add(result)
+            advance(totals.n_done, ahead.n_found if ahead.is_complete else None)
+            if result.is_bad and wanted.fail_fast:
+                return
+    totals.is_complete = True
+
+
+def _numbered(checker: Checker, ahead: Ahead, wanted: Wanted) -> Generator[tuple[int, Outcome], None, None]:
+    if wanted.dask is not None:
+        with closing(connect(wanted.dask)) as client:
+            yield from checked_on(client, checker, ahead)
+        return
+    only = None if wanted.isolated else ahead.take_only()
+    if only is not None:
+        yield 0, checker(only)
+        return
+    yield from checked(checker, ahead, wanted.jobs, isolated=wanted.isolated)
+
+
+def in_order(numbered: Iterable[tuple[int, Outcome]]) -> Iterator[Outcome]:
+    """Yield results by their numbers; where one holds up more than `MAX_HELD` others, these come before it."""
+    held: dict[int, Outcome] = {}
+    following = 0
+    for number, result in numbered:
+        if number < following:
+            yield result
+            continue
+        held[number] = result
+        while following in held or len(held) > MAX_HELD:
+            if following in held:
+                yield held.pop(following)
+            following += 1
+    yield from (held[number] for number in sorted(held))
+
+
+def _writers(stack: ExitStack, out: Console, wanted: Wanted) -> list[Writer]:
+    """Return what the results are given to: the text, unless the format itself is printed, and the format."""
+    head = Head(
+        time=datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        version=__version__,
+        kind=wanted.kind,
+        n_expected=wanted.expected,
+        is_quiet=wanted.quiet,
+    )
+    if wanted.output is None:
+        return [TextWriter(out, head) if wanted.format == TEXT else writer_of(wanted.format, sys.stdout.write, head)]
+    file = stack.enter_context(kept_file(wanted.output))
+
+    def write(text: str) -> None:
+        file.write(text.encode("utf-8", "backslashreplace"))
+
+    if wanted.format == TEXT:
+        return [TextWriter(out, head), TextWriter(_console.file_console(write), head)]
+    return [TextWriter(out, head), writer_of(wanted.format, write, head)]
+
+
+@contextmanager
+def kept_file(path: str) -> Iterator[NewFile]:
+    """Yield a new file that replaces the one at `path`, with what was done by then where a signal stops the command.
 
     Raises:
-        BrokenProcessPool: A worker crashed.
+        SafeLoadError: As `atomic_write`.
     """
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        raise
-    except Exception as exc:  # noqa: BLE001  (what one model causes on the way between two processes)
-        return Outcome(path=model, error=unexpected(model, exc))
-
-
-def _prepare() -> None:
-    """Import NumPy and what readers share, so that the time of the first model does not include it."""
-    system.obey_parent()
-    import safeload._forms.arrays  # noqa: F401, PLC0415
-
-
-def _print(out: Console, outcome: Outcome, *, quiet: bool) -> None:
-    if outcome.error is not None:
-        name = type(outcome.error).__name__
-        _console.line(out, ("BAD ", _console.BAD), f" {outcome.path}  ", (name, _console.BAD))
-        _console.lines(out, _console.error_text(outcome.error), "     ")
-    elif outcome.report is not None and (outcome.is_bad or not quiet):
-        report = outcome.report
-        n_bytes = sum(file.n_bytes for file in report.files)
-        locked = ", locked" if any(file.role == "lock" for file in report.files) else ""
-        facts = f"{len(report.read)} {report.noun}, {_console.bytes_text(n_bytes)}{locked}, {outcome.seconds:.2f} s"
-        mark = ("BAD ", _console.BAD) if outcome.is_bad else ("ok  ", _console.OK)
-        _console.line(out, mark, f" {outcome.path}  ", (facts, _console.NOTE))
-        for warning in report.warnings:
-            _console.line(out, ("     warning: ", _console.BAD), _console.in_options(warning))
-        for note in report.notes:
-            _console.line(out, f"     note: {note}")
+    stopped = None
+    with atomic_write(path, role="output") as unfinished:
+        try:
+            yield unfinished
+        except Stopped as exc:
+            stopped = exc
+    if stopped is not None:
+        raise stopped

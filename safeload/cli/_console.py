@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import math
@@ -45,6 +46,31 @@ def console(*, stderr: bool = False) -> Console:
     return out
 
 
+def progress_console() -> Console:
+    """Return the console for a progress bar: standard output's if it is a terminal, else standard error's."""
+    out = console()
+    return out if out.is_terminal else console(stderr=True)
+
+
+def file_console(write: Callable[[str], object]) -> Console:
+    """Return a console that writes plain text to a file."""
+    file: Any = _TextFile(write)
+    out = Console(
+        file=file, force_terminal=False, markup=False, highlight=False, soft_wrap=True, emoji=False, no_color=True
+    )
+    out.width = PIPED_WIDTH
+    return out
+
+
+class _TextFile(io.TextIOBase):
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+
+    def write(self, text: str) -> int:
+        self._write(text)
+        return len(text)
+
+
 def line(out: Console, *parts: str | tuple[str, str]) -> None:
     """Print one line of plain and `(text, style)` parts; what is in a file can neither end the line nor colour it."""
     pairs = [(part, "") if isinstance(part, str) else part for part in parts]
@@ -66,6 +92,16 @@ def print_json(value: Mapping[str, Any]) -> None:
     for part in json.JSONEncoder(indent=2, allow_nan=False).iterencode(_finite(value)):
         sys.stdout.write(part)
     click.echo()
+
+
+def json_text(value: Mapping[str, Any], *, indent: int | None = 2) -> str:
+    """Return a JSON object as `print_json` prints it, or on one line."""
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def counts_text(n_good: int, n_bad: int, seconds: float) -> str:
+    """Return the line that sums up a check of several models."""
+    return f"{n_good:,} good, {n_bad:,} bad, {seconds:.2f} s"
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401  (what JSON holds)

@@ -44,13 +44,9 @@ class Progress:
 
     Attributes:
         text: Returns the line.
-        is_held: Whether a signal stops the command only when `held` ends.
-        signal: The signal that waits for that; 0 for none.
     """
 
     text: Callable[[], str] = lambda: "stopped"
-    is_held: bool = False
-    signal: int = 0
 
 
 PROGRESS = Progress()
@@ -78,21 +74,8 @@ def ended_early() -> Iterator[None]:
         _end(stopped.exit_code, stopped.line)
 
 
-@contextmanager
-def held() -> Iterator[None]:
-    """Let signals wait for the end of the body, which takes milliseconds."""
-    PROGRESS.is_held = True
-    yield
-    PROGRESS.is_held = False
-    if PROGRESS.signal:
-        _stop(PROGRESS.signal)
-
-
 def _stop(number: int) -> None:
-    if PROGRESS.is_held:
-        PROGRESS.signal = number
-    else:
-        raise Stopped(system.SIGNALS_FROM + number, PROGRESS.text())
+    raise Stopped(system.SIGNALS_FROM + number, PROGRESS.text())
 
 
 def _watch(number: int) -> None:

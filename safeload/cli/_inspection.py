@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from contextlib import closing
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from safeload._boundary import typed_errors
@@ -15,11 +15,16 @@ from safeload._bytes.paths import resolve_path
 from safeload._json import read_json_object
 from safeload._recognise import what_config
 from safeload._text.progress import progress
+from safeload._text.words import counted
 from safeload.bert._vocabulary import VOCAB_NAME, read_vocabulary
 from safeload.cli import _console
 from safeload.cli._statistics import Statistics, number, remark, statistics_of
 from safeload.cli._weights import Tensor, Weights, open_given
 from safeload.errors import SafeLoadError, UnsafeFileError
+from safeload.fleet._found import Model
+from safeload.fleet._kinds import kinds_at
+from safeload.fleet._tree import BERT_OR_ELMO, find_models
+from safeload.weights._places import has_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SCHEMA = "safeload-inspect/1"
+MAX_MODELS = 1_000
+"""How many models of a folder are listed."""
+
 _TEXTS = ("variable", "shape", "dtype", "remark", "odd")
 
 
@@ -43,6 +51,9 @@ def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
 def _describe(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
     ref = located(FileRef(path=resolve_path(given, argument="path"), role="path", given=given))
     side = _beside_weights(ref)
+    if side is None and (models := _models_in(given, ref)):
+        _print_models(ref.path, models, as_json=as_json)
+        return 0
     if side is None:
         with closing(open_given(given)) as weights:
             return _inspect(weights, stats=stats, html=html, as_json=as_json)
@@ -83,6 +94,29 @@ def _beside_weights(ref: FileRef) -> dict[str, Any] | None:
         first = dict(list(tokens.items())[:5])
         return {"path": path, "what": f"a BERT vocabulary of {len(tokens):,} tokens", "keys": first}
     return None
+
+
+def _models_in(given: str, ref: FileRef) -> list[Model]:
+    """Return the models of a folder that is not itself one model; empty where there are less than two."""
+    kinds = kinds_at(given)
+    if not ref.is_dir() or len(kinds) == 1 or (not kinds and has_weights(ref)):
+        return []
+    found = itertools.islice(find_models(BERT_OR_ELMO, [given]), MAX_MODELS)
+    models = [each for each in found if isinstance(each, Model)]
+    return models if len(models) > 1 else []
+
+
+def _print_models(path: str, models: list[Model], *, as_json: bool) -> None:
+    what = f"a folder with {counted(len(models), 'model')}"
+    if as_json:
+        listed = [model._asdict() for model in models]
+        _console.print_json({"schema": SCHEMA, "path": path, "what": what, "models": listed})
+        return
+    out = _console.console()
+    _console.line(out, (what, "bold"))
+    _console.line(out, f"  {path}")
+    for model in models:
+        _console.line(out, f"  {model.kind or 'unknown':<7} {model.path}")
 
 
 def _print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
@@ -144,7 +178,7 @@ def _print_weights(out: Console, weights: Weights, found: Mapping[str, Statistic
     ]
 
     def rows() -> Iterator[_console.Cells]:
-        for layer, members in groupby(weights.tensors.values(), key=lambda tensor: tensor.layer):
+        for layer, members in itertools.groupby(weights.tensors.values(), key=lambda tensor: tensor.layer):
             tensors = list(members)
             sums = {"variable": layer, "size": _console.bytes_text(sum(each.n_bytes for each in tensors))}
             yield _console.TITLE, tuple(sums.get(title, "") for title in titles)

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload._advice import advice, models_in
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import archive_hints, located, lock_folder
+from safeload._bytes.archives.locating import located, lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
-from safeload._recognise import BERT
 from safeload.cli import _console
-from safeload.cli._models import CHECKS
 from safeload.errors import SafeLoadError, WrongFileKindError
+from safeload.fleet._checker import CHECKS
+from safeload.fleet._found import Model, Unreadable
+from safeload.fleet._kinds import kinds_at, no_model
+from safeload.fleet._tree import BERT_OR_ELMO, find_models
 from safeload.lock import LOCK_NAME, Lock, lock_text, make_lock, read_lock, with_others
 from safeload.lock._copies import UNLOCKED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from safeload.lock import Report
 
 SCHEMA = "safeload-lock/1"
-_WHAT_IS_LOCKED = "a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file"
+SCHEMA_OF_TREE = "safeload-locks/1"
+_WRITTEN = "written"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,55 +47,113 @@ class Wanted:
 
 
 def run(given: str, wanted: Wanted, *, update: bool, as_json: bool) -> int:
-    """Lock the model in a folder, and return the exit code."""
+    """Lock the model in a folder, or each model below it, and return the exit code."""
     try:
-        path, lock, done = _lock(given, wanted, update=update)
+        models = _models_at(given, wanted)
+        if models == [Model(given, models[0].kind)]:
+            _print_locked(_lock(given, models[0].kind, wanted, update=update), as_json=as_json)
+            return 0
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 1
+    return _lock_all(models, wanted, update=update, as_json=as_json)
+
+
+class _Locked(NamedTuple):
+    """A lock file, what it holds, and whether it was written or unchanged."""
+
+    path: str
+    lock: Lock
+    done: str
+
+    def to_dict(self) -> dict[str, Any]:
+        files = [file._asdict() for file in self.lock.files]
+        return {"path": self.path, "done": self.done, "model": self.lock.model, "files": files}
+
+
+def _lock_all(models: Sequence[Model], wanted: Wanted, *, update: bool, as_json: bool) -> int:
+    """Lock models one after another; those of one folder, such as archives, come into one lock."""
+    found: list[dict[str, Any]] = []
+    new: set[str] = set()
+    n_models = Counter(model.path for model in models)
+    n_bad = 0
+    for model in {model.path: model for model in models}.values():
+        try:
+            if n_models[model.path] > 1:
+                raise _both(FileRef(path=os.path.abspath(model.path), role="folder", given=model.path))
+            path = os.path.join(lock_folder(model.path), LOCK_NAME)
+            locked = _lock(model.path, model.kind, wanted, update=update or os.path.abspath(path) in new)
+        except SafeLoadError as exc:
+            n_bad += 1
+            found.append({"path": model.path, "error": _console.error_dict(exc)})
+            if not as_json:
+                _console.print_error(exc, as_json=False)
+            continue
+        found.append(locked.to_dict())
+        if locked.done == _WRITTEN:
+            new.add(locked.path)
+        if not as_json:
+            _print_locked(locked, as_json=False)
     if as_json:
-        files = [file._asdict() for file in lock.files]
-        _console.print_json({"schema": SCHEMA, "path": path, "done": done, "model": lock.model, "files": files})
-        return 0
+        _console.print_json({"schema": SCHEMA_OF_TREE, "locks": found, "n_bad": n_bad})
+    return 1 if n_bad else 0
+
+
+def _both(ref: FileRef) -> WrongFileKindError:
+    message = "the folder contains both a BERT and an ELMo"
+    facts = ref.at(ref.path, "folder").facts
+    hints = ["move one of them into a folder of its own"]
+    return WrongFileKindError(message, wanted="the folder of one model", found="two models", **facts, hints=hints)
+
+
+def _print_locked(locked: _Locked, *, as_json: bool) -> None:
+    if as_json:
+        _console.print_json({"schema": SCHEMA, **locked.to_dict()})
+        return
     out = _console.console()
-    _console.line(out, (f"{done}  ", _console.OK), path)
-    for file in lock.files:
+    _console.line(out, (f"{locked.done}  ", _console.OK), locked.path)
+    for file in locked.lock.files:
         size = _console.bytes_text(file.n_bytes)
         _console.line(out, f"  {file.sha256[:16]}...  {size:>9}  {file.name}", (f"  {file.role}", _console.NOTE))
-    return 0
 
 
 @typed_errors
-def _lock(given: str, wanted: Wanted, *, update: bool) -> tuple[str, Lock, str]:
-    """Return the path of the lock file, what it holds and what was done."""
+def _models_at(given: str, wanted: Wanted) -> list[Model]:
+    """Return the model that the path itself is, or those below it.
+
+    Raises:
+        SafeLoadError: There is none, the path itself is several, or a folder below it cannot be read.
+    """
+    ref = located(FileRef(path=resolve_path(given, argument="folder"), role="model", given=given))
+    if not ref.is_dir():
+        raise absent.missing(ref)
+    absent.list_names(ref.at(ref.path, "folder"))  # which raises where the folder cannot be read
+    kinds = [wanted.kind] if wanted.kind else kinds_at(given)
+    if len(kinds) > 1:
+        raise _both(ref)
+    if kinds and (wanted.options or wanted.kind is None):
+        return [Model(given, kinds[0])]
+    found = list(find_models((wanted.kind,) if wanted.kind else BERT_OR_ELMO, [given]))
+    for each in found:
+        if isinstance(each, Unreadable):
+            raise each.error
+    models = [each for each in found if isinstance(each, Model)]
+    at_root = [model for model in models if model.path == given]
+    if any(not model.kind for model in at_root):
+        raise no_model(ref)
+    return at_root or models
+
+
+@typed_errors
+def _lock(given: str, kind: str, wanted: Wanted, *, update: bool) -> _Locked:
+    """Lock one model."""
     folder = resolve_path(given, argument="folder")
     path = os.path.join(lock_folder(folder), LOCK_NAME)
-    kind = _kind_of(located(FileRef(path=folder, role="model", given=given)), wanted.kind)
     check = partial(CHECKS[kind], **wanted.options)
     if os.path.lexists(path) and not update:
         check(folder)
-        return path, read_lock(path), "unchanged"
-    return path, _write(path, check, folder), "written"
-
-
-def _kind_of(ref: FileRef, wanted: str | None) -> str:
-    if not ref.is_dir():
-        raise absent.missing(ref)
-    if wanted is not None:
-        return wanted
-    folder = ref.at(ref.path, "folder")
-    absent.list_names(folder)  # which raises where the folder cannot be read
-    models = models_in(folder)
-    if len(models) != 1:
-        message = f"the folder contains {'both a BERT and an ELMo' if models else 'no BERT or ELMo'}"
-        raise WrongFileKindError(
-            message,
-            wanted="the folder of one model",
-            found="another folder",
-            **ref.at(ref.path, "folder").facts,
-            hints=[*archive_hints(folder), *((not models and advice(folder, BERT)) or [_WHAT_IS_LOCKED])],
-        )
-    return models[0].lower()
+        return _Locked(path, read_lock(path), "unchanged")
+    return _Locked(path, _write(path, check, folder), _WRITTEN)
 
 
 def _write(path: str, check: Callable[..., Report], folder: str) -> Lock:

@@ -11,7 +11,6 @@ import click
 from safeload.cli._options import (
     PATH,
     activation,
-    as_json,
     backend,
     checkpoint,
     examples,
@@ -20,32 +19,90 @@ from safeload.cli._options import (
     vocab,
     weights,
 )
+from safeload.cli.formats import FORMATS
 
 
 class _KindGroup(click.Group):
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # noqa: ANN401  (click's own triple)
-        """Return the command; a path instead of one means that the model kind is missing."""
-        if args and args[0] not in self.commands and os.path.exists(args[0]):
-            message = (
-                f"give the kind of model: safeload check bert {args[0]}, or elmo, or, for the weights alone, weights"
-            )
-            raise click.UsageError(message, ctx)
-        return super().resolve_command(ctx, args)
+    """The commands for one kind of model; without one of them, the command that finds out the kinds."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the name of the command that finds out the kinds before paths and options of it."""
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            _require_path(ctx, args[0])
+            args = [_ANY, *args]
+        return super().parse_args(ctx, args)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command."""
+        return check_any if cmd_name == _ANY else super().get_command(ctx, cmd_name)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write how it is called."""
+        formatter.write_usage(ctx.command_path, "[bert|elmo|weights] [OPTIONS] PATH...")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of the command that finds out the kinds, and the commands."""
+        shown = [record for param in check_any.get_params(ctx) if (record := param.get_help_record(ctx))]
+        with formatter.section("Options"):
+            formatter.write_dl(shown)
+        self.format_commands(ctx, formatter)
 
 
-@click.group(cls=_KindGroup)
+_ANY = ""
+"""The name under which a group finds the command that no one writes."""
+
+
+def _require_path(ctx: click.Context, first: str) -> None:
+    """Require that the first argument is an option or may be a path.
+
+    Raises:
+        click.UsageError: It is a word that is neither the name of a command nor a path.
+    """
+    if first and not (first.startswith("-") or any(mark in first for mark in "/\\~$.") or os.path.lexists(first)):
+        raise click.UsageError(f"{first!r} is no kind of model, and no such path exists", ctx)
+
+
+@click.group(
+    cls=_KindGroup,
+    invoke_without_command=True,
+    no_args_is_help=True,
+    epilog=examples(
+        "safeload check models/                 every BERT and ELMo in the tree",
+        "safeload check models/ --expect 12 --exclude 'draft-*'",
+        "safeload check models/ --format sarif --output safeload.sarif",
+        "safeload check bert models/uncased --training",
+    ),
+)
 def check() -> None:
     """Check models as a load would, without TensorFlow or torch.
 
-    Exit code: 0 every model is good, 1 a model is bad or --expect fails, 2 wrong usage or a folder that cannot be read.
+    Each PATH is a model in any form, or a folder above several; which of them is a BERT and which an ELMo is found out. The commands
+    check one kind of model, with the options of its load.
+
+    Exit code: 0 every model is good, 1 a model is bad or --expect fails, 2 wrong usage, a folder that cannot be read, or a FILE that
+    cannot be written.
     """
 
 
 def _any_check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators are untyped)
     """Give a command the options of every check."""
     for decorator in (
-        as_json,
-        click.option("-q", "--quiet", is_flag=True, help="Print bad models only."),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(FORMATS),
+            default="text",
+            help="How results are written. [default: text]",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            help="Write the format to FILE, and text to the terminal.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Print bad models and the counts only."),
         click.option(
             "-j",
             "--jobs",
@@ -56,11 +113,20 @@ def _any_check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorato
         click.option(
             "--isolated",
             is_flag=True,
-            help="Check each model in its own process, so that a crash affects only that model.",
+            help="Check each model in a process of its own, with nothing of the models before it.",
         ),
         click.option(
             "--expect", "expected", type=click.IntRange(1), metavar="N", help="Fail unless N models are found."
         ),
+        click.option(
+            "--exclude",
+            "excluded",
+            multiple=True,
+            metavar="PATTERN",
+            help="Shell-style pattern of folders and archives to leave out, by name or by path below PATH. May be repeated.",
+        ),
+        click.option("--dask", metavar="ADDRESS", help="Check on the workers of the Dask cluster with this scheduler."),
+        click.option("--fail-fast", is_flag=True, help="Stop at the first bad model."),
         click.option("--strict", "is_strict", is_flag=True, help="Fail models with warnings."),
         click.option("--lock", "needs_lock", is_flag=True, help="Fail models that have no safeload.lock."),
         click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH..."),
@@ -71,6 +137,13 @@ def _any_check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorato
 
 def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators are untyped)
     return _any_check_command(scope(ignore_unused(function)))
+
+
+@click.command()
+@_any_check_command
+def check_any(paths: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401
+    """Check BERT and ELMo models of whatever kind."""
+    _check(None, paths, {}, {}, **rest)
 
 
 @check.command(
@@ -130,27 +203,39 @@ def check_weights(paths: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401
 
 
 def _check(
-    kind: str,
+    kind: str | None,
     paths: tuple[str, ...],
     options: dict[str, Any],
     of_one: dict[str, str | None],
     **rest: Any,  # noqa: ANN401
 ) -> None:
     from safeload.cli import _checking  # noqa: PLC0415  (not for `safeload --help`)
-    from safeload.cli._models import Checker  # noqa: PLC0415
-    from safeload.cli._tree import Found, find_models  # noqa: PLC0415
+    from safeload.fleet._checker import Checker  # noqa: PLC0415
+    from safeload.fleet._found import Model  # noqa: PLC0415
+    from safeload.fleet._tree import BERT_OR_ELMO, find_models  # noqa: PLC0415
 
     given = [name for name, value in of_one.items() if value is not None]
     if given and len(paths) > 1:
         raise click.UsageError(f"{given[0]} belongs to one PATH, and {len(paths)} are given")
+    if rest["as_json"] and rest["form"] not in ("text", "json"):
+        raise click.UsageError(f"--json is --format json, and --format {rest['form']} is given")
+    if rest["dask"] and (rest["isolated"] or rest["jobs"]):
+        raise click.UsageError("--jobs and --isolated are of this machine, and --dask is given")
     if "scope" in rest:
         options |= {"ignore_unused": list(rest["ignore_unused"]), "scope": rest["scope"]}
-    checker = Checker(kind=kind, options=options, needs_lock=rest["needs_lock"], is_strict=rest["is_strict"])
+    checker = Checker(options=options, needs_lock=rest["needs_lock"], is_strict=rest["is_strict"])
     wanted = _checking.Wanted(
         jobs=rest["jobs"] or os.cpu_count() or 1,
+        kind=kind,
         isolated=rest["isolated"],
         expected=rest["expected"],
-        as_json=rest["as_json"],
+        format="json" if rest["as_json"] else rest["form"],
+        output=rest["output"],
         quiet=rest["quiet"],
+        fail_fast=rest["fail_fast"],
+        dask=rest["dask"],
     )
-    sys.exit(_checking.run(checker, Found(list(paths), [], {}) if given else find_models(kind, paths), wanted))
+    if given:
+        sys.exit(_checking.run(checker, [Model(paths[0], str(kind))], wanted))
+    kinds = BERT_OR_ELMO if kind is None else (kind,)
+    sys.exit(_checking.run(checker, find_models(kinds, paths, rest["excluded"]), wanted))

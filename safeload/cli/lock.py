@@ -26,6 +26,7 @@ from safeload.cli._options import (
     short_help="Record the SHA-256 of a model's files.",
     epilog=examples(
         "safeload lock models/uncased                writes safeload.lock into it",
+        "safeload lock models/                       each model in the tree",
         "safeload lock models/uncased --update       after an intended change",
         "safeload lock models/two --scope student    of several encoders, check this one",
         "safeload lock --any stable-diffusion/unet   the weights alone, of any model",
@@ -46,7 +47,7 @@ from safeload.cli._options import (
 def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (click's own)
     """Check the model in FOLDER and write its safeload.lock: the size and SHA-256 of each of its files.
 
-    FOLDER may be an archive. --checkpoint, --vocab, --activation and --backend are of a BERT, --weights is of an ELMo.
+    FOLDER may be an archive, or a folder above several models, each of which is locked. --checkpoint, --vocab, --activation and --backend are of a BERT, --weights is of an ELMo.
 
     From then on, every load and check of the model compares its files with the lock. Exit code: 0 the lock exists and
     matches, 1 the model is bad or differs from its lock, 2 wrong usage.

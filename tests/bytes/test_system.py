@@ -115,24 +115,38 @@ print(*resource.getrlimit(resource.RLIMIT_CPU))
 
 
 def limits_after(first):
-    """Return the limits of CPU seconds of a process that asked for 100."""
+    """Return the limits of CPU seconds of a process that asked for 100 more than it has used."""
     command = [sys.executable, "-c", LIMITS.format(first=first)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [int(limit) for limit in done.stdout.split()]
 
 
-def test_the_cpu_time_of_a_process_is_limited():
-    assert limits_after("") == [100, 101]
+def test_the_cpu_time_of_a_process_is_limited_from_now_on():
+    soft, hard = limits_after("")
+    assert (101 <= soft <= 110, hard) == (True, -1)
+    soft, _ = limits_after("import time\nwhile time.process_time() < 3: pass")
+    assert soft >= 104
 
 
-@pytest.mark.parametrize(("most", "limits"), [(200, [100, 101]), (100, [100, 100]), (60, [60, 60])])
+@pytest.mark.parametrize(("most", "limits"), [(100, [100, 100]), (60, [60, 60])])
 def test_a_lower_limit_of_cpu_time_stays(most, limits):
     assert limits_after(f"resource.setrlimit(resource.RLIMIT_CPU, ({most}, {most}))") == limits
 
 
 def test_a_lower_limit_of_cpu_time_without_a_hard_one_stays():
-    assert limits_after("resource.setrlimit(resource.RLIMIT_CPU, (60, resource.RLIM_INFINITY))") == [60, 101]
+    assert limits_after("resource.setrlimit(resource.RLIMIT_CPU, (60, resource.RLIM_INFINITY))") == [60, -1]
+
+
+def test_the_memory_of_a_process_is_limited_to_the_machines():
+    code = "import resource; from safeload._bytes import system; {}system.limit_memory(); print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
+    n_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for first, limit in (
+        ("", n_bytes),
+        (f"resource.setrlimit(resource.RLIMIT_DATA, ({1 << 30}, {1 << 30})); ", 1 << 30),
+    ):
+        done = subprocess.run([sys.executable, "-c", code.format(first)], capture_output=True, text=True, check=True)
+        assert int(done.stdout) == limit
 
 
 def test_memory_is_not_shared_with_a_process_that_is_forked():

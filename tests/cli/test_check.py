@@ -49,11 +49,12 @@ def test_a_tree_is_checked_in_order_and_the_bad_model_is_told_in_full(jobs, tree
     assert "\x1b" not in done.stdout
 
 
-def test_quiet_prints_bad_models_alone(tree):
-    assert safeload_cli("check", "bert", tree / "a", "-q").stdout == ""
-    assert safeload_cli("check", "bert", tree, "-q", code=1).stdout.startswith(
-        f"BAD  {tree}/b/c  VariableMismatchError\n"
-    )
+def test_quiet_prints_bad_models_and_the_counts_alone(tree):
+    assert safeload_cli("check", "bert", tree / "a", "-q").stdout.startswith("1 good, 0 bad, ")
+    shown = safeload_cli("check", "bert", tree, "-q", code=1).stdout
+    assert shown.startswith(f"BAD  {tree}/b/c  VariableMismatchError\n")
+    assert shown.splitlines()[-1].startswith("2 good, 1 bad, ")
+    assert shown.count("b/c  VariableMismatchError") == 1
 
 
 def test_json_is_one_object_of_the_documented_schema(tree):
@@ -65,6 +66,8 @@ def test_json_is_one_object_of_the_documented_schema(tree):
         "n_good": 2,
         "n_bad": 1,
     }
+    assert list(found)[:3] == ["schema", "time", "version"]
+    assert (found["version"], found["complete"]) == (safeload.__version__, True)
     good, bad, _ = found["models"]
     assert (good["path"], good["ok"], good["error"]) == (str(tree / "a"), True, None)
     assert len(good["report"]["read"]) == 37
@@ -88,11 +91,8 @@ def test_what_a_good_model_leaves_open_is_said(bert):
     assert "13" in safeload_cli("check", "bert", bert).stdout.splitlines()[1]
 
 
-def test_a_path_in_the_place_of_the_kind_is_told(bert):
-    assert f"give the kind of model: safeload check bert {bert}" in " ".join(
-        safeload_cli("check", bert, code=2).stderr.split()
-    )
-    assert "No such command" in safeload_cli("check", "brt", code=2).stderr
+def test_a_word_that_is_neither_a_kind_nor_a_path_is_told():
+    assert "'brt' is no kind of model, and no such path exists" in safeload_cli("check", "brt", code=2).stderr
 
 
 def test_separate_paths_are_options(bert, tmp_path):
@@ -186,3 +186,45 @@ def test_the_gelu_of_a_load_is_checked_on_request(tmp_path):
     report = json.loads(safeload_cli("check", "bert", bert, "--activation", "gelu_tanh", "--json").stdout)
     assert report["models"][0]["report"]["activation"] == "gelu_tanh"
     assert "'relu' is not one of" in safeload_cli("check", "bert", bert, "--activation", "relu", code=2).stderr
+
+
+@pytest.fixture
+def mixed(tree, tiny_elmo):
+    """Return the tree with an ELMo in it too."""
+    shutil.copytree(tiny_elmo, tree / "z")
+    return tree
+
+
+def test_a_tree_is_checked_whatever_its_models_are(mixed):
+    done = safeload_cli("check", mixed, "-j", "2", "--expect", "4", code=1)
+    lines = [line for line in done.stdout.splitlines() if line[:1].isalnum()]
+
+    assert [line.split()[0] for line in lines[:4]] == ["ok", "BAD", "ok", "ok"]
+    assert lines[4].startswith("3 good, 1 bad, ")
+    assert done.stdout.splitlines()[-1].startswith(
+        f"  BAD  {mixed}/b/c  VariableMismatchError: the BERT checkpoint does not fit"
+    )
+    found = json.loads(safeload_cli("check", mixed, "--json", code=1).stdout)
+    assert (found["kind"], [model["kind"] for model in found["models"]]) == (None, ["bert", "bert", "bert", "elmo"])
+    assert found["models"][3]["n_bytes"] == sum(path.stat().st_size for path in (mixed / "z").iterdir())
+
+
+def test_what_is_excluded_is_not_looked_at(mixed):
+    assert safeload_cli("check", mixed, "--exclude", "c").stdout.count("ok ") == 3
+    assert safeload_cli("check", mixed, "--exclude", "b/*", "--exclude", "[yz]").stdout.count("ok ") == 1
+    safeload_cli("check", "bert", mixed, "--exclude", "b", "--expect", "1")
+
+
+def test_the_first_bad_model_ends_a_check_that_fails_fast(mixed):
+    done = safeload_cli("check", mixed, "--fail-fast", "--json", "-j", "1", code=1)
+    found = json.loads(done.stdout)
+
+    assert [model["ok"] for model in found["models"]] == [True, False]
+    assert found["complete"] is False
+    assert (
+        json.loads(safeload_cli("check", mixed, "--exclude", "c", "--fail-fast", "--json").stdout)["complete"] is True
+    )
+
+
+def test_json_and_another_format_contradict(tiny_bert):
+    assert "--format sarif is given" in safeload_cli("check", tiny_bert, "--json", "--format", "sarif", code=2).stderr

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from safeload import testing
-from safeload.cli._tree import find_models
 from tests.command_line import safeload_cli
+from tests.fleet.finding import found_in
 from tests.weights.files import cache_of, write_safetensors, write_shards
 
 BAD = {"x": np.array([1, np.nan], np.float32)}
@@ -85,7 +85,7 @@ def test_what_training_leaves_is_no_model(tmp_path):
     (tmp_path / "model").mkdir()
     write_safetensors(tmp_path / "model/model.safetensors", GOOD)
 
-    assert find_models("weights", [str(tmp_path)]).models == [str(tmp_path / "model")]
+    assert found_in("weights", [str(tmp_path)]).models == [str(tmp_path / "model")]
 
 
 def test_checkpoints_saved_models_and_archives_are_found(tmp_path, tiny_bert):
@@ -102,7 +102,7 @@ def test_checkpoints_saved_models_and_archives_are_found(tmp_path, tiny_bert):
     with zipfile.ZipFile(root / "a.zip", "w") as archive:
         archive.write(tmp_path / "a.safetensors", "one/a.safetensors")
         archive.writestr("two/readme.txt", "")
-    found = find_models("weights", [str(root)])
+    found = found_in("weights", [str(root)])
 
     assert found.models == [str(root / "a.zip/one"), str(root / "google"), str(root / "saved")]
     safeload_cli("check", "weights", root, "--expect", "3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -194,3 +195,29 @@ h5py.File = File
     assert [line.split()[0] for line in lines[:10]] == ["ok"] * 4 + ["BAD"] + ["ok"] * 5
     assert lines[-1].startswith("9 good, 1 bad")
     assert "SIGABRT" in shown.decode()
+
+
+@pytest.mark.parametrize("output", [(), ("-o", "out.json")], ids=["stdout", "file"])
+def test_a_stopped_check_has_written_what_was_done(output, start, tree, tmp_path, signs, slow):
+    """The worker stops at the fourth model; the first three are done."""
+    body = f"""
+import os, sys
+sys.modules.pop("h5py"); path = sys.path.copy(); sys.path[:] = [p for p in path if p != os.path.dirname(__file__)]
+import h5py
+real = h5py.File
+def File(cursor, *rest):
+    if "/tree/3/" in cursor._open_file.path: exec({slow()!r})
+    return real(cursor, *rest)
+h5py.File = File
+"""
+    options = [str(tmp_path / each) if each.endswith("json") else each for each in output]
+    process = start("check", tree, "--exclude", "[4-9]", "--jobs", "1", "--format", "json", *options, h5py=body)
+    assert signs.read(1) == b"."
+    os.kill(process.pid, signal.SIGINT)
+    shown, complaints = process.communicate(timeout=60)
+    found = json.loads((tmp_path / "out.json").read_text() if output else shown)
+
+    assert (process.returncode, complaints.decode()) == (130, "stopped after 3 of 4, 0 bad\n")
+    assert ([os.path.basename(model["path"]) for model in found["models"]], found["complete"]) == (list("012"), False)
+    if output:
+        assert "3 good, 0 bad" in shown.decode()

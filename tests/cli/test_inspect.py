@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -184,3 +185,13 @@ def test_inspect_lists_the_files_of_a_model_in_several(tmp_path):
     listed = json.loads(safeload_cli("inspect", folder, "--json").stdout)["files"]
     assert [file["path"] for file in listed] == [str(folder / name) for name in names]
     assert [file["n_bytes"] for file in listed] == [(folder / name).stat().st_size for name in names]
+
+
+def test_the_models_of_a_folder_with_several_are_listed(bert, tiny_elmo, tmp_path):
+    shutil.copytree(tiny_elmo, tmp_path / "z")
+    shown = safeload_cli("inspect", tmp_path).stdout.splitlines()
+    assert shown == ["a folder with 2 models", f"  {tmp_path}", f"  bert    {bert}", f"  elmo    {tmp_path}/z"]
+
+    testing.write_elmo(bert)
+    listed = json.loads(safeload_cli("inspect", bert, "--json").stdout)
+    assert listed["models"] == [{"path": str(bert), "kind": kind} for kind in ("bert", "elmo")]

@@ -159,3 +159,36 @@ def test_a_bert_and_an_elmo_in_one_folder_are_not_locked(bert):
     testing.write_elmo(bert)
 
     assert "contains both a BERT and an ELMo" in safeload_cli("lock", bert, code=1).stderr
+
+
+def test_each_model_of_a_tree_is_locked(tiny_bert, tiny_elmo, tmp_path):
+    tree = tmp_path / "tree"
+    shutil.copytree(tiny_bert, tree / "a")
+    shutil.copytree(tiny_elmo, tree / "b/c")
+    for name in ("deflated.zip", "gnu.tar"):
+        write_archive(tiny_bert, tree / name)
+    done = safeload_cli("lock", tree)
+
+    assert [line for line in done.stdout.splitlines() if "safeload.lock" in line] == [
+        *[f"written  {tree}/safeload.lock"] * 2, f"written  {tree}/a/safeload.lock", f"written  {tree}/b/c/safeload.lock",
+    ]  # fmt: skip
+    assert names_in_lock(tree) == ["deflated.zip", "gnu.tar"]
+    assert "4 good, 0 bad" in safeload_cli("check", tree, "--lock").stdout
+    assert safeload_cli("lock", tree).stdout.count("unchanged") == 4
+
+
+def test_a_bad_model_of_a_tree_is_named_and_the_others_are_locked(bert, tiny_elmo, tmp_path):
+    shutil.copytree(tiny_elmo, tmp_path / "z")
+    both = shutil.copytree(tiny_elmo, tmp_path / "two")
+    for path in bert.iterdir():
+        shutil.copy(path, both)
+    testing.poison(bert)
+    found = json.loads(safeload_cli("lock", tmp_path, "--json", code=1).stdout)
+
+    assert (found["schema"], found["n_bad"]) == ("safeload-locks/1", 2)
+    assert [(each["path"], each.get("done") or each["error"]["type"]) for each in found["locks"]] == [
+        (str(bert), "CorruptFileError"),
+        (str(both), "WrongFileKindError"),
+        (str(tmp_path / "z/safeload.lock"), "written"),
+    ]
+    assert not (both / "safeload.lock").exists()

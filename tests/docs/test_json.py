@@ -53,6 +53,10 @@ def require_published(found):
     ("arguments", "code"),
     [
         (("check", "bert", "{bert}"), 0),
+        (("check", "{bert}", "{elmo}"), 0),
+        (("check", "{bert}", "{elmo}/none"), 1),
+        (("inspect", "{tree}"), 0),
+        (("lock", "{tree}"), 1),
         (("check", "bert", "{bert}", "--lock"), 1),
         (("check", "elmo", "{bert}", "{elmo}"), 1),
         (("check", "weights", "{bert}", "{elmo}"), 0),
@@ -93,7 +97,10 @@ def test_what_a_command_prints_is_of_the_schema_and_in_the_reference(
     other = shutil.copytree(tiny_bert, tmp_path / "other")
     write_checkpoint(other / "bert_model.ckpt", bert_tensors(seed=3))
     write_checkpoint(tmp_path / "cut", {**tensors, "cls/predictions/output_bias": np.zeros(3, np.float64)})
+    for name, model in (("tree/good", other), ("tree/bad", bert)):
+        shutil.copytree(model, tmp_path / name)
     places = {
+        "tree": tmp_path / "tree",
         "bert": tiny_bert,
         "elmo": tiny_elmo,
         "poisoned": bert,

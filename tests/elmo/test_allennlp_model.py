@@ -13,7 +13,6 @@ import pytest
 
 import safeload
 from safeload import testing
-from safeload.cli._tree import find_models
 from safeload.elmo._characters import ids_of
 from safeload.elmo._module import as_datasets
 from safeload.elmo._options import PUBLISHED, validate_options
@@ -28,6 +27,7 @@ from safeload.errors import (
 )
 from tests.command_line import safeload_cli
 from tests.elmos import options
+from tests.fleet.finding import found_in
 from tests.opened import ref
 
 torch = pytest.importorskip("torch")
@@ -406,5 +406,5 @@ def test_trees_have_models_of_allennlp(run, tmp_path):
     (tmp_path / "other" / "weights.th").write_bytes((bert / "pytorch_model.bin").read_bytes())
 
     places = ("a/model.tar.gz", "b", "c", "d/model.tar.gz")
-    assert find_models("elmo", [str(tmp_path)]).models == [str(tmp_path / place) for place in places]
+    assert found_in("elmo", [str(tmp_path)]).models == [str(tmp_path / place) for place in places]
     assert "2 good, 2 bad" in safeload_cli("check", "elmo", tmp_path, code=1).stdout

@@ -7,63 +7,41 @@ import time
 import traceback
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from safeload._bytes.archives.locating import archive_at, lock_folder
+from safeload._bytes.archives.locating import archive_at, located, lock_folder
+from safeload._bytes.files import FileRef
+from safeload._bytes.paths import resolve_path
 from safeload._text.words import escaped, reason_of
 from safeload.bert import check_bert
-from safeload.cli import _console
 from safeload.elmo import check_elmo
-from safeload.errors import LockError, SafeLoadError, SafeLoadWarning
+from safeload.errors import LockError, SafeLoadError, SafeLoadWarning, UnsafeFileError
+from safeload.fleet._kinds import no_model
+from safeload.fleet._result import CheckResult
 from safeload.lock import LOCK_NAME
 from safeload.weights import check_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from safeload.fleet._found import Model
     from safeload.report import LoadReport
     from safeload.weights.report import WeightsReport
 
 N_TRACEBACK_ENTRIES = 3
+
+
+def _check_unknown(path: str) -> NoReturn:
+    """Raise the error for a path at which nothing says which model is there."""
+    raise no_model(located(FileRef(path=resolve_path(path, argument="path"), role="model", given=path)))
+
+
 CHECKS: Mapping[str, Callable[..., LoadReport | WeightsReport]] = {
     "bert": check_bert,
     "elmo": check_elmo,
     "weights": check_weights,
+    "": _check_unknown,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """The outcome of checking one model.
-
-    Attributes:
-        path: Path of the model, as given or found.
-        report: The report, or None if the check failed.
-        error: The error, or None if the check passed.
-        seconds: How long the check took.
-        is_strict: Whether a model with warnings is bad.
-    """
-
-    path: str
-    report: LoadReport | WeightsReport | None = None
-    error: SafeLoadError | None = None
-    seconds: float = 0.0
-    is_strict: bool = False
-
-    @property
-    def is_bad(self) -> bool:
-        """Whether the model is bad."""
-        return self.error is not None or (self.is_strict and self.report is not None and bool(self.report.warnings))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as a dict that `json.dumps` accepts."""
-        return {
-            "path": self.path,
-            "ok": not self.is_bad,
-            "seconds": round(self.seconds, 6),
-            "report": self.report.to_dict() if self.report else None,
-            "error": _console.error_dict(self.error) if self.error else None,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,39 +49,43 @@ class Checker:
     """A check that can be sent to another process.
 
     Attributes:
-        kind: "bert", "elmo" or "weights".
         options: Further arguments of the check.
         needs_lock: Whether a model without a lock file is bad.
         is_strict: Whether a model with warnings is bad.
     """
 
-    kind: str
     options: Mapping[str, Any] = field(default_factory=dict)
     needs_lock: bool = False
     is_strict: bool = False
 
-    def __call__(self, path: str) -> Outcome:
+    def __call__(self, model: Model) -> CheckResult:
         """Check one model."""
         start = time.perf_counter()
         report, error = None, None
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", SafeLoadWarning)  # the report has them
-                report = self._report(path)
+                report = self._report(model)
         except SafeLoadError as exc:
             error = exc
         except (Exception, SystemExit) as exc:  # noqa: BLE001  (whatever one model causes, the others are checked)
-            error = unexpected(path, exc)
-        seconds = time.perf_counter() - start
-        return Outcome(path=path, report=report, error=error, seconds=seconds, is_strict=self.is_strict)
+            error = unexpected(model.path, exc)
+        return CheckResult(
+            path=model.path,
+            kind=model.kind,
+            report=report,
+            error=error,
+            seconds=time.perf_counter() - start,
+            is_strict=self.is_strict,
+        )
 
-    def _report(self, path: str) -> LoadReport | WeightsReport:
-        report = CHECKS[self.kind](path, **self.options)
+    def _report(self, model: Model) -> LoadReport | WeightsReport:
+        report = CHECKS[model.kind](model.path, **(self.options if model.kind else {}))
         if self.needs_lock and not any(file.role == "lock" for file in report.files):
             path = report.files[0].path
             folder = lock_folder(path)
             message = "the model has no lock file"
-            of_any = "--any " if self.kind == "weights" else ""
+            of_any = "--any " if model.kind == "weights" else ""
             hints = [f"when the files are known to be correct: safeload lock {of_any}{archive_at(path) or folder}"]
             raise LockError(message, resolved=os.path.join(folder, LOCK_NAME), label="lock", hints=hints)
         return report
@@ -120,3 +102,17 @@ def unexpected(path: str, exc: BaseException) -> SafeLoadError:
         details=[escaped(line) for entry in lines for line in entry.splitlines()],
         hints=["this is a fault of safeload, whatever the files hold: please report it with these lines"],
     )
+
+
+def crashed(model: Model, how: str, seconds: float, *, is_killed: bool = False) -> CheckResult:
+    """Return the result of a model whose check took its process down; `is_killed` where memory may have run out."""
+    try:
+        resolved = resolve_path(model.path, argument="path")
+    except SafeLoadError:
+        resolved = model.path
+    hint = "one of its files crashes a library: do not load it"
+    if is_killed:
+        hint = "the system may have ended it for want of memory: check it alone, with more memory"
+    message = f"the model could not be checked: {how}"
+    error = UnsafeFileError(message, resolved=resolved, given=model.path, hints=[hint])
+    return CheckResult(path=model.path, kind=model.kind, error=error, seconds=seconds)
