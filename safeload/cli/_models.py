@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from safeload._bytes.archives.locating import archive_at, lock_folder
 from safeload._text.words import escaped, reason_of
 from safeload.bert import check_bert
+from safeload.bert._arguments import FULL_LENGTH, build_options
+from safeload.bert._runtimes import KERAS_BERT
 from safeload.cli import _console
 from safeload.elmo import check_elmo
 from safeload.errors import LockError, SafeLoadError, SafeLoadWarning
@@ -81,6 +83,20 @@ class Checker:
     options: Mapping[str, Any] = field(default_factory=dict)
     needs_lock: bool = False
     is_strict: bool = False
+
+    def require_options(self) -> None:
+        """Require options that the check has whatever the model is, before any is looked for.
+
+        Raises:
+            ArgumentError: One is invalid, or two contradict each other.
+        """
+        if self.kind == "bert":
+            build_options(
+                training=self.options["training"],
+                seq_len=FULL_LENGTH,
+                activation=self.options["activation"],
+                backend=self.options.get("backend", KERAS_BERT.id),
+            )
 
     def __call__(self, path: str) -> Outcome:
         """Check one model."""

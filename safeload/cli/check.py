@@ -94,10 +94,6 @@ def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None
     options = {"checkpoint_file": checkpoint, "vocab_file": vocab}
     options |= {name: rest.pop(name) for name in ("training", "activation")}
     options |= {"backend": given} if (given := rest.pop("backend")) else {}
-    if given == "keras-hub" and options["training"]:
-        raise click.UsageError(
-            "--training is of --backend keras-bert and transformers: keras-hub builds no MLM and NSP heads"
-        )
     _check("bert", paths, options, {"--checkpoint": checkpoint, "--vocab": vocab}, **rest)
 
 
@@ -137,8 +133,10 @@ def _check(
     **rest: Any,  # noqa: ANN401
 ) -> None:
     from safeload.cli import _checking  # noqa: PLC0415  (not for `safeload --help`)
+    from safeload.cli._console import print_error  # noqa: PLC0415
     from safeload.cli._models import Checker  # noqa: PLC0415
     from safeload.cli._tree import Found, find_models  # noqa: PLC0415
+    from safeload.errors import ArgumentError  # noqa: PLC0415
 
     given = [name for name, value in of_one.items() if value is not None]
     if given and len(paths) > 1:
@@ -146,6 +144,11 @@ def _check(
     if "scope" in rest:
         options |= {"ignore_unused": list(rest["ignore_unused"]), "scope": rest["scope"]}
     checker = Checker(kind=kind, options=options, needs_lock=rest["needs_lock"], is_strict=rest["is_strict"])
+    try:
+        checker.require_options()
+    except ArgumentError as exc:
+        print_error(exc, as_json=rest["as_json"])
+        sys.exit(2)
     wanted = _checking.Wanted(
         jobs=rest["jobs"] or os.cpu_count() or 1,
         isolated=rest["isolated"],

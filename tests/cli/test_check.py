@@ -9,6 +9,7 @@ import pytest
 
 import safeload
 from safeload import testing
+from safeload.bert._runtimes import RUNTIMES
 from tests.command_line import safeload_cli
 
 
@@ -186,3 +187,19 @@ def test_the_gelu_of_a_load_is_checked_on_request(tmp_path):
     report = json.loads(safeload_cli("check", "bert", bert, "--activation", "gelu_tanh", "--json").stdout)
     assert report["models"][0]["report"]["activation"] == "gelu_tanh"
     assert "'relu' is not one of" in safeload_cli("check", "bert", bert, "--activation", "relu", code=2).stderr
+
+
+def test_options_that_contradict_each_other_are_an_error_before_a_model_is_looked_for(tmp_path):
+    for arguments in ((tmp_path / "none",), (tmp_path / "none", tmp_path / "other")):
+        told = safeload_cli("check", "bert", *arguments, "--backend", "keras-hub", "--training", code=2).stderr
+        assert told.startswith("ArgumentError: training must be False for keras-hub, which builds no MLM and NSP heads")
+        assert "leave training out, or pass --backend transformers" in told
+    found = json.loads(
+        safeload_cli("check", "bert", tmp_path, "--backend", "keras-hub", "--training", "--json", code=2).stdout
+    )
+    assert found["error"]["type"] == "ArgumentError"
+
+
+def test_the_choices_are_those_of_the_runtimes():
+    told = safeload_cli("check", "bert", "--help").stdout
+    assert f"[{'|'.join(RUNTIMES)}]" in " ".join(told.split())
