@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard
 
+from safeload._text.words import value_text
 from safeload.errors import ArgumentError
 
 
@@ -14,7 +15,7 @@ def bad_argument(
     argument: str, value: object, wanted: str, hints: list[str], *, label: str = "path", resolved: str | None = None
 ) -> ArgumentError:
     """Return the error for a bad argument; `resolved` is the file that contradicts it, if any."""
-    message = f"{argument} must be {wanted}, not {value!r}"
+    message = f"{argument} must be {wanted}, not {value_text(value)}"
     return ArgumentError(message, argument=argument, hints=hints, given=value, label=label, resolved=resolved)
 
 

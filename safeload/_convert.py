@@ -44,7 +44,8 @@ def convert(  # noqa: PLR0913  (those of the loads)
 
     The config and the vocabulary are translated with the weights. Tensors are read, checked and written one after the other. The
     files are written under new names, read back, checked as `check_bert` and `check_elmo` do, and compared with the
-    source bit for bit. Then they are moved to the folder. If anything fails, the folder is as it was.
+    source: the CRC32C and the sum of the bits of each tensor must be the same. Then they are brought to the disk and moved to
+    the folder. If anything fails, the folder is as it was.
 
     Floats become float32, which loses nothing. Of a BERT, the encoder is written, and the pooler and the MLM and NSP
     heads where the source has them; task heads where the library of the form has a name for them. What the form has no
@@ -115,8 +116,8 @@ def save_bert(  # noqa: PLR0913  (what a form needs)
 ) -> SaveReport:
     """Save a BERT of any runtime, fine-tuned or not, in any form that `safeload.convert` writes.
 
-    The files are written under new names, read back, checked as `check_bert` does, and compared with the model bit for bit.
-    Then they are moved to the folder. If anything fails, the folder is as it was.
+    The files are written under new names, read back, checked as `check_bert` does, and compared with the model as `convert`
+    does. Then they are brought to the disk and moved to the folder. If anything fails, the folder is as it was.
 
     Args:
         model: A model of transformers with a BERT, KerasHub's `BertBackbone`, or a model built on keras-bert's layers.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import zip_longest
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes.files import DISK
-from safeload._bytes.writing import new_files
+from safeload._bytes.writing import brought_to_disk, new_files
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._forms.reused import reused_memory
 from safeload._model_kind import Request
@@ -41,8 +41,14 @@ N_BATCH_BYTES = 4 << 20
 """Tensors are read together up to this size; the next ones are read while these are written."""
 
 N_LARGE_BYTES = 32 << 20
-"""From this size on, a tensor is compared by its SHA-256: with both in memory, a comparison takes twice as much."""
+"""From this size on, no other tensor is read at the same time."""
 
+N_SUM_BYTES = 1 << 20
+N_READERS = 2
+"""How many batches are read back at once."""
+
+Sums = tuple[str, int, int]
+"""What is kept of values; see `_sums`."""
 
 _SETTINGS = "settings"
 """The role of files that no check reads: those of a tokenizer, and of what wrote the others."""
@@ -83,7 +89,7 @@ def save(job: Job, values: Values, target: Target, clock: Clock, advance: Advanc
 
     Args:
         job: What is written.
-        values: Gives the values, twice.
+        values: Gives the values.
         target: The folder.
         clock: Measures the steps.
         advance: Called with the number of bytes that are done, of `n_bytes_of`.
@@ -95,17 +101,23 @@ def save(job: Job, values: Values, target: Target, clock: Clock, advance: Advanc
     """
     require_free(target, job.names)
     require_alone(target, job.names, job.configs, job.kind.model)
-    with gc_paused(), short_blas_timeout(), reused_memory(), made(target), new_files(Path(target.path)) as new:
+    with (
+        gc_paused(),
+        short_blas_timeout(),
+        reused_memory(),
+        made(target),
+        new_files(Path(target.path), to_disk=True) as new,
+    ):
         with clock.step("write"):
-            digests: dict[str, bytes] = {}
-            tensors = _streamed(job, values, digests, advance)
+            sums: dict[str, Sums] = {}
+            tensors = _streamed(job, values, sums, advance)
             try:
                 job.write(new, tensors)
             finally:
                 tensors.close()
             values.finish()
-        with clock.step("compare"):
-            report = _proven(job, values, digests, new, clock, advance)
+        with clock.step("compare"), brought_to_disk(new):
+            report = _proven(job, sums, new, clock, advance)
         if target.locks:
             with clock.step("lock"):
                 lock_new(new, report, job.kind)
@@ -137,32 +149,31 @@ def _saved(job: Job, report: LoadReport, clock: Clock, files: list[FileRead]) ->
 
 
 def _streamed(
-    job: Job, values: Values, digests: dict[str, bytes], advance: Advance
+    job: Job, values: Values, sums: dict[str, Sums], advance: Advance
 ) -> Generator[tuple[str, Array], None, None]:
-    """Yield each tensor as the file has it, and keep the digests of large ones; the next ones are read meanwhile."""
+    """Yield each tensor as the file has it, and keep the checksums of its values; the next ones are read meanwhile."""
     done = 0
-    was_large = False
-    following: Future[dict[str, Array]] | None = None
+    following: Future[dict[str, tuple[Array, Sums]]] | None = None
     batches = _batches(job.rows)
     with ThreadPoolExecutor(1) as pool:
-        for number, batch in enumerate(batches):
+        for batch, upcoming in zip_longest(batches, batches[1:], fillvalue=()):
             found = _read(values, batch) if following is None else following.result()
-            is_large = batch[0].n_bytes >= N_LARGE_BYTES
             following = None
-            if number + 1 < len(batches) and not is_large and not was_large:  # which may still be in memory
-                following = pool.submit(_read, values, batches[number + 1])
-            was_large = is_large
-            if is_large:
-                digests.update((name, _digest(each)) for name, each in found.items())
+            if upcoming and upcoming[0].n_bytes < N_LARGE_BYTES:
+                following = pool.submit(_read, values, upcoming)
             for row in batch:
-                yield row.name, as_stored_values(found.pop(row.parameter), row.change, job.n_heads)
+                whole, sums[row.parameter] = found.pop(row.parameter)
+                yield row.name, as_stored_values(whole, row.change, job.n_heads)
+                del whole
                 done += row.n_bytes
                 advance(done)
 
 
-def _read(values: Values, batch: Sequence[Row]) -> dict[str, Array]:
+def _read(values: Values, batch: Sequence[Row]) -> dict[str, tuple[Array, Sums]]:
+    """Return the values of parameters, and their checksums."""
     turned = {row.parameter for row in batch if row.change == "transposed"}
-    return values.read([row.parameter for row in batch], turned)
+    found = values.read([row.parameter for row in batch], turned)
+    return {name: (each, _sums(each)) for name, each in found.items()}
 
 
 def _batches(rows: Sequence[Row]) -> list[list[Row]]:
@@ -178,10 +189,8 @@ def _batches(rows: Sequence[Row]) -> list[list[Row]]:
     return found
 
 
-def _proven(
-    job: Job, values: Values, digests: Mapping[str, bytes], new: Path, clock: Clock, advance: Advance
-) -> LoadReport:
-    """Check the new files as a load does, and compare each value with its source, bit for bit.
+def _proven(job: Job, sums: Mapping[str, Sums], new: Path, clock: Clock, advance: Advance) -> LoadReport:
+    """Check the new files as a load does, and compare the checksums of each parameter with those of its source.
 
     Raises:
         BackendError: They differ.
@@ -196,46 +205,48 @@ def _proven(
         if lost:
             raise unproven(f"the new files lack {lost[0]}", str(new))
         written = FileValues(found, others)
-        with ThreadPoolExecutor(1) as pool:
-            for batch in _batches(job.rows):
-                _require_equal(pool, batch, (values, written), digests, str(new))
+        with ThreadPoolExecutor(N_READERS) as pool:
+            for batch, names in _compared(job, written, sums, pool):
+                if names:
+                    raise unproven(f"the new files do not hold the values of {names[0]}", str(new))
                 done += sum(row.n_bytes for row in batch)
                 advance(done)
-        values.finish()
         written.finish()
         files = [ref for ref in (places.config, places.vocab) if ref is not None]
         read = [*((ref.role, ref.path) for ref in files), *found.files]
         return replace(found.report(clock), files=tuple(DISK.file_read(role, path) for role, path in read))
 
 
-def _require_equal(
-    pool: Executor, batch: Sequence[Row], both: tuple[Values, Values], digests: Mapping[str, bytes], folder: str
-) -> None:
-    """Require that the parameters of a batch have the same bits in the source and in the new files."""
+def _compared(
+    job: Job, written: Values, sums: Mapping[str, Sums], pool: Executor
+) -> Iterator[tuple[list[Row], list[str]]]:
+    """Yield each batch, and the parameters that the new files have with other values; large ones are read alone."""
+    large: list[list[Row]] = []
+    small: list[list[Row]] = []
+    for batch in _batches(job.rows):
+        (large if batch[0].n_bytes >= N_LARGE_BYTES else small).append(batch)
+    for batch in large:
+        yield batch, _strange(batch, written, sums)
+    yield from zip(small, pool.map(lambda batch: _strange(batch, written, sums), small), strict=True)
+
+
+def _strange(batch: Sequence[Row], written: Values, sums: Mapping[str, Sums]) -> list[str]:
+    """Return the parameters of a batch that the new files have with other values than the source."""
+    return [name for name, (_, found) in _read(written, batch).items() if found != sums[name]]
+
+
+def _sums(values: Array) -> Sums:
+    """Return the type of values, their CRC32C, and the sum of their bits as numbers of 64 bits."""
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
+    from crc32c import crc32c  # noqa: PLC0415
 
-    following = pool.submit(_read, both[1], batch)
-    ours = {} if batch[0].parameter in digests else _read(both[0], batch)
-    for name, found in following.result().items():
-        is_same = (
-            _digest(found) == digests[name]
-            if name in digests
-            else ours[name].dtype == found.dtype and np.array_equal(_bits(ours[name]), _bits(found))
-        )
-        if not is_same:
-            raise unproven(f"the new files do not hold the values of {name}", folder)
-
-
-def _digest(values: Array) -> bytes:
-    return hashlib.sha256(_bits(values).data).digest()
-
-
-def _bits(values: Array) -> Array:
-    """Return the bits of values as integers, so that the two zeros differ; without a copy."""
-    import numpy as np  # noqa: PLC0415  (not for `import safeload`)
-
-    flat = values if values.flags.c_contiguous else values.T
-    return np.ascontiguousarray(flat).reshape(-1).view(f"u{values.dtype.itemsize}")
+    flat = np.ascontiguousarray(values if values.flags.c_contiguous else values.T).reshape(-1).view(np.uint8)
+    crc = total = 0
+    for start in range(0, flat.size, N_SUM_BYTES):
+        block = flat[start : start + N_SUM_BYTES]
+        crc = crc32c(block.data, crc)
+        total += int(np.add.reduce(block[: block.size // 8 * 8].view(np.uint64), dtype=np.uint64))
+    return values.dtype.name, crc, total
 
 
 def unproven(message: str, folder: str) -> BackendError:

@@ -11,7 +11,7 @@ from safeload._text.words import one_line, plain
 from safeload.errors import SafeLoadError  # noqa: TC001  (the page of the API shows the types of a step)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from safeload.report import LoadReport
 
@@ -111,21 +111,25 @@ class Diagnosis:
         """Return the verdict, followed by the evidence."""
         return self.text()
 
-    def text(self, where: str = "") -> str:
-        """Return the same; `where` ends the lines that count what is left out, such as "with --json"."""
+    def text(self, where: str = "", told: Callable[[str], str] = str) -> str:
+        """Return the same; `where` ends the lines that count what is left out, such as "with --json".
+
+        `told` says a hint, a note or a warning in another way, as in `SafeLoadError.text`.
+        """
         lines = [one_line(self.verdict)]
         printed: set[str] = set()
         for step in self.steps:
             lines.append(f"  {step.status:<8}{step.title}: {one_line(step.finding)} ({step.seconds:.2f} s)")
             if step.error and step.error not in printed:
-                text = step.raised.text(where) if step.raised and where else step.error
+                text = step.raised.text(where, told) if step.raised and where else step.error
                 lines += [f"          {line}" for line in text.splitlines()[1:]]
             printed.add(step.error)
         if self.bound is not None:
             lines += [f"  {line}" for line in table(self.layers, self.bound)]
         lines += [] if self.layers else self._differences(where)
-        lines += [f"  note    {one_line(note)}" for note in self.notes]
-        lines += [f"  warning {one_line(warning)}" for warning in (self.report.warnings if self.report else ())]
+        lines += [f"  note    {one_line(told(note))}" for note in self.notes]
+        warnings = self.report.warnings if self.report else ()
+        lines += [f"  warning {one_line(told(warning))}" for warning in warnings]
         return plain("\n".join(lines))
 
     def _differences(self, where: str) -> list[str]:

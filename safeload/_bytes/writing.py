@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,10 +116,30 @@ def atomic_write(path: str, *, role: str) -> Iterator[NewFile]:
 
 
 @contextmanager
-def new_files(folder: Path) -> Iterator[Path]:
+def brought_to_disk(folder: Path) -> Iterator[None]:
+    """Bring the files of a folder to the disk while the body runs, so that a loss of power leaves them whole.
+
+    Raises:
+        OSError: The system cannot write.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(_sync, folder)
+        yield
+        done.result()
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb+", buffering=0) as file:
+                os.fsync(file.fileno())
+
+
+@contextmanager
+def new_files(folder: Path, *, to_disk: bool = False) -> Iterator[Path]:
     """Yield a new folder whose files replace those of the same names in `folder` on success; a failure changes nothing.
 
-    Files may lie in folders there.
+    Files may lie in folders there. With `to_disk`, all are brought to the disk before the first is moved.
 
     Raises:
         MissingFileError: The folder does not exist.
@@ -131,6 +152,8 @@ def new_files(folder: Path) -> Iterator[Path]:
     try:
         with TemporaryDirectory(prefix=".safeload-", dir=folder) as name:
             yield Path(name)
+            if to_disk:
+                _sync(Path(name))
             new = [path.relative_to(name) for path in Path(name).rglob("*") if path.is_file()]
             new.sort(key=lambda path: path.suffix == ".index")  # the index of the others last
             for path in new:

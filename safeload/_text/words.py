@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 MAX_PRINTED_PROBLEMS = 10
 MAX_LINE = 5_000
 N_NAMES_SHOWN = 3
+N_VALUE_CHARS = 200
 N_NAME_CHARS = 300
 """The characters of a name that are shown; some forms have names of any length."""
 
@@ -45,6 +46,20 @@ def shortened(line: str) -> str:
 def short(name: str) -> str:
     """Return a name from a file, or the beginning of one that is longer than any model's."""
     return name if len(name) <= N_NAME_CHARS else f"{name[:N_NAME_CHARS]}..."
+
+
+def value_text(value: object) -> str:
+    """Return what a caller passed as Python writes it; the type of what that would take more than one short line."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  (of a class of the caller's)
+        text = "\n"
+    is_text = isinstance(value, (str, bytes))
+    return (
+        text
+        if is_text or (len(text) <= N_VALUE_CHARS and "\n" not in text)
+        else f"an object of type {type(value).__name__}"
+    )
 
 
 def reason_of(exc: BaseException) -> str:

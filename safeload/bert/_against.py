@@ -12,7 +12,7 @@ from safeload._layers import BOUND, LayerDifference, compare_layers
 from safeload._reports import report_of
 from safeload._text.words import counted
 from safeload._trials import Trials
-from safeload.bert._runtimes import GELU_ERF, GELU_TANH, KERAS_BERT, KERAS_HUB, RUNTIMES, TRANSFORMERS, Runtime
+from safeload.bert._runtimes import GELU_ERF, GELU_TANH, KERAS_BERT, KERAS_HUB, OTHERS, RUNTIMES, TRANSFORMERS, Runtime
 from safeload.bert.layers import fixed_inputs, layers_of
 from safeload.errors import MissingDependencyError
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Load = Callable[[Runtime], tuple[Any, BertConfig]]
 
-OTHERS = tuple(name for name in RUNTIMES if name != KERAS_BERT.id)
 _TITLES: dict[str, tuple[str, AtFault]] = {
     KERAS_BERT.id: ("keras-bert", "keras-bert"),
     TRANSFORMERS.id: ("transformers", "transformers"),

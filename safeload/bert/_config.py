@@ -82,6 +82,7 @@ _RANGES = {
     ),
     "initializer_range": (0, 1_000),
 }
+_PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 _READ = (*_SIZES, "hidden_act", "type_vocab_size", "model_type", *(key for key, _, _ in _OTHER_MODELS))
 _HUB_NAME = r"(?i)(?=.*bert)\w+(?:-\w+)+"
 
@@ -260,6 +261,8 @@ def unused_keys(data: Mapping[str, Any], runtime: Runtime) -> list[str]:
 def suspicious_keys(config: BertConfig, runtime: Runtime) -> list[str]:
     """Return a warning for a `layer_norm_eps` above that of BERT, or a second dropout, that the runtime cannot set.
 
+    And for a padding that is no token, which torch counts from the end.
+
     Source:
         keras_layer_normalization/layer_normalization.py, LayerNormalization.__init__, 0.16.0;
         keras_hub/src/models/bert/bert_backbone.py, BertBackbone.__init__, keras-hub 0.32.
@@ -270,6 +273,12 @@ def suspicious_keys(config: BertConfig, runtime: Runtime) -> list[str]:
         usual, built = f"{LAYER_NORM_EPS:g}", f"{runtime.epsilon:g}"
         warnings.append(
             f"layer_norm_eps is {shown(value)}, where BERT has {usual}; {runtime.id} cannot set it and computes with {built}"
+        )
+    padding = config.raw.get("pad_token_id")
+    if "pad_token_id" in runtime.settings and is_number(padding) and padding < 0:
+        last = config.vocab_size + int(padding)
+        warnings.append(
+            f"pad_token_id is {padding}, which is no token; torch takes it for {last}, whose row stays as it is"
         )
     if runtime.one_dropout:
         hidden, attention = dropout_rates(config.raw)
@@ -333,7 +342,9 @@ def _require_settings(keys: Keys, runtime: Runtime, vocab_size: int) -> None:
         value = keys.data.get(key)
         if key in runtime.settings and value is not None and not (is_number(value) and low <= value <= high):
             keys.add_problem(key, f"expected a number from {low:g} to {high:g}, found {shown(value)}")
-    sizes = {"pad_token_id": (0, vocab_size - 1), "num_labels": (1, MAX_LABELS)}
+    if "problem_type" in runtime.settings and keys.data.get("problem_type") is not None:
+        keys.word("problem_type", _PROBLEM_TYPES)
+    sizes = {"pad_token_id": (-vocab_size, vocab_size - 1), "num_labels": (1, MAX_LABELS)}
     for key, (first, last) in sizes.items():
         if key in runtime.settings and keys.data.get(key) is not None:
             keys.integer(key, first, last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from safeload.bert._parameters import POOLER, list_parameters
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from safeload.bert._config import BertConfig
     from safeload.report import TensorSpec
 
+PAD = "[PAD]"
 POOLER_PART, MLM, NSP = "pooler", "mlm", "nsp"
 _STARTS = {f"{POOLER}/": POOLER_PART, "cls/predictions/": MLM, "cls/seq_relationship/": NSP}
 
@@ -63,6 +64,11 @@ class Content:
         return all(
             token == token.lower() for token in self.tokens if not (token.startswith("[") and token.endswith("]"))
         )
+
+    def without_words(self) -> Content:
+        """Return the same without the tokens, of which only the padding matters once the case of the words is known."""
+        kept = {token: number for token, number in self.tokens.items() if token == PAD}
+        return replace(self, lowercase=self.is_lowercase(), tokens=kept)
 
 
 def part_of(parameter: str) -> str:

@@ -80,7 +80,8 @@ def convert(
             vocabulary=None if places.vocab is None else read_small(places.vocab, max_bytes=MAX_VOCAB_BYTES),
             tokens=tokens,
             lowercase=_lowercase(places),
-        )
+        ).without_words()
+        tokens.clear()
         job = job_of(content, writer, patterns, others)._replace(warnings=warnings)
         return save(job, FileValues(found, heads), target, clock, started(job))
 

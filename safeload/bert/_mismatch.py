@@ -25,6 +25,7 @@ _IN_LAYER = re.compile(r"bert/encoder/layer_(\d{1,9})/(?!.*/LayerNorm/)")
 UNITS_PER_HEAD = 64
 _NUMBER = re.compile(r"(?<!layer)_[0-9]+(?=/|$)")
 _KERAS_NORM = re.compile(r"(?:.*/)?layer_normalization(?:_\d+)?/(?:gamma|beta)$")
+_DECODERS = ("cls.predictions.decoder.weight", "cls.predictions.decoder.bias")
 _HEADS = (
     ("pooler", "bert/pooler/"),
     ("MLM head", "cls/predictions/"),
@@ -54,7 +55,7 @@ def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None, runtime: Runtime
         *_type_hints(problems, title),
         *_head_hints(missing, problems, mismatch, runtime),
         *_name_hints(missing, found, title),
-        *([] if layers else _unexpected_hints(problems)),
+        *([] if layers else _decoder_hints(mismatch) + _unexpected_hints(problems)),
     ]
 
 
@@ -169,6 +170,22 @@ def _name_hints(missing: Collection[str], found: Collection[str], title: str) ->
     if any(name in unnumbered for name in missing):
         return [f"names in the {title} end in a number (_1, _2): the graph was built twice before it was saved"]
     return []
+
+
+def _decoder_hints(mismatch: Mismatch[BertConfig]) -> list[str]:
+    """Return the hint for an MLM head whose decoder has values of its own: what loads these, and what the next hint builds.
+
+    Source:
+        transformers/modeling_utils.py, PreTrainedModel.tie_weights, transformers 4.57 and 5.24.
+    """
+    if not any(problem.name.endswith(_DECODERS) and problem.name in mismatch.faults for problem in mismatch.problems):
+        return []
+    name = "BertForPreTraining" if any("seq_relationship" in each for each in mismatch.found) else "BertForMaskedLM"
+    config = mismatch.config
+    is_said = config.raw.get("tie_word_embeddings") is False
+    also = "" if is_said else f', and set "tie_word_embeddings": false in {config.path}'
+    call = f"safeload.load_bert with model_class=transformers.{name}, of the backend transformers{also}"
+    return [f"the decoder has values of its own: to load them, call {call}; ignore_unused ties it to the embeddings"]
 
 
 def _unexpected_hints(problems: Collection[Problem]) -> list[str]:

@@ -131,8 +131,10 @@ def bert(
     return kind
 
 
-def recognise(weights: WeightFile, wanted: object = None, own: str = "") -> tuple[Naming, str, list[str]]:
-    """Return the naming of the variables, the scope of the encoder to load, and warnings.
+def recognise(weights: WeightFile, wanted: object = None, own: str = "") -> tuple[Naming, str, Mapping[str, str]]:
+    """Return the naming of the variables, the scope of the encoder to load, and scope -> first variable of the other encoders.
+
+    There are none if the caller has chosen.
 
     Args:
         weights: The weight file.
@@ -152,7 +154,7 @@ def recognise(weights: WeightFile, wanted: object = None, own: str = "") -> tupl
     scoped = SCOPED._replace(usual=own) if own and own in {each.rstrip("/.") for each in found} else SCOPED
     scope = chosen_scope(list(found), wanted, scoped, title=weights.title, facts=weights.ref.facts)
     if scope is None:
-        return NAMINGS[0], SCOPE, []
+        return NAMINGS[0], SCOPE, {}
     naming = found[scope]
     other = _recognise.other_encoder(f"{scope.replace('.', '/')}{FIRST_VARIABLE}")
     if other is not None:
@@ -160,11 +162,12 @@ def recognise(weights: WeightFile, wanted: object = None, own: str = "") -> tupl
     if lacks_positions(weights.tensors, naming, scope):
         name = "NEZHA, or another BERT without absolute positions"
         raise _wrong_weights(weights, FileKind("nezha", name, "load it with a library for NEZHA"))
-    others = [repr(each) for each in found if each != scope]
-    warnings = []
-    if others and wanted is None:
-        warnings.append(f"the {weights.title} has other encoders, under {', '.join(others)}; pass scope to choose one")
-    return naming, scope, warnings
+    others = {
+        each: other_naming.stored_as(FIRST_VARIABLE, each, weights.tensors)[0]
+        for each, other_naming in found.items()
+        if each != scope and wanted is None
+    }
+    return naming, scope, others
 
 
 def _agreed(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from safeload._compare import NUMBER
 from safeload._suspicion import Marks
 from safeload.bert._config import BertConfig
+from safeload.bert._runtimes import LEARNED
 from safeload.report import TensorSpec
 
 if TYPE_CHECKING:
@@ -110,6 +111,11 @@ def _norm(config: BertConfig, name: str) -> Iterator[TensorSpec]:
         yield TensorSpec.of_sizes(f"{name}/{part}", _hidden(config))
 
 
+def _activation(config: BertConfig, name: str) -> Iterator[TensorSpec]:
+    for part, shape in LEARNED.get(config.activation, {}).items():
+        yield TensorSpec(name=f"{name}/activation/{part}", shape=shape, dtype="float32")
+
+
 def _embeddings(config: BertConfig) -> Iterator[TensorSpec]:
     hidden = _hidden(config)
     yield TensorSpec.of_sizes(FIRST_VARIABLE, ("vocab_size", config.vocab_size), hidden)
@@ -130,6 +136,7 @@ def _encoder(config: BertConfig, number: int) -> Iterator[TensorSpec]:
     yield from _norm(config, f"{name}/attention/output/LayerNorm")
     yield TensorSpec.of_sizes(f"{name}/intermediate/dense/kernel", hidden, wide)
     yield TensorSpec.of_sizes(f"{name}/intermediate/dense/bias", wide)
+    yield from _activation(config, f"{name}/intermediate")
     yield TensorSpec.of_sizes(f"{name}/output/dense/kernel", wide, hidden)
     yield TensorSpec.of_sizes(f"{name}/output/dense/bias", hidden)
     yield from _norm(config, f"{name}/output/LayerNorm")
@@ -139,6 +146,7 @@ def _mlm_head(config: BertConfig) -> Iterator[TensorSpec]:
     hidden = _hidden(config)
     yield TensorSpec.of_sizes(f"{_MLM_TRANSFORM}/dense/kernel", hidden, hidden)
     yield TensorSpec.of_sizes(f"{_MLM_TRANSFORM}/dense/bias", hidden)
+    yield from _activation(config, _MLM_TRANSFORM)
     yield from _norm(config, f"{_MLM_TRANSFORM}/LayerNorm")
     yield TensorSpec.of_sizes(HEAD, ("vocab_size", config.vocab_size))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ ALIASES = {**_GELUS, "silu": "swish"}
 
 Source:
     transformers/activations.py, ACT2FN, transformers 4.49 and 5.24.
+"""
+
+
+LEARNED: Mapping[str, Mapping[str, tuple[int, ...]]] = MappingProxyType(
+    {"prelu": {"weight": (1,)}, "xielu": {"alpha_p": (1,), "alpha_n": (1,), "beta": (), "eps": ()}}
+)
+"""Activations that have values of their own in each layer: name -> shape.
+
+Source:
+    transformers/activations.py, XIELUActivation, transformers 4.57 and 5.24; torch.nn.PReLU.
 """
 
 
@@ -83,7 +94,7 @@ TRANSFORMERS = Runtime(
     cannot="load_bert does not build with transformers",
     words=(
         "gelu", "relu", "linear", "sigmoid", "swish", "tanh", "gelu_10", "laplace", "leaky_relu", "mish", "quick_gelu",
-        "relu2", "relu6", "hardswish", "sqrtsoftplus", *ALIASES,
+        "relu2", "relu6", "hardswish", "sqrtsoftplus", *LEARNED, *ALIASES,
     ),
     pooler="if stored",
     outputs_first=True,
@@ -92,7 +103,7 @@ TRANSFORMERS = Runtime(
         "bos_token_id", "eos_token_id", "classifier_dropout", "id2label", "label2id", "num_labels", "problem_type",
     ),
 )  # fmt: skip
-"""Its words are those of ACT2FN in 5.24, without the functions that have parameters of their own; 4.57 lacks the last two."""
+"""Its words are those of ACT2FN in 5.24; 4.57 lacks the last two before `LEARNED`."""
 
 KERAS_HUB = Runtime(
     id="keras-hub",
@@ -108,6 +119,8 @@ KERAS_HUB = Runtime(
 """Source: keras_hub/src/models/bert/bert_backbone.py, keras-hub 0.32."""
 
 RUNTIMES = {each.id: each for each in (KERAS_BERT, TRANSFORMERS, KERAS_HUB)}
+OTHERS = tuple(name for name in RUNTIMES if name != KERAS_BERT.id)
+"""The runtimes that keras-bert is compared with."""
 
 
 def dropout_rates(raw: Mapping[str, Any]) -> tuple[float, float]:

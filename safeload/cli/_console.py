@@ -9,6 +9,7 @@ import math
 import re
 import sys
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -116,13 +117,13 @@ IN_JSON = "with --json"
 """Where a shell, which has no `error` to look into, shows what a text leaves out."""
 
 
+_CHOICE = r"""(activation|backend)=["']([\w-]+)["']"""
 _OPTIONS = (
     (r"call safeload\.load_\w+ with ignore_unused=\[(.*)\]$", r"pass --ignore-unused \1"),
     (r"pass ignore_unused=\[(.*)\]$", r"pass --ignore-unused \1"),
     (r"pass (overwrite|lock)=True", r"pass --\1"),
     (r"with training=False", "without --training"),
     (r"training=True", "--training"),
-    (r"""(activation|backend)=["']([\w-]+)["']""", r"--\1 \2"),
     (r"pass (scope|activation)\b", r"pass --\1"),
     (r"(?<![\w/.-])(config_file|options_file)(?![\w/.])", "PATH"),
     (r"(?<![\w/.-])checkpoint_file(?![\w/.])", "--checkpoint"),
@@ -132,8 +133,16 @@ _OPTIONS = (
 """How messages call an argument, as a pattern, and how a shell passes it."""
 
 
-def in_options(sentence: str) -> str:
-    """Return a sentence of safeload's with the commands' options where it has the calls' arguments."""
+def in_options(sentence: str, others: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return a sentence of safeload's with the commands' options where it has the calls' arguments.
+
+    `others` are those arguments that a command has under another name.
+    """
+
+    def choice(match: re.Match[str]) -> str:
+        return f"--{others.get(match[1], match[1])} {match[2]}"
+
+    sentence = re.sub(_CHOICE, choice, sentence)
     for pattern, option in _OPTIONS:
         sentence = re.sub(pattern, option, sentence)
     return sentence.replace("', '", "' --ignore-unused '") if "--ignore-unused" in sentence else sentence
@@ -141,8 +150,8 @@ def in_options(sentence: str) -> str:
 
 def error_text(error: SafeLoadError) -> str:
     """Return an error's text for a shell."""
-    lines = error.text(IN_JSON).split("\n")
-    return "\n".join(in_options(each) if not i or each.startswith("  hint:") else each for i, each in enumerate(lines))
+    first, *others = error.text(IN_JSON, in_options).split("\n")
+    return "\n".join([in_options(first), *others])
 
 
 def error_dict(error: SafeLoadError) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._diagnosis import BACKEND, Diagnosis, Step, Subject
@@ -73,8 +74,8 @@ def run(model: str, path: str, options: dict[str, Any], *, as_json: bool) -> int
     if as_json:
         _print_json(found)
     else:
-        text = "\n".join(map(_console.in_options, found.text(_console.IN_JSON).split("\n")))
-        _console.lines(out, text.replace("--backend", "--against"))
+        told = partial(_console.in_options, others={"backend": "against"})
+        _console.lines(out, found.text(_console.IN_JSON, told))
     return 0 if found.at_fault == "nothing" else 1
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from safeload.bert._runtimes import GELU_ERF, GELU_TANH, RUNTIMES
+
 PATH = click.Path(exists=False)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 ignore_unused = click.option(
@@ -18,13 +20,13 @@ weights = click.option("--weights", type=PATH, help="The HDF5 file, or its folde
 scope = click.option("--scope", metavar="NAME", help="Of several encoders in a checkpoint, the one to check.")
 activation = click.option(
     "--activation",
-    type=click.Choice(["gelu_erf", "gelu_tanh"]),
+    type=click.Choice([GELU_ERF, GELU_TANH]),
     help="Compute GELU so, whatever the library computes that owns the form.",
 )
 
 backend = click.option(
     "--backend",
-    type=click.Choice(["keras-bert", "transformers", "keras-hub"]),
+    type=click.Choice(list(RUNTIMES)),
     help="Check what this library needs; it need not be installed. [default: keras-bert]",
 )
 

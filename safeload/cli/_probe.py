@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._frameworks.elmo import choose_backend
 from safeload.bert import diagnose_bert, load_bert
-from safeload.bert._against import OTHERS
+from safeload.bert._runtimes import OTHERS
 from safeload.elmo import check_elmo, diagnose_elmo, load_elmo
 from safeload.elmo.builders import builder_of
 from safeload.errors import MissingDependencyError, SafeLoadError

@@ -167,10 +167,6 @@ def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None
     options = {"checkpoint_file": checkpoint, "vocab_file": vocab}
     options |= {name: rest.pop(name) for name in ("training", "activation")}
     options |= {"backend": given} if (given := rest.pop("backend")) else {}
-    if given == "keras-hub" and options["training"]:
-        raise click.UsageError(
-            "--training is of --backend keras-bert and transformers: keras-hub builds no MLM and NSP heads"
-        )
     _check("bert", paths, options, {"--checkpoint": checkpoint, "--vocab": vocab}, **rest)
 
 
@@ -210,6 +206,8 @@ def _check(
     **rest: Any,  # noqa: ANN401
 ) -> None:
     from safeload.cli import _checking  # noqa: PLC0415  (not for `safeload --help`)
+    from safeload.cli._console import print_error  # noqa: PLC0415
+    from safeload.errors import ArgumentError  # noqa: PLC0415
     from safeload.fleet._checker import Checker  # noqa: PLC0415
     from safeload.fleet._found import Model  # noqa: PLC0415
     from safeload.fleet._tree import BERT_OR_ELMO, find_models  # noqa: PLC0415
@@ -224,6 +222,11 @@ def _check(
     if "scope" in rest:
         options |= {"ignore_unused": list(rest["ignore_unused"]), "scope": rest["scope"]}
     checker = Checker(options=options, needs_lock=rest["needs_lock"], is_strict=rest["is_strict"])
+    try:
+        checker.require_options(kind)
+    except ArgumentError as exc:
+        print_error(exc, as_json=rest["as_json"])
+        sys.exit(2)
     wanted = _checking.Wanted(
         jobs=rest["jobs"] or os.cpu_count() or 1,
         kind=kind,

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from safeload._convert import FORMS
 from safeload.cli._options import PATH, activation, as_json, examples, scope, vocab
 
 
@@ -25,7 +26,7 @@ from safeload.cli._options import PATH, activation, as_json, examples, scope, vo
 @click.option(
     "--form",
     required=True,
-    type=click.Choice(["safetensors", "google", "keras-bert-h5", "keras-hub", "hdf5"]),
+    type=click.Choice(FORMS),
     help="The form to write; hdf5 is of an ELMo, the others are of a BERT.",
 )
 @click.option("--weights", type=PATH, help="The weights, if they are not in the folder of SOURCE.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from safeload.bert._runtimes import OTHERS
 from safeload.cli._options import PATH, activation, as_json, examples
 
 
@@ -42,7 +43,7 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
 @activation
 @click.option(
     "--against",
-    type=click.Choice(["transformers", "keras-hub"]),
+    type=click.Choice(OTHERS),
     help="Compare what each layer computes in keras-bert and there. --activation is then of that library alone.",
 )
 @as_json

@@ -26,6 +26,8 @@ from safeload.elmo.namings.bilm_tf import BilmTf
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from safeload._forms.weight_file import WeightFile
     from safeload._model_kind import Mismatch, Places, Stored
     from safeload._naming import Naming
@@ -117,7 +119,7 @@ def _sized(options: ElmoOptions, stored: Stored) -> ElmoOptions:
         return options
 
 
-def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, list[str]]:
+def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, Mapping[str, str]]:
     """Return the naming and scope of the biLM; the form's first naming if none fits, so that a comparison says what is missing.
 
     Raises:
@@ -136,4 +138,4 @@ def recognise(weights: WeightFile, wanted: object = None) -> tuple[Naming, str, 
         kind = FileKind("other", other.name, other.hint)
         raise wrong_kind(weights.ref, kind, wanted="the weights of a character-level biLM")
     scope = chosen_scope(list(found), wanted, SCOPED, title=weights.title, facts=weights.ref.facts)
-    return (NAMINGS[0], "", []) if scope is None else (found[scope], scope, [])
+    return (NAMINGS[0], "", {}) if scope is None else (found[scope], scope, {})

@@ -56,7 +56,7 @@ def save(module: object, folder: object, *, overwrite: object, lock: object) -> 
     target = target_of(folder, argument="folder", overwrite=overwrite, lock=lock)
     path = target.path
     require_free(target, (_places.OPTIONS_NAME, _places.WEIGHTS_NAME))
-    with made(target), new_files(Path(path)) as new:
+    with made(target), new_files(Path(path), to_disk=True) as new:
         with clock.step("write"):
             _write(held, new)
         with clock.step("check"):

@@ -14,6 +14,8 @@ from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._text.words import escaped, reason_of
 from safeload.bert import check_bert
+from safeload.bert._arguments import FULL_LENGTH, build_options
+from safeload.bert._runtimes import KERAS_BERT
 from safeload.elmo import check_elmo
 from safeload.errors import LockError, SafeLoadError, SafeLoadWarning, UnsafeFileError
 from safeload.fleet._kinds import no_model
@@ -57,6 +59,20 @@ class Checker:
     options: Mapping[str, Any] = field(default_factory=dict)
     needs_lock: bool = False
     is_strict: bool = False
+
+    def require_options(self, kind: str | None) -> None:
+        """Require options that the checks of a kind have whatever the model is, before any is looked for.
+
+        Raises:
+            ArgumentError: One is invalid, or two contradict each other.
+        """
+        if kind == "bert":
+            build_options(
+                training=self.options["training"],
+                seq_len=FULL_LENGTH,
+                activation=self.options["activation"],
+                backend=self.options.get("backend", KERAS_BERT.id),
+            )
 
     def __call__(self, model: Model) -> CheckResult:
         """Check one model."""

@@ -467,6 +467,44 @@ def test_large_tensors_are_compared_too(tmp_path, monkeypatch):
     test_what_is_read_back_otherwise_is_an_error("google", tmp_path, monkeypatch)
 
 
+@pytest.mark.parametrize("form", WRITTEN)
+def test_every_file_is_on_the_disk_before_the_first_is_moved(form, tmp_path, monkeypatch):
+    synced, moved = set(), []
+    sync, replace = os.fsync, os.replace
+
+    def recorded(descriptor):
+        sync(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    def checked(source, target):
+        moved.append((os.stat(source).st_ino, len(synced)))
+        replace(source, target)
+
+    source = testing.write_bert(tmp_path / "source")
+    monkeypatch.setattr(os, "fsync", recorded)
+    monkeypatch.setattr(os, "replace", checked)
+    convert(source, tmp_path / "target", form, lock=True)
+
+    assert {inode for inode, _ in moved} <= synced
+    assert {number for _, number in moved} == {len(synced)}
+
+
+def test_two_values_exchanged_in_a_large_tensor_are_found(tmp_path, monkeypatch):
+    """The sum of the values is the same then; a checksum of the bytes is not."""
+    source = testing.write_bert(tmp_path / "source")
+    streamed = _converting.as_stored_values
+
+    def changed(values, change, n_heads):
+        found = streamed(values, change, n_heads).copy()
+        if found.shape == (30, 16):
+            found[[3, 9]] = found[[9, 3]]
+        return found
+
+    monkeypatch.setattr(_converting, "as_stored_values", changed)
+    with pytest.raises(errors.BackendError, match="do not hold the values of bert/embeddings/word_embeddings"):
+        convert(source, tmp_path / "target")
+
+
 def test_unreadable_and_hostile_paths_are_typed(tmp_path):
     source = testing.write_bert(tmp_path / "source")
     (tmp_path / "file").write_text("mine")

@@ -76,9 +76,9 @@ def test_a_config_with_fewer_positions_fits_where_it_may_be_clipped(bert):
 def test_a_bert_is_recognised_with_its_scope(scope, tmp_path):
     write_bert_checkpoint(tmp_path, scope=scope)
     with opened_checkpoint(tmp_path / PREFIX) as weights:
-        naming, found, warnings = recognise(weights)
+        naming, found, others = recognise(weights)
 
-    assert (naming.id, found, warnings) == ("google", f"{scope}bert/", [])
+    assert (naming.id, found, others) == ("google", f"{scope}bert/", {})
 
 
 def test_weights_that_nothing_is_known_of_are_left_to_the_comparison(bert):

@@ -9,6 +9,7 @@ import pytest
 
 import safeload
 from safeload import testing
+from safeload.bert._runtimes import RUNTIMES
 from tests.command_line import safeload_cli
 
 
@@ -228,3 +229,19 @@ def test_the_first_bad_model_ends_a_check_that_fails_fast(mixed):
 
 def test_json_and_another_format_contradict(tiny_bert):
     assert "--format sarif is given" in safeload_cli("check", tiny_bert, "--json", "--format", "sarif", code=2).stderr
+
+
+def test_options_that_contradict_each_other_are_an_error_before_a_model_is_looked_for(tmp_path):
+    for arguments in ((tmp_path / "none",), (tmp_path / "none", tmp_path / "other")):
+        told = safeload_cli("check", "bert", *arguments, "--backend", "keras-hub", "--training", code=2).stderr
+        assert told.startswith("ArgumentError: training must be False for keras-hub, which builds no MLM and NSP heads")
+        assert "leave training out, or pass --backend transformers" in told
+    found = json.loads(
+        safeload_cli("check", "bert", tmp_path, "--backend", "keras-hub", "--training", "--json", code=2).stdout
+    )
+    assert found["error"]["type"] == "ArgumentError"
+
+
+def test_the_choices_are_those_of_the_runtimes():
+    told = safeload_cli("check", "bert", "--help").stdout
+    assert f"[{'|'.join(RUNTIMES)}]" in " ".join(told.split())

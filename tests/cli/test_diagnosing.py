@@ -78,6 +78,16 @@ def test_the_problems_of_a_step_are_printed_once_as_check_prints_them(bert):
     assert steps["backend"]["problems"] == []
 
 
+def test_only_what_safeload_says_to_pass_is_said_in_options(bert, tmp_path):
+    pytest.importorskip("keras_bert")
+    folder = bert.rename(tmp_path / "with training=True")
+    testing.edit_config(folder, num_hidden_layers=3)
+    shown = safeload_cli("doctor", "bert", folder, code=1).stdout
+
+    assert str(folder / "bert_config.json") in shown
+    assert "--training" not in shown
+
+
 def test_an_elmo_is_diagnosed(elmo):
     pytest.importorskip("torch")
     shown = safeload_cli("doctor", "elmo", elmo, code=0).stdout

@@ -135,8 +135,8 @@ def test_another_kind_of_weights_is_known_by_its_names(datasets, groups, what, t
 
     with opened_hdf5(tmp_path / "w.hdf5") as weights:
         if what is None:
-            naming, scope, warnings = recognise(weights)
-            assert (naming.id, scope, warnings) == ("hdf5", "", [])
+            naming, scope, others = recognise(weights)
+            assert (naming.id, scope, others) == ("hdf5", "", {})
         else:
             with pytest.raises(WrongFileKindError) as caught:
                 recognise(weights)

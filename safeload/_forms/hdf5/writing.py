@@ -5,7 +5,6 @@ HDF5 reports a full disk by a text, and fails again when the file is closed.
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from io import FileIO
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def new_hdf5(path: str) -> Iterator[Any]:
-    """Yield an `h5py.File` to write to, and bring it to the disk; an older file at the path is overwritten.
+    """Yield an `h5py.File` to write to; an older file at the path is overwritten.
 
     Raises:
         OSError: The system cannot write: the disk is full, ...
@@ -32,7 +31,6 @@ def new_hdf5(path: str) -> Iterator[Any]:
             raise target.failure or exc from exc
         if target.failure is not None:
             raise target.failure
-        os.fsync(file.fileno())
 
 
 class _Target:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from safeload._bytes import system
 from safeload._forms.raw import bytes_of, write_all
 from safeload._forms.safetensors.header import DTYPES
 
@@ -50,6 +51,7 @@ def write_safetensors(
     header = json.dumps(table, separators=(",", ":")).encode()
     header += b" " * (-len(header) % N_ALIGN_BYTES)
     with path.open("wb", buffering=0) as file:
+        system.reserve(file, 8 + len(header) + end)
         write_all(file, memoryview(len(header).to_bytes(8, "little") + header))
         for _, values in tensors:
             write_all(file, bytes_of(values))

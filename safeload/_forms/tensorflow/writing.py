@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import crc32c
 
+from safeload._bytes import system
 from safeload._forms.raw import bytes_of, write_all
 from safeload._forms.tensorflow.index_file import DTYPE_NUMBERS, STRING
 from safeload._forms.tensorflow.sstable import MAGIC, N_FOOTER_BYTES, mask
@@ -26,8 +27,10 @@ RESTART_EVERY = 16
 PRODUCER = 1
 
 
-def write_shards(prefix: Path, shards: Sequence[Iterable[tuple[str, NDArray[Any]]]]) -> None:
+def write_shards(prefix: Path, shards: Sequence[Iterable[tuple[str, NDArray[Any]]]], sizes: Sequence[int] = ()) -> None:
     """Write the data shards of a checkpoint, each from its tensors one after the other, and then the index file.
+
+    `sizes` are the numbers of their bytes, where they are known.
 
     Raises:
         OSError: The system cannot write.
@@ -36,6 +39,7 @@ def write_shards(prefix: Path, shards: Sequence[Iterable[tuple[str, NDArray[Any]
     for number, tensors in enumerate(shards):
         at = 0
         with Path(f"{prefix}.data-{number:05d}-of-{len(shards):05d}").open("wb", buffering=0) as file:
+            system.reserve(file, sum(sizes[number : number + 1]))
             for name, values in tensors:
                 data, crc = _payload(values)
                 write_all(file, data)

@@ -6,7 +6,10 @@ import dataclasses
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from safeload._arguments import is_number
+from safeload._json import shown
 from safeload._text.words import reason_of
+from safeload.bert._config import unusable
 from safeload.bert._runtimes import ALIASES, GELU_ERF, GELU_TANH, LAYER_NORM_EPS, TRANSFORMERS
 from safeload.errors import ConfigError
 
@@ -22,6 +25,7 @@ _DEFAULTS = {
     "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.1,
 }
+_KINDS: dict[type, str] = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
 _SIZES = (
     "vocab_size",
     "hidden_size",
@@ -72,6 +76,7 @@ def config_of(
         PreTrainedConfig: transformers 4.57 and 5.24.
     """
     keys: dict[str, Any] = dict(_other_keys(config_class, config)) if is_whole else {}
+    _require_types(keys, config_class, config)
     keys |= {key: config.raw[key] for key in TRANSFORMERS.settings if config.raw.get(key) is not None}
     keys |= {key: float(keys.get(key, value)) for key, value in _DEFAULTS.items()}
     keys |= {key: getattr(config, key) for key in _SIZES}
@@ -89,6 +94,27 @@ def config_of(
         details = [f"{type(exc).__name__}: {reason_of(exc)}"]
         hints = ["the exception is the cause: it says what transformers does with a value of the config"]
         raise ConfigError(message, resolved=config.path, label="config", details=details, hints=hints) from exc
+
+
+def _require_types(keys: Mapping[str, Any], config_class: Any, config: BertConfig) -> None:  # noqa: ANN401  (as above)
+    """Require the types of settings that transformers uses later than it reads them.
+
+    Raises:
+        ConfigError: One is of another type than its default.
+    """
+    usual = next(each for each in config_class.__mro__ if each.__module__.startswith("transformers."))()
+    for key, value in keys.items():
+        default = getattr(usual, key, None)
+        wanted = next((text for kind, text in _KINDS.items() if isinstance(default, kind)), None)
+        if wanted and value is not None and not _is_like(default, value):
+            raise unusable(config, key, f"expected {wanted}, found {shown(value)}", ["correct it, or leave it out"])
+
+
+def _is_like(default: object, value: object) -> bool:
+    """Return whether a value of JSON is of the type of a default; an integer is a number too."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    return is_number(value) if isinstance(default, float) else isinstance(value, type(default))
 
 
 def _other_keys(config_class: Any, config: BertConfig) -> Iterator[tuple[str, Any]]:  # noqa: ANN401

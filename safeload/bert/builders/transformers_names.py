@@ -126,7 +126,7 @@ def _other_heads(
     ours = {name: name for name in tensors if name not in explained}
     if naming.id == "google":
         ours = {google: name for google, name in GOOGLE_HEADS.items() if name in tensors}
-    elif naming.id != _NAMING.id:
+    elif not naming.has_torch_heads:
         return {}
     found = {}
     for parameter, name in ours.items():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from safeload._naming import TASK, TRAINING
 from safeload.bert._parameters import FIRST_VARIABLE, HEAD
+from safeload.bert._runtimes import LEARNED
 from safeload.bert.namings._table import Row, Table
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ def _rows() -> Iterator[Row]:
     for part in _NORMS:
         inner = part.replace(".", "/")
         yield from _norm(f"bert/encoder/layer_{{}}/{inner}/LayerNorm", f"encoder.layer.{{}}.{part}.LayerNorm")
+    for part in sorted({part for parts in LEARNED.values() for part in parts}):
+        name = f"encoder.layer.{{}}.intermediate.intermediate_act_fn.{part}"
+        yield Row(f"bert/encoder/layer_{{}}/intermediate/activation/{part}", (name,))
+        yield Row(f"cls/predictions/transform/activation/{part}", (f"{_TRANSFORM}.transform_act_fn.{part}",))
     yield from _dense("bert/pooler/dense", "pooler.dense")
     yield from _dense("cls/predictions/transform/dense", f"{_TRANSFORM}.dense")
     yield from _norm("cls/predictions/transform/LayerNorm", f"{_TRANSFORM}.LayerNorm")
@@ -62,6 +67,7 @@ class HuggingFace(Table):
     usual_scope = "bert."
     separator = "."
     gelu = "gelu_erf"
+    has_torch_heads = True
     rows = tuple(_rows())
     copies = {  # noqa: RUF012  (the base class declares it)
         "cls.predictions.decoder.weight": FIRST_VARIABLE,

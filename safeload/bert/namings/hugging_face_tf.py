@@ -17,12 +17,15 @@ from safeload.bert.namings._table import HEADS, Row, Table
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from safeload._naming import Change
     from safeload.report import TensorSpec
 
 _IN_LAYER = ("attention/self/query", "attention/self/key", "attention/self/value", "attention/output/dense",
              "intermediate/dense", "output/dense")  # fmt: skip
 _NORMS = ("attention/output/LayerNorm", "output/LayerNorm")
 _TRANSFORM = "predictions/transform"
+_OF_HEADS: dict[str, tuple[str, Change]] = {"weight": ("kernel:0", "transposed"), "bias": ("bias:0", "same")}
+"""What torch calls the parts of a linear layer -> what Keras calls them."""
 
 
 def _pair(parameter: str, name: str, parts: tuple[str, str]) -> Iterator[Row]:
@@ -58,6 +61,7 @@ class HuggingFaceTf(Table):
     usual_scope = "bert/"
     separator = "/"
     gelu = "gelu_erf"
+    has_torch_heads = True
     rows = tuple(_rows())
     copies = {f"bert/{row.names[0]}": row.parameter for row in _embeddings()}  # noqa: RUF012  (the base class declares it)
     heads = ("mlm___cls", "nsp___cls")
@@ -65,6 +69,19 @@ class HuggingFaceTf(Table):
     def scopes(self, names: Collection[str]) -> list[str]:
         """Return what stands before the name of the word embeddings, but for those that the MLM head repeats."""
         return [scope for scope in super().scopes(names) if not self._is_of_heads(scope)]
+
+    def stored_as(self, parameter: str, scope: str, names: Collection[str] = ()) -> tuple[str, Change]:
+        """Return the name of a parameter in the file, and the change of its values; a head is given as torch names it."""
+        module, _, part = parameter.rpartition(".")
+        if not module or part not in _OF_HEADS:
+            return super().stored_as(parameter, scope, names)
+        ours, change = _OF_HEADS[part]
+        name = f"{module.replace('.', '/')}/{ours}"
+        return self._before_head(name, scope) + name, change
+
+    def shown(self, name: str, scope: str) -> str:
+        """Return the stored name of a parameter, and of a head that torch names."""
+        return self.stored_as(name, scope)[0] if name.rpartition(".")[2] in _OF_HEADS else super().shown(name, scope)
 
     def class_of(self, name: str, spec: TensorSpec, scope: str) -> str:
         """Return the class of a tensor that a load does not read."""

@@ -72,7 +72,9 @@ class Google(Writer):
 
     def write_weights(self, folder: Path, specs: Specs, tensors: Tensors, n_layers: int) -> None:
         """Write the checkpoint."""
+        from safeload._forms.element_types import n_bytes_of  # noqa: PLC0415  (not for `import safeload`)
         from safeload._forms.tensorflow.writing import write_shards  # noqa: PLC0415  (imports NumPy)
 
-        del specs, n_layers
-        write_shards(folder / PREFIX, [tensors])
+        del n_layers
+        n_bytes = sum(n_bytes_of(shape, dtype) for shape, dtype in specs.values())
+        write_shards(folder / PREFIX, [tensors], [n_bytes])

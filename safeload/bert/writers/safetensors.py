@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from safeload.bert._content import MLM, NSP, POOLER_PART
+from safeload.bert._content import MLM, NSP, PAD, POOLER_PART
 from safeload.bert._runtimes import GELU_ERF, GELU_TANH, TRANSFORMERS
 from safeload.bert.namings._heads import GOOGLE_HEADS
 from safeload.bert.namings.hugging_face import HuggingFace
@@ -87,7 +87,7 @@ class Safetensors(Writer):
             "hidden_act": _WORDS[config.activation],
             "layer_norm_eps": epsilon(config),
             **dropouts(config),
-            "pad_token_id": config.raw.get("pad_token_id", content.tokens.get("[PAD]", 0)),
+            "pad_token_id": config.raw.get("pad_token_id", content.tokens.get(PAD, 0)),
             **labels,
         }
 

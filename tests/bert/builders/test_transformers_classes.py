@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tests.bert.torch_berts import edit_config, inputs, required, write_loud
 torch, transformers = required()
 bert = transformers.models.bert.modeling_bert
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 HEADS = [
     "BertForMaskedLM",
     "BertForNextSentencePrediction",
@@ -275,6 +277,40 @@ def test_a_class_whose_init_fails_is_an_argument_error(folder):
         load(folder, Failing)
     assert caught.value.argument == "model_class"
     assert isinstance(caught.value.__cause__, AttributeError)
+
+
+def test_an_instance_is_named_by_its_type(folder):
+    model = load(folder, transformers.BertModel)
+    with pytest.raises(errors.ArgumentError) as caught:
+        load(folder, model)
+
+    assert "model_class must be a subclass of transformers.PreTrainedModel, not an object of type BertModel" in str(
+        caught.value
+    )
+    assert len(str(caught.value)) < 400
+
+
+HEADS_OF_TENSORFLOW = {
+    "transformers_classifier": ("BertForSequenceClassification", "classifier", 3),
+    "transformers_answers": ("BertForQuestionAnswering", "qa_outputs", 2),
+}
+
+
+@pytest.mark.parametrize("name", HEADS_OF_TENSORFLOW)
+def test_heads_that_transformers_saved_with_tensorflow_are_filled(name):
+    model_class, head, n_labels = HEADS_OF_TENSORFLOW[name]
+    path = GOLDEN / name
+    model = load(path, getattr(transformers, model_class))
+    outputs = np.load(path / "outputs.npz")
+
+    assert initialised(model) == ()
+    assert getattr(model, head).weight.shape == (n_labels, 16)
+    with torch.no_grad():
+        found = model(torch.tensor(outputs["tokens"]), token_type_ids=torch.tensor(outputs["segments"]))
+    for ours, theirs in zip(
+        found.to_tuple(), (outputs[key] for key in ("first", "second") if key in outputs), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
 
 def test_a_class_without_a_bert_is_an_argument_error(folder):

@@ -8,7 +8,7 @@ import pytest
 
 import safeload
 from safeload import errors, testing
-from safeload.bert._runtimes import TRANSFORMERS
+from safeload.bert._runtimes import LEARNED, TRANSFORMERS
 from tests.bert.torch_berts import edit_config, required
 
 torch, transformers = required()
@@ -80,7 +80,7 @@ def test_padding_is_the_vocabulary_s_where_the_file_does_not_say_it(tmp_path):
     assert (model.config.pad_token_id, model.embeddings.word_embeddings.padding_idx) == (5, 5)
 
 
-ACTIVATIONS = sorted({*TRANSFORMERS.words} - {"gelu"})
+ACTIVATIONS = sorted({*TRANSFORMERS.words} - {"gelu", *LEARNED})
 
 
 @pytest.mark.parametrize("word", ACTIVATIONS)
@@ -190,7 +190,9 @@ def test_a_class_of_configs_of_the_caller_s_is_used(tmp_path):
     ("key", "value"),
     [
         ("pad_token_id", 30),
+        ("pad_token_id", -31),
         ("pad_token_id", "0"),
+        ("problem_type", "guessing"),
         ("num_labels", 0),
         ("num_labels", 10**12),
         ("initializer_range", "wide"),
@@ -204,6 +206,30 @@ def test_a_setting_out_of_range_is_a_config_error_of_the_check_too(tmp_path, key
     for call in (load, lambda folder: safeload.check_bert(folder, backend="transformers")):
         with pytest.raises(errors.ConfigError, match=key):
             call(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [
+        ("chunk_size_feed_forward", "1", "an integer"),
+        ("chunk_size_feed_forward", True, "an integer"),
+        ("output_hidden_states", "x", "true or false"),
+        ("return_dict", 1, "true or false"),
+        ("use_cache", "x", "true or false"),
+    ],
+)
+def test_a_setting_of_another_type_is_a_config_error_and_not_one_of_the_first_call(tmp_path, key, value, wanted):
+    testing.write_bert(tmp_path)
+    edit_config(tmp_path, **{key: value})
+    with pytest.raises(errors.ConfigError, match=f"{key}: expected {wanted}, found"):
+        load(tmp_path, model_class=transformers.BertForTokenClassification)
+
+
+def test_every_setting_of_transformers_that_is_not_none_has_a_type_that_is_required():
+    usual = vars(transformers.BertConfig())
+    kinds = {type(value) for key, value in usual.items() if value is not None and not key.startswith("_")}
+
+    assert kinds - {dict, list, tuple} <= {bool, int, float, str}
 
 
 @pytest.mark.parametrize("keys", [{"id2label": {"a": "b"}}, {"id2label": 3}])

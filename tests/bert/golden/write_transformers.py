@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from transformers import BertConfig, TFBertForPreTraining
+from transformers import (
+    BertConfig,
+    TFBertForPreTraining,
+    TFBertForQuestionAnswering,
+    TFBertForSequenceClassification,
+)
 
 TOKENS = [[2, 5, 9, 7, 1, 3], [4, 4, 8, 20, 29, 6]]
 SEGMENTS = [[0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]]
 
 
-def write(folder: Path, layers: int, *, safe: bool, shard: str = "5GB") -> None:
-    """Write a model with random values, in files of at most `shard`, and its outputs for one input."""
+def filled(model_class: Any, layers: int, **keys: Any) -> tuple[Any, dict[str, Any]]:
+    """Return a model with random values, and what it is called with."""
     tf.keras.backend.clear_session()
     config = BertConfig(
         vocab_size=30,
@@ -30,14 +36,32 @@ def write(folder: Path, layers: int, *, safe: bool, shard: str = "5GB") -> None:
         max_position_embeddings=20,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
+        **keys,
     )
-    model = TFBertForPreTraining(config)
+    model = model_class(config)
     given = {"input_ids": tf.constant(TOKENS), "token_type_ids": tf.constant(SEGMENTS)}
     model(given)
     random = np.random.default_rng(layers)
     for variable in model.weights:
         around = 1 if "gamma" in variable.name else 0
         variable.assign(around + 0.1 * random.standard_normal(variable.shape))
+    return model, given
+
+
+def write_head(folder: Path, model_class: Any, *, safe: bool, **keys: Any) -> None:
+    """Write a model with a task head, and its outputs for one input."""
+    model, given = filled(model_class, 1, **keys)
+    model.save_pretrained(folder, safe_serialization=safe)
+    named = zip(("first", "second"), model(given).to_tuple(), strict=False)
+    outputs = {name: output.numpy() for name, output in named}
+    np.savez(
+        folder / "outputs.npz", tokens=np.array(TOKENS, np.int32), segments=np.array(SEGMENTS, np.int32), **outputs
+    )
+
+
+def write(folder: Path, layers: int, *, safe: bool, shard: str = "5GB") -> None:
+    """Write a model with random values, in files of at most `shard`, and its outputs for one input."""
+    model, given = filled(TFBertForPreTraining, layers)
     model.save_pretrained(folder, safe_serialization=safe, max_shard_size=shard)
     found = model(given)
     hidden = model.bert(given).last_hidden_state
@@ -57,3 +81,5 @@ if __name__ == "__main__":
     write(target / "transformers_safetensors", 2, safe=True)
     write(target / "transformers_sharded", 1, safe=False, shard="8KB")
     write(target / "transformers_safetensors_sharded", 1, safe=True, shard="8KB")
+    write_head(target / "transformers_classifier", TFBertForSequenceClassification, safe=False, num_labels=3)
+    write_head(target / "transformers_answers", TFBertForQuestionAnswering, safe=True)
