@@ -111,9 +111,16 @@ def read_lock(path: StrPath, *, given: object = None) -> Lock:
 
 
 def _validated(table: dict[str, Any], ref: FileRef) -> Lock:
+    version = table.get("version")
+    if type(version) is int and VERSION < version < 1 << MAX_BITS:
+        message = (
+            f"the lock file cannot be used: it is of version {version}, and this safeload reads up to version {VERSION}"
+        )
+        hints = ["a newer safeload wrote it: install that one", write_again(os.path.dirname(ref.path))]
+        raise LockError(message, **ref.facts, hints=hints)
     _require_keys(table, _LOCK_KEYS, "the lock", ref)
-    if table["version"] != VERSION:
-        raise _malformed(ref, f"its version is {table['version']}; version {VERSION} is supported")
+    if version != VERSION:
+        raise _malformed(ref, f"its version is {version}, which no safeload wrote")
     if table["model"] not in MODELS:
         raise _malformed(ref, f"its model is {table['model']!r}, neither 'BERT' nor 'ELMo' nor {ANY_MODEL!r}")
     if table["n_files"] != len(table["file"]) or not table["file"]:
