@@ -180,6 +180,7 @@ def _print(out: Console, outcome: Outcome, *, quiet: bool) -> None:
         report = outcome.report
         n_bytes = sum(file.n_bytes for file in report.files)
         locked = ", locked" if any(file.role == "lock" for file in report.files) else ""
+        locked += ", signed" if report.signature else ""
         facts = f"{len(report.read)} {report.noun}, {_console.bytes_text(n_bytes)}{locked}, {outcome.seconds:.2f} s"
         mark = ("BAD ", _console.BAD) if outcome.is_bad else ("ok  ", _console.OK)
         _console.line(out, mark, f" {outcome.path}  ", (facts, _console.NOTE))

@@ -88,6 +88,8 @@ _OPTIONS = (
     (r"training=True", "--training"),
     (r"""(activation|backend)=["']([\w-]+)["']""", r"--\1 \2"),
     (r"pass (scope|activation)\b", r"pass --\1"),
+    (r"(?<![\w/.-])signature=\.\.\.", "--signature"),
+    (r"(?<![\w/.-])signed_by(?![\w/.])", "--signed-by"),
     (r"(?<![\w/.-])(config_file|options_file)(?![\w/.])", "PATH"),
     (r"(?<![\w/.-])checkpoint_file(?![\w/.])", "--checkpoint"),
     (r"(?<![\w/.-])vocab_file(?![\w/.])", "--vocab"),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from safeload._advice import advice, models_in
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import archive_hints, located, lock_folder
+from safeload._bytes.archives.locating import archive_at, archive_hints, located, lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
 from safeload._recognise import BERT
+from safeload._text.words import counted
 from safeload.cli import _console
 from safeload.cli._models import CHECKS
 from safeload.errors import SafeLoadError, WrongFileKindError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from safeload.lock import Report
+    from safeload.report import Signature
 
 SCHEMA = "safeload-lock/1"
 _WHAT_IS_LOCKED = "a BERT has a bert_config.json and a checkpoint; an ELMo an options JSON and an HDF5 file"
@@ -37,29 +39,58 @@ class Wanted:
     Attributes:
         kind: "bert", "elmo" or "weights"; None for the model in the folder.
         options: Further arguments of the check.
+        signing: What to sign with, and where to: `private_key`, `certificate`, `chain` and `signature`.
     """
 
     kind: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    signing: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(given: str, wanted: Wanted, *, update: bool, as_json: bool) -> int:
     """Lock the model in a folder, and return the exit code."""
     try:
         path, lock, done = _lock(given, wanted, update=update)
+        signed = _sign(given, lock, wanted) if wanted.signing.get("private_key") else None
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 1
     if as_json:
         files = [file._asdict() for file in lock.files]
-        _console.print_json({"schema": SCHEMA, "path": path, "done": done, "model": lock.model, "files": files})
+        signature = asdict(signed) if signed else None
+        found = {
+            "schema": SCHEMA,
+            "path": path,
+            "done": done,
+            "model": lock.model,
+            "files": files,
+            "signature": signature,
+        }
+        _console.print_json(found)
         return 0
     out = _console.console()
     _console.line(out, (f"{done}  ", _console.OK), path)
     for file in lock.files:
         size = _console.bytes_text(file.n_bytes)
         _console.line(out, f"  {file.sha256[:16]}...  {size:>9}  {file.name}", (f"  {file.role}", _console.NOTE))
+    if signed:
+        _console.line(out, ("signed  ", _console.OK), signed.path)
+        _console.line(out, f"  {counted(signed.n_files, 'file')}, with {signed.who()}")
     return 0
+
+
+@typed_errors
+def _sign(given: str, lock: Lock, wanted: Wanted) -> Signature:
+    """Sign the folder of a locked model, or the archive that it is in."""
+    from safeload._signatures.signing import Signer, sign, usual_place  # noqa: PLC0415  (few locks are signed)
+
+    folder = resolve_path(given, argument="folder")
+    model = archive_at(folder) or folder
+    path = wanted.signing["signature"]
+    path = usual_place(model) if path is None else resolve_path(path, argument="signature")
+    check = CHECKS[{"BERT": "bert", "ELMo": "elmo"}.get(lock.model, "weights")]
+    signer = Signer(wanted.signing["private_key"], wanted.signing["certificate"], tuple(wanted.signing["chain"]))
+    return sign(model, path, signer, lambda signed: check(folder, signature=signed, **wanted.options))
 
 
 @typed_errors

@@ -17,6 +17,8 @@ from safeload.cli._options import (
     examples,
     ignore_unused,
     scope,
+    signature,
+    signed_by,
     vocab,
     weights,
 )
@@ -62,6 +64,8 @@ def _any_check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorato
             "--expect", "expected", type=click.IntRange(1), metavar="N", help="Fail unless N models are found."
         ),
         click.option("--strict", "is_strict", is_flag=True, help="Fail models with warnings."),
+        signed_by,
+        signature,
         click.option("--lock", "needs_lock", is_flag=True, help="Fail models that have no safeload.lock."),
         click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH..."),
     ):
@@ -81,6 +85,7 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
         "safeload check bert models/ --expect 12",
         "safeload check bert bert_config.json --checkpoint out/model.ckpt-1000",
         "safeload check bert models/ --lock --json > report.json",
+        "safeload check bert models/uncased --signature model.sig --signed-by publisher.pub",
     ),
 )
 @checkpoint
@@ -145,6 +150,7 @@ def _check(
         raise click.UsageError(f"{given[0]} belongs to one PATH, and {len(paths)} are given")
     if "scope" in rest:
         options |= {"ignore_unused": list(rest["ignore_unused"]), "scope": rest["scope"]}
+    options |= {name: given for name in ("signature", "signed_by") if (given := rest[name]) is not None}
     checker = Checker(kind=kind, options=options, needs_lock=rest["needs_lock"], is_strict=rest["is_strict"])
     wanted = _checking.Wanted(
         jobs=rest["jobs"] or os.cpu_count() or 1,
