@@ -45,6 +45,8 @@ class Request(NamedTuple):
         base_dir: The base of relative paths.
         ignore_unused: Patterns of unexpected tensors to ignore.
         lock_file: The lock file; None for those beside the config and beside the weights.
+        signature: The signature; None for none.
+        signed_by: The trusted key or certificates.
     """
 
     config: object
@@ -53,6 +55,8 @@ class Request(NamedTuple):
     base_dir: object = None
     ignore_unused: object = ()
     lock_file: object = None
+    signature: object = None
+    signed_by: object = None
 
 
 class Places(NamedTuple):

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from safeload._arguments import require_patterns
 from safeload._bytes.addresses import is_address
-from safeload._bytes.archives.locating import lock_folder, through
+from safeload._bytes.archives.locating import archive_at, lock_folder, through
 from safeload._bytes.files import DISK
 from safeload._fit import check_weights, matched_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._model_kind import Clock
+from safeload._signatures import signed_for
 from safeload.errors import LockError
 from safeload.lock import LOCK_NAME
 from safeload.lock._copies import LockedSource, find_locks, open_locked
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from safeload._bytes.files import Source
     from safeload._fit import Matched
     from safeload._model_kind import Checked, Config, ModelKind, Places, Request
+    from safeload.lock._signed import Signed
     from safeload.report import FileRead
 
 
@@ -38,9 +40,11 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
     with _read(kind, request, clock) as (places, source, config, notes, warnings):
         checked = check_weights(kind, config, places.weights, patterns, clock, keep_values=keep_values)
         files = _files_read(places, checked.files, source)
+    signed = source.signed if isinstance(source, LockedSource) else None
     checked.report = replace(
         checked.report,
         files=tuple(files),
+        signature=signed.by if signed else None,
         notes=(*notes, *checked.report.notes),
         warnings=(*warnings, *checked.report.warnings),
     )
@@ -71,13 +75,16 @@ def _read(
     """Run the first two steps, and yield the places, what opens them, the config, notes and warnings."""
     with clock.step("resolve"):
         config_ref = kind.find_config(request)
-        folders = [lock_folder(config_ref.source.on_disk(config_ref.path)), kind.weights_folder(request)]
+        path = config_ref.source.on_disk(config_ref.path)
+        folders = [lock_folder(path), kind.weights_folder(request)]
+    signed = signed_for(request, archive_at(path) or lock_folder(path))
     with opened_source(
         kind.model,
         [folder for folder in folders if folder is not None],
         clock,
         lock_file=request.lock_file,
         base_dir=request.base_dir,
+        signed=signed,
     ) as source:
         with clock.step("resolve"):
             places = kind.find_others(request, through(config_ref, source))
@@ -101,25 +108,33 @@ def _require_no_lock_at_address(places: Places) -> None:
 
 
 def _files_read(places: Places, of_weights: Iterable[tuple[str, str]], source: Source) -> list[FileRead]:
-    """Return the report entries for the files of a model, for the archives that they are in, and for locks."""
+    """Return the report entries for the files of a model, for the archives that they are in, for locks and a signature."""
     config, vocab, weights = places.config, places.vocab, places.weights
     refs = [ref for ref in (config, vocab) if ref is not None and not ref.is_dir()]
     refs += [weights.ref.at(weights.state_file, "state file")] if weights.state_file else []
     refs += [weights.ref.at(path, role) for role, path in of_weights]
     archives = {each.path: each for ref in refs for each in ref.source.containers()}
     locks = source.locks if isinstance(source, LockedSource) else ()
+    signed = source.signed if isinstance(source, LockedSource) else None
     return [
         *(ref.source.file_read(ref.role, ref.path) for ref in refs),
         *archives.values(),
         *(DISK.file_read("lock", lock.path) for lock in locks),
+        *([DISK.file_read("signature", signed.by.path)] if signed and signed.by.path else []),
     ]
 
 
 @contextmanager
 def opened_source(
-    model: str, folders: Sequence[str], clock: Clock, *, lock_file: object = None, base_dir: object = None
+    model: str,
+    folders: Sequence[str],
+    clock: Clock,
+    *,
+    lock_file: object = None,
+    base_dir: object = None,
+    signed: Signed | None = None,
 ) -> Iterator[Source]:
-    """Yield the source of a model's files: verified copies if a lock file applies, otherwise the disk.
+    """Yield the source of a model's files: verified copies if a lock file or a signature applies, otherwise the disk.
 
     Args:
         model: "BERT" or "ELMo".
@@ -127,15 +142,16 @@ def opened_source(
         clock: Measures the hashing and copying.
         lock_file: The lock file, as the caller passed it.
         base_dir: The base of a relative `lock_file`.
+        signed: The signature, if one was passed.
 
     Raises:
         SafeLoadError: As `find_locks` and `open_locked`.
     """
     paths = find_locks(lock_file, folders=folders, base_dir=base_dir)
-    if not paths:
+    if not paths and signed is None:
         yield DISK
         return
     with clock.step("lock"):
-        source = open_locked(paths, given=lock_file, model=model)
+        source = open_locked(paths, given=lock_file, model=model, signed=signed)
     with closing(source):
         yield source

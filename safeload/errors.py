@@ -15,7 +15,7 @@ SafeLoadError(Exception)
 +- VocabularyError(ValueError)              all faults of a vocabulary
 +- VariableMismatchError(ValueError)        all missing and unexpected variables, wrong shapes and wrong dtypes
 +- ArgumentError(ValueError, TypeError)     a bad argument that is not a path
-+- LockError(ValueError)                    a file does not match the lock file, or the lock file is invalid
++- LockError(ValueError)                    a file does not match its lock or signature, or that is invalid
 +- OutputMismatchError(ValueError)          a model computes something else than expected; names the first layer
 +- MissingDependencyError(ImportError)      a package is missing or incompatible
 +- BackendError(RuntimeError)               upstream failed although every check passed
@@ -284,10 +284,10 @@ class ArgumentError(SafeLoadError, ValueError, TypeError):
 
 
 class LockError(SafeLoadError, ValueError):
-    """A file does not match the lock file, or the lock file is malformed, partial or of another model.
+    """A file does not match its lock or signature; or that is malformed, partial, of another model or of another signer.
 
     Attributes:
-        files: The names of the files that do not match, as in the lock file.
+        files: The names of the files that do not match, as in the lock file or the signature.
     """
 
     files: tuple[str, ...] = ()

@@ -104,7 +104,7 @@ class FileRead:
         path: The resolved path.
         n_bytes: Size in bytes.
         real_path: The target of symbolic links, if it differs from `path`.
-        sha256: SHA-256 of the bytes that were read, if a lock file lists the file.
+        sha256: SHA-256 of the bytes that were read, if a lock file lists the file, or a signature by that digest.
     """
 
     role: str
@@ -117,6 +117,31 @@ class FileRead:
         """Return size, real path and SHA-256 on one line, for notebooks."""
         leads = f", leads to {self.real_path}" if self.real_path else ""
         return f"{self.n_bytes:,} bytes{leads}" + (f", SHA-256 {self.sha256}" if self.sha256 else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """A signature that was verified.
+
+    Attributes:
+        path: The signature file.
+        method: "key" or "certificate".
+        fingerprint: The SHA-256 of the public key, as `sha256sum` prints it of its PEM file; or of the certificate's DER.
+        subject: Whom the certificate names; "" for a key.
+        signed_by: The file with the trusted key or certificates.
+        n_files: The number of files that it covers.
+    """
+
+    path: str
+    method: Literal["key", "certificate"]
+    fingerprint: str
+    subject: str = ""
+    signed_by: str = ""
+    n_files: int
+
+    def who(self) -> str:
+        """Return who signed, in words."""
+        return f"the {self.method} {self.fingerprint}" + (f", of {self.subject}" if self.subject else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +164,7 @@ class LoadReport:
         ignored: Unexpected variables that `ignore_unused` covers.
         initialised: Variables of the model graph that no checkpoint has, initialised as upstream does.
         checksums: Which bytes were compared with a checksum, and which could not be.
+        signature: Who signed the files, if a signature was passed.
         problems: Every variable that does not fit; empty after a successful load.
         activation: The activation of a BERT's feed-forward layers: "gelu_erf", "gelu_tanh", "relu", ...; "" for an ELMo.
         taken_from_config: Settings that no weight file can confirm, taken from the config unverified.
@@ -163,6 +189,7 @@ class LoadReport:
     ignored: tuple[str, ...] = ()
     initialised: tuple[str, ...] = ()
     checksums: str = ""
+    signature: Signature | None = None
     problems: tuple[Problem, ...] = ()
     activation: str = ""
     taken_from_config: Mapping[str, object] = field(default_factory=dict)
@@ -197,6 +224,7 @@ class LoadReport:
                 ("backend", self.backend),
                 ("files", [FileLine(file.role, file.path, file.facts_text()) for file in self.files]),
                 ("checksums", self.checksums),
+                ("signed by", self.signature.who() if self.signature else ""),
                 ("read", folded(f"{len(self.read)} {self.noun}", [f"{spec.name} {spec}" for spec in self.read])),
                 *[("unused", folded(f"{len(names)} {what}", names)) for what, names in self.unused.items()],
                 ("ignored", folded(f"{len(self.ignored)} named by ignore_unused", self.ignored)),
@@ -223,6 +251,7 @@ class LoadReport:
         rows += [("ignored", name) for name in self.ignored]
         rows += [("initialised", name) for name in self.initialised]
         rows += [("checksums", self.checksums)]
+        rows += [("signed by", self.signature.who())] if self.signature else []
         rows += [("activation", self.activation)]
         rows += [("from config", pairs_text(self.taken_from_config, "="))]
         rows += [("not used", first_of(self.unused_keys))]

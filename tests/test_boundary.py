@@ -126,6 +126,7 @@ INNER = {
     "typed_errors",
     "safeload.lock.lock_text",
     "safeload.lock.hash_of",
+    "safeload.lock.is_canonical",
     "safeload.lock.write_again",
     "safeload.lock.with_others",
 }

@@ -45,6 +45,7 @@ FLOORS = (
         "_advice.py",
         "_published.py",
         "_frameworks",
+        "_signatures",
         "_tensors.py",
         "_reports.py",
         "_model_kind.py",

@@ -52,7 +52,8 @@ EXAMPLES = {
     "ConfigError": ["bert/config_with_three_bad_keys", "elmo/the_options_are_those_for_training"],
     "VocabularyError": ["bert/vocab_with_a_token_twice", "bert/the_vocabulary_has_a_token_more"],
     "VariableMismatchError": ["bert/config_has_another_vocab_size", "elmo/the_options_have_a_layer_less"],
-    "LockError": ["bert/locked_vocab_changed", "elmo/locked_options_changed"],
+    "ArgumentError": ["bert/signature_without_a_key"],
+    "LockError": ["bert/locked_vocab_changed", "elmo/locked_options_changed", "bert/signature_of_an_identity"],
 }
 """The messages that the page of errors shows, of each class that a check of a folder can raise."""
 
@@ -157,6 +158,8 @@ LIMITS = {
         "MAX_HEAP_ITEMS": "texts in the heaps of an HDF5 file",
     },
     "lock": {"MAX_LOCK_BYTES": "bytes of a lock file", "MAX_BITS": "bits of a number in a lock file"},
+    "_signatures.verifying": {"MAX_SIGNATURE_BYTES": "bytes of a signature file"},
+    "_signatures.trusted": {"MAX_PEM_BYTES": "bytes of a file with a public key or certificates"},
     "settings._sections": {
         "MAX_SETTINGS_BYTES": "bytes of a settings file",
         "MAX_KEYS": "keys of a section",

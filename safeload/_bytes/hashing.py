@@ -5,14 +5,15 @@ A file is either kept in memory, or, whatever its size, read again in blocks of 
 
 from __future__ import annotations
 
+import importlib
+import re
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from safeload._bytes import system
 from safeload._bytes.open_file import ChangedDataError, OpenFile
 
 if TYPE_CHECKING:
-    import hashlib
     from collections.abc import Callable, Collection
     from concurrent.futures import Future
 
@@ -22,6 +23,18 @@ N_PROVEN_BYTES = 1 << 16
 
 N_DIGEST_BYTES = 16
 """How much of each is kept: 25 MB for 100 GB."""
+
+_SHARDED = re.compile(r"(sha256|blake2b)-sharded-([1-9][0-9]{0,17})")
+
+
+class RunningDigest(Protocol):
+    """A digest of the bytes so far."""
+
+    def update(self, data: memoryview, /) -> None:
+        """Add bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest in hexadecimal digits."""
 
 
 class Hashed(NamedTuple):
@@ -45,7 +58,7 @@ def hashed(file: OpenFile, algorithms: Collection[str], *, is_kept: bool) -> Has
 
     Args:
         file: An open file on a disk.
-        algorithms: "sha256", "git-sha1": the SHA-1 of a blob in Git.
+        algorithms: As `new_digest` takes them.
         is_kept: Whether to keep the file in memory.
 
     Raises:
@@ -53,7 +66,7 @@ def hashed(file: OpenFile, algorithms: Collection[str], *, is_kept: bool) -> Has
         MemoryError: The system has not that much memory.
     """
     try:
-        totals = {algorithm: _new(algorithm, file.n_bytes) for algorithm in algorithms}
+        totals = {algorithm: new_digest(algorithm, file.n_bytes) for algorithm in algorithms}
         updates: list[Callable[[memoryview], object]] = [total.update for total in totals.values()]
         if is_kept:
             memory = memoryview(system.anonymous_memory(max(1, file.n_bytes)))[: file.n_bytes]
@@ -109,12 +122,50 @@ def _digest(block: memoryview) -> bytes:
     return hashlib.sha256(block).digest()[:N_DIGEST_BYTES]
 
 
-def _new(algorithm: str, n_bytes: int) -> hashlib._Hash:
+def new_digest(algorithm: str, n_bytes: int) -> RunningDigest:
+    """Begin a digest of a file of `n_bytes`.
+
+    Args:
+        algorithm: "sha256", "blake2b", "blake3", which needs the package; "git-sha1": the SHA-1 of a blob in Git;
+            "sha256-sharded-1000": the SHA-256 of each thousand bytes.
+        n_bytes: The size of the file.
+    """
     import hashlib  # noqa: PLC0415  (slow to import)
 
-    if algorithm == "sha256":
-        return hashlib.sha256()
-    return hashlib.sha1(b"blob %d\0" % n_bytes, usedforsecurity=False)
+    if sharded := _SHARDED.fullmatch(algorithm):
+        return _ShardDigests(sharded[1], int(sharded[2]))
+    if algorithm == "git-sha1":
+        return hashlib.sha1(b"blob %d\0" % n_bytes, usedforsecurity=False)
+    if algorithm == "blake3":
+        running: RunningDigest = importlib.import_module("blake3").blake3()
+        return running
+    return hashlib.new(algorithm)
+
+
+class _ShardDigests:
+    """The digests of the shards of a file."""
+
+    def __init__(self, algorithm: str, n_shard_bytes: int) -> None:
+        self._algorithm, self._size = algorithm, n_shard_bytes
+        self._done: list[str] = []
+        self._running: RunningDigest | None = None
+        self._n_left = 0
+
+    def update(self, data: memoryview, /) -> None:
+        while len(data):
+            if self._running is None:
+                self._running, self._n_left = new_digest(self._algorithm, self._size), self._size
+            part = data[: self._n_left]
+            self._running.update(part)
+            self._n_left -= len(part)
+            data = data[len(part) :]
+            if not self._n_left:
+                self._done.append(self._running.hexdigest())
+                self._running = None
+
+    def hexdigest(self) -> str:
+        last = [self._running.hexdigest()] if self._running is not None else []
+        return ",".join([*self._done, *last])
 
 
 class HashedFile(OpenFile):

@@ -57,6 +57,10 @@ REQUIREMENTS = {
     "keras-hub": (Requirement("keras-hub", ">=0.32,<1", _FROM_3_11),),
     "remote": (Requirement("fsspec", ">=2024.6"), Requirement("requests", ">=2.31,<3")),
     "dask": (Requirement("distributed", ">=2024.8,<2027"),),
+    "signing": (
+        Requirement("model-signing", ">=1.1,<2", _FROM_3_11),
+        Requirement("pyOpenSSL", ">=24,<27", _FROM_3_11),
+    ),
     "yaml": (Requirement("PyYAML", ">=6,<7"),),
 }
 """The extras of setup.cfg. Hints name these packages: no index is known to have this project under its name."""
@@ -78,6 +82,23 @@ def install(extra: str, python: tuple[int, ...] | None = None) -> str:
     python = python or sys.version_info[:2]
     wanted = [each for each in REQUIREMENTS[extra] if each.first_python <= python < each.after_python]
     return "pip install " + " ".join(f"'{each.package}{each.versions}'" for each in wanted)
+
+
+def newest_install(extra: str) -> str:
+    """Return the command that installs an extra; for a Python that is too old for it, that of the first that is not."""
+    return install(extra, max(sys.version_info[:2], _first_python(extra)))
+
+
+def newest_hint(extra: str) -> str:
+    """Return the command, and where this Python is too old for it, which one it needs."""
+    first, command = _first_python(extra), newest_install(extra)
+    if sys.version_info[:2] >= first:
+        return command
+    return f"in an environment of Python {'.'.join(map(str, first))} or later: {command}"
+
+
+def _first_python(extra: str) -> tuple[int, int]:
+    return min(each.first_python for each in REQUIREMENTS[extra])
 
 
 def version_of(distribution: str) -> str | None:

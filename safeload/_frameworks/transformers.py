@@ -11,9 +11,10 @@ from safeload._frameworks.packages import (
     REQUIREMENTS,
     Requirement,
     import_installed,
-    install,
     is_within,
     missing_dependency,
+    newest_hint,
+    newest_install,
     one_at_a_time,
     version_of,
 )
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _EXTRA = "transformers"
-_FIRST_PYTHON = (3, 11)
 
 
 class Transformers(NamedTuple):
@@ -58,7 +58,7 @@ def require_transformers() -> Transformers:
 def _imported(name: str) -> Any:  # noqa: ANN401  (a module)
     package = name.partition(".")[0]
     wanted = next(each.versions for each in REQUIREMENTS[_EXTRA] if each.package == package)
-    return import_installed(name, package=package, wanted=wanted, install=_command())
+    return import_installed(name, package=package, wanted=wanted, install=newest_install(_EXTRA))
 
 
 @contextmanager
@@ -85,18 +85,10 @@ def _require_version(requirement: Requirement) -> str:
     package, wanted = requirement.package, requirement.versions
     found = version_of(package)
     if found is None or importlib.util.find_spec(package) is None:
-        raise missing_dependency(f"{package} is not installed", package=package, wanted=wanted, hints=[_hint()])
+        raise missing_dependency(
+            f"{package} is not installed", package=package, wanted=wanted, hints=[newest_hint(_EXTRA)]
+        )
     if not is_within(found, wanted):
         message = f"{package} {found} is installed, but safeload builds with {package}{wanted}"
-        raise missing_dependency(message, package=package, wanted=wanted, hints=[_hint()])
+        raise missing_dependency(message, package=package, wanted=wanted, hints=[newest_hint(_EXTRA)])
     return found
-
-
-def _command() -> str:
-    return install(_EXTRA, max(sys.version_info[:2], _FIRST_PYTHON))
-
-
-def _hint() -> str:
-    if sys.version_info[:2] >= _FIRST_PYTHON:
-        return _command()
-    return f"in an environment of Python 3.11 or later: {_command()}"

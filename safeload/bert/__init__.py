@@ -48,6 +48,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
+    signature: StrPath | None = None,
+    signed_by: StrPath | None = None,
     scope: str | None = None,
     activation: str | None = None,
     expected_outputs: StrPath | None = None,
@@ -80,6 +82,10 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         lock_file: `safeload.lock`, or its folder. Defaults to the one beside the config and the one beside the checkpoint,
             where present; each file of the model is then in one of them. Each file is copied to memory, checked
             against its locked size and SHA-256, and read from that copy.
+        signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". Each file that is read
+            must be covered by it and be as it was signed: it is hashed while it is copied to memory, and read from there. Needs
+            `signed_by`, and the package model-signing.
+        signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
         scope: What stands before `embeddings/` in the names of the encoder to load, such as "bert_1/"; a final slash may be
             left out. Defaults to the only encoder of the checkpoint; of several, to the one under "bert/", with a warning.
         activation: Which GELU the feed-forward layers compute: "gelu_erf" or "gelu_tanh". Defaults to that of the library
@@ -117,7 +123,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         UnsafeFileError: A file points outside its folder or declares a size out of proportion.
         ConfigError: The config has missing or invalid keys.
         VocabularyError: The vocabulary is faulty or does not fit the config.
-        LockError: A file does not match the lock, or the lock is invalid.
+        LockError: A file does not match the lock or the signature, or one of these is invalid, or of another signer.
         VariableMismatchError: Variables are missing, unexpected, or have another shape or dtype.
         OutputMismatchError: The model computes something else than `expected_outputs` says.
         ArgumentError: Another argument is invalid.
@@ -148,6 +154,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         base_dir=base_dir,
         ignore_unused=ignore_unused,
         lock_file=lock_file,
+        signature=signature,
+        signed_by=signed_by,
     )
     return load(options, request, scope, outputs=expected_outputs)[0]
 
@@ -210,6 +218,8 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
+    signature: StrPath | None = None,
+    signed_by: StrPath | None = None,
     scope: str | None = None,
     activation: str | None = None,
     backend: str = "keras-bert",
@@ -227,6 +237,8 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         base_dir: As in `load_bert`.
         ignore_unused: As in `load_bert`.
         lock_file: As in `load_bert`.
+        signature: As in `load_bert`.
+        signed_by: As in `load_bert`.
         scope: As in `load_bert`.
         activation: As in `load_bert`.
         backend: As in `load_bert`; it need not be installed.
@@ -235,7 +247,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         The report on what was read.
 
     Raises:
-        SafeLoadError: As `load_bert`, except MissingDependencyError and BackendError.
+        SafeLoadError: As `load_bert`, except BackendError; MissingDependencyError is about model-signing alone.
 
     Source:
         keras_bert/loader.py, load_model_weights_from_checkpoint, keras-bert 0.89.0.
@@ -251,6 +263,8 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         base_dir=base_dir,
         ignore_unused=ignore_unused,
         lock_file=lock_file,
+        signature=signature,
+        signed_by=signed_by,
     )
     options = build_options(training=training, seq_len=seq_len, activation=activation, backend=backend)
     report = check(bert(options, scope), request, keep_values=False).report

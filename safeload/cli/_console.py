@@ -125,6 +125,8 @@ _OPTIONS = (
     (r"with training=False", "without --training"),
     (r"training=True", "--training"),
     (r"pass (scope|activation)\b", r"pass --\1"),
+    (r"(?<![\w/.-])signature=\.\.\.", "--signature"),
+    (r"(?<![\w/.-])signed_by(?![\w/.])", "--signed-by"),
     (r"(?<![\w/.-])(config_file|options_file)(?![\w/.])", "PATH"),
     (r"(?<![\w/.-])checkpoint_file(?![\w/.])", "--checkpoint"),
     (r"(?<![\w/.-])vocab_file(?![\w/.])", "--vocab"),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
+
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import located, lock_folder
+from safeload._bytes.archives.locating import archive_at, located, lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
+from safeload._text.words import counted
 from safeload.cli import _console
 from safeload.errors import SafeLoadError, WrongFileKindError
 from safeload.fleet._checker import CHECKS
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from safeload.lock import Report
+    from safeload.report import Signature
 
 SCHEMA = "safeload-lock/1"
 SCHEMA_OF_TREE = "safeload-locks/1"
@@ -40,10 +44,12 @@ class Wanted:
     Attributes:
         kind: "bert", "elmo" or "weights"; None for the model in the folder.
         options: Further arguments of the check.
+        signing: What to sign with, and where to: `private_key`, `certificate`, `chain` and `signature`.
     """
 
     kind: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    signing: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(given: str, wanted: Wanted, *, update: bool, as_json: bool) -> int:
@@ -56,19 +62,23 @@ def run(given: str, wanted: Wanted, *, update: bool, as_json: bool) -> int:
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 1
+    if wanted.signing.get("signature"):
+        raise click.UsageError(f"--signature belongs to one model, and {len(models)} are found")
     return _lock_all(models, wanted, update=update, as_json=as_json)
 
 
 class _Locked(NamedTuple):
-    """A lock file, what it holds, and whether it was written or unchanged."""
+    """A lock file, what it holds, whether it was written or unchanged, and the signature that was made."""
 
     path: str
     lock: Lock
     done: str
+    signed: Signature | None = None
 
     def to_dict(self) -> dict[str, Any]:
         files = [file._asdict() for file in self.lock.files]
-        return {"path": self.path, "done": self.done, "model": self.lock.model, "files": files}
+        signature = asdict(self.signed) if self.signed else None
+        return {"path": self.path, "done": self.done, "model": self.lock.model, "files": files, "signature": signature}
 
 
 def _lock_all(models: Sequence[Model], wanted: Wanted, *, update: bool, as_json: bool) -> int:
@@ -115,6 +125,9 @@ def _print_locked(locked: _Locked, *, as_json: bool) -> None:
     for file in locked.lock.files:
         size = _console.bytes_text(file.n_bytes)
         _console.line(out, f"  {file.sha256[:16]}...  {size:>9}  {file.name}", (f"  {file.role}", _console.NOTE))
+    if locked.signed:
+        _console.line(out, ("signed  ", _console.OK), locked.signed.path)
+        _console.line(out, f"  {counted(locked.signed.n_files, 'file')}, with {locked.signed.who()}")
 
 
 @typed_errors
@@ -146,7 +159,12 @@ def _models_at(given: str, wanted: Wanted) -> list[Model]:
 
 @typed_errors
 def _lock(given: str, kind: str, wanted: Wanted, *, update: bool) -> _Locked:
-    """Lock one model."""
+    """Lock one model, and sign it if that is wanted."""
+    locked = _locked(given, kind, wanted, update=update)
+    return locked._replace(signed=_sign(given, kind, wanted)) if wanted.signing.get("private_key") else locked
+
+
+def _locked(given: str, kind: str, wanted: Wanted, *, update: bool) -> _Locked:
     folder = resolve_path(given, argument="folder")
     path = os.path.join(lock_folder(folder), LOCK_NAME)
     check = partial(CHECKS[kind], **wanted.options)
@@ -154,6 +172,18 @@ def _lock(given: str, kind: str, wanted: Wanted, *, update: bool) -> _Locked:
         check(folder)
         return _Locked(path, read_lock(path), "unchanged")
     return _Locked(path, _write(path, check, folder), _WRITTEN)
+
+
+def _sign(given: str, kind: str, wanted: Wanted) -> Signature:
+    """Sign the folder of a locked model, or the archive that it is in."""
+    from safeload._signatures.signing import Signer, sign, usual_place  # noqa: PLC0415  (few locks are signed)
+
+    folder = resolve_path(given, argument="folder")
+    model = archive_at(folder) or folder
+    path = wanted.signing["signature"]
+    path = usual_place(model) if path is None else resolve_path(path, argument="signature")
+    signer = Signer(wanted.signing["private_key"], wanted.signing["certificate"], tuple(wanted.signing["chain"]))
+    return sign(model, path, signer, lambda signed: CHECKS[kind](folder, signature=signed, **wanted.options))
 
 
 def _write(path: str, check: Callable[..., Report], folder: str) -> Lock:

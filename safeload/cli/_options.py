@@ -31,6 +31,12 @@ backend = click.option(
 )
 
 
+signature = click.option("--signature", type=PATH, help="The signature of the model; needs --signed-by.")
+signed_by = click.option(
+    "--signed-by", type=PATH, metavar="PEM", help="The public key of whoever signed, or the certificates to trust."
+)
+
+
 def examples(*lines: str) -> str:
     """Return the epilog of a command's help, with calls to copy."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

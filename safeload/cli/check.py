@@ -16,6 +16,8 @@ from safeload.cli._options import (
     examples,
     ignore_unused,
     scope,
+    signature,
+    signed_by,
     vocab,
     weights,
 )
@@ -128,6 +130,8 @@ def _any_check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorato
         click.option("--dask", metavar="ADDRESS", help="Check on the workers of the Dask cluster with this scheduler."),
         click.option("--fail-fast", is_flag=True, help="Stop at the first bad model."),
         click.option("--strict", "is_strict", is_flag=True, help="Fail models with warnings."),
+        signed_by,
+        signature,
         click.option("--lock", "needs_lock", is_flag=True, help="Fail models that have no safeload.lock."),
         click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH..."),
     ):
@@ -154,6 +158,7 @@ def check_any(paths: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401
         "safeload check bert models/ --expect 12",
         "safeload check bert bert_config.json --checkpoint out/model.ckpt-1000",
         "safeload check bert models/ --lock --json > report.json",
+        "safeload check bert models/uncased --signature model.sig --signed-by publisher.pub",
     ),
 )
 @checkpoint
@@ -221,6 +226,7 @@ def _check(
         raise click.UsageError("--jobs and --isolated are of this machine, and --dask is given")
     if "scope" in rest:
         options |= {"ignore_unused": list(rest["ignore_unused"]), "scope": rest["scope"]}
+    options |= {name: given for name in ("signature", "signed_by") if (given := rest[name]) is not None}
     checker = Checker(options=options, needs_lock=rest["needs_lock"], is_strict=rest["is_strict"])
     try:
         checker.require_options(kind)

@@ -30,12 +30,19 @@ from safeload.cli._options import (
         "safeload lock models/uncased --update       after an intended change",
         "safeload lock models/two --scope student    of several encoders, check this one",
         "safeload lock --any stable-diffusion/unet   the weights alone, of any model",
+        "safeload lock models/uncased --sign key.pem    writes model.sig into it too",
         "safeload check bert models/uncased --lock   fails if any byte differs",
     ),
 )
 @click.argument("folder", type=PATH)
 @click.option("--update", is_flag=True, help="Replace an existing lock that differs.")
 @click.option("--any", "is_any", is_flag=True, help="Lock the weights alone, of whatever model.")
+@click.option("--sign", "private_key", type=PATH, metavar="PEM", help="Sign the folder too, with this private key.")
+@click.option("--certificate", type=PATH, metavar="PEM", help="The certificate of that key, to sign with it.")
+@click.option(
+    "--chain", type=PATH, metavar="PEM", multiple=True, help="Certificates that vouch for it. May be repeated."
+)
+@click.option("--signature", type=PATH, help="The signature to write. [default: FOLDER/model.sig]")
 @checkpoint
 @vocab
 @activation
@@ -49,7 +56,8 @@ def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: A
 
     FOLDER may be an archive, or a folder above several models, each of which is locked. --checkpoint, --vocab, --activation and --backend are of a BERT, --weights is of an ELMo.
 
-    From then on, every load and check of the model compares its files with the lock. Exit code: 0 the lock exists and
+    From then on, every load and check of the model compares its files with the lock. With --sign, all files in FOLDER are
+    signed in the format of OpenSSF model signing, for a load with `signature` and `signed_by`. Exit code: 0 the lock exists and
     matches, 1 the model is bad or differs from its lock, 2 wrong usage.
     """
     from safeload.cli import _locking  # noqa: PLC0415  (not for `safeload --help`)
@@ -61,6 +69,11 @@ def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: A
         "backend": options["backend"],
     }
     of_elmo = {"weight_file": options["weights"]}
+    signing = {name: options.pop(name) for name in ("private_key", "certificate", "chain", "signature")}
+    if any(signing.values()) and not signing["private_key"]:
+        raise click.UsageError("--certificate, --chain and --signature are for --sign")
+    if signing["chain"] and not signing["certificate"]:
+        raise click.UsageError("--chain vouches for a --certificate")
     given = [kind for kind, names in (("bert", of_bert), ("elmo", of_elmo)) if any(names.values())]
     if len(given) > 1:
         raise click.UsageError(
@@ -71,9 +84,14 @@ def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: A
             raise click.UsageError(
                 "--any locks weights of whatever model, and the other options are of a BERT or an ELMo"
             )
-        sys.exit(_locking.run(os.fspath(folder), _locking.Wanted(kind="weights"), update=update, as_json=as_json))
+        sys.exit(
+            _locking.run(
+                os.fspath(folder), _locking.Wanted(kind="weights", signing=signing), update=update, as_json=as_json
+            )
+        )
     wanted = _locking.Wanted(
         kind=given[0] if given else None,
+        signing=signing,
         options={
             "ignore_unused": list(options["ignore_unused"]),
             "scope": options["scope"],

@@ -35,6 +35,8 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
+    signature: StrPath | None = None,
+    signed_by: StrPath | None = None,
     scope: str | None = None,
 ) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's; a Keras layer)
     """Verify the files of an ELMo and load it, as a torch module or a Keras layer.
@@ -77,6 +79,10 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         lock_file: `safeload.lock`, or its folder. Defaults to the one beside the options and the one beside the weights,
             where present; each file of the model is then in one of them. Both files are copied to memory, checked
             against their locked size and SHA-256, and read from those copies.
+        signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". Each file that is read
+            must be covered by it and be as it was signed: it is hashed while it is copied to memory, and read from there. Needs
+            `signed_by`, and the package model-signing.
+        signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
         scope: What stands before `char_embed`, or in a model of AllenNLP before `._elmo`, in the names of the biLM to load, if a
             checkpoint has several; the datasets of an HDF5 file have none.
 
@@ -97,7 +103,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         UnsafeFileError: A file has links, external storage, virtual datasets, unknown filters or sizes out of proportion.
         ConfigError: The options have missing or invalid keys, or are of another model.
         VocabularyError: A vocabulary lies beside the options, and is not UTF-8. It is not used.
-        LockError: A file does not match the lock, or the lock is invalid.
+        LockError: A file does not match the lock or the signature, or one of these is invalid, or of another signer.
         VariableMismatchError: Datasets are missing, unexpected, or have another shape or dtype.
         ArgumentError: Another argument is invalid.
         MissingDependencyError: torch, AllenNLP, TensorFlow or Keras is missing or does not work.
@@ -122,7 +128,13 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     from safeload.elmo._model import elmo  # noqa: PLC0415
 
     request = Request(
-        config=options_file, weights=weight_file, base_dir=base_dir, ignore_unused=ignore_unused, lock_file=lock_file
+        config=options_file,
+        weights=weight_file,
+        base_dir=base_dir,
+        ignore_unused=ignore_unused,
+        lock_file=lock_file,
+        signature=signature,
+        signed_by=signed_by,
     )
     checked = check(elmo(arguments, scope), request, keep_values=True)
     from safeload._frameworks.elmo import choose_backend  # noqa: PLC0415  (only to build)
@@ -139,13 +151,15 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
 
 
 @typed_errors
-def check_elmo(
+def check_elmo(  # noqa: PLR0913  (load_elmo's arguments)
     options_file: StrPath,
     weight_file: StrPath | None = None,
     *,
     base_dir: StrPath | None = None,
     ignore_unused: Collection[str] = (),
     lock_file: StrPath | None = None,
+    signature: StrPath | None = None,
+    signed_by: StrPath | None = None,
     scope: str | None = None,
 ) -> LoadReport:
     """Run every check of `load_elmo` without torch or AllenNLP.
@@ -159,13 +173,15 @@ def check_elmo(
         base_dir: As in `load_elmo`.
         ignore_unused: As in `load_elmo`.
         lock_file: As in `load_elmo`.
+        signature: As in `load_elmo`.
+        signed_by: As in `load_elmo`.
         scope: As in `load_elmo`.
 
     Returns:
         The report on what was read.
 
     Raises:
-        SafeLoadError: As `load_elmo`, except MissingDependencyError and BackendError.
+        SafeLoadError: As `load_elmo`, except BackendError; MissingDependencyError is about model-signing alone.
 
     Source:
         allennlp/modules/elmo.py and elmo_lstm.py, AllenNLP 2.10.1.
@@ -175,7 +191,13 @@ def check_elmo(
     from safeload.elmo._model import elmo  # noqa: PLC0415
 
     request = Request(
-        config=options_file, weights=weight_file, base_dir=base_dir, ignore_unused=ignore_unused, lock_file=lock_file
+        config=options_file,
+        weights=weight_file,
+        base_dir=base_dir,
+        ignore_unused=ignore_unused,
+        lock_file=lock_file,
+        signature=signature,
+        signed_by=signed_by,
     )
     report = check(elmo(None, scope), request, keep_values=False).report
     warn_of(report)

@@ -111,9 +111,16 @@ def read_lock(path: StrPath, *, given: object = None) -> Lock:
 
 
 def _validated(table: dict[str, Any], ref: FileRef) -> Lock:
+    version = table.get("version")
+    if type(version) is int and VERSION < version < 1 << MAX_BITS:
+        message = (
+            f"the lock file cannot be used: it is of version {version}, and this safeload reads up to version {VERSION}"
+        )
+        hints = ["a newer safeload wrote it: install that one", write_again(os.path.dirname(ref.path))]
+        raise LockError(message, **ref.facts, hints=hints)
     _require_keys(table, _LOCK_KEYS, "the lock", ref)
-    if table["version"] != VERSION:
-        raise _malformed(ref, f"its version is {table['version']}; version {VERSION} is supported")
+    if version != VERSION:
+        raise _malformed(ref, f"its version is {version}, which no safeload wrote")
     if table["model"] not in MODELS:
         raise _malformed(ref, f"its model is {table['model']!r}, neither 'BERT' nor 'ELMo' nor {ANY_MODEL!r}")
     if table["n_files"] != len(table["file"]) or not table["file"]:
@@ -132,7 +139,7 @@ def _validated_file(entry: object, ref: FileRef) -> LockedFile:
     _require_keys(entry, _FILE_KEYS, "a file", ref)
     file = LockedFile(**entry)
     name = file.name
-    if not _is_canonical(name):
+    if not is_canonical(name):
         message = "the lock file names a file outside its folder, or in a form that is not canonical"
         raise UnsafeFileError(
             message, **ref.facts, context=[("name", name)], hints=[write_again(os.path.dirname(ref.path))]
@@ -142,7 +149,7 @@ def _validated_file(entry: object, ref: FileRef) -> LockedFile:
     return file
 
 
-def _is_canonical(name: str) -> bool:
+def is_canonical(name: str) -> bool:
     """Return whether a lock may have this name: a path down, as it is written on every system, in characters of UTF-8."""
     leads_out = name != os.path.normpath(name) or name.startswith("/") or name.split("/", 1)[0] == ".."
     return not (leads_out or re.search(r"[\x00-\x1f\\\ud800-\udfff]", name))
@@ -188,14 +195,14 @@ def make_lock(report: Report, path: StrPath) -> Lock:
     files = []
     archives = tuple(file.path + os.sep for file in report.files if file.role == "archive")
     for file in report.files:
-        if file.role == "lock" or file.path.startswith(archives):
+        if file.role in ("lock", "signature") or file.path.startswith(archives):
             continue
         name = os.path.relpath(file.path, folder)
         if name.split(os.sep, 1)[0] == "..":
             message = f"the {file.role} is outside the lock file's folder"
             hints = ["a lock names files relative to itself: put it into a folder above all of them"]
             raise LockError(message, resolved=file.path, label=file.role, context=[("lock", path)], hints=hints)
-        if not _is_canonical(name):
+        if not is_canonical(name):
             message = f"the name of the {file.role} file cannot be written into a lock"
             hints = ["rename it: without control characters and backslashes, in UTF-8"]
             raise LockError(message, resolved=file.path, label=file.role, context=[("lock", path)], hints=hints)
@@ -244,15 +251,16 @@ def lock_text(lock: Lock) -> str:
     return _HEADER + tomli_w.dumps(table)
 
 
-def hash_of(original: OpenFile, copy: FileIO | None = None) -> tuple[str, int]:
-    """Return the SHA-256 and size of a file, and write the hashed bytes to `copy`.
+def hash_of(original: OpenFile, copy: FileIO | None = None, *, algorithm: str = "sha256") -> tuple[str, int]:
+    """Return the digest and size of a file, and write the hashed bytes to `copy`; the algorithm is as `new_digest` takes it.
 
     One block is hashed in a thread while it is copied and the next one is read: two thirds of the sequential time.
     """
-    import hashlib  # noqa: PLC0415  (slow to import, and only needed with a lock)
-    from concurrent.futures import Future, ThreadPoolExecutor, wait  # noqa: PLC0415
+    from concurrent.futures import Future, ThreadPoolExecutor, wait  # noqa: PLC0415  (only needed with a lock)
 
-    digest, n_bytes = hashlib.sha256(), 0
+    from safeload._bytes.hashing import new_digest  # noqa: PLC0415
+
+    digest, n_bytes = new_digest(algorithm, original.n_bytes), 0
     blocks = [memoryview(bytearray(N_BLOCK_BYTES)) for _ in range(2)]
     with ThreadPoolExecutor(1) as pool:
         hashed: Future[object] = pool.submit(object)

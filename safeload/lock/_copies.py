@@ -1,31 +1,31 @@
-"""Open a model's locked files as private copies.
+"""Open a model's locked or signed files as private copies.
 
-Each locked file is copied into memory while it is hashed, and only the copy is read, so that replacing or writing to the
-file between check and load has no effect.
+Each file is copied into memory while it is hashed, and only the copy is read, so that replacing or writing to the file between
+check and load has no effect.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import system
-from safeload._bytes.absent import MAX_NAMES_PRINTED, failed
-from safeload._bytes.archives.locating import archive_at
-from safeload._bytes.files import DISK, FileRef, Source
-from safeload._bytes.kinds import sniff
+from safeload._bytes.absent import failed
+from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.open_file import OpenFile
 from safeload._bytes.paths import resolve_path
-from safeload._text.words import some_of, two_lines
 from safeload.errors import LockError
-from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock, write_again
+from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock
+from safeload.lock._differences import absence, key_of, lock_error, not_locked, rehashed, resized
+from safeload.lock._signed import SignedSource, resigned
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from io import FileIO
+
+    from safeload.lock._signed import Digest, Signed
 
 UNLOCKED: Any = object()
 """Passed as `lock_file`, ignores an existing lock. Only for the command that writes locks."""
@@ -56,21 +56,33 @@ class CopiedFile(OpenFile):
         """Leave the file open: it has other copies."""
 
 
-class LockedSource(Source):
-    """The verified copies of a model's locked files, in one private file.
+class _Copy(NamedTuple):
+    """Where the copy of a file is, and the digests of its bytes by algorithm."""
 
-    An archive is copied when it is opened: beside it may be those of other models.
+    start: int
+    n_bytes: int
+    digests: dict[str, str]
+
+
+class LockedSource(SignedSource):
+    """The verified copies of a model's locked and signed files, in one private file.
+
+    What is only signed is copied when it is opened, and so is an archive: beside it may be those of other models.
+
+    Attributes:
+        locks: The locks that apply.
     """
 
-    def __init__(self, locks: Sequence[Lock], only: str | None = None) -> None:
+    def __init__(self, locks: Sequence[Lock], only: str | None = None, signed: Signed | None = None) -> None:
         """Copy and hash every file of the locks but archives, or only the file at a path.
 
         Raises:
             LockError: Files are missing or have another size or SHA-256; names all of them.
             UnreadableFileError, FileSystemError: The system cannot read a file.
         """
-        self.locks = tuple(locks)
-        self._copies: dict[tuple[str, str], tuple[LockedFile, int]] = {}
+        self.locks, self.signed = tuple(locks), signed
+        self._copies: dict[tuple[str, str], _Copy] = {}
+        self._proven: set[tuple[str, str]] = set()
         self._archives = {
             key_of(lock.path_of(file.name)): (lock, file)
             for lock in self.locks
@@ -97,87 +109,99 @@ class LockedSource(Source):
             if difference := _difference(path, file, self._file):
                 rows[file.name] = difference
             else:
-                self._copies[key_of(path)] = (file, start)
+                self._copies[key_of(path)] = _Copy(start, file.n_bytes, {"sha256": file.sha256})
         if rows:
             raise lock_error(lock, rows)
 
     def open(self, path: str) -> OpenFile:
-        """Open the copy of a locked file.
+        """Open the copy of a file.
 
         Raises:
-            LockError: The file is not in a lock, or is an archive that differs from it.
+            LockError: The file is in no lock, or not covered by the signature, or differs from what these say.
         """
-        file, start = self._copy_of(path)
-        return CopiedFile(self._file, path, start, file.n_bytes)
+        copy = self._copy_of(path)
+        return CopiedFile(self._file, path, copy.start, copy.n_bytes)
+
+    def expect(self, paths: Sequence[str]) -> None:
+        """Compare files with the signature, if there is one.
+
+        Raises:
+            LockError: The signature does not cover a file, or files are missing or differ; names all of them.
+            UnreadableFileError, FileSystemError: The system cannot read a file.
+        """
+        if self.signed is None:
+            return
+        rows = {}
+        for path in paths:
+            wanted = self.signed.digest_of(path)
+            if key_of(path) not in self._proven and (difference := self._difference_from(wanted, path)):
+                rows[self.signed.name_of(path)] = difference
+            self._proven.add(key_of(path))
+        if rows:
+            self._proven.clear()
+            raise self.signed.differences(rows)
+
+    def _difference_from(self, wanted: Digest, path: str) -> tuple[str, str] | None:
+        """Return how a file, or its copy if there is one, differs from what was signed."""
+        copy = self._copies.get(key_of(path))
+        if copy is None:
+            if lost := absence(path, "signed"):
+                return lost
+            try:
+                with DISK.open(path) as original:
+                    if wanted.n_bytes in (None, original.n_bytes):
+                        copy = self._copied(original, wanted.algorithm)
+                    else:
+                        return resigned(wanted, "", original.n_bytes)
+            except OSError as exc:
+                raise failed(FileRef(path=path, role="signed"), exc) from exc
+            self._copies[key_of(path)] = copy
+        elif wanted.algorithm not in copy.digests:
+            held = CopiedFile(self._file, path, copy.start, copy.n_bytes)
+            copy.digests[wanted.algorithm] = hash_of(held, algorithm=wanted.algorithm)[0]
+        return resigned(wanted, copy.digests[wanted.algorithm], copy.n_bytes)
+
+    def _copied(self, original: OpenFile, algorithm: str) -> _Copy:
+        start = self._file.seek(0, os.SEEK_END)
+        value, n_bytes = hash_of(original, self._file, algorithm=algorithm)
+        return _Copy(start, n_bytes, {algorithm: value})
 
     def holds(self, path: str) -> bool:
-        """Return whether the file is in a lock."""
+        """Return whether the file is in a lock, or without a lock, covered by the signature."""
+        if not self.locks:
+            return self.signed is not None and self.signed.covers(path)
         return key_of(path) in self._copies or key_of(path) in self._archives
 
     def file_read(self, role: str, path: str) -> FileRead:
-        """Return the report entry for a locked file, with its SHA-256."""
-        file, _ = self._copy_of(path)
+        """Return the report entry for a file, with its SHA-256 if that was computed."""
+        copy = self._copy_of(path)
         real = os.path.realpath(path)
         real_path = real if real != path else None
-        return FileRead(role=role, path=path, n_bytes=file.n_bytes, real_path=real_path, sha256=file.sha256)
+        sha256 = copy.digests.get("sha256")
+        return FileRead(role=role, path=path, n_bytes=copy.n_bytes, real_path=real_path, sha256=sha256)
 
     def close(self) -> None:
         """Release the copies."""
         self._opened.close()
 
-    def _copy_of(self, path: str) -> tuple[LockedFile, int]:
+    def _copy_of(self, path: str) -> _Copy:
         key = key_of(path)
         if key in self._archives and key not in self._copies:
             lock, file = self._archives[key]
             self._copy(lock, [file])
-        found = self._copies.get(key)
-        if found is None:
+        if self.locks and key not in self._copies:
             raise not_locked(path, self.locks)
-        return found
-
-
-def not_locked(path: str, locks: Sequence[Lock]) -> LockError:
-    """Return the error for a file that no lock lists."""
-    message = "a file that belongs to this model is not in its lock file"
-    hints = [
-        f"if the file belongs there, {write_again(archive_at(path) or os.path.dirname(locks[0].path), locks[0].model)}",
-        "if not, load the files that are locked",
-    ]
-    context = []
-    for lock in locks:
-        names = ", ".join(file.name for file in lock.files[:MAX_NAMES_PRINTED])
-        context += [("lock", lock.path), ("locked", names)]
-    return LockError(message, files=[os.path.basename(path)], resolved=path, label="file", context=context, hints=hints)
-
-
-def key_of(path: str) -> tuple[str, str]:
-    """Return the folder's real path and the file's name; symbolic links to the file itself are not followed."""
-    folder, name = os.path.split(path)
-    return os.path.realpath(folder), name
+        self.expect([path])
+        return self._copies[key]
 
 
 def _difference(path: str, file: LockedFile, copy: FileIO) -> tuple[str, str] | None:
     """Append the file to the copies, and return how it differs from the lock: a kind and a description."""
-    lost = absence(path, file)
+    lost = absence(path, file.role)
     if lost:
         return lost
     changed = _change(path, file, copy)
     return ("CHANGED", changed) if changed else None
-
-
-def absence(path: str, file: LockedFile) -> tuple[str, str] | None:
-    """Return why a locked file cannot be opened: a kind and a description; None if it is there.
-
-    Raises:
-        UnreadableFileError, FileSystemError: The system cannot look at it.
-    """
-    try:
-        is_file = stat.S_ISREG(os.stat(path).st_mode)
-    except FileNotFoundError:
-        return "MISSING", f"in {os.path.dirname(path)}"
-    except OSError as exc:
-        raise failed(FileRef(path=path, role=file.role), exc) from exc
-    return None if is_file else ("NOT A FILE", f"in {os.path.dirname(path)}")
 
 
 def _change(path: str, file: LockedFile, copy: FileIO) -> str:
@@ -189,42 +213,6 @@ def _change(path: str, file: LockedFile, copy: FileIO) -> str:
     except OSError as exc:
         raise failed(FileRef(path=path, role=file.role), exc) from exc
     return "" if (sha256, n_bytes) == (file.sha256, file.n_bytes) else rehashed(file, sha256)
-
-
-def resized(path: str, file: LockedFile, n_bytes: int) -> str:
-    """Describe a file that has another size than the lock says."""
-    kind = sniff(FileRef(path=path, role=file.role))
-    looks = f"; it is now: {kind.name}" if kind and kind.hint else ""
-    return f"locked with {file.n_bytes:,} bytes, found {n_bytes:,}{looks}"
-
-
-def rehashed(file: LockedFile, sha256: str) -> str:
-    """Describe a file that has another SHA-256 than the lock says."""
-    return f"locked with SHA-256 {file.sha256[:16]}..., found {sha256[:16]}..."
-
-
-def lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
-    """Return the error for files that differ from the lock: name -> a kind and a description."""
-    message = f"{some_of(len(rows), len(lock.files), 'locked file')} different from the lock"
-    details = [two_lines(kind, name, what) for name, (kind, what) in rows.items()]
-    hints = [
-        "restore the model from where it was locked",
-        f"if the change is intended, {write_again(_model_of(lock, list(rows)), lock.model)}",
-    ]
-    return LockError(
-        message,
-        files=list(rows),
-        resolved=lock.path,
-        label="lock",
-        details=details,
-        hints=hints,
-    )
-
-
-def _model_of(lock: Lock, names: Sequence[str]) -> str:
-    """Return the path of the model with these locked files: an archive, or the lock's folder."""
-    archives = [file.name for file in lock.files if file.role == "archive" and file.name in names]
-    return lock.path_of(archives[0]) if archives else os.path.dirname(lock.path)
 
 
 def find_locks(lock_file: object, *, folders: Sequence[str], base_dir: object) -> list[str]:
@@ -274,11 +262,13 @@ def read_locks(paths: Sequence[str], *, given: object, model: str | None = None)
     return locks
 
 
-def open_locked(paths: Sequence[str], *, given: object, model: str, only: str | None = None) -> LockedSource:
-    """Copy and verify the files of the locks, or only the one at the path `only`.
+def open_locked(
+    paths: Sequence[str], *, given: object, model: str, only: str | None = None, signed: Signed | None = None
+) -> LockedSource:
+    """Copy and verify the files of the locks, or only the one at the path `only`; the others as they are opened.
 
     Raises:
         LockError: A file does not match its lock, or a lock file is malformed or of another model.
         MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError: As `read_lock`.
     """
-    return LockedSource(read_locks(paths, given=given, model=model), only)
+    return LockedSource(read_locks(paths, given=given, model=model), only, signed)

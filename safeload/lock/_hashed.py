@@ -1,4 +1,4 @@
-"""Prove whole files while they are read: by the locks that apply, and by the names of blobs in a Hugging Face cache.
+"""Prove whole files while they are read: by locks, by a signature, and by the names of blobs in a Hugging Face cache.
 
 Unlike `LockedSource`, this never copies a file: one of any size is read in blocks, or kept in the memory that its tensors use.
 """
@@ -11,14 +11,15 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._bytes.absent import failed
-from safeload._bytes.files import DISK, FileRef, Source
+from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.hashing import hashed
 from safeload._bytes.hub import digest_of_blob
 from safeload._bytes.kinds import sniff
 from safeload._forms.element_types import N_ITEM_BYTES
 from safeload._text.words import some_of, two_lines
 from safeload.errors import CorruptFileError
-from safeload.lock._copies import absence, key_of, lock_error, not_locked, rehashed, resized
+from safeload.lock._differences import absence, key_of, lock_error, not_locked, rehashed, resized
+from safeload.lock._signed import SignedSource, resigned
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from safeload._bytes.hashing import Hashed
     from safeload._bytes.open_file import OpenFile
     from safeload.lock import Lock, LockedFile
+    from safeload.lock._signed import Signed
 
 MAX_THREADS = 4
 SHA256 = "sha256"
@@ -40,26 +42,27 @@ class _Listed(NamedTuple):
     file: LockedFile
 
 
-class HashedSource(Source):
-    """The disk; each file that a lock or the name of a blob proves is hashed when it is opened, or before.
+class HashedSource(SignedSource):
+    """The disk; each file that a lock, a signature or the name of a blob proves is hashed when it is opened, or before.
 
     Attributes:
         locks: The locks that apply. With one, files that are in none are not opened.
         blobs: Path -> algorithm and digest, of the files that the names of blobs have proven.
     """
 
-    def __init__(self, locks: Sequence[Lock], *, is_kept: bool) -> None:
+    def __init__(self, locks: Sequence[Lock], *, is_kept: bool, signed: Signed | None = None) -> None:
         """Hash every file of the locks but archives, of which there may be others beside the one that is read.
 
         Args:
             locks: The locks that apply.
             is_kept: Whether to keep files in memory whose tensors can be used there.
+            signed: The signature. With one, files that it does not cover are not opened.
 
         Raises:
             LockError: Files are missing or have another size or SHA-256; names all of them.
             UnreadableFileError, FileSystemError: The system cannot read a file.
         """
-        self.locks = tuple(locks)
+        self.locks, self.signed = tuple(locks), signed
         self.blobs: dict[str, tuple[str, str]] = {}
         self._is_kept = is_kept
         self._listed = {
@@ -77,7 +80,8 @@ class HashedSource(Source):
         """Open a file.
 
         Raises:
-            LockError: There are locks, and the file is in none, or is an archive that differs from its own.
+            LockError: There are locks, and the file is in none, or is an archive that differs from its own; or the signature does not
+                cover it, or it differs from what was signed.
             CorruptFileError: The bytes are not those that the name of the blob says.
             OSError: As `Source.open`.
         """
@@ -92,18 +96,23 @@ class HashedSource(Source):
             LockError, CorruptFileError: As `open`.
             UnreadableFileError, FileSystemError: The system cannot read a file.
         """
+        if self.signed is not None:
+            for path in paths:
+                self.signed.digest_of(path)  # which raises for a file that it does not cover
         new = [path for path in paths if key_of(path) not in self._hashed]
         listed = [self._listed.get(key_of(path)) for path in new]
         if self.locks and None in listed:
             raise not_locked(new[listed.index(None)], self.locks)
         for lock in self.locks:
             self._prove_locked(lock, [each.file for each in listed if each and each.lock is lock])
-        blobs = [path for path in new if digest_of_blob(path) and key_of(path) not in self._hashed]
-        self._prove_blobs(dict(zip(blobs, self._hash(blobs), strict=True)))
+        left = [path for path in new if key_of(path) not in self._hashed]
+        lost = {path: row for path in left if self.signed is not None and (row := _lost(path, self.signed))}
+        here = [path for path in left if path not in lost and (self.signed is not None or digest_of_blob(path))]
+        self._prove_signed(dict(zip(here, self._hash(here), strict=True)), lost)
 
     def holds(self, path: str) -> bool:
-        """Return whether the file is in a lock."""
-        return key_of(path) in self._listed
+        """Return whether the file is in a lock, or without a lock, covered by the signature."""
+        return key_of(path) in self._listed or (not self.locks and self._was_there(path))
 
     def file_read(self, role: str, path: str) -> FileRead:
         """Return the report entry for a file, with the SHA-256 of a file that was proven by one."""
@@ -124,7 +133,7 @@ class HashedSource(Source):
         rows, there = {}, {}
         for file in files:
             path = lock.path_of(file.name)
-            if lost := absence(path, file) or _resized(path, file):
+            if lost := absence(path, file.role) or _resized(path, file):
                 rows[file.name] = lost
             else:
                 there[path] = file
@@ -134,6 +143,23 @@ class HashedSource(Source):
                 rows[file.name] = ("CHANGED", rehashed(file, found[path].digests[SHA256]))
         if rows:
             raise lock_error(lock, rows)
+        self._prove_signed(found, {})
+
+    def _prove_signed(self, found: dict[str, Hashed], lost: dict[str, tuple[str, str]]) -> None:
+        """Compare digests with the signature, and then with the names of blobs.
+
+        Raises:
+            LockError: Files are missing, or differ from what was signed; names all files.
+            CorruptFileError: As `_prove_blobs`.
+        """
+        if self.signed is not None:
+            rows = {self.signed.name_of(path): row for path, row in lost.items()}
+            for path, each in found.items():
+                wanted = self.signed.files.get(self.signed.name_of(path))
+                if wanted and (row := resigned(wanted, each.digests[wanted.algorithm], each.file.n_bytes)):
+                    rows[self.signed.name_of(path)] = row
+            if rows:
+                raise self.signed.differences(rows)
         self._prove_blobs(found)
 
     def _prove_blobs(self, found: dict[str, Hashed]) -> None:
@@ -149,7 +175,7 @@ class HashedSource(Source):
         self.blobs |= wanted
 
     def _hash(self, paths: Iterable[str], *algorithms: str) -> list[Hashed]:
-        """Hash files in threads, with the algorithms of their blobs too."""
+        """Hash files in threads, with the algorithms of the signature and of their blobs too."""
         listed = list(paths)
         if not listed:
             return []
@@ -158,7 +184,8 @@ class HashedSource(Source):
 
     def _hash_one(self, path: str, algorithms: tuple[str, ...]) -> Hashed:
         ref, blob = FileRef(path=path, role="weight"), digest_of_blob(path)
-        wanted = {*algorithms, *([blob[0]] if blob else [])}
+        signed = self.signed.files.get(self.signed.name_of(path)) if self.signed is not None else None
+        wanted = {*algorithms, *([blob[0]] if blob else []), *([signed.algorithm] if signed else [])}
         try:
             found = hashed(DISK.open(path), wanted, is_kept=self._is_kept and _is_aligned(ref))
         except OSError as exc:
@@ -179,6 +206,15 @@ def _is_aligned(ref: FileRef) -> bool:
     with DISK.open(ref.path) as file:
         start = file.read(_N_LENGTH_BYTES)
     return start.startswith(_ZIP) if kind.form == "torch" else int.from_bytes(start, "little") % N_ITEM_BYTES == 0
+
+
+def _lost(path: str, signed: Signed) -> tuple[str, str] | None:
+    """Return why a signed file need not be hashed: it is missing, or has another size."""
+    wanted = signed.digest_of(path)
+    if lost := absence(path, "signed"):
+        return lost
+    n_bytes = os.stat(path).st_size
+    return None if wanted.n_bytes in (None, n_bytes) else resigned(wanted, "", n_bytes)
 
 
 def _resized(path: str, file: LockedFile) -> tuple[str, str] | None:

@@ -118,6 +118,8 @@ ELMO_KEYS: Mapping[str, Key] = {
     "backend": _WORD,
     "ignore_unused": _WORDS,
     "lock_file": _PATH.or_none(),
+    "signature": _PATH.or_none(),
+    "signed_by": _PATH.or_none(),
     "scope": _WORD.or_none(),
 }
 BERT_KEYS: Mapping[str, Key] = {
@@ -138,6 +140,8 @@ BERT_KEYS: Mapping[str, Key] = {
     "seq_len": _INTEGER.or_none(),
     "ignore_unused": _WORDS,
     "lock_file": _PATH.or_none(),
+    "signature": _PATH.or_none(),
+    "signed_by": _PATH.or_none(),
     "scope": _WORD.or_none(),
     "activation": _WORD.or_none(),
     "expected_outputs": _PATH.or_none(),

@@ -14,7 +14,14 @@ __all__ = ["WeightsReport", "check_weights", "load_state_dict"]
 
 
 @typed_errors
-def check_weights(path: StrPath, *, base_dir: StrPath | None = None, lock_file: StrPath | None = None) -> WeightsReport:
+def check_weights(
+    path: StrPath,
+    *,
+    base_dir: StrPath | None = None,
+    lock_file: StrPath | None = None,
+    signature: StrPath | None = None,
+    signed_by: StrPath | None = None,
+) -> WeightsReport:
     """Verify weights of any model, in any form that safeload reads; no config is needed or read.
 
     It checks the structure of each file, shards against their index, every checksum that the files have, each value for NaN
@@ -27,6 +34,10 @@ def check_weights(path: StrPath, *, base_dir: StrPath | None = None, lock_file: 
             folder with several weights, those with a usual name are read.
         base_dir: The folder that a relative path starts from. Defaults to the working directory.
         lock_file: `safeload.lock`, or its folder. Defaults to the one beside the weights, if present.
+        signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". Each file that is read
+            must be covered by it and be as it was signed; what is verified is what was hashed. Needs `signed_by`, and the package
+            model-signing.
+        signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
 
     Returns:
         The report on what was read. Tensors of integers, complex numbers and floats of fewer than 16 bits are read and
@@ -44,7 +55,9 @@ def check_weights(path: StrPath, *, base_dir: StrPath | None = None, lock_file: 
             replaced during the check; names every damaged tensor.
         UnsafeFileError: A file points outside its folder, asks for code, or declares a size out of proportion.
         ConfigError: The index of shards is no JSON, or the config inside a `.keras` file.
-        LockError: A file does not match the lock, or the lock is invalid.
+        LockError: A file does not match the lock or the signature, or one of these is invalid, or of another signer.
+        ArgumentError: Of `signature` and `signed_by`, one was passed without the other.
+        MissingDependencyError: A signature was passed, and model-signing is missing or does not work.
 
     Source:
         safetensors/src/tensor.rs, safetensors 0.8; torch/serialization.py, torch 2.13; tensorflow's tensor_bundle.cc,
@@ -53,7 +66,7 @@ def check_weights(path: StrPath, *, base_dir: StrPath | None = None, lock_file: 
     from safeload._reports import warn_of  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.weights._checking import Request, check  # noqa: PLC0415
 
-    report = check(Request(path=path, base_dir=base_dir, lock_file=lock_file))
+    report = check(Request(path=path, base_dir=base_dir, lock_file=lock_file, signature=signature, signed_by=signed_by))
     warn_of(report, "weights")
     return report
 
@@ -65,6 +78,8 @@ def load_state_dict(
     framework: str = "numpy",
     base_dir: StrPath | None = None,
     lock_file: StrPath | None = None,
+    signature: StrPath | None = None,
+    signed_by: StrPath | None = None,
 ) -> dict[str, Any]:
     """Verify weights as `check_weights` does, and return their tensors.
 
@@ -76,6 +91,8 @@ def load_state_dict(
         framework: "numpy" or "torch".
         base_dir: As in `check_weights`.
         lock_file: As in `check_weights`.
+        signature: As in `check_weights`.
+        signed_by: As in `check_weights`.
 
     Returns:
         Name -> tensor of the stored shape and dtype, in the order of the file, on the processor. In NumPy's, bfloat16 is
@@ -96,4 +113,6 @@ def load_state_dict(
     from safeload.weights._checking import Request  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.weights._loading import load  # noqa: PLC0415
 
-    return load(Request(path=path, base_dir=base_dir, lock_file=lock_file), framework)
+    return load(
+        Request(path=path, base_dir=base_dir, lock_file=lock_file, signature=signature, signed_by=signed_by), framework
+    )

@@ -18,6 +18,7 @@ from safeload._forms import open_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._forms.tensorflow.prefixes import saved_model_of
 from safeload._model_kind import Clock
+from safeload._signatures import signed_for
 from safeload._text.words import counted, escaped, with_article
 from safeload._version import __version__
 from safeload.lock._copies import find_locks, read_locks
@@ -41,11 +42,15 @@ class Request(NamedTuple):
         path: The weights.
         base_dir: The base of relative paths.
         lock_file: The lock file; None for the one beside the weights.
+        signature: The signature; None for none.
+        signed_by: The trusted key or certificates.
     """
 
     path: object
     base_dir: object = None
     lock_file: object = None
+    signature: object = None
+    signed_by: object = None
 
 
 class Opened(NamedTuple):
@@ -86,8 +91,9 @@ def opened(request: Request, *, is_kept: bool) -> Iterator[Opened]:
         with clock.step("resolve"):
             path = resolve_path(request.path, argument="path", base_dir=request.base_dir)
             locks = find_locks(request.lock_file, folders=_lock_folders(path), base_dir=request.base_dir)
+        signed = signed_for(request, path)
         with clock.step("hash"):
-            source = HashedSource(read_locks(locks, given=request.lock_file), is_kept=is_kept)
+            source = HashedSource(read_locks(locks, given=request.lock_file), is_kept=is_kept, signed=signed)
         with closing(source):
             with clock.step("resolve"):
                 place = find(FileRef(path=path, role="weight", given=request.path, source=source))
@@ -141,6 +147,7 @@ def _facts(weights: Opened, readable: list[str]) -> dict[str, Any]:
         "not_read": tuple(each.spec for name, each in file.tensors.items() if not file.has_readable_type(name)),
         "checksums": "; ".join(filter(None, [file.checksums(len(readable)), file.ref.source.proof])),
         "proofs": tuple(_proofs(weights.source)),
+        "signature": weights.source.signed.by if weights.source.signed else None,
         "versions": {
             "python": platform.python_version(),
             "safeload": __version__,
@@ -155,12 +162,16 @@ def _files(weights: Opened) -> list[FileRead]:
     refs = [place.ref.at(path, role) for role, path in [*state, *file.files()]]
     archives = {each.path: each for ref in refs for each in ref.source.containers()}
     locks = [DISK.file_read("lock", lock.path) for lock in weights.source.locks]
-    return [*(ref.source.file_read(ref.role, ref.path) for ref in refs), *archives.values(), *locks]
+    signed = weights.source.signed
+    signatures = [DISK.file_read("signature", signed.by.path)] if signed and signed.by.path else []
+    return [*(ref.source.file_read(ref.role, ref.path) for ref in refs), *archives.values(), *locks, *signatures]
 
 
 def _proofs(source: HashedSource) -> Iterator[str]:
     for lock in source.locks:
         yield f"the SHA-256 of {counted(len(lock.files), 'file')} in {lock.path}"
+    if source.signed:
+        yield f"the digests of {counted(source.signed.by.n_files, 'file')} in {source.signed.by.path}"
     if source.blobs:
         yield f"the digests that are the names of {counted(len(source.blobs), 'blob')} in a Hugging Face cache"
 

@@ -12,7 +12,7 @@ from safeload.report import ANY_MODEL, file_rows, pairs_text, rows_text, seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from safeload.report import FileRead, TensorSpec
+    from safeload.report import FileRead, Signature, TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,8 @@ class WeightsReport:
         not_looked_at: Element type -> number of tensors, of the types in which NaN and infinity are not looked for.
         not_read: Tensors of types that safeload does not read, such as strings in HDF5 or quantized tensors in PyTorch's files.
         checksums: Which bytes were compared with checksums that are in the files.
-        proofs: What whole files were compared with: a lock, the names of blobs in a Hugging Face cache.
+        proofs: What whole files were compared with: a lock, a signature, the names of blobs in a Hugging Face cache.
+        signature: Who signed the files, if a signature was passed.
         notes: Non-fatal observations.
         warnings: Suspicious facts, of which the call also warned.
         seconds: Step -> duration in seconds.
@@ -50,6 +51,7 @@ class WeightsReport:
     not_read: tuple[TensorSpec, ...] = ()
     checksums: str = ""
     proofs: tuple[str, ...] = ()
+    signature: Signature | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -72,6 +74,7 @@ class WeightsReport:
         rows += [("not read", first_of([f"{spec.name} {spec}" for spec in self.not_read]))]
         rows += [("checksums", self.checksums)]
         rows += [("proof", proof) for proof in self.proofs]
+        rows += [("signed by", self.signature.who())] if self.signature else []
         rows += [("warning", warning) for warning in self.warnings]
         rows += [("note", note) for note in self.notes]
         rows += [("seconds", seconds_text(self.seconds)), ("versions", pairs_text(self.versions, " "))]

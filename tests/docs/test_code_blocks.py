@@ -229,6 +229,7 @@ def require_readable(block):
 
 
 NEEDS_TODAY = (
+    "docs/how-to/sign-a-model.md",
     TO_TRANSFORMERS,
     "docs/how-to/move-to-keras-hub.md",
     "docs/how-to/fine-tune-in-pytorch.md",

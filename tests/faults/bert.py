@@ -38,6 +38,7 @@ from tests.faults.fault import (
     write,
     zipped,
 )
+from tests.signatures.bundles import BUNDLE, PUBLIC_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,6 +156,8 @@ SECOND_SHARD = f"{PREFIX}.data-00001-of-00002"
 Wrong, Missing, Config = errors.WrongFileKindError, errors.MissingFileError, errors.ConfigError
 NotFound, Corrupt, Unsafe = errors.CheckpointNotFoundError, errors.CorruptFileError, errors.UnsafeFileError
 LOCKED = lock(check_bert)
+SIGNATURE = "model.sig"
+SIGNED = {"signature": "{}/model.sig", "signed_by": "{}/key.pem"}
 Mismatch, Path_, Vocab = errors.VariableMismatchError, errors.InvalidPathError, errors.VocabularyError
 Lacking = errors.MissingDependencyError
 
@@ -442,5 +445,14 @@ FAULTS = [
     row(name="lock_that_leads_out", error=Unsafe, path=LOCK_NAME,
         spoil=lock(check_bert, lambda text: text.replace(VOCAB, f"../{VOCAB}"))),
     row(name="lock_is_an_html_page", error=Wrong, path=LOCK_NAME, spoil=write(LOCK_NAME, HTML)),
+    row(name="signature_without_a_key", error=errors.ArgumentError, call={"signature": "{}/model.sig"}),
+    row(name="signature_that_is_cut", error=errors.LockError, path=SIGNATURE, call=SIGNED, spoil=write(SIGNATURE, BUNDLE[:900])),
+    row(name="signature_of_an_identity", error=errors.LockError, path=SIGNATURE, call=SIGNED,
+        spoil=write(SIGNATURE, BUNDLE.replace('"publicKey"', '"certificate"'))),
+    row(name="signature_is_the_config", error=Wrong, path=CONFIG_NAME, call={**SIGNED, "signature": "{}/bert_config.json"}),
+    row(name="signed_by_a_private_key", error=Wrong, path="key.pem", call=SIGNED,
+        spoil=then(write(SIGNATURE, BUNDLE), write("key.pem", PUBLIC_KEY.replace("PUBLIC", "PRIVATE")))),
+    row(name="signed_by_the_vocabulary", error=Wrong, path=VOCAB, call={**SIGNED, "signed_by": "{}/vocab.txt"},
+        spoil=write(SIGNATURE, BUNDLE)),
     row(name="lock_that_is_not_there", error=Missing, path="other.lock", call={"lock_file": "{}/other.lock"}),
 ]  # fmt: skip

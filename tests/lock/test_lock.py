@@ -166,7 +166,7 @@ def test_a_missing_lock_that_was_passed_is_told(bert):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("version = 1", "version = 2", "version is 2"),
+        ("version = 1", "version = 2", "it is of version 2"),
         ("version = 1", "", "lacks version"),
         ('model = "BERT"', 'model = "GPT"', "neither"),
         ('model = "BERT"', 'model = "ELMo"', "the lock is for ELMo"),

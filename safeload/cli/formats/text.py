@@ -42,6 +42,7 @@ class Writer:
         report = result.report
         assert report is not None  # noqa: S101  (the caller has looked)
         locked = ", locked" if any(file.role == "lock" for file in report.files) else ""
+        locked += ", signed" if report.signature else ""
         size = _console.bytes_text(result.n_bytes)
         facts = f"{len(report.read)} {report.noun}, {size}{locked}, {result.seconds:.2f} s"
         mark = ("BAD ", _console.BAD) if result.is_bad else ("ok  ", _console.OK)

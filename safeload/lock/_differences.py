@@ -1,0 +1,91 @@
+"""Find and describe what differs between a lock and the files on the disk."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from safeload._bytes.absent import MAX_NAMES_PRINTED, failed
+from safeload._bytes.archives.locating import archive_at
+from safeload._bytes.files import FileRef
+from safeload._bytes.kinds import sniff
+from safeload._text.words import some_of, two_lines
+from safeload.errors import LockError
+from safeload.lock import write_again
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from safeload.lock import Lock, LockedFile
+
+
+def not_locked(path: str, locks: Sequence[Lock]) -> LockError:
+    """Return the error for a file that no lock lists."""
+    message = "a file that belongs to this model is not in its lock file"
+    hints = [
+        f"if the file belongs there, {write_again(archive_at(path) or os.path.dirname(locks[0].path), locks[0].model)}",
+        "if not, load the files that are locked",
+    ]
+    context = []
+    for lock in locks:
+        names = ", ".join(file.name for file in lock.files[:MAX_NAMES_PRINTED])
+        context += [("lock", lock.path), ("locked", names)]
+    return LockError(message, files=[os.path.basename(path)], resolved=path, label="file", context=context, hints=hints)
+
+
+def key_of(path: str) -> tuple[str, str]:
+    """Return the folder's real path and the file's name; symbolic links to the file itself are not followed."""
+    folder, name = os.path.split(path)
+    return os.path.realpath(folder), name
+
+
+def absence(path: str, role: str) -> tuple[str, str] | None:
+    """Return why a locked or signed file cannot be opened: a kind and a description; None if it is there.
+
+    Raises:
+        UnreadableFileError, FileSystemError: The system cannot look at it.
+    """
+    try:
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return "MISSING", f"in {os.path.dirname(path)}"
+    except OSError as exc:
+        raise failed(FileRef(path=path, role=role), exc) from exc
+    return None if is_file else ("NOT A FILE", f"in {os.path.dirname(path)}")
+
+
+def resized(path: str, file: LockedFile, n_bytes: int) -> str:
+    """Describe a file that has another size than the lock says."""
+    kind = sniff(FileRef(path=path, role=file.role))
+    looks = f"; it is now: {kind.name}" if kind and kind.hint else ""
+    return f"locked with {file.n_bytes:,} bytes, found {n_bytes:,}{looks}"
+
+
+def rehashed(file: LockedFile, sha256: str) -> str:
+    """Describe a file that has another SHA-256 than the lock says."""
+    return f"locked with SHA-256 {file.sha256[:16]}..., found {sha256[:16]}..."
+
+
+def lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
+    """Return the error for files that differ from the lock: name -> a kind and a description."""
+    message = f"{some_of(len(rows), len(lock.files), 'locked file')} different from the lock"
+    details = [two_lines(kind, name, what) for name, (kind, what) in rows.items()]
+    hints = [
+        "restore the model from where it was locked",
+        f"if the change is intended, {write_again(_model_of(lock, list(rows)), lock.model)}",
+    ]
+    return LockError(
+        message,
+        files=list(rows),
+        resolved=lock.path,
+        label="lock",
+        details=details,
+        hints=hints,
+    )
+
+
+def _model_of(lock: Lock, names: Sequence[str]) -> str:
+    """Return the path of the model with these locked files: an archive, or the lock's folder."""
+    archives = [file.name for file in lock.files if file.role == "archive" and file.name in names]
+    return lock.path_of(archives[0]) if archives else os.path.dirname(lock.path)
