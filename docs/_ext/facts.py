@@ -53,12 +53,18 @@ EXAMPLES = {
     "VocabularyError": ["bert/vocab_with_a_token_twice", "bert/the_vocabulary_has_a_token_more"],
     "VariableMismatchError": ["bert/config_has_another_vocab_size", "elmo/the_options_have_a_layer_less"],
     "ArgumentError": ["bert/signature_without_a_key"],
+    "MissingDependencyError": ["bert/remote_address"],
     "LockError": ["bert/locked_vocab_changed", "elmo/locked_options_changed", "bert/signature_of_an_identity"],
 }
 """The messages that the page of errors shows, of each class that a check of a folder can raise."""
 
 
 LIMITS = {
+    "_bytes.remote.http": {
+        "MAX_REDIRECTS": "redirects of one request",
+        "MAX_PAGE_BYTES": "bytes of the page in which a server lists a folder",
+    },
+    "_bytes.remote.attempts": {"MAX_WAIT": "seconds that a server may ask to wait before the next attempt"},
     "_json": {"MAX_JSON_BYTES": "bytes of a config or options file", "MAX_DIGITS": "digits of an integer in JSON"},
     "bert._config": {
         "MAX_LAYERS": "layers of a BERT",

@@ -16,8 +16,8 @@ import safeload
 from safeload.errors import LockError, MissingFileError
 from safeload.lock import LOCK_NAME
 from tests.checkpoints import PREFIX, bert_tensors, write_checkpoint
-from tests.cli.test_tree import without_root
 from tests.command_line import safeload_cli
+from tests.fleet.test_tree import without_root
 
 SAFELOAD = [sys.executable, "-m", "safeload"]
 
