@@ -7,20 +7,31 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import re
 import socket
 import threading
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from safeload._bytes.open_file import RemoteError, ReplacedError
+from safeload._bytes.open_file import RemoteError
+from safeload._bytes.remote.answers import (
+    NOT_SATISFIABLE,
+    OK,
+    PARTIAL,
+    length_of,
+    parts_of,
+    pin_of,
+    range_of,
+    require_good,
+    require_same,
+    total_of,
+)
 from safeload._bytes.remote.attempts import PassingError, attempted
 from safeload._bytes.remote.store import N_START_BYTES, Found, Store
 from safeload._text.addresses import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
@@ -31,12 +42,6 @@ MAX_PAGE_BYTES = 1 << 22
 """The largest page that is read as the list of a folder."""
 
 _REDIRECTED = "if you trust it, pass the address that it leads to"
-_OK, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
-_GONE = (404, 410)
-_FORBIDDEN = (401, 403, 407)
-_REPLACED = 412
-_PASSING = (408, 425, 429, 500, 502, 503, 504)
-_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
 
 
 class HttpStore(Store):
@@ -70,7 +75,7 @@ class HttpStore(Store):
 
         def page() -> str:
             with self._answer(base, {}) as answer:
-                if answer.status_code != _OK or "html" not in answer.headers.get("Content-Type", ""):
+                if answer.status_code != OK or "html" not in answer.headers.get("Content-Type", ""):
                     raise RemoteError(errno.ENOTSUP, "the server does not list this folder")
                 text: str = answer.raw.read(MAX_PAGE_BYTES, decode_content=True).decode("utf-8", "replace")
                 return text
@@ -96,8 +101,8 @@ class HttpStore(Store):
             if found.pin.startswith('"'):
                 wanted["If-Match"] = found.pin
             with self._answer(address, wanted) as answer:
-                _require_same(answer, offset + n_read, found)
-                for data in _parts_of(answer, len(block) - n_read):
+                require_same(answer, offset + n_read, found)
+                for data in parts_of(answer, len(block) - n_read):
                     block[n_read : n_read + len(data)] = data
                     n_read += len(data)
 
@@ -112,16 +117,16 @@ class HttpStore(Store):
         """Return what answers, and whether it is a page."""
         with self._answer(address, {"Range": f"bytes=0-{N_START_BYTES - 1}"}) as answer:
             is_page = "html" in answer.headers.get("Content-Type", "")
-            if answer.status_code == _NOT_SATISFIABLE and _total_of(answer) == 0:
-                return Found(is_dir=False, pin=_pin_of(answer)), False
-            if answer.status_code == _PARTIAL:
-                start, n_bytes = _range_of(answer)
+            if answer.status_code == NOT_SATISFIABLE and total_of(answer) == 0:
+                return Found(is_dir=False, pin=pin_of(answer)), False
+            if answer.status_code == PARTIAL:
+                start, n_bytes = range_of(answer)
                 if start:
                     raise RemoteError(errno.EBADMSG, "the server sent another range than the one that was asked for")
-                data = b"".join(_parts_of(answer, min(n_bytes, N_START_BYTES)))
-                return Found(is_dir=False, n_bytes=n_bytes, pin=_pin_of(answer), start=data), is_page
-            whole = b"".join(_parts_of(answer, _length_of(answer)))  # the server has no ranges
-            return Found(is_dir=False, n_bytes=len(whole), pin=_pin_of(answer), start=whole), is_page
+                data = b"".join(parts_of(answer, min(n_bytes, N_START_BYTES)))
+                return Found(is_dir=False, n_bytes=n_bytes, pin=pin_of(answer), start=data), is_page
+            whole = b"".join(parts_of(answer, length_of(answer)))  # the server has no ranges
+            return Found(is_dir=False, n_bytes=len(whole), pin=pin_of(answer), start=whole), is_page
 
     def _listed(self, address: str) -> Found | None:
         """Return the folder at an address; None if the server does not list one."""
@@ -143,7 +148,7 @@ class HttpStore(Store):
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._get(url, headers, is_own=_origin(url) == here)
             if not answer.is_redirect:
-                _require_good(answer)
+                require_good(answer)
                 return answer
             answer.close()
             there = urljoin(url, answer.headers["Location"])
@@ -173,97 +178,6 @@ class HttpStore(Store):
             raise PassingError(errno.ECONNABORTED, f"no connection to the server: {_reason(exc)}") from None
         except (requests.exceptions.RequestException, ValueError) as exc:
             raise RemoteError(errno.EINVAL, f"{type(exc).__name__}: {_reason(exc)}") from None
-
-
-def _parts_of(answer: Any, n_bytes: int) -> Iterator[bytes]:  # noqa: ANN401  (requests' Response)
-    """Yield the body of an answer, which has a number of bytes.
-
-    Raises:
-        PassingError: The connection ended before.
-        RemoteError: It is encoded, or longer.
-    """
-    encoding = answer.headers.get("Content-Encoding", "identity")
-    if encoding != "identity":
-        text = f"the server sends the object encoded ({encoding}), although it was asked not to"
-        raise RemoteError(errno.EBADMSG, text)
-    n_read = 0
-    while n_read < n_bytes:
-        try:
-            data = answer.raw.read(min(1 << 20, n_bytes - n_read))
-        except Exception as exc:  # noqa: BLE001  (urllib3's, and those of the modules below it)
-            name = type(exc).__name__
-            number = errno.ETIMEDOUT if "Timeout" in name else errno.ECONNABORTED
-            what = "stopped sending" if number == errno.ETIMEDOUT else "closed the connection"
-            raise PassingError(number, f"the server {what} after {n_read:,} of {n_bytes:,} bytes") from None
-        if not data:
-            text = f"the server closed the connection after {n_read:,} of {n_bytes:,} bytes"
-            raise PassingError(errno.ECONNABORTED, text)
-        n_read += len(data)
-        yield data
-
-
-def _require_good(answer: Any) -> None:  # noqa: ANN401  (as above)
-    status = answer.status_code
-    if status in (_OK, _PARTIAL) or (status == _NOT_SATISFIABLE and "Range" in answer.request.headers):
-        return
-    answer.close()
-    text = f"HTTP {status} {answer.reason or ''}".rstrip()
-    if status in _GONE:
-        raise FileNotFoundError(errno.ENOENT, text)
-    if status in _FORBIDDEN:
-        raise PermissionError(errno.EACCES, text)
-    if status == _REPLACED:
-        raise ReplacedError
-    if status in _PASSING:
-        raise PassingError(errno.EAGAIN, f"the server answers {text}", _wait_of(answer))
-    raise RemoteError(errno.EPROTO, f"the server answers {text}")
-
-
-def _wait_of(answer: Any) -> float:  # noqa: ANN401  (as above)
-    """Return the seconds that the server asks to wait; 0 if it names a date."""
-    wait = answer.headers.get("Retry-After", "0")
-    return float(wait) if wait.isdigit() else 0.0
-
-
-def _require_same(answer: Any, offset: int, found: Found) -> None:  # noqa: ANN401  (as above)
-    """Require that an answer has the range from an offset of the object that was found.
-
-    Raises:
-        ReplacedError: It has another object.
-        RemoteError: It has another range.
-    """
-    if answer.status_code == _NOT_SATISFIABLE or _pin_of(answer) != found.pin:
-        raise ReplacedError
-    start, n_bytes = _range_of(answer)
-    if n_bytes != found.n_bytes:
-        raise ReplacedError
-    if start != offset:
-        raise RemoteError(errno.EBADMSG, "the server sent another range than the one that was asked for")
-
-
-def _range_of(answer: Any) -> tuple[int, int]:  # noqa: ANN401  (as above)
-    """Return where the bytes of an answer begin, and the size of the whole object."""
-    match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-    if answer.status_code != _PARTIAL or match is None or match[1] is None:
-        raise RemoteError(errno.EBADMSG, "the server does not say which bytes it sends")
-    return int(match[1]), int(match[2])
-
-
-def _total_of(answer: Any) -> int | None:  # noqa: ANN401  (as above)
-    match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-    return int(match[2]) if match else None
-
-
-def _length_of(answer: Any) -> int:  # noqa: ANN401  (as above)
-    length = answer.headers.get("Content-Length", "")
-    if not length.isdigit():
-        raise RemoteError(errno.EBADMSG, "the server does not say how many bytes it sends")
-    return int(length)
-
-
-def _pin_of(answer: Any) -> str:  # noqa: ANN401  (as above)
-    headers = answer.headers
-    return headers.get("ETag") or headers.get("Last-Modified") or ""
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
