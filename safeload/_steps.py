@@ -10,6 +10,7 @@ from safeload._arguments import require_patterns
 from safeload._bytes.addresses import is_address
 from safeload._bytes.archives.locating import archive_at, lock_folder, through
 from safeload._bytes.files import DISK
+from safeload._bytes.hub import is_in_snapshot
 from safeload._fit import check_weights, matched_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._model_kind import Clock
@@ -44,6 +45,7 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
     checked.report = replace(
         checked.report,
         files=tuple(files),
+        checksums="; ".join(filter(None, [checked.report.checksums, source.proof_of_blobs()])),
         signature=signed.by if signed else None,
         notes=(*notes, *checked.report.notes),
         warnings=(*warnings, *checked.report.warnings),
@@ -136,6 +138,8 @@ def opened_source(
 ) -> Iterator[Source]:
     """Yield the source of a model's files: verified copies if a lock file or a signature applies, otherwise the disk.
 
+    Of a cache of huggingface_hub, each file is compared with the digest that is the name of its blob.
+
     Args:
         model: "BERT" or "ELMo".
         folders: The folders whose lock files apply, unless `lock_file` is passed.
@@ -149,7 +153,13 @@ def opened_source(
     """
     paths = find_locks(lock_file, folders=folders, base_dir=base_dir)
     if not paths and signed is None:
-        yield DISK
+        if any(map(is_in_snapshot, folders)):
+            from safeload.lock._hashed import HashedSource  # noqa: PLC0415  (few models are in such a cache)
+
+            with closing(HashedSource((), is_kept=True)) as cached:
+                yield cached
+        else:
+            yield DISK
         return
     with clock.step("lock"):
         source = open_locked(paths, given=lock_file, model=model, signed=signed)

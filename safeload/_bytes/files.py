@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import system
+from safeload._bytes.addresses import is_address
 from safeload._bytes.open_file import NotRegularError, OpenFile
 from safeload.report import FileRead
 
@@ -98,6 +99,10 @@ class Source:
         """Return how an open file is read fastest."""
         return "random"
 
+    def proof_of_blobs(self) -> str:
+        """Return what the names of blobs in a cache of huggingface_hub prove of the files that were opened; "" if nothing."""
+        return ""
+
     def below(self) -> Source:
         """Return what opens the files that the source itself is made of: itself, but for an archive's."""
         return self
@@ -171,6 +176,10 @@ class FileRef(NamedTuple):
     def folder(self) -> FileRef:
         """Return a reference to the folder of this file."""
         return self.at(os.path.dirname(self.path))
+
+    def is_on_disk(self) -> bool:
+        """Return whether other libraries can open the path too: not if it leads into an archive, or is an address."""
+        return not is_address(self.path) and self.source.on_disk(self.path) == self.path
 
     def is_dir(self) -> bool:
         """Return whether it is a folder."""

@@ -7,8 +7,14 @@ Source:
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_LISTED = 3
 _REPOSITORY = "models--"
@@ -35,6 +41,46 @@ def hub_hints(given: object) -> list[str]:
     ]
 
 
+class Cached(NamedTuple):
+    """What an address `hf://OWNER/NAME[@REVISION][/PATH]` leads to.
+
+    Attributes:
+        name: The model's name on the hub.
+        path: The path in the cache; "" if the cache has not this model, or not this revision.
+        folder: Where the cache is.
+        revisions: The revisions in the cache, if another one was asked for.
+    """
+
+    name: str
+    path: str
+    folder: str
+    revisions: tuple[str, ...] = ()
+
+
+def cached_at(address: str) -> Cached:
+    """Look an address up in the cache alone; a revision is a branch, a tag, or a commit. Its slashes are written `%2F`.
+
+    Source:
+        huggingface_hub/hf_file_system.py, HfFileSystem.resolve_path, huggingface_hub 0.20 to 1.0.
+    """
+    parts = address.partition("://")[2].strip("/").split("/")
+    cache = _cache_folder()
+    n_parts = 2 if len(parts) > 1 and not os.path.isdir(_repository(cache, parts[:1])) else 1
+    *owner, last = parts[:n_parts]
+    last, _, revision = last.partition("@")
+    name, revision = "/".join([*owner, last]), unquote(revision)
+    repository = _repository(cache, [*owner, last])
+    snapshots = _snapshots_of(repository)
+    commit = _first_line(os.path.join(repository, "refs", *(revision or "main").split("/"))) or revision
+    found = [each for each in snapshots if os.path.basename(each) == commit] if commit else snapshots[:1]
+    path = os.path.join(found[0], *parts[n_parts:]) if found else ""
+    return Cached(name, path, cache, tuple(map(os.path.basename, snapshots)))
+
+
+def _repository(cache: str, parts: Sequence[str]) -> str:
+    return os.path.join(cache, _REPOSITORY + "--".join(part.partition("@")[0] for part in parts))
+
+
 def snapshots_in(folder: str) -> list[str]:
     """Return the snapshots of models in a folder that belongs to a cache: its root or a folder below; else none.
 
@@ -50,6 +96,14 @@ def snapshots_in(folder: str) -> list[str]:
         if found:
             return found
     return []
+
+
+def is_in_snapshot(folder: str) -> bool:
+    """Return whether a folder is a snapshot in a cache, or below one."""
+    parts = folder.split(os.sep)
+    return any(
+        one.startswith(_REPOSITORY) and other == "snapshots" for one, other in itertools.pairwise(parts)
+    )
 
 
 def digest_of_blob(path: str) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from safeload._arguments import as_python
 from safeload._bytes.addresses import Address, is_address, why_no_place
 from safeload._bytes.tfhub import cached_at
-from safeload.errors import InvalidPathError
+from safeload.errors import InvalidPathError, MissingFileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,17 +121,22 @@ def _because(names: Sequence[str]) -> str:
     return f" after the environment variable {names[0]} is expanded" if names else ""
 
 
-def _address(text: str, given: object, argument: str) -> Address:
+def _address(text: str, given: object, argument: str) -> str:
     """Return an address with its variables expanded; one inside of an archive is a path below the archive's address.
+
+    One of the Hugging Face hub is the path in the cache of huggingface_hub.
 
     Raises:
         InvalidPathError: A variable is not set, or the address is of no place.
+        MissingFileError: The cache has not this model, or not this revision.
     """
     names = _names_in(text)
     _require_set(names, argument, given)
     text = os.path.expandvars(text)
     _require_text(text, given, argument, names)
     _require_no_tfhub(text, given, argument)
+    if text.lower().startswith("hf://"):
+        return _in_hub_cache(text, given, argument)
     inner, chained, outer = text.partition("::")
     if chained and inner.lower().startswith(("zip://", "tar://")) and is_address(outer):
         text = f"{outer}/{inner[len('zip://') :]}"
@@ -139,6 +144,20 @@ def _address(text: str, given: object, argument: str) -> Address:
         message = f"{argument} is an address that {why}"
         raise InvalidPathError(message, given=given, hints=["pass the address of the files themselves"])
     return Address(text)
+
+
+def _in_hub_cache(text: str, given: object, argument: str) -> str:
+    from safeload._bytes.hub import cached_at as cached_by_hub  # noqa: PLC0415  (few paths are of the hub)
+
+    found = cached_by_hub(text)
+    if found.path:
+        return found.path
+    what = f"revision of {found.name}" if found.revisions else f"model {found.name}"
+    message = f"{argument}: the cache of huggingface_hub has no such {what}; safeload downloads nothing"
+    context = [("cache", found.folder)]
+    context += [("revisions", ", ".join(found.revisions))] if found.revisions else []
+    hints = [f"download it first: hf download {found.name}"]
+    raise MissingFileError(message, given=given, context=context, hints=hints)
 
 
 def _require_set(names: Sequence[str], argument: str, given: object) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from safeload._advice import variables_of
-from safeload._bytes.files import DISK
 from safeload._bytes.kinds import CHECKPOINT
 from safeload._diagnosis import SAFELOAD, Diagnosis, Subject, Way
 from safeload._frameworks.tensorflow import require_keras_bert
@@ -99,7 +98,7 @@ def _beyond(report: LoadReport | None, places: Places | None, encoder: tuple[Nam
         both = f"for Google's checkpoints only, not for the form {places.weights.form}"
     elif naming is not NAMINGS[0]:
         both = f"for Google's names only, not for those of {naming.id}"
-    elif places.config.source is not DISK or places.weights.ref.source is not DISK:
+    elif not (places.config.is_on_disk() and places.weights.ref.is_on_disk()):
         both = "for files only, not for those in an archive"
     elif report is not None and (given := report.taken_from_config["hidden_act"]) != report.activation:
         is_usual = (given, report.activation) == (GELU, GELU_TANH)

@@ -6,7 +6,6 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload._bytes.files import DISK
 from safeload._diagnosis import SAFELOAD, Diagnosis, Subject, Way
 from safeload._frameworks.elmo import choose_backend, versions_of
 from safeload._trials import Loaded, Trials, places_of
@@ -143,7 +142,7 @@ def _beyond(report: LoadReport | None, places: Places, options: ElmoOptions | No
         found[DIRECT] = f"for HDF5 files and TensorFlow's checkpoints only, not for the form {form}"
     elif form != HDF5 and importlib.util.find_spec("tensorflow") is None:
         found[DIRECT] = "TensorFlow is not installed"
-    if places.config.source is not DISK or places.weights.ref.source is not DISK:
+    if not (places.config.is_on_disk() and places.weights.ref.is_on_disk()):
         found |= dict.fromkeys((ALLENNLP, DIRECT), "for files only, not for those in an archive")
     return found
 

@@ -16,7 +16,7 @@ from safeload._bytes.hashing import hashed
 from safeload._bytes.hub import digest_of_blob
 from safeload._bytes.kinds import sniff
 from safeload._forms.element_types import N_ITEM_BYTES
-from safeload._text.words import some_of, two_lines
+from safeload._text.words import counted, some_of, two_lines
 from safeload.errors import CorruptFileError
 from safeload.lock._differences import absence, key_of, lock_error, not_locked, rehashed, resized
 from safeload.lock._signed import SignedSource, resigned
@@ -109,6 +109,14 @@ class HashedSource(SignedSource):
         lost = {path: row for path in left if self.signed is not None and (row := _lost(path, self.signed))}
         here = [path for path in left if path not in lost and (self.signed is not None or digest_of_blob(path))]
         self._prove_signed(dict(zip(here, self._hash(here), strict=True)), lost)
+
+    def proof_of_blobs(self) -> str:
+        """Return what the names of blobs prove of the files that were opened; "" if nothing."""
+        return (
+            f"the digests that are the names of {counted(len(self.blobs), 'blob')} in a Hugging Face cache"
+            if self.blobs
+            else ""
+        )
 
     def holds(self, path: str) -> bool:
         """Return whether the file is in a lock, or without a lock, covered by the signature."""

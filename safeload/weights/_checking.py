@@ -172,8 +172,8 @@ def _proofs(source: HashedSource) -> Iterator[str]:
         yield f"the SHA-256 of {counted(len(lock.files), 'file')} in {lock.path}"
     if source.signed:
         yield f"the digests of {counted(source.signed.by.n_files, 'file')} in {source.signed.by.path}"
-    if source.blobs:
-        yield f"the digests that are the names of {counted(len(source.blobs), 'blob')} in a Hugging Face cache"
+    if proof := source.proof_of_blobs():
+        yield proof
 
 
 def _notes(weights: Opened) -> Iterator[str]:
