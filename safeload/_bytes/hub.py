@@ -101,9 +101,7 @@ def snapshots_in(folder: str) -> list[str]:
 def is_in_snapshot(folder: str) -> bool:
     """Return whether a folder is a snapshot in a cache, or below one."""
     parts = folder.split(os.sep)
-    return any(
-        one.startswith(_REPOSITORY) and other == "snapshots" for one, other in itertools.pairwise(parts)
-    )
+    return any(one.startswith(_REPOSITORY) and other == "snapshots" for one, other in itertools.pairwise(parts))
 
 
 def digest_of_blob(path: str) -> tuple[str, str] | None:

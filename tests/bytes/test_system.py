@@ -210,7 +210,7 @@ def main():
 
     import safeload
     from safeload._bytes import system
-    from safeload.cli import _isolated
+    from safeload.fleet import _workers
 
     system.limit_cpu_seconds(100)
     bert, elmo = sys.argv[1:]
@@ -219,7 +219,7 @@ def main():
     if importlib.util.find_spec("keras_bert"):
         n_weights.append(len(safeload.load_bert(bert).get_weights()))
     n_weights.append(len(list(safeload.load_elmo(elmo, backend="torch").parameters())))
-    start = type(_isolated.CONTEXT).__name__
+    start = type(_workers._CONTEXT).__name__
     files = [bool(file.sha256) for report in reports for file in report.files if file.role != 'lock']
     print(json.dumps([[len(report.read) for report in reports], n_weights, start, files]))
 
