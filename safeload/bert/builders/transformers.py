@@ -87,9 +87,9 @@ def _built(
         return building.build(bert, model_class, theirs, names, config.path), prefix
     theirs = config_of(backend.config_class, config, vocabulary, is_whole=False)
     if options.training:
-        return building.on(bert, "meta", partial(bert.BertForPreTraining, theirs)), "bert."
+        return building.light(bert, partial(bert.BertForPreTraining, theirs)), "bert."
     has_pooler = f"{POOLER}/kernel" in checked.values
-    return building.on(bert, "meta", partial(bert.BertModel, theirs, add_pooling_layer=has_pooler)), ""
+    return building.light(bert, partial(bert.BertModel, theirs, add_pooling_layer=has_pooler)), ""
 
 
 def _require_activation(backend: Transformers, config: BertConfig) -> None:

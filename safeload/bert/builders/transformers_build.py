@@ -204,6 +204,11 @@ def _first_built(
         raise ArgumentError(message, argument="model_class", resolved=path, label="config", hints=hints) from exc
 
 
+def light(bert: Any, make: Build) -> torch.nn.Module:  # noqa: ANN401  (a module)
+    """Build a model on the meta device, or on the processor where it needs values, as xIELU does before transformers 5."""
+    return _attempted(lambda: on(bert, "meta", make)) or on(bert, "cpu", make)
+
+
 def _attempted(attempt: Build) -> torch.nn.Module | None:
     """Return a model; None if it needs values while it is built, which the meta device does not have."""
     try:
