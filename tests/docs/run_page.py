@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import traceback
@@ -30,12 +31,16 @@ def run_python(block, names):
     block["printed"] = printed.getvalue()
 
 
+LOGGED = re.compile(r"(?m)^(WARNING: All log messages before absl::|[IWE]\d{4} \d{2}:\d{2}:\d+\.).*\n")
+"""What TensorFlow's library says on stderr while it is imported, before its log can be turned down."""
+
+
 def run_shell(block, before):
     script = f"{SHELL}(exit {before})\n{block['source']}\n"
     done = subprocess.run(
         ["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    block.update(printed=done.stdout, code=done.returncode)
+    block.update(printed=LOGGED.sub("", done.stdout), code=done.returncode)
 
 
 def run_pytest(block, number):
