@@ -78,8 +78,9 @@ def _read(
     with clock.step("resolve"):
         config_ref = kind.find_config(request)
         path = config_ref.source.on_disk(config_ref.path)
-        folders = [lock_folder(path), kind.weights_folder(request)]
-    signed = signed_for(request, archive_at(path) or lock_folder(path))
+        folder = lock_folder(path)
+        folders = [folder, kind.weights_folder(request)]
+    signed = signed_for(request, lambda: archive_at(path) or folder)
     with opened_source(
         kind.model,
         [folder for folder in folders if folder is not None],
@@ -116,13 +117,10 @@ def _files_read(places: Places, of_weights: Iterable[tuple[str, str]], source: S
     refs += [weights.ref.at(weights.state_file, "state file")] if weights.state_file else []
     refs += [weights.ref.at(path, role) for role, path in of_weights]
     archives = {each.path: each for ref in refs for each in ref.source.containers()}
-    locks = source.locks if isinstance(source, LockedSource) else ()
-    signed = source.signed if isinstance(source, LockedSource) else None
     return [
         *(ref.source.file_read(ref.role, ref.path) for ref in refs),
         *archives.values(),
-        *(DISK.file_read("lock", lock.path) for lock in locks),
-        *([DISK.file_read("signature", signed.by.path)] if signed and signed.by.path else []),
+        *source.files_of_proof(),
     ]
 
 

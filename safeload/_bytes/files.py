@@ -99,6 +99,14 @@ class Source:
         """Return how an open file is read fastest."""
         return "random"
 
+    def files_of_proof(self) -> list[FileRead]:
+        """Return the report entries for the locks and the signature that apply: none on disk.
+
+        Raises:
+            OSError: They are not there any more.
+        """
+        return []
+
     def proof_of_blobs(self) -> str:
         """Return what the names of blobs in a cache of huggingface_hub prove of the files that were opened; "" if nothing."""
         return ""

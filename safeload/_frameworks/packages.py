@@ -135,6 +135,30 @@ def missing_dependency(message: str, *, package: str, wanted: str, hints: list[s
     )
 
 
+def required_version(requirement: Requirement, found: str | None, extra: str, *, does: str, purpose: str = "") -> str:
+    """Return the installed version of a package that an extra requires.
+
+    Args:
+        requirement: The package and its bounds.
+        found: The version; None if it is not installed.
+        extra: The extra, for the hint.
+        does: What safeload does with the package, such as "builds".
+        purpose: What follows "is not installed".
+
+    Raises:
+        MissingDependencyError: It is missing, or out of the bounds.
+    """
+    package, wanted = requirement.package, requirement.versions
+    if found is not None and is_within(found, wanted):
+        return found
+    message = (
+        f"{package} is not installed{purpose}"
+        if found is None
+        else f"{package} {found} is installed, but safeload {does} with {package}{wanted}"
+    )
+    raise missing_dependency(message, package=package, wanted=wanted, hints=[newest_hint(extra)])
+
+
 def import_installed(module: str, *, package: str, wanted: str, install: str) -> Any:  # noqa: ANN401  (a module)
     """Import a module of an installed package.
 

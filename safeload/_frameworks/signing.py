@@ -6,17 +6,15 @@ from typing import Any, NamedTuple
 
 from safeload._frameworks.packages import (
     REQUIREMENTS,
-    Requirement,
     import_installed,
-    is_within,
-    missing_dependency,
-    newest_hint,
     newest_install,
     one_at_a_time,
+    required_version,
     version_of,
 )
 
 _EXTRA = "signing"
+_PURPOSE = ", which verifies and makes signatures"
 
 
 class Signing(NamedTuple):
@@ -54,7 +52,12 @@ def require_signing() -> Signing:
     Raises:
         MissingDependencyError: A package is missing, of a version that is not supported, or cannot be imported.
     """
-    versions = {each.package: _require_version(each) for each in REQUIREMENTS[_EXTRA]}
+    versions = {
+        each.package: required_version(
+            each, version_of(each.package), _EXTRA, does="verifies signatures", purpose=_PURPOSE
+        )
+        for each in REQUIREMENTS[_EXTRA]
+    }
     return Signing(
         hashing=_imported("model_signing.hashing"),
         signing=_imported("model_signing.signing"),
@@ -74,15 +77,3 @@ def _imported(name: str) -> Any:  # noqa: ANN401  (a module)
     return import_installed(
         name, package=requirement.package, wanted=requirement.versions, install=newest_install(_EXTRA)
     )
-
-
-def _require_version(requirement: Requirement) -> str:
-    package, wanted = requirement.package, requirement.versions
-    found = version_of(package)
-    if found is None:
-        message = f"{package} is not installed, which verifies and makes signatures"
-        raise missing_dependency(message, package=package, wanted=wanted, hints=[newest_hint(_EXTRA)])
-    if not is_within(found, wanted):
-        message = f"{package} {found} is installed, but safeload verifies signatures with {package}{wanted}"
-        raise missing_dependency(message, package=package, wanted=wanted, hints=[newest_hint(_EXTRA)])
-    return found

@@ -11,11 +11,9 @@ from safeload._frameworks.packages import (
     REQUIREMENTS,
     Requirement,
     import_installed,
-    is_within,
-    missing_dependency,
-    newest_hint,
     newest_install,
     one_at_a_time,
+    required_version,
     version_of,
 )
 
@@ -82,13 +80,5 @@ def _without_tensorflow(utils: Any) -> Iterator[None]:  # noqa: ANN401  (a modul
 
 
 def _require_version(requirement: Requirement) -> str:
-    package, wanted = requirement.package, requirement.versions
-    found = version_of(package)
-    if found is None or importlib.util.find_spec(package) is None:
-        raise missing_dependency(
-            f"{package} is not installed", package=package, wanted=wanted, hints=[newest_hint(_EXTRA)]
-        )
-    if not is_within(found, wanted):
-        message = f"{package} {found} is installed, but safeload builds with {package}{wanted}"
-        raise missing_dependency(message, package=package, wanted=wanted, hints=[newest_hint(_EXTRA)])
-    return found
+    found = version_of(requirement.package) if importlib.util.find_spec(requirement.package) else None
+    return required_version(requirement, found, _EXTRA, does="builds")

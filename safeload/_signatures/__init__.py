@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from safeload.lock._signed import Signed
 
 
@@ -24,8 +26,10 @@ class Request(Protocol):
         """The base of relative paths."""
 
 
-def signed_for(request: Request, path: str) -> Signed | None:
+def signed_for(request: Request, path: Callable[[], str]) -> Signed | None:
     """Verify the signature of a load or check, for the file or folder at a path; None if none was passed.
+
+    The path is only asked for where there is a signature.
 
     Raises:
         SafeLoadError: As `verified`.
@@ -34,4 +38,4 @@ def signed_for(request: Request, path: str) -> Signed | None:
         return None
     from safeload._signatures.verifying import verified  # noqa: PLC0415  (most loads have no signature)
 
-    return verified(request.signature, request.signed_by, request.base_dir).rooted(path)
+    return verified(request.signature, request.signed_by, request.base_dir).rooted(path())

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._bytes.absent import names_text
 from safeload._bytes.archives.locating import archive_at, lock_folder
-from safeload._bytes.files import Source
+from safeload._bytes.files import DISK, Source
 from safeload._text.words import some_of, two_lines
 from safeload.errors import LockError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from safeload.report import Signature
+    from safeload.lock import Lock
+    from safeload.report import FileRead, Signature
 
 ITSELF = "."
 """The name of a file that was signed by itself, and not as a part of a folder."""
@@ -150,10 +151,23 @@ class SignedSource(Source):
     Whoever takes a file away thereby changes no choice between files.
 
     Attributes:
+        locks: The locks that apply.
         signed: The signature; None if there is none.
     """
 
+    locks: tuple[Lock, ...] = ()
     signed: Signed | None = None
+
+    def files_of_proof(self) -> list[FileRead]:
+        """Return the report entries for the locks and the signature that apply.
+
+        Raises:
+            OSError: They are not there any more.
+        """
+        found = [DISK.file_read("lock", lock.path) for lock in self.locks]
+        if self.signed is not None and self.signed.by.path:
+            found.append(DISK.file_read("signature", self.signed.by.path))
+        return found
 
     def is_dir(self, path: str) -> bool:
         """Return whether a folder is at the path, or was."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload._arguments import as_python
 from safeload._bytes import absent
 from safeload._bytes.archives.locating import lock_folder
-from safeload._bytes.files import DISK, FileRef
+from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._forms import open_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
@@ -91,7 +91,7 @@ def opened(request: Request, *, is_kept: bool) -> Iterator[Opened]:
         with clock.step("resolve"):
             path = resolve_path(request.path, argument="path", base_dir=request.base_dir)
             locks = find_locks(request.lock_file, folders=_lock_folders(path), base_dir=request.base_dir)
-        signed = signed_for(request, path)
+        signed = signed_for(request, lambda: path)
         with clock.step("hash"):
             source = HashedSource(read_locks(locks, given=request.lock_file), is_kept=is_kept, signed=signed)
         with closing(source):
@@ -161,10 +161,8 @@ def _files(weights: Opened) -> list[FileRead]:
     state = [("state file", place.state_file)] if place.state_file else []
     refs = [place.ref.at(path, role) for role, path in [*state, *file.files()]]
     archives = {each.path: each for ref in refs for each in ref.source.containers()}
-    locks = [DISK.file_read("lock", lock.path) for lock in weights.source.locks]
-    signed = weights.source.signed
-    signatures = [DISK.file_read("signature", signed.by.path)] if signed and signed.by.path else []
-    return [*(ref.source.file_read(ref.role, ref.path) for ref in refs), *archives.values(), *locks, *signatures]
+    read = [ref.source.file_read(ref.role, ref.path) for ref in refs]
+    return [*read, *archives.values(), *weights.source.files_of_proof()]
 
 
 def _proofs(source: HashedSource) -> Iterator[str]:
