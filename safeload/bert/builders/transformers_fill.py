@@ -86,10 +86,11 @@ def fill(
 
     Raises:
         ArgumentError: A value is too large for the type that the caller asked for.
-        BackendError: The model lacks a parameter or has it in another shape, has one that no BERT has, or does not hold
-            the values in the end.
+        BackendError: The model lacks a parameter or has it in another shape, has one that no BERT has, does not hold
+            the values in the end, or keeps initial values while the caller has switched initialisation off.
     """
     with plain_torch("cpu"), torch.no_grad():
+        model.tie_weights()  # which a class leaves to its initialisation, and the caller may have switched that off
         filling = _Filling(model, target, path)
         filling.all_of(values, prefix)
         held = buffers(prefix)
@@ -105,8 +106,20 @@ def fill(
     left = [name for name in filling.left() if name not in held]
     if left and not is_own:
         raise unproven(f"the model has {left[0]}, which no BERT has", path)
+    initial = set(left).intersection(filling.names)
+    if initial and not _initialises():
+        message = f"{min(initial)} has no values: the weights lack it, and torch's initialisation is switched off"
+        hints = ["load outside of transformers' no_init_weights()"]
+        raise BackendError(message, resolved=path, label="config", hints=hints)
     saved = model.state_dict()
     return tuple(name for name in left if name in saved)
+
+
+def _initialises() -> bool:
+    """Return whether torch's initialisation gives a tensor values; transformers' `no_init_weights` switches it off."""
+    probe = torch.zeros(1, device="cpu")
+    torch.nn.init.ones_(probe)
+    return bool(probe)
 
 
 class _Filling:

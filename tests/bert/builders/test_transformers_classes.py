@@ -120,6 +120,16 @@ def test_what_the_weights_lack_is_as_the_class_makes_it(folder, whole):
     assert model(**inputs(torch)).isfinite().all()
 
 
+def test_a_head_without_values_is_an_error_where_initialisation_is_switched_off(folder, whole):
+    modeling = transformers.initialization if hasattr(transformers, "initialization") else transformers.modeling_utils
+    with modeling.no_init_weights():
+        with pytest.raises(errors.BackendError, match="classifier.bias has no values: .* is switched off"):
+            load(folder, transformers.BertForTokenClassification)
+        model = load(folder, transformers.BertForPreTraining)
+
+    assert len(require_filled(model, whole)) == len(whole)
+
+
 def test_what_a_class_initialises_is_what_it_gives_alone(folder):
     torch.manual_seed(3)
     first = load(folder, Pooled)
