@@ -1,14 +1,15 @@
-"""The sdist as the same bytes from the same files; all else about the package stands in setup.cfg."""
+"""The sdist and the wheel as the same bytes from the same files; setup.cfg has everything else about the package."""
 
 from __future__ import annotations
 
 import gzip
 import os
 import tarfile
-import time
 
 from setuptools import setup
 from setuptools.command.sdist import sdist
+
+os.environ.setdefault("SOURCE_DATE_EPOCH", "1577836800")  # 2020-01-01, unless the builder has a date of its own
 
 
 class ReproducibleSdist(sdist):
@@ -20,11 +21,12 @@ class ReproducibleSdist(sdist):
 
     def make_archive(self, base_name: str, *_: object, base_dir: str, **__: object) -> str:
         """Write the .tar.gz in the order of the names, with one time, no owner, and modes 644 and 755."""
-        epoch = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+        epoch = int(os.environ["SOURCE_DATE_EPOCH"])
 
         def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-            mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
-            return entry.replace(deep=False, mtime=epoch, mode=mode, uid=0, gid=0, uname="", gname="")
+            entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
+            entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = epoch, 0, 0, "", ""
+            return entry
 
         archive = f"{base_name}.tar.gz"
         with (
