@@ -123,7 +123,7 @@ def test_what_the_weights_lack_is_as_the_class_makes_it(folder, whole):
 def test_a_head_without_values_is_an_error_where_initialisation_is_switched_off(folder, whole):
     modeling = transformers.initialization if hasattr(transformers, "initialization") else transformers.modeling_utils
     with modeling.no_init_weights():
-        with pytest.raises(errors.BackendError, match="classifier.bias has no values: .* is switched off"):
+        with pytest.raises(errors.BackendError, match=r"classifier.bias has no values: .* is switched off"):
             load(folder, transformers.BertForTokenClassification)
         model = load(folder, transformers.BertForPreTraining)
 
