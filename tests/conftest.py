@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from safeload import testing
-from tests import forking
+from tests import forking, without_system_calls
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -75,11 +75,20 @@ def elmo(tiny_elmo, tmp_path):
 
 def pytest_addoption(parser):
     parser.addoption("--write-golden", action="store_true", help="write the messages of the faults anew")
+    parser.addoption("--without-system-calls", action="store_true", help=without_system_calls.__doc__)
 
 
 LONGEST = ("tests/elmo/builders/test_keras.py", "tests/elmo/test_distributed.py", "tests/bert/test_diagnosis.py")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Start the longest tests first: what is left at the end is short, and is shared by all workers."""
+    if config.option.without_system_calls:
+        items[:] = [item for item in items if not item.get_closest_marker("system_calls")]
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_collection_finish(session):
+    """Take away what systems have of their own, once the tests are imported."""
+    if session.config.option.without_system_calls:
+        without_system_calls.take_away()

@@ -171,6 +171,7 @@ def test_a_file_without_a_size_is_one_that_changes():
     ],
 )
 @pytest.mark.parametrize("step", ["look", "open", "read"])
+@pytest.mark.system_calls
 def test_what_the_system_says_selects_the_error(step, code, kind, tmp_path, monkeypatch):
     (tmp_path / "f").write_bytes(b"1")
 

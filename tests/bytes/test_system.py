@@ -34,6 +34,7 @@ def data_file(tmp_path):
 
 
 @pytest.mark.usefixtures("without_preadv")
+@pytest.mark.system_calls
 def test_without_preadv_bytes_are_read_at_each_offset(data_file):
     block = bytearray(10)
 
@@ -44,6 +45,7 @@ def test_without_preadv_bytes_are_read_at_each_offset(data_file):
 
 
 @pytest.mark.usefixtures("without_preadv")
+@pytest.mark.system_calls
 def test_without_preadv_threads_do_not_move_each_other_s_place(data_file):
     wrong = []
     usual = sys.getswitchinterval()
@@ -67,6 +69,7 @@ def test_without_preadv_threads_do_not_move_each_other_s_place(data_file):
 
 
 @pytest.mark.parametrize("has_memfd", [True, False])
+@pytest.mark.system_calls
 def test_a_private_file_has_no_path_and_can_be_written_and_read(has_memfd, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     if not has_memfd:
@@ -89,6 +92,7 @@ def test_a_fifo_is_opened_without_waiting_for_its_writer(tmp_path):
     os.close(descriptor)
 
 
+@pytest.mark.system_calls
 def test_without_o_nonblock_a_file_is_opened_and_read(tmp_path, monkeypatch):
     (tmp_path / "f").write_bytes(DATA)
     with monkeypatch.context() as patch:
@@ -138,6 +142,7 @@ def test_a_lower_limit_of_cpu_time_without_a_hard_one_stays():
     assert limits_after("resource.setrlimit(resource.RLIMIT_CPU, (60, resource.RLIM_INFINITY))") == [60, -1]
 
 
+@pytest.mark.system_calls
 def test_the_memory_of_a_process_is_limited_to_the_machines():
     code = "import resource; from safeload._bytes import system; {}system.limit_memory(); print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
     n_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -149,6 +154,7 @@ def test_the_memory_of_a_process_is_limited_to_the_machines():
         assert int(done.stdout) == limit
 
 
+@pytest.mark.system_calls
 def test_memory_is_not_shared_with_a_process_that_is_forked():
     memory = system.anonymous_memory(100)
     child = os.fork()
@@ -178,6 +184,7 @@ def test_without_resource_the_cpu_time_is_not_limited():
         (["fork", "spawn"], SpawnContext),
     ],
 )
+@pytest.mark.system_calls
 def test_processes_begin_without_what_this_one_has_open(methods, kind, monkeypatch):
     monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: methods)
 

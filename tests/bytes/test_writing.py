@@ -227,6 +227,7 @@ def texts(folder):
     return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
 
 
+@pytest.mark.system_calls
 def test_files_take_their_places_together(path):
     with new_files(path.parent) as new:
         (new / "f").write_text("new")
@@ -238,6 +239,7 @@ def test_files_take_their_places_together(path):
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+@pytest.mark.system_calls
 def test_files_that_have_taken_their_places_are_taken_back(links, path, monkeypatch):
     (path.parent / "h").write_text("old too")
     replace, n_calls = os.replace, 0

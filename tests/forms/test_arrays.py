@@ -100,6 +100,7 @@ def test_memory_is_aligned_and_can_be_written(n_bytes):
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 100])
+@pytest.mark.system_calls
 def test_a_read_that_the_system_cuts_short_goes_on(at_once, tmp_path, monkeypatch):
     (tmp_path / "f").write_bytes(bytes(range(100)))
     preadv = os.preadv

@@ -235,6 +235,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_told_with_the_place(use, blocks)
 
 
 @pytest.mark.parametrize("use", [WeightFile.verify, WeightFile.read])
+@pytest.mark.system_calls
 def test_what_the_system_says_of_a_read_that_fails_is_told(use, blocks, monkeypatch):
     def fail(*_):
         raise OSError(5, "Input/output error")

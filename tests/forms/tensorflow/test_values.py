@@ -141,6 +141,7 @@ def test_what_is_said_of_many(use, tmp_path):
     assert "... and 2 more in error.variables" in str(error)
 
 
+@pytest.mark.system_calls
 def test_values_that_are_not_finite_are_counted_in_every_block(use, prefix):
     values = np.zeros(100, np.float32)
     values[[0, 15, 16, 99]] = np.nan, np.inf, -np.inf, np.nan

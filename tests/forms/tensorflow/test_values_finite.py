@@ -230,6 +230,7 @@ def test_a_variable_is_read_block_by_block_into_aligned_memory(in_blocks):
             assert read.ctypes.data % 64 == 0
 
 
+@pytest.mark.system_calls
 def test_a_block_that_is_lost_or_cannot_be_read_is_told_with_its_place(use, in_blocks, monkeypatch):
     prefix, _ = in_blocks
     with opened_checkpoint(str(prefix), given="m") as bundle:
