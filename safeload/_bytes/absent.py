@@ -9,7 +9,7 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any
 
-from safeload._bytes import paths
+from safeload._bytes import paths, windows
 from safeload._bytes.addresses import is_address
 from safeload._bytes.open_file import ChangedDataError, DamagedDataError, NotRegularError, RemoteError, ReplacedError
 from safeload.errors import (
@@ -58,15 +58,16 @@ def failed(ref: FileRef, exc: OSError, verb: str = "read") -> SafeLoadError:
     is_write = verb == "write"
     if exc.errno in _MISSING and not is_write:
         return missing(ref)
-    if exc.errno in _FORBIDDEN and not is_write:
+    is_forbidden = exc.errno in _FORBIDDEN and not windows.is_of_device(exc)
+    if is_forbidden and not is_write:
         return _refused(ref, exc) if is_address(ref.path) else unreadable(ref)
     what = ref.role if ref.role == "folder" else f"{ref.role} file"
-    message = f"the system cannot {verb} the {what}: {exc.strerror or exc}"
+    message = f"the system cannot {verb} the {what}: {windows.in_use(exc) or exc.strerror or exc}"
     if exc.errno in _MISSING:
         return MissingFileError(message, **missing_facts(ref, (os.path.basename(ref.path),)))
     if exc.errno == errno.EISDIR:
         return WrongFileKindError(message, wanted=f"a {what}", found="directory", **ref.facts)
-    if exc.errno in _FORBIDDEN:
+    if is_forbidden:
         return UnreadableFileError(message, **ref.facts)
     return FileSystemError(message, errno=exc.errno, **ref.facts, hints=hints_of(exc))
 
@@ -91,7 +92,8 @@ def _of_source(
 
 def hints_of(exc: OSError) -> list[str]:
     """Return what to do about a failure of the system."""
-    return [_HINTS[exc.errno]] if exc.errno in _HINTS else []
+    hint = windows.hint_of(exc) or _HINTS.get(exc.errno or 0)
+    return [hint] if hint else []
 
 
 def unreadable(ref: FileRef) -> UnreadableFileError:

@@ -8,6 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from safeload._arguments import as_python
+from safeload._bytes import windows
 from safeload._bytes.addresses import Address, is_address, why_no_place
 from safeload._bytes.tfhub import cached_at
 from safeload.errors import InvalidPathError, MissingFileError
@@ -45,23 +46,23 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None, takes
     text = _text_of(given, argument)
     if takes_address and is_address(os.path.expandvars(text)) and not text.lower().startswith("file:"):
         return _address(text, given, argument)
-    text = _local(text, given, argument)
+    text = _native(_local(text, given, argument), given, argument)
     base = None
-    if not os.path.isabs(text):
+    if not _is_absolute(text):
         base = (
             working_directory()
             if base_dir is None
             else resolve_path(base_dir, argument="base_dir", takes_address=takes_address)
         )
         if isinstance(base, Address):
-            return Address(base.like(f"{base}/{text}"))
+            return Address(base.like(f"{base}/{text.replace(os.sep, chr(47))}"))
     expanded = _expanded(text, base or "", given, argument)
-    if base is None and not os.path.isabs(expanded):
+    if base is None and not _is_absolute(expanded):
         message = f"{argument} is relative, and the working directory no longer exists"
         raise InvalidPathError(
             message, given=given, hints=["write the absolute path, or pass base_dir to safeload's own call"]
         )
-    return _absolute(expanded, base or "/")
+    return _absolute(_native(expanded, given, argument), base or os.sep)
 
 
 def is_remote(given: object) -> bool:
@@ -119,6 +120,15 @@ def _require_text(text: str, given: object, argument: str, names: Sequence[str] 
 
 def _because(names: Sequence[str]) -> str:
     return f" after the environment variable {names[0]} is expanded" if names else ""
+
+
+def _native(text: str, given: object, argument: str) -> str:
+    return windows.plain(text, given, argument) if os.sep == "\\" else text
+
+
+def _is_absolute(text: str) -> bool:
+    r"""Return whether a path needs no base; `\models` needs the drive of one."""
+    return bool(os.path.splitdrive(text)[0]) if os.sep == "\\" else os.path.isabs(text)
 
 
 def _address(text: str, given: object, argument: str) -> str:
@@ -218,7 +228,7 @@ def _require_no_tfhub(text: str, given: object, argument: str) -> None:
 
 def _expanded(text: str, base: str, given: object, argument: str) -> str:
     """Expand `~` and variables where the path does not exist as it is written, and check the result again."""
-    home, user = os.path.expanduser(text), text.partition("/")[0]
+    home, user = os.path.expanduser(text), text.partition(os.sep)[0]
     if home.startswith("~") and not _exists(os.path.join(base, user)):
         message = f"{argument}: no home directory is known for {user!r}"
         raise InvalidPathError(message, given=given, hints=["write the absolute path"])
@@ -237,22 +247,23 @@ def _with_variables(text: str, base: str, given: object, argument: str) -> tuple
     """Expand the variables of a path, except in a part that exists as it is written; return their names too."""
     done: list[str] = []
     expanded: list[str] = []
-    for part in text.split("/"):
+    for part in text.split(os.sep):
         names = _names_in(part)
-        if names and not _exists(os.path.join(base, "/".join([*done, part]))):
+        if names and not _exists(os.path.join(base, os.sep.join([*done, part]))):
             _require_set(names, argument, given)
             expanded += names
             done.append(os.path.expandvars(part))
         else:
             done.append(part)
-    path, whole = "/".join(done), os.path.expandvars(text)
+    path, whole = os.sep.join(done), os.path.expandvars(text)
     if path != whole and _exists(os.path.join(base, whole)) and not _exists(os.path.join(base, path)):
         return whole, _names_in(text)  # only a folder on the way has the name of a variable
     return path, expanded
 
 
 def _names_in(text: str) -> list[str]:
-    return [braced or bare for braced, bare in _VARIABLE.findall(text)]
+    names = [braced or bare for braced, bare in _VARIABLE.findall(text)]
+    return [*names, *windows.variables_in(text)] if os.sep == "\\" else names
 
 
 def _exists(path: str) -> bool:
@@ -262,10 +273,11 @@ def _exists(path: str) -> bool:
 
 def _absolute(text: str, base: str) -> str:
     path = os.path.join(base, text)
-    head, up, tail = path.rpartition("/..")
-    if up and (not tail or tail.startswith("/")):
+    head, up, tail = path.rpartition(f"{os.sep}..")
+    if up and (not tail or tail.startswith(os.sep)):
         path = os.path.realpath(head + up) + tail
-    return os.path.normpath(path)
+    path = os.path.normpath(path)
+    return windows.openable(path) if os.sep == "\\" else path
 
 
 def invisible_hints(resolved: str) -> list[str]:
