@@ -31,8 +31,7 @@ _KINDS = {"b": bool, "i": int, "u": int, "f": float, "U": str}
 
 def as_python(value: Any) -> Any:  # noqa: ANN401  (any argument)
     """Return a bool, int, float or str for a NumPy scalar, a 0-d array or a value of a subclass; else the value itself."""
-    numpy = sys.modules.get("numpy")  # not imported for those who use none
-    if numpy is not None and isinstance(value, (numpy.generic, numpy.ndarray)):
+    if _is_numpys(value):
         kind = _KINDS.get(value.dtype.kind)
         return value if kind is None or value.ndim else kind(value.item())
     return next((to_plain(value) for kind, to_plain in _PLAIN if isinstance(value, kind)), value)
@@ -46,9 +45,13 @@ def as_python_tree(value: Any) -> Any:  # noqa: ANN401  (a value in a config tha
         return list(map(as_python_tree, value))
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
+    return as_python_tree(value.tolist()) if _is_numpys(value) and value.ndim else as_python(value)
+
+
+def _is_numpys(value: object) -> bool:
+    """Return whether a value is an array or a scalar of NumPy, which may not be imported, or only half by another thread."""
     numpy = sys.modules.get("numpy")
-    is_array = numpy is not None and isinstance(value, numpy.ndarray) and value.ndim
-    return as_python_tree(value.tolist()) if is_array else as_python(value)
+    return isinstance(value, tuple(filter(None, (getattr(numpy, name, None) for name in ("generic", "ndarray")))))
 
 
 def is_int(value: object) -> TypeGuard[int]:

@@ -91,12 +91,20 @@ def anonymous_memory(n_bytes: int) -> mmap.mmap:
 
 
 def private_file() -> FileIO:
-    """Return an empty file without a path: in memory if the system supports that, else a temporary file."""
+    """Return an empty file without a path: in memory if the system supports that, else a temporary file.
+
+    Raises:
+        OSError: There is neither.
+    """
     if hasattr(os, "memfd_create"):
-        return FileIO(os.memfd_create("safeload"), "r+b")
+        with suppress(OSError):  # a sandbox may refuse it
+            return FileIO(os.memfd_create("safeload"), "r+b")
     import tempfile  # noqa: PLC0415  (slow to import)
 
-    file: Any = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (the caller closes it)
+    try:
+        file: Any = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (the caller closes it)
+    except FileNotFoundError as exc:
+        raise OSError(errno.EROFS, "there is no folder for temporary files; set TMPDIR to one") from exc
     return getattr(file, "file", file)  # type: ignore[no-any-return]  # Windows wraps the file
 
 
@@ -142,11 +150,16 @@ def limit_memory() -> None:
 
 
 def process_context() -> Any:  # noqa: ANN401  (typed by method, which differs between systems)
-    """Return the multiprocessing context: "forkserver", or "spawn" if the system has no fork server."""
+    """Return the multiprocessing context: "forkserver", or "spawn" if there is no fork server, or no folder for its socket."""
     import multiprocessing  # noqa: PLC0415  (slow to import)
+    import tempfile  # noqa: PLC0415  (slow to import)
 
-    methods = multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    has_server = "forkserver" in multiprocessing.get_all_start_methods()
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        has_server = False
+    return multiprocessing.get_context("forkserver" if has_server else "spawn")
 
 
 @contextmanager
