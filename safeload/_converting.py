@@ -238,7 +238,8 @@ def _strange(batch: Sequence[Row], written: Values, sums: Mapping[str, Sums]) ->
 def _sums(values: Array) -> Sums:
     """Return the type of values, their CRC32C, and the sum of their bits as numbers of 64 bits."""
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
-    from crc32c import crc32c  # noqa: PLC0415
+
+    from safeload._bytes.crc import crc32c  # noqa: PLC0415
 
     flat = np.ascontiguousarray(values if values.flags.c_contiguous else values.T).reshape(-1).view(np.uint8)
     crc = total = 0

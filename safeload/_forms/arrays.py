@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from safeload._bytes.crc import crc32c
 from safeload._forms.element_types import N_ITEM_BYTES
 from safeload._forms.floats import put
 from safeload._forms.look import Look, block_bytes
@@ -193,10 +194,7 @@ def _checksum(name: str) -> Callable[[memoryview, int], int]:
         from zlib_ng.zlib_ng import crc32  # noqa: PLC0415  (few forms need it)
 
         return crc32
-    from crc32c import crc32c  # noqa: PLC0415  (HDF5 has no checksums, and this import is slow)
-
-    found: Callable[[memoryview, int], int] = crc32c
-    return found
+    return crc32c
 
 
 def look_at(values: NDArray[Any], dtype: str) -> Seen:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import crc32c
+from safeload._bytes.crc import crc32c
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +142,7 @@ def _block(data: bytes, offset: int, size: int) -> bytes:
         message = f"a block of {size} bytes runs past the end of the file"
         raise TableError(message, offset)
     stored = int.from_bytes(data[end + 1 : end + N_TRAILER_BYTES], "little")
-    if unmask(stored) != crc32c.crc32c(memoryview(data)[offset : end + 1]):
+    if unmask(stored) != crc32c(memoryview(data)[offset : end + 1]):
         message = f"the checksum of a block of {size} bytes does not match"
         raise TableError(message, offset)
     if data[end] == 0:

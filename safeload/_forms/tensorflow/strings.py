@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import crc32c
 import numpy as np
 
+from safeload._bytes.crc import crc32c
 from safeload._forms.intact import require_intact
 from safeload._forms.tensorflow import sstable
 
@@ -34,14 +34,14 @@ def read_strings(data: bytes, n_strings: int) -> tuple[Array, int]:
     for _ in range(len(out)):
         length, at = sstable.varint(data, at)
         require_intact(length <= len(data))
-        crc = crc32c.crc32c(length.to_bytes(4 if length <= _MAX_UINT32 else 8, "little"), crc)
+        crc = crc32c(length.to_bytes(4 if length <= _MAX_UINT32 else 8, "little"), crc)
         lengths.append(length)
     crc, at = _require_crc(data, at, crc)
     for i, length in enumerate(lengths):
         out[i] = data[at : at + length]
         at += length
     require_intact(at == len(data))
-    return out, crc32c.crc32c(b"".join(out), crc)
+    return out, crc32c(b"".join(out), crc)
 
 
 def read_variants(data: bytes, n_variants: int) -> tuple[Array, int]:
@@ -56,7 +56,7 @@ def read_variants(data: bytes, n_variants: int) -> tuple[Array, int]:
         length, at = sstable.varint(data, at)
         require_intact(length <= len(data))
         out[i] = data[at : at + length]
-        crc = crc32c.crc32c(length.to_bytes(8, "little") + out[i], crc)
+        crc = crc32c(length.to_bytes(8, "little") + out[i], crc)
         crc, at = _require_crc(data, at + length, crc)
     require_intact(at == len(data))
     return out, crc
@@ -70,4 +70,4 @@ def _array_for(data: bytes, count: int) -> Array:
 def _require_crc(data: bytes, at: int, crc: int) -> tuple[int, int]:
     stored = data[at : at + 4]
     require_intact(sstable.unmask(int.from_bytes(stored, "little")) == crc)
-    return crc32c.crc32c(stored, crc), at + 4
+    return crc32c(stored, crc), at + 4

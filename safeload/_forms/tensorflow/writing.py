@@ -10,9 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import crc32c
-
 from safeload._bytes import system
+from safeload._bytes.crc import crc32c
 from safeload._forms.raw import bytes_of, write_all
 from safeload._forms.tensorflow.index_file import DTYPE_NUMBERS, STRING
 from safeload._forms.tensorflow.sstable import MAGIC, N_FOOTER_BYTES, mask
@@ -52,13 +51,13 @@ def _payload(values: NDArray[Any]) -> tuple[memoryview, int]:
     """Return the bytes of a tensor and their CRC32C, which covers the lengths of strings as fixed32."""
     if values.dtype != object:
         data = bytes_of(values)
-        return data, crc32c.crc32c(data)
+        return data, crc32c(data)
     strings = [bytes(value) for value in values.reshape(-1)]
     lengths = b"".join(varint(len(value)) for value in strings)
-    crc = crc32c.crc32c(b"".join(len(value).to_bytes(4, "little") for value in strings))
+    crc = crc32c(b"".join(len(value).to_bytes(4, "little") for value in strings))
     stored = mask(crc).to_bytes(4, "little")
     text = b"".join(strings)
-    return memoryview(lengths + stored + text), crc32c.crc32c(stored + text, crc)
+    return memoryview(lengths + stored + text), crc32c(stored + text, crc)
 
 
 def _header(shards: int) -> bytes:
@@ -107,7 +106,7 @@ def _append_block(data: bytearray, rows: Sequence[tuple[bytes, bytes]], restart_
     block += b"".join(at.to_bytes(4, "little") for at in (*restarts, len(restarts)))
     handle = varint(len(data)) + varint(len(block))
     block += b"\0"  # not compressed
-    data += block + mask(crc32c.crc32c(bytes(block))).to_bytes(4, "little")
+    data += block + mask(crc32c(bytes(block))).to_bytes(4, "little")
     return handle
 
 
