@@ -280,6 +280,21 @@ def on_stop(handle: Callable[[int], None], watch: Callable[[int], None]) -> None
     _WRITERS.append(writer)
 
 
+def branches() -> dict[str, str]:
+    """Return, for each thing that systems do differently, how it is done here."""
+    import importlib.util  # noqa: PLC0415  (only for a bug report)
+
+    return {
+        "reads": "preadv" if hasattr(os, "preadv") else "seek, then read",
+        "files without a path": "memfd_create" if hasattr(os, "memfd_create") else "temporary files",
+        "space for a new file": "posix_fallocate" if hasattr(os, "posix_fallocate") else "not reserved",
+        "memory": "private" if hasattr(mmap, "MAP_PRIVATE") else "as mmap gives it",
+        "FIFOs": "opened without waiting" if _NON_BLOCKING else "opened like files",
+        "workers": process_context().get_start_method(),
+        "limits": "set" if importlib.util.find_spec("resource") else "not set",
+    }
+
+
 def exit_text(code: int) -> str:
     """Describe how a process ended: "the exit code 3", "the signal SIGSEGV"."""
     import signal  # noqa: PLC0415  (only needed for errors)

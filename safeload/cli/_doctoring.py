@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import locale
 import os
 import platform
 import subprocess
@@ -27,6 +28,7 @@ TIMEOUT_SECONDS = 300
 _PACKAGES = (
     "safeload", "numpy", "h5py", "crc32c", "zlib-ng", "tensorflow", "keras", "tf-keras", "keras-bert", "torch", "allennlp",
     "cached-path", "PyYAML",
+    "transformers", "keras-hub", "safetensors", "fsspec", "distributed", "model-signing",
 )  # fmt: skip
 _RUNNING: set[subprocess.Popen[str]] = set()
 _EXTRAS = {"load_bert": "bert", "load_elmo torch": "elmo", "load_elmo allennlp": "elmo"}
@@ -74,12 +76,42 @@ def run(*, as_json: bool) -> int:
         versions |= {name: found for name, found in finding.versions.items() if name == "HDF5"}
     works = {finding.call for finding in findings if finding.ok}
     works_here = {"check_elmo", "load_bert"} <= works and bool(works & {"load_elmo torch", "load_elmo allennlp"})
+    machine = _machine()
     if as_json:
         found = [asdict(finding) for finding in findings]
-        _console.print_json({"schema": SCHEMA, "ok": works_here, "versions": versions, "calls": found})
+        about = {"system": machine, "versions": versions, "branches": system.branches()}
+        _console.print_json({"schema": SCHEMA, "ok": works_here, **about, "calls": found})
     else:
-        _print(versions, findings)
+        _print(machine, versions, findings)
     return 0 if works_here else 1
+
+
+def _machine() -> dict[str, str]:
+    """Return what a bug report needs of the machine: nothing that names it or its user."""
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "C library": " ".join(platform.libc_ver()).strip() or "unknown",
+        "machine": platform.machine(),
+        "byte order": sys.byteorder,
+        "processors": str(os.cpu_count()),
+        "implementation": platform.python_implementation(),
+        "encodings": f"files {sys.getfilesystemencoding()}, locale {locale.getpreferredencoding(do_setlocale=False)}",
+    }
+
+
+def without_paths(text: str) -> str:
+    """Return a message without the folders of this machine, which may name its user."""
+    folders = {
+        sys.prefix: "<prefix>",
+        sys.base_prefix: "<python>",
+        tempfile.gettempdir(): "<tmp>",
+        os.getcwd(): "<cwd>",
+    }
+    folders[os.path.expanduser("~")] = "~"
+    for folder in sorted(folders, key=len, reverse=True):
+        if len(folder) > 1:
+            text = text.replace(folder, folders[folder])
+    return text
 
 
 def tried(call: str) -> Finding:
@@ -96,14 +128,14 @@ def tried(call: str) -> Finding:
     seconds = time.perf_counter() - start
     found = _last_object(printed)
     if found is None:
-        message = f"the process ended with {system.exit_text(code)}{_last_line(complaints)}"
+        message = without_paths(f"the process ended with {system.exit_text(code)}{_last_line(complaints)}")
         return Finding(call=call, ok=False, message=message, remedy=_remedy(call), seconds=seconds, returned=False)
     hints = [str(hint) for hint in found["hints"]]
     remedies = [*(hint for hint in hints if hint.startswith("pip ")), *hints, _remedy(call)]
     return Finding(
         call=call,
         ok=bool(found["ok"]),
-        message=" ".join(str(found["message"]).split())[:300],
+        message=without_paths(" ".join(str(found["message"]).split()))[:300],
         remedy="" if found["ok"] else remedies[0],
         seconds=seconds,
         versions=found["versions"],
@@ -156,10 +188,15 @@ def _remedy(call: str) -> str:
     return "install safeload again from its sources, in a fresh environment"
 
 
-def _print(versions: Mapping[str, str | None], findings: list[Finding]) -> None:
+def _print(machine: Mapping[str, str], versions: Mapping[str, str | None], findings: list[Finding]) -> None:
     out = _console.console()
+    for name, value in machine.items():
+        _console.line(out, f"{name:<21} ", value)
+    for name, value in system.branches().items():
+        _console.line(out, f"{name:<21} ", value)
+    _console.line(out, "")
     for name, version in versions.items():
-        _console.line(out, f"{name:<12} ", version or ("not installed", _console.NOTE))
+        _console.line(out, f"{name:<21} ", version or ("not installed", _console.NOTE))
     _console.line(out, "")
     for finding in findings:
         mark = ("ok  ", _console.OK) if finding.ok else ("FAIL", _console.BAD)

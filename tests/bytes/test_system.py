@@ -253,3 +253,15 @@ def test_without_all_of_them_models_are_checked_and_loaded(is_locked, bert, elmo
     assert all(n_weights)
     assert start == "SpawnContext"
     assert files == [is_locked] * len(files)
+
+
+@pytest.mark.system_calls
+def test_the_branches_are_those_that_are_taken(monkeypatch):
+    usual = system.branches()
+    for name in ("preadv", "memfd_create", "posix_fallocate"):
+        monkeypatch.delattr(os, name, raising=False)
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    other = system.branches()
+
+    assert other["workers"] == "spawn"
+    assert {name for name in usual if usual[name] != other[name]} >= {"reads", "files without a path", "workers"}

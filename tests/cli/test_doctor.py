@@ -10,6 +10,7 @@ import tempfile
 
 import pytest
 
+from safeload._bytes import system
 from safeload._frameworks.packages import install
 from safeload.cli import _doctoring
 from tests.command_line import safeload_cli
@@ -29,6 +30,23 @@ def test_the_doctor_tries_every_call():
     assert done.returncode == (0 if found["ok"] else 1)
     assert found["versions"]["HDF5"]
     assert found["versions"]["numpy"]
+    assert found["system"]["byte order"] == sys.byteorder
+    assert found["branches"] == system.branches()
+
+
+def test_what_is_printed_for_a_bug_report_has_no_paths(tmp_path, monkeypatch):
+    home = tmp_path / "someone"
+    (home / "code").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home / "code")
+    (home / "code/h5py.py").write_text("raise ImportError(f'no libhdf5.so in {__file__}')")
+    monkeypatch.setenv("PYTHONPATH", str(home / "code"))
+
+    message = _doctoring.tried("check_elmo").message
+
+    assert "no libhdf5.so in <cwd>/h5py.py" in message
+    assert "someone" not in message
+    assert _doctoring.without_paths(f"{home}/x and {sys.prefix}/lib") == "~/x and <prefix>/lib"
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,14 @@ def test_a_diagnosis_of_bad_files_is_of_the_schema_and_in_the_reference(bert):
 def test_the_schema_is_one_and_refuses_another_object():
     jsonschema = pytest.importorskip("jsonschema")
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    good = {"schema": "safeload-doctor/1", "ok": True, "versions": {"torch": None}, "calls": []}
+    good = {
+        "schema": "safeload-doctor/1",
+        "ok": True,
+        "system": {},
+        "versions": {"torch": None},
+        "branches": {},
+        "calls": [],
+    }
     is_valid = jsonschema.Draft202012Validator(SCHEMA).is_valid
 
     assert is_valid(good)
