@@ -118,7 +118,7 @@ class ModelKind(Generic[Config]):
         config_word: The name of the config in messages.
         example_pattern: An example of an `ignore_unused` pattern, for messages.
         find_config: Finds the config; raises if it is missing or another kind of file.
-        weights_folder: Returns the folder of weights that were passed; None if none were, or at an address.
+        weights_folder: Returns the folder of weights that were passed; None if none were.
         find_others: Finds the other files; those not given are expected beside the config.
         read: Reads config and vocabulary and compares them with the arguments; returns the config, notes
             and warnings.

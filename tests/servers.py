@@ -30,6 +30,7 @@ class Server:
         folder: The folder that is served.
         address: Its address.
         asked: (path, range) of each request, in order.
+        methods: The method of each request.
         faults: Names of faults: see `_Handler`.
         left: How many requests a fault spoils; None for all.
         only: The end of the paths that a fault spoils.
@@ -41,6 +42,7 @@ class Server:
         self.folder = folder
         self.address = ""
         self.asked: list[tuple[str, str | None]] = []
+        self.methods: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.faults: set[str] = set()
         self.left: int | None = None
@@ -74,12 +76,17 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         """Say nothing."""
 
+    def do_HEAD(self) -> None:
+        """Answer as a GET, without the body."""
+        self.do_GET()
+
     def do_GET(self) -> None:
         """Answer, as the faults say."""
         served = self.server.served
         path = unquote(urlsplit(self.path).path)
         served.asked.append((path, self.headers.get("Range")))
         served.headers.append(dict(self.headers))
+        served.methods.append(self.command)
         time.sleep(served.delay)
         if path in served.redirects:
             return self._answer(302, b"", Location=served.redirects[path])
@@ -141,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        sent = memoryview(data if send is None else send)
+        sent = memoryview(b"" if self.command == "HEAD" else data if send is None else send)
         for start in range(0, len(sent), 1 << 18):
             part = sent[start : start + (1 << 18)]
             self.wfile.write(part)

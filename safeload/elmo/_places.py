@@ -10,7 +10,7 @@ from safeload._bytes import absent
 from safeload._bytes.archives.locating import archive_hints, located, lock_folder
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import BY_ID, CHECKPOINT, JSON_TEXT, UNKNOWN, FileKind, sniff, wrong_kind
-from safeload._bytes.paths import is_remote, resolve_path
+from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import require_file
 from safeload._bytes.tfhub import handle_of, modules_in
 from safeload._bytes.usual_names import files_of_forms
@@ -72,8 +72,8 @@ def resolve_config(request: Request) -> FileRef:
     return ref
 
 
-def weights_folder(request: Request) -> str | None:
-    """Return the folder of the weights, or of the model, that was passed, whose lock applies too; None for one at an address.
+def weights_folder(request: Request) -> str:
+    """Return the folder of the weights, or of the model, that was passed, whose lock applies too.
 
     Raises:
         InvalidPathError: As `resolve_path`.
@@ -81,8 +81,6 @@ def weights_folder(request: Request) -> str | None:
     given, argument = (
         (request.weights, "weight_file") if request.weights is not None else (request.config, "options_file")
     )
-    if is_remote(given):
-        return None
     return lock_folder(resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True))
 
 
@@ -111,11 +109,10 @@ def _place_in(request: Request, options: FileRef) -> WeightPlace:
         SafeLoadError: As `find_weights`.
     """
     folder = options if options.is_dir() else options.folder()
-    if not is_remote(request.config):
-        ref = _resolved(request.config, "options_file", request, options.source)
-        if _is_alone(request, ref):
-            return _place_of(ref.at(ref.path, "weight"))
-        folder = module_in(ref) if ref.is_dir() else folder
+    ref = _resolved(request.config, "options_file", request, options.source)
+    if _is_alone(request, ref):
+        return _place_of(ref.at(ref.path, "weight"))
+    folder = module_in(ref) if ref.is_dir() else folder
     return find_weights(folder.at(folder.path, "weight"))
 
 
@@ -141,12 +138,7 @@ def _is_form(kind: FileKind | None) -> TypeGuard[FileKind]:
 
 
 def _resolved(given: object, argument: str, request: Request, source: Source) -> FileRef:
-    if is_remote(given):
-        from safeload.elmo._download import download  # noqa: PLC0415  (only an address needs it)
-
-        path = download(given, argument)
-    else:
-        path = resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True)
+    path = resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True)
     return located(FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source))
 
 

@@ -181,7 +181,7 @@ def value_of(key: str, value: object, keys: Mapping[str, Key], section: Section)
     if not kind.fits(value):
         message = f"expected {kind.wanted}, found {_shown(value)}"
         raise ValueError(message)
-    if kind.is_path and not (paths.is_remote(value) and key in ELMO_KEYS):
+    if kind.is_path:
         try:
             folder = os.path.dirname(section.path)
             return paths.resolve_path(value, argument=key, base_dir=folder, takes_address=key != "lock_file")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import re
 import socket
 import threading
 from html.parser import HTMLParser
@@ -40,6 +41,9 @@ READ_SECONDS = 30.0
 MAX_REDIRECTS = 5
 MAX_PAGE_BYTES = 1 << 22
 """The largest page that is read as the list of a folder."""
+
+_CONNECTION = re.compile(r"^(<[^>]*>|\w+\([^)]*\)): ")
+"""What urllib3 puts before what happened."""
 
 _REDIRECTED = "if you trust it, pass the address that it leads to"
 
@@ -212,7 +216,7 @@ def _reason(exc: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         exc = inner
-    return without_secrets(str(exc)).partition("\n")[0].rpartition(">: ")[2][:200]
+    return _CONNECTION.sub("", without_secrets(str(exc)).partition("\n")[0])[:200]
 
 
 class _Links(HTMLParser):
