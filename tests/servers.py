@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import mmap
 import re
@@ -179,3 +180,4 @@ def serving(folder: Path) -> Iterator[Server]:
         finally:
             http.shutdown()
             thread.join()
+            gc.collect()  # closes the connections, which later tests may count

@@ -54,7 +54,7 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None, takes
             else resolve_path(base_dir, argument="base_dir", takes_address=takes_address)
         )
         if isinstance(base, Address):
-            return Address(base.like(f"{base}/{text}"))
+            return base.below(text)
     expanded = _expanded(text, base or "", given, argument)
     if base is None and not os.path.isabs(expanded):
         message = f"{argument} is relative, and the working directory no longer exists"

@@ -6,8 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from safeload._boundary import typed_errors
-from safeload._bytes.files import FileRef
-from safeload._bytes.paths import StrPath, resolve_path
 from safeload._diagnosis import Diagnosis, Difference, Step
 from safeload._layers import LayerDifference
 from safeload._reports import remember, warn_of
@@ -16,6 +14,7 @@ from safeload.bert._arguments import FULL_LENGTH, build_options
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from safeload._bytes.paths import StrPath
     from safeload._model_kind import Request
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
@@ -67,7 +66,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     `keras_hub.models.BertBackbone`, on the framework that Keras 3 uses.
 
     Args:
-        config_file: `bert_config.json`, or the folder that contains the model's files.
+        config_file: `bert_config.json`, or the folder that contains the model's files: a path, or an address such as
+            `s3://bucket/bert`, as every path here.
         checkpoint_file: The checkpoint prefix, any file of the checkpoint, or its folder. Defaults to the config's folder.
         vocab_file: `vocab.txt`. Defaults to the one beside the config, if present. It is verified but not used.
         training: If true, build the whole model with the MLM and NSP heads: inputs token, segment and masked, each
@@ -377,7 +377,7 @@ def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> 
     Lines are split as Google's BERT splits them. If a lock file is beside the vocabulary, the vocabulary must match it.
 
     Args:
-        vocab_file: `vocab.txt`, in UTF-8 with one token per line.
+        vocab_file: `vocab.txt`, in UTF-8 with one token per line; a path or an address.
         base_dir: The folder that a relative path starts from. Defaults to the working directory.
 
     Returns:
@@ -397,7 +397,7 @@ def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> 
     Source:
         google-research/bert, tokenization.py, load_vocab; keras_bert/loader.py, load_vocabulary, keras-bert 0.89.0.
     """
-    from safeload.bert._vocabulary import read_with_locks  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._bytes.archives.locating import given_ref  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.bert._vocabulary import read_with_locks  # noqa: PLC0415
 
-    path = resolve_path(vocab_file, argument="vocab_file", base_dir=base_dir)
-    return read_with_locks(FileRef(path=path, role="vocab", given=vocab_file))
+    return read_with_locks(given_ref(vocab_file, "vocab_file", "vocab", base_dir=base_dir))

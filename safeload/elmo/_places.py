@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from safeload import _recognise
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import archive_hints, located, lock_folder
-from safeload._bytes.files import DISK, FileRef
+from safeload._bytes.archives.locating import archive_hints, given_ref, located, lock_folder
+from safeload._bytes.files import DISK
 from safeload._bytes.kinds import BY_ID, CHECKPOINT, JSON_TEXT, UNKNOWN, FileKind, sniff, wrong_kind
-from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import require_file
 from safeload._bytes.tfhub import handle_of, modules_in
 from safeload._bytes.usual_names import files_of_forms
@@ -35,7 +34,7 @@ from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from safeload._bytes.files import Source
+    from safeload._bytes.files import FileRef, Source
     from safeload._model_kind import Request
     from safeload.errors import MissingFileError
 
@@ -72,7 +71,7 @@ def resolve_config(request: Request) -> FileRef:
     return ref
 
 
-def weights_folder(request: Request) -> str:
+def weights_folder(request: Request, source: Source) -> FileRef:
     """Return the folder of the weights, or of the model, that was passed, whose lock applies too.
 
     Raises:
@@ -81,7 +80,8 @@ def weights_folder(request: Request) -> str:
     given, argument = (
         (request.weights, "weight_file") if request.weights is not None else (request.config, "options_file")
     )
-    return lock_folder(resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True))
+    ref = given_ref(given, argument, "folder", base_dir=request.base_dir, source=source)
+    return ref.at(lock_folder(ref.path, ref.source))
 
 
 def resolve_others(request: Request, options: FileRef) -> Places:
@@ -138,8 +138,8 @@ def _is_form(kind: FileKind | None) -> TypeGuard[FileKind]:
 
 
 def _resolved(given: object, argument: str, request: Request, source: Source) -> FileRef:
-    path = resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True)
-    return located(FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source))
+    role = argument.removesuffix("_file")
+    return located(given_ref(given, argument, role, base_dir=request.base_dir, source=source))
 
 
 def _is_alone(request: Request, ref: FileRef) -> bool:

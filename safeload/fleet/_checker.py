@@ -9,8 +9,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from safeload._bytes.archives.locating import archive_at, located, lock_folder
-from safeload._bytes.files import FileRef
+from safeload._bytes.archives.locating import archive_at, given_ref, located, lock_folder
 from safeload._bytes.paths import resolve_path
 from safeload._text.words import escaped, reason_of
 from safeload.bert import check_bert
@@ -35,7 +34,7 @@ N_TRACEBACK_ENTRIES = 3
 
 def _check_unknown(path: str) -> NoReturn:
     """Raise the error for a path at which nothing says which model is there."""
-    raise no_model(located(FileRef(path=resolve_path(path, argument="path"), role="model", given=path)))
+    raise no_model(located(given_ref(path, "path", "model")))
 
 
 CHECKS: Mapping[str, Callable[..., LoadReport | WeightsReport]] = {

@@ -30,10 +30,11 @@ def check_weights(
     of a file with a digest, what is verified is what was hashed.
 
     Args:
-        path: A weight file, an index of shards, a checkpoint prefix, a folder with one of these, or an archive of one. Of a
-            folder with several weights, those with a usual name are read.
+        path: A weight file, an index of shards, a checkpoint prefix, a folder with one of these, or an archive of one: a path, or an
+            address such as `s3://bucket/bert`. Of a folder with several weights, those with a usual name are read.
         base_dir: The folder that a relative path starts from. Defaults to the working directory.
-        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the weights, if present.
+        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the weights, if present. One that is passed may be
+            somewhere else than weights at an address.
         signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". Each file that is read
             must be covered by it and be as it was signed; what is verified is what was hashed. Needs `signed_by`, and the package
             model-signing.
@@ -49,7 +50,7 @@ def check_weights(
         CheckpointNotFoundError: The path has no weights. Those in sub-folders, as of a pipeline of diffusers, are named.
         AmbiguousCheckpointError: The folder has several weights, or its sub-folders have; the error lists them.
         UnreadableFileError: This process may not read a file.
-        FileSystemError: The system failed to read.
+        FileSystemError: The system, or a server, failed to read.
         WrongFileKindError: A file is of another kind.
         CorruptFileError: A file is truncated, fails a checksum, has NaN or infinite values, contradicts its index, or was
             replaced during the check; names every damaged tensor.
@@ -57,7 +58,8 @@ def check_weights(
         ConfigError: The index of shards is no JSON, or the config inside a `.keras` file.
         LockError: A file does not match the lock or the signature, or one of these is invalid, or of another signer.
         ArgumentError: Of `signature` and `signed_by`, one was passed without the other.
-        MissingDependencyError: A signature was passed, and model-signing is missing or does not work.
+        MissingDependencyError: A signature was passed, and model-signing is missing or does not work; or the package that reads an
+            address.
 
     Source:
         safetensors/src/tensor.rs, safetensors 0.8; torch/serialization.py, torch 2.13; tensorflow's tensor_bundle.cc,

@@ -335,9 +335,3 @@ def test_the_package_of_a_scheme_is_named(scheme, package):
 def test_an_address_of_no_place(address, text):
     with pytest.raises(errors.InvalidPathError, match=text):
         safeload.check_bert(address)
-
-
-def test_a_lock_at_an_address_is_not_passed_over(memory):
-    memory.pipe("/models/tensorflow/safeload.lock", b"{}")
-    with pytest.raises(errors.LockError, match="a lock at its address"):
-        safeload.check_bert("memory://models/tensorflow")

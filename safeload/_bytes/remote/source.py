@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from safeload._bytes.addresses import Address, is_address, scheme_of
-from safeload._bytes.files import Source
+from safeload._bytes.files import DISK, Source
 from safeload._bytes.remote.reading import RemoteFile
 from safeload._bytes.remote.store import Found
 from safeload._bytes.remote.stores import store_for
@@ -17,6 +17,13 @@ from safeload.report import FileRead
 if TYPE_CHECKING:
     from safeload._bytes.open_file import Access, OpenFile
     from safeload._bytes.remote.store import Store
+
+
+def reaching(base: Source, address: str, given: object) -> Source:
+    """Return what opens an address too: the same, unless it is the disk."""
+    found = RemoteSource() if base is DISK else base
+    found.learn(address, given)
+    return found
 
 
 class RemoteSource(Source):
@@ -122,7 +129,7 @@ class RemoteSource(Source):
         """
         if not is_address(path):
             return super().file_read(role, path)
-        return FileRead(role=role, path=path, n_bytes=self._look(path).n_bytes)
+        return FileRead(role=role, path=str(path), n_bytes=self._look(path).n_bytes)
 
     def _glance(self, path: str) -> Found | None:
         """Return what is at an address; None if nothing is, or it cannot be looked at, which opening it will say."""
