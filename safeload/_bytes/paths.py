@@ -179,8 +179,8 @@ def _local(text: str, given: object, argument: str, names: Sequence[str] = ()) -
     because, hint = _because(names), "use three slashes: file:///absolute/path"
     if scheme[1].lower() != "file":
         _require_no_tfhub(text, given, argument)
-        message = f"{argument} is an address ({scheme[1]}://){because}; only local files are read"
-        raise InvalidPathError(message, given=given, hints=["download the files and pass the local folder"])
+        message = f"{argument} is an address ({scheme[1]}://){because}, and must be on the disk"
+        raise InvalidPathError(message, given=given, hints=["pass a path of the disk"])
     import urllib.parse  # noqa: PLC0415  (rarely needed, and slow to import)
     import urllib.request  # noqa: PLC0415
 

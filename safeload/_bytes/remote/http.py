@@ -69,8 +69,8 @@ class HttpStore(Store):
             raise
         return (self._listed(address) if is_page else None) or found
 
-    def names_in(self, address: str) -> list[str]:
-        """Return the names in a folder: those that the server's page links to.
+    def entries_in(self, address: str) -> dict[str, bool]:
+        """Return the names in a folder, those that the server's page links to; a folder's is known by the slash at its end.
 
         Raises:
             OSError: As `Store.look`, or the server has no page for the folder.
@@ -87,8 +87,8 @@ class HttpStore(Store):
         parser = _Links()
         parser.feed(attempted(page))
         below = {urljoin(base, link).partition("?")[0].partition("#")[0] for link in parser.links}
-        names = (each[len(base) :].rstrip("/") for each in below if each.startswith(base))
-        return sorted({unquote(name) for name in names if name and "/" not in name})
+        names = sorted(unquote(each[len(base) :]) for each in below if each.startswith(base))
+        return {name.rstrip("/"): name.endswith("/") for name in names if name and "/" not in name.rstrip("/")}
 
     def read(self, address: str, block: memoryview, offset: int, found: Found) -> None:
         """Fill the block with the bytes from an offset of the object that was found.
@@ -135,10 +135,10 @@ class HttpStore(Store):
     def _listed(self, address: str) -> Found | None:
         """Return the folder at an address; None if the server does not list one."""
         try:
-            names = self.names_in(address)
+            entries = self.entries_in(address)
         except OSError:
             return None
-        return Found(is_dir=True, names=tuple(names)) if names else None
+        return Found(is_dir=True, entries=entries) if entries else None
 
     def _answer(self, address: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401  (requests' Response)
         """Return the answer to a request, open, after its redirects.

@@ -15,6 +15,8 @@ from safeload._bytes.remote.stores import store_for
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from safeload._bytes.open_file import Access, OpenFile
     from safeload._bytes.remote.store import Store
 
@@ -35,7 +37,13 @@ class RemoteSource(Source):
         self._given: object = None
         self._stores: dict[tuple[str, str], Store] = {}
         self._found: dict[str, Found | OSError] = {}
-        self._names: dict[str, list[str]] = {}
+        self._entries: dict[str, Mapping[str, bool]] = {}
+
+    def emptied(self) -> RemoteSource:
+        """Return one that knows the same hosts, and nothing of what is there."""
+        found = RemoteSource()
+        found._known, found._given, found._stores = self._known, self._given, self._stores
+        return found
 
     def learn(self, address: str, given: object) -> None:
         """Ask for what is on the same host as it is asked for at this address, which a caller passed."""
@@ -91,10 +99,23 @@ class RemoteSource(Source):
         """
         if not is_address(path):
             return super().names_in(path)
-        if path not in self._names:
-            names = self._look(path).names
-            self._names[path] = self._store(path).names_in(self._real(path)) if names is None else [*names]
-        return self._names[path]
+        self._look(path)
+        return [*self.entries_in(path)]
+
+    def entries_in(self, path: str) -> Mapping[str, bool]:
+        """Return name -> whether it is known to be a folder, of what is in a folder at an address.
+
+        Raises:
+            OSError: It cannot be listed.
+        """
+        if path not in self._entries:
+            found = self._found.get(path)
+            entries = found.entries if isinstance(found, Found) else None
+            self._entries[path] = self._store(path).entries_in(self._real(path)) if entries is None else entries
+            inner = [f"{path}/{name}" for name, is_dir in self._entries[path].items() if is_dir]
+            self._found.setdefault(path, Found(is_dir=True))
+            self._found |= {each: self._found.get(each, Found(is_dir=True)) for each in inner}
+        return self._entries[path]
 
     def open(self, path: str) -> OpenFile:
         """Open an object, or a file.
