@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -133,7 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, data: memoryview, path: str, headers: dict[str, str]) -> None:
         served = self.server.served
-        if served.spoils(path, "cut"):
+        if served.spoils(path, "wrong length"):
+            self._answer(status, data[: len(data) // 2], **headers)
+        elif served.spoils(path, "cut"):
             self._answer(status, data, send=data[: len(data) // 2], **headers)
             self.close_connection = True
         elif served.spoils(path, "stall"):
@@ -167,12 +170,15 @@ class _Http(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """Serve a folder on a port of this machine."""
+def serving(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """Serve a folder on a port of this machine, over HTTP or HTTPS."""
     served = Server(folder)
     with _Http(("127.0.0.1", 0), _Handler) as http:
         http.served = served
         served.address = f"http://127.0.0.1:{http.server_address[1]}"
+        if tls is not None:
+            served.address = f"https://localhost:{http.server_address[1]}"
+            http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:

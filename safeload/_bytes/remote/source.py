@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from safeload._bytes.addresses import Address, is_address, scheme_of
 from safeload._bytes.files import DISK, Source
+from safeload._bytes.hub import FILE_NAME
 from safeload._bytes.remote.reading import RemoteFile
 from safeload._bytes.remote.store import Found
 from safeload._bytes.remote.stores import store_for
+from safeload._bytes.usual_names import TRIED
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
@@ -165,12 +167,21 @@ class RemoteSource(Source):
             try:
                 self._require_listed(path)
                 found = self._store(path).look(self._real(path))
+            except (FileNotFoundError, PermissionError) as exc:
+                found = self._tried_in(path) or exc
             except OSError as exc:
                 found = exc
             self._found[path] = found
         if isinstance(found, OSError):
             raise found
         return found
+
+    def _tried_in(self, path: str) -> Found | None:
+        """Return a folder that was passed and that its server does not list, with what of the usual names is in it."""
+        if path not in self._known or FILE_NAME.search(path):
+            return None
+        found = self._store(path).among(self._real(path), TRIED)
+        return Found(is_dir=True, entries=dict.fromkeys(found, False), is_whole=False) if found else None
 
     def _require_listed(self, path: str) -> None:
         """Require that a folder that was found has a name, before it is asked for alone.
@@ -180,7 +191,7 @@ class RemoteSource(Source):
         """
         folder, _, name = path.rpartition("/")
         above = self._found.get(folder)
-        if isinstance(above, Found) and above.is_dir and name not in self.names_in(folder):
+        if isinstance(above, Found) and above.is_dir and above.is_whole and name not in self.names_in(folder):
             raise FileNotFoundError(errno.ENOENT, "no such name in the folder", path)
 
     def _store(self, path: str) -> Store:

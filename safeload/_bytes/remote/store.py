@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 N_START_BYTES = 1 << 16
 """How much of an object is read when it is looked at."""
@@ -21,6 +21,7 @@ class Found(NamedTuple):
         pin: What identifies the contents of an object: its ETag, generation, version or time.
         start: The first bytes of an object, or all of it, if they came with the answer.
         entries: Name -> whether it is known to be a folder, of what is in a folder, if it came with the answer.
+        is_whole: Whether there is nothing else in the folder.
     """
 
     is_dir: bool
@@ -28,6 +29,7 @@ class Found(NamedTuple):
     pin: str = ""
     start: bytes = b""
     entries: Mapping[str, bool] | None = None
+    is_whole: bool = True
 
 
 class Store(ABC):
@@ -50,6 +52,10 @@ class Store(ABC):
         Raises:
             OSError: As `look`, or the store does not list its folders.
         """
+
+    def among(self, address: str, names: Sequence[str]) -> list[str]:  # noqa: ARG002  (most stores list their folders)
+        """Return which of the names are in a folder that the store does not list; none in a store that lists its folders."""
+        return []
 
     @abstractmethod
     def read(self, address: str, block: memoryview, offset: int, found: Found) -> None:
