@@ -42,6 +42,7 @@ FLOORS = (
     ("_json.py", "_forms", "_values.py", "_suspicion.py", "lock"),
     (
         "_recognise.py",
+        "_caches.py",
         "_advice.py",
         "_published.py",
         "_frameworks",

@@ -13,6 +13,7 @@ from safeload._bytes.kinds import BY_ID, CHECKPOINT, JSON_TEXT, UNKNOWN, FileKin
 from safeload._bytes.small import require_file
 from safeload._bytes.tfhub import handle_of, modules_in
 from safeload._bytes.usual_names import files_of_forms
+from safeload._caches import cached_models
 from safeload._forms.tensorflow.prefixes import (
     STATE_NAME,
     VARIABLES,
@@ -186,7 +187,7 @@ def _options_in(ref: FileRef, *, may_lack: bool = False) -> FileRef:
         candidates = [name for name in candidates if "options" in name.lower()]
     if len(candidates) == 1:
         return ref.inside(candidates[0])
-    if candidates:
+    if candidates and not cached_models(ref)[0]:
         message = f"the folder has {len(candidates)} files that could be the options"
         hints = [f"pass options_file, one of: {', '.join(candidates)}"]
         raise ConfigError(message, **ref.at(folder, "folder").facts, hints=hints)
