@@ -19,6 +19,7 @@ from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
 from safeload._text.words import counted
 from safeload.cli import _console
+from safeload.cli._receiving import receiving
 from safeload.errors import SafeLoadError, WrongFileKindError
 from safeload.fleet._checker import CHECKS
 from safeload.fleet._found import Model, Unreadable
@@ -65,7 +66,9 @@ def run(given: str, wanted: Wanted, *, update: bool, as_json: bool) -> int:
         models = _models_at(given, wanted)
         _require_places(ref, wanted, len(models))
         if models == [Model(given, models[0].kind)]:
-            _print_locked(_lock(given, models[0].kind, wanted, update=update), as_json=as_json)
+            with receiving():
+                locked = _lock(given, models[0].kind, wanted, update=update)
+            _print_locked(locked, as_json=as_json)
             return 0
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
