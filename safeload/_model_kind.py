@@ -47,6 +47,7 @@ class Request(NamedTuple):
         lock_file: The lock file; None for those beside the config and beside the weights.
         signature: The signature; None for none.
         signed_by: The trusted key or certificates.
+        cache_dir: Where objects at addresses are kept; None for nowhere.
     """
 
     config: object
@@ -57,6 +58,7 @@ class Request(NamedTuple):
     lock_file: object = None
     signature: object = None
     signed_by: object = None
+    cache_dir: object = None
 
 
 class Places(NamedTuple):

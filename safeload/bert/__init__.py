@@ -49,6 +49,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
     scope: str | None = None,
     activation: str | None = None,
     expected_outputs: StrPath | None = None,
@@ -86,6 +87,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
             must be covered by it and be as it was signed: it is hashed while it is copied to memory, and read from there. Needs
             `signed_by`, and the package model-signing.
         signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
+        cache_dir: A folder of the disk in which objects at addresses are kept, by their address and version, and read the next time.
+            Each copy is hashed when it is opened. Defaults to None: nothing is written.
         scope: What stands before `embeddings/` in the names of the encoder to load, such as "bert_1/"; a final slash may be
             left out. Defaults to the only encoder of the checkpoint; of several, to the one under "bert/", with a warning.
         activation: Which GELU the feed-forward layers compute: "gelu_erf" or "gelu_tanh". Defaults to that of the library
@@ -156,6 +159,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         lock_file=lock_file,
         signature=signature,
         signed_by=signed_by,
+        cache_dir=cache_dir,
     )
     return load(options, request, scope, outputs=expected_outputs)[0]
 
@@ -220,6 +224,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
     scope: str | None = None,
     activation: str | None = None,
     backend: str = "keras-bert",
@@ -239,6 +244,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         lock_file: As in `load_bert`.
         signature: As in `load_bert`.
         signed_by: As in `load_bert`.
+        cache_dir: As in `load_bert`.
         scope: As in `load_bert`.
         activation: As in `load_bert`.
         backend: As in `load_bert`; it need not be installed.
@@ -265,6 +271,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         lock_file=lock_file,
         signature=signature,
         signed_by=signed_by,
+        cache_dir=cache_dir,
     )
     options = build_options(training=training, seq_len=seq_len, activation=activation, backend=backend)
     report = check(bert(options, scope), request, keep_values=False).report

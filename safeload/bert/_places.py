@@ -104,7 +104,7 @@ def weights_folder(request: Request, source: Source) -> FileRef | None:
     """
     is_passed = request.weights is not None
     given, argument = (request.weights, "checkpoint_file") if is_passed else (request.config, "config_file")
-    ref = given_ref(given, argument, "folder", base_dir=request.base_dir, source=source)
+    ref = given_ref(given, argument, "folder", base_dir=request.base_dir, source=source, cache_dir=request.cache_dir)
     folder = ref.at(lock_folder(ref.path, ref.source))
     return saved_model_of(folder) or (folder if is_passed else None)
 
@@ -163,4 +163,5 @@ def _resolve_vocabulary(request: Request, config: FileRef, weights: WeightPlace)
 
 def _resolved(given: object, argument: str, request: Request, source: Source) -> FileRef:
     role = argument.removesuffix("_file")
-    return located(given_ref(given, argument, role, base_dir=request.base_dir, source=source))
+    base_dir, cache_dir = request.base_dir, request.cache_dir
+    return located(given_ref(given, argument, role, base_dir=base_dir, source=source, cache_dir=cache_dir))

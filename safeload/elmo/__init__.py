@@ -37,6 +37,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
     scope: str | None = None,
 ) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's; a Keras layer)
     """Verify the files of an ELMo and load it, as a torch module or a Keras layer.
@@ -83,6 +84,8 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
             must be covered by it and be as it was signed: it is hashed while it is copied to memory, and read from there. Needs
             `signed_by`, and the package model-signing.
         signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
+        cache_dir: A folder of the disk in which objects at addresses are kept, by their address and version, and read the next time.
+            Each copy is hashed when it is opened. Defaults to None: nothing is written.
         scope: What stands before `char_embed`, or in a model of AllenNLP before `._elmo`, in the names of the biLM to load, if a
             checkpoint has several; the datasets of an HDF5 file have none.
 
@@ -135,6 +138,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         lock_file=lock_file,
         signature=signature,
         signed_by=signed_by,
+        cache_dir=cache_dir,
     )
     checked = check(elmo(arguments, scope), request, keep_values=True)
     from safeload._frameworks.elmo import choose_backend  # noqa: PLC0415  (only to build)
@@ -160,6 +164,7 @@ def check_elmo(  # noqa: PLR0913  (load_elmo's arguments)
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
     scope: str | None = None,
 ) -> LoadReport:
     """Run every check of `load_elmo` without torch or AllenNLP.
@@ -175,6 +180,7 @@ def check_elmo(  # noqa: PLR0913  (load_elmo's arguments)
         lock_file: As in `load_elmo`.
         signature: As in `load_elmo`.
         signed_by: As in `load_elmo`.
+        cache_dir: As in `load_elmo`.
         scope: As in `load_elmo`.
 
     Returns:
@@ -198,6 +204,7 @@ def check_elmo(  # noqa: PLR0913  (load_elmo's arguments)
         lock_file=lock_file,
         signature=signature,
         signed_by=signed_by,
+        cache_dir=cache_dir,
     )
     report = check(elmo(None, scope), request, keep_values=False).report
     warn_of(report)

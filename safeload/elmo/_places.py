@@ -81,7 +81,7 @@ def weights_folder(request: Request, source: Source) -> FileRef:
     given, argument = (
         (request.weights, "weight_file") if request.weights is not None else (request.config, "options_file")
     )
-    ref = given_ref(given, argument, "folder", base_dir=request.base_dir, source=source)
+    ref = given_ref(given, argument, "folder", base_dir=request.base_dir, source=source, cache_dir=request.cache_dir)
     return ref.at(lock_folder(ref.path, ref.source))
 
 
@@ -140,7 +140,8 @@ def _is_form(kind: FileKind | None) -> TypeGuard[FileKind]:
 
 def _resolved(given: object, argument: str, request: Request, source: Source) -> FileRef:
     role = argument.removesuffix("_file")
-    return located(given_ref(given, argument, role, base_dir=request.base_dir, source=source))
+    base_dir, cache_dir = request.base_dir, request.cache_dir
+    return located(given_ref(given, argument, role, base_dir=base_dir, source=source, cache_dir=cache_dir))
 
 
 def _is_alone(request: Request, ref: FileRef) -> bool:

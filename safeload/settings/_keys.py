@@ -120,6 +120,7 @@ ELMO_KEYS: Mapping[str, Key] = {
     "lock_file": _PATH.or_none(),
     "signature": _PATH.or_none(),
     "signed_by": _PATH.or_none(),
+    "cache_dir": _PATH.or_none(),
     "scope": _WORD.or_none(),
 }
 BERT_KEYS: Mapping[str, Key] = {
@@ -142,6 +143,7 @@ BERT_KEYS: Mapping[str, Key] = {
     "lock_file": _PATH.or_none(),
     "signature": _PATH.or_none(),
     "signed_by": _PATH.or_none(),
+    "cache_dir": _PATH.or_none(),
     "scope": _WORD.or_none(),
     "activation": _WORD.or_none(),
     "expected_outputs": _PATH.or_none(),

@@ -21,6 +21,7 @@ def check_weights(
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
 ) -> WeightsReport:
     """Verify weights of any model, in any form that safeload reads; no config is needed or read.
 
@@ -39,6 +40,8 @@ def check_weights(
             must be covered by it and be as it was signed; what is verified is what was hashed. Needs `signed_by`, and the package
             model-signing.
         signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
+        cache_dir: A folder of the disk in which objects at addresses are kept, by their address and version, and read the next time.
+            Each copy is hashed when it is opened. Defaults to None: nothing is written.
 
     Returns:
         The report on what was read. Tensors of integers, complex numbers and floats of fewer than 16 bits are read and
@@ -68,13 +71,22 @@ def check_weights(
     from safeload._reports import warn_of  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.weights._checking import Request, check  # noqa: PLC0415
 
-    report = check(Request(path=path, base_dir=base_dir, lock_file=lock_file, signature=signature, signed_by=signed_by))
+    report = check(
+        Request(
+            path=path,
+            base_dir=base_dir,
+            lock_file=lock_file,
+            signature=signature,
+            signed_by=signed_by,
+            cache_dir=cache_dir,
+        )
+    )
     warn_of(report, "weights")
     return report
 
 
 @typed_errors
-def load_state_dict(
+def load_state_dict(  # noqa: PLR0913  (check_weights' arguments)
     path: StrPath,
     *,
     framework: str = "numpy",
@@ -82,6 +94,7 @@ def load_state_dict(
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
 ) -> dict[str, Any]:
     """Verify weights as `check_weights` does, and return their tensors.
 
@@ -95,6 +108,7 @@ def load_state_dict(
         lock_file: As in `check_weights`.
         signature: As in `check_weights`.
         signed_by: As in `check_weights`.
+        cache_dir: As in `check_weights`.
 
     Returns:
         Name -> tensor of the stored shape and dtype, in the order of the file, on the processor. In NumPy's, bfloat16 is
@@ -116,5 +130,13 @@ def load_state_dict(
     from safeload.weights._loading import load  # noqa: PLC0415
 
     return load(
-        Request(path=path, base_dir=base_dir, lock_file=lock_file, signature=signature, signed_by=signed_by), framework
+        Request(
+            path=path,
+            base_dir=base_dir,
+            lock_file=lock_file,
+            signature=signature,
+            signed_by=signed_by,
+            cache_dir=cache_dir,
+        ),
+        framework,
     )

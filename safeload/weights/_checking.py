@@ -44,6 +44,7 @@ class Request(NamedTuple):
         lock_file: The lock file; None for the one beside the weights.
         signature: The signature; None for none.
         signed_by: The trusted key or certificates.
+        cache_dir: Where objects at addresses are kept; None for nowhere.
     """
 
     path: object
@@ -51,6 +52,7 @@ class Request(NamedTuple):
     lock_file: object = None
     signature: object = None
     signed_by: object = None
+    cache_dir: object = None
 
 
 class Opened(NamedTuple):
@@ -89,7 +91,7 @@ def opened(request: Request, *, is_kept: bool) -> Iterator[Opened]:
     clock = Clock()
     with gc_paused(), short_blas_timeout():
         with clock.step("resolve"):
-            ref = given_ref(request.path, "path", "weight", base_dir=request.base_dir)
+            ref = given_ref(request.path, "path", "weight", base_dir=request.base_dir, cache_dir=request.cache_dir)
             folders = _lock_folders(ref)
             locks = find_locks(request.lock_file, folders=folders, base_dir=request.base_dir)
             base = base_of([ref, *locks])

@@ -48,24 +48,33 @@ def through(ref: FileRef, source: Source) -> FileRef:
     return ref if source in (DISK, ref.source.below()) else located(ref._replace(source=source))
 
 
-def reached(ref: FileRef) -> FileRef:
+def reached(ref: FileRef, cache_dir: str | None = None) -> FileRef:
     """Return a reference whose source opens its path, or an archive on it: of an address, one that reads addresses too."""
     base = ref.source.below()
     if not is_address(ref.path):
         return ref._replace(source=base)
     from safeload._bytes.remote.source import reaching  # noqa: PLC0415  (few models are remote)
 
-    return ref._replace(source=reaching(base, ref.path, ref.given))
+    return ref._replace(source=reaching(base, ref.path, ref.given, cache_dir))
 
 
-def given_ref(given: object, argument: str, role: str, *, base_dir: object = None, source: Source = DISK) -> FileRef:
-    """Return a reference to what a path argument names: a path, or an address.
+def given_ref(
+    given: object,
+    argument: str,
+    role: str,
+    *,
+    base_dir: object = None,
+    source: Source = DISK,
+    cache_dir: object = None,
+) -> FileRef:
+    """Return a reference to what a path argument names: a path, or an address, whose objects are kept where that is asked for.
 
     Raises:
         InvalidPathError, MissingFileError: As `resolve_path`.
     """
     path = resolve_path(given, argument=argument, base_dir=base_dir, takes_address=True)
-    return reached(FileRef(path=path, role=role, given=given, source=source))
+    kept = None if cache_dir is None else resolve_path(cache_dir, argument="cache_dir", base_dir=base_dir)
+    return reached(FileRef(path=path, role=role, given=given, source=source), kept)
 
 
 def archive_at(path: str, source: Source = DISK) -> str | None:

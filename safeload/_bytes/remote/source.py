@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from safeload._bytes.remote.store import Store
 
 
-def reaching(base: Source, address: str, given: object) -> Source:
+def reaching(base: Source, address: str, given: object, cache_dir: str | None = None) -> Source:
     """Return what opens an address too: the same, unless it is the disk."""
-    found = RemoteSource() if base is DISK else base
+    found = RemoteSource(cache_dir) if base is DISK else base
     found.learn(address, given)
     return found
 
@@ -33,8 +33,9 @@ def reaching(base: Source, address: str, given: object) -> Source:
 class RemoteSource(Source):
     """Addresses, and the disk; what is at an address is looked at once, and only that is read."""
 
-    def __init__(self) -> None:
-        """Begin with nothing that is known."""
+    def __init__(self, cache_dir: str | None = None) -> None:
+        """Begin with nothing that is known; objects are kept in a folder only where one is passed."""
+        self._cache_dir = cache_dir
         self._known: list[Address] = []
         self._given: object = None
         self._stores: dict[tuple[str, str], Store] = {}
@@ -43,7 +44,7 @@ class RemoteSource(Source):
 
     def emptied(self) -> RemoteSource:
         """Return one that knows the same hosts, and nothing of what is there."""
-        found = RemoteSource()
+        found = RemoteSource(self._cache_dir)
         found._known, found._given, found._stores = self._known, self._given, self._stores
         return found
 
@@ -198,8 +199,15 @@ class RemoteSource(Source):
         real = self._real(path)
         key = scheme_of(path), urlsplit(real).netloc
         if key not in self._stores:
-            self._stores[key] = store_for(real, self._given)
+            self._stores[key] = self._keeping(store_for(real, self._given))
         return self._stores[key]
+
+    def _keeping(self, store: Store) -> Store:
+        if self._cache_dir is None:
+            return store
+        from safeload._bytes.remote.kept import KeptStore  # noqa: PLC0415  (few keep what they read)
+
+        return KeptStore(store, self._cache_dir)
 
     def _real(self, path: str) -> str:
         """Return an address as it is asked for."""
