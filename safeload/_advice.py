@@ -14,6 +14,7 @@ from safeload._bytes.absent import names_in
 from safeload._bytes.hub import MAX_LISTED, snapshots_in
 from safeload._bytes.kinds import sniff
 from safeload._bytes.usual_names import files_of_forms
+from safeload._caches import cached_models
 from safeload._forms import open_weights
 from safeload._forms.tensorflow.prefixes import STATE_NAME, VARIABLES, list_prefixes, names_in_assets, prefix_of
 from safeload._forms.weight_file import WeightPlace
@@ -72,6 +73,17 @@ def _cache(folder: FileRef, model: str) -> list[str]:
             + (", ..." if len(snapshots) > MAX_LISTED else "")
         ]
     return [*hints, *(_hugging_face(folder.at(snapshots[0]), model) if len(snapshots) == 1 else [])]
+
+
+def _other_cache(folder: FileRef, model: str) -> list[str]:  # noqa: ARG001  (a rule)
+    owner, found = cached_models(folder)
+    if not owner:
+        return []
+    what = f"this is the cache of {owner}"
+    if not found:
+        return [f"{what}, and no model is in it"]
+    more = f", and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
+    return [f"{what}; pass one of: {', '.join(map(str, found[:MAX_LISTED]))}{more}"]
 
 
 def _saved_model(folder: FileRef, model: str) -> list[str]:
@@ -262,6 +274,6 @@ def _names_of(place: WeightPlace) -> tuple[list[str], list[str]]:
 
 _Rule = tuple["Callable[[FileRef, str], list[str]]", ...]
 _OF_FOLDERS: _Rule = (
-    _cache, _saved_model, _adapter, _hugging_face, _other_model, _checkpoint, _torch_checkpoint, _deeper, _lacks_weights,
+    _cache, _other_cache, _saved_model, _adapter, _hugging_face, _other_model, _checkpoint, _torch_checkpoint, _deeper, _lacks_weights,
 )  # fmt: skip
 _OF_FILES: _Rule = (_checkpoint_file, _by_name)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._bytes.files import FileRef
+    from safeload._bytes.files import FileRef, Source
     from safeload._forms.weight_file import StoredTensor, WeightFile, WeightPlace
     from safeload._naming import Naming
     from safeload._suspicion import Marks
@@ -47,6 +47,7 @@ class Request(NamedTuple):
         lock_file: The lock file; None for those beside the config and beside the weights.
         signature: The signature; None for none.
         signed_by: The trusted key or certificates.
+        cache_dir: Where objects at addresses are kept; None for nowhere.
     """
 
     config: object
@@ -57,6 +58,7 @@ class Request(NamedTuple):
     lock_file: object = None
     signature: object = None
     signed_by: object = None
+    cache_dir: object = None
 
 
 class Places(NamedTuple):
@@ -118,7 +120,7 @@ class ModelKind(Generic[Config]):
         config_word: The name of the config in messages.
         example_pattern: An example of an `ignore_unused` pattern, for messages.
         find_config: Finds the config; raises if it is missing or another kind of file.
-        weights_folder: Returns the folder of weights that were passed; None if none were, or at an address.
+        weights_folder: Returns the folder of weights that were passed; None if none were. Its second argument opens the config.
         find_others: Finds the other files; those not given are expected beside the config.
         read: Reads config and vocabulary and compares them with the arguments; returns the config, notes
             and warnings.
@@ -142,7 +144,7 @@ class ModelKind(Generic[Config]):
     config_word: str
     example_pattern: str
     find_config: Callable[[Request], FileRef]
-    weights_folder: Callable[[Request], str | None]
+    weights_folder: Callable[[Request, Source], FileRef | None]
     find_others: Callable[[Request, FileRef], Places]
     read: Callable[[Places], tuple[Config, list[str], list[str]]]
     list_parameters: Callable[[Config, Naming, Stored], Mapping[str, TensorSpec]]

@@ -8,9 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import is_number
-from safeload._bytes.files import FileRef
+from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.kinds import FileKind, wrong_kind
-from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
 from safeload._json import json_type, read_json_object, shown
 from safeload._outputs import N_PROJECTIONS, Outputs, Vocabulary
@@ -20,6 +19,8 @@ from safeload.report import KeyProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from safeload._bytes.files import FileRef
 
 SCHEMA = "safeload-expected-outputs/1"
 ROLE = "outputs"
@@ -33,12 +34,12 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def outputs_ref(given: object, argument: str, base_dir: object = None) -> FileRef:
-    """Return a reference to a file of expected outputs.
+    """Return a reference to a file of expected outputs, which may be at an address.
 
     Raises:
         InvalidPathError: The path is invalid.
     """
-    return FileRef(path=resolve_path(given, argument=argument, base_dir=base_dir), role=ROLE, given=given)
+    return given_ref(given, argument, ROLE, base_dir=base_dir)
 
 
 def write_outputs(outputs: Outputs, ref: FileRef, *, overwrite: bool) -> None:

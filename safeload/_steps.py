@@ -7,17 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload._arguments import require_patterns
-from safeload._bytes.addresses import is_address
 from safeload._bytes.archives.locating import archive_at, lock_folder, through
-from safeload._bytes.files import DISK
+from safeload._bytes.files import FileRef
 from safeload._bytes.hub import is_in_snapshot
 from safeload._fit import check_weights, matched_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._model_kind import Clock
 from safeload._signatures import signed_for
-from safeload.errors import LockError
-from safeload.lock import LOCK_NAME
-from safeload.lock._copies import LockedSource, find_locks, open_locked
+from safeload.lock._copies import LockedSource, base_of, find_locks, open_locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -77,13 +74,14 @@ def _read(
     """Run the first two steps, and yield the places, what opens them, the config, notes and warnings."""
     with clock.step("resolve"):
         config_ref = kind.find_config(request)
+        base = config_ref.source.below()
         path = config_ref.source.on_disk(config_ref.path)
-        folder = lock_folder(path)
-        folders = [folder, kind.weights_folder(request)]
-    signed = signed_for(request, lambda: archive_at(path) or folder)
+        folder = FileRef(path=lock_folder(path, base), role="folder", source=base)
+        of_weights = kind.weights_folder(request, base)
+    signed = signed_for(request, lambda: folder.at(archive_at(path, base) or folder.path))
     with opened_source(
         kind.model,
-        [folder for folder in folders if folder is not None],
+        [folder, *([of_weights] if of_weights else [])],
         clock,
         lock_file=request.lock_file,
         base_dir=request.base_dir,
@@ -91,23 +89,9 @@ def _read(
     ) as source:
         with clock.step("resolve"):
             places = kind.find_others(request, through(config_ref, source))
-            _require_no_lock_at_address(places)
         with clock.step("read"):
             config, notes, warnings = kind.read(places)
         yield places, source, config, notes, warnings
-
-
-def _require_no_lock_at_address(places: Places) -> None:
-    """Require that no folder at an address has a lock, which is not applied.
-
-    Raises:
-        LockError: One has.
-    """
-    for ref in (places.config, places.weights.ref):
-        lock = ref.folder().inside(LOCK_NAME, "lock")
-        if is_address(lock.path) and lock.is_file():
-            message = "the model has a lock at its address; locks of the disk alone are applied"
-            raise LockError(message, **lock.facts, hints=["download the folder, and load it from the disk"])
 
 
 def _files_read(places: Places, of_weights: Iterable[tuple[str, str]], source: Source) -> list[FileRead]:
@@ -127,20 +111,20 @@ def _files_read(places: Places, of_weights: Iterable[tuple[str, str]], source: S
 @contextmanager
 def opened_source(
     model: str,
-    folders: Sequence[str],
+    folders: Sequence[FileRef],
     clock: Clock,
     *,
     lock_file: object = None,
     base_dir: object = None,
     signed: Signed | None = None,
 ) -> Iterator[Source]:
-    """Yield the source of a model's files: verified copies if a lock file or a signature applies, otherwise the disk.
+    """Yield the source of a model's files: verified copies if a lock file or a signature applies, otherwise what opens them all.
 
     Of a cache of huggingface_hub, each file is compared with the digest that is the name of its blob.
 
     Args:
         model: "BERT" or "ELMo".
-        folders: The folders whose lock files apply, unless `lock_file` is passed.
+        folders: The folders whose lock files apply, unless `lock_file` is passed; the first is the model's.
         clock: Measures the hashing and copying.
         lock_file: The lock file, as the caller passed it.
         base_dir: The base of a relative `lock_file`.
@@ -149,17 +133,18 @@ def opened_source(
     Raises:
         SafeLoadError: As `find_locks` and `open_locked`.
     """
-    paths = find_locks(lock_file, folders=folders, base_dir=base_dir)
-    if not paths and signed is None:
-        if any(map(is_in_snapshot, folders)):
+    locks = find_locks(lock_file, folders=folders, base_dir=base_dir)
+    base = base_of([*folders, *locks])
+    if not locks and signed is None:
+        if any(is_in_snapshot(folder.path) for folder in folders):
             from safeload.lock._hashed import HashedSource  # noqa: PLC0415  (few models are in such a cache)
 
-            with closing(HashedSource((), is_kept=True)) as cached:
+            with closing(HashedSource((), is_kept=True, base=base)) as cached:
                 yield cached
         else:
-            yield DISK
+            yield base
         return
     with clock.step("lock"):
-        source = open_locked(paths, given=lock_file, model=model, signed=signed)
+        source = open_locked(locks, folder=folders[0].path, model=model, base=base, signed=signed)
     with closing(source):
         yield source

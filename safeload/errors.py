@@ -79,6 +79,7 @@ class SafeLoadError(Exception):
         """Store the facts; `__str__` renders them."""
         super().__init__(message)
         given = without_secrets(given) if isinstance(given, str) else given
+        resolved = str(resolved) if isinstance(resolved, str) else resolved  # an `Address` has secrets
         self.message, self.resolved, self.given, self.label = message, resolved, given, label
         self.context, self.details, self.hints = tuple(context), tuple(details), tuple(map(shortened, hints))
         for name in self._declared():

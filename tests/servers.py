@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import mmap
 import re
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -30,6 +32,7 @@ class Server:
         folder: The folder that is served.
         address: Its address.
         asked: (path, range) of each request, in order.
+        methods: The method of each request.
         faults: Names of faults: see `_Handler`.
         left: How many requests a fault spoils; None for all.
         only: The end of the paths that a fault spoils.
@@ -41,6 +44,7 @@ class Server:
         self.folder = folder
         self.address = ""
         self.asked: list[tuple[str, str | None]] = []
+        self.methods: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.faults: set[str] = set()
         self.left: int | None = None
@@ -74,12 +78,17 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         """Say nothing."""
 
+    def do_HEAD(self) -> None:
+        """Answer as a GET, without the body."""
+        self.do_GET()
+
     def do_GET(self) -> None:
         """Answer, as the faults say."""
         served = self.server.served
         path = unquote(urlsplit(self.path).path)
         served.asked.append((path, self.headers.get("Range")))
         served.headers.append(dict(self.headers))
+        served.methods.append(self.command)
         time.sleep(served.delay)
         if path in served.redirects:
             return self._answer(302, b"", Location=served.redirects[path])
@@ -125,7 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, data: memoryview, path: str, headers: dict[str, str]) -> None:
         served = self.server.served
-        if served.spoils(path, "cut"):
+        if served.spoils(path, "wrong length"):
+            self._answer(status, data[: len(data) // 2], **headers)
+        elif served.spoils(path, "cut"):
             self._answer(status, data, send=data[: len(data) // 2], **headers)
             self.close_connection = True
         elif served.spoils(path, "stall"):
@@ -141,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        sent = memoryview(data if send is None else send)
+        sent = memoryview(b"" if self.command == "HEAD" else data if send is None else send)
         for start in range(0, len(sent), 1 << 18):
             part = sent[start : start + (1 << 18)]
             self.wfile.write(part)
@@ -159,12 +170,15 @@ class _Http(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """Serve a folder on a port of this machine."""
+def serving(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """Serve a folder on a port of this machine, over HTTP or HTTPS."""
     served = Server(folder)
     with _Http(("127.0.0.1", 0), _Handler) as http:
         http.served = served
         served.address = f"http://127.0.0.1:{http.server_address[1]}"
+        if tls is not None:
+            served.address = f"https://localhost:{http.server_address[1]}"
+            http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
@@ -172,3 +186,4 @@ def serving(folder: Path) -> Iterator[Server]:
         finally:
             http.shutdown()
             thread.join()
+            gc.collect()  # closes the connections, which later tests may count

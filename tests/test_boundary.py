@@ -127,10 +127,11 @@ INNER = {
     "safeload.lock.lock_text",
     "safeload.lock.hash_of",
     "safeload.lock.is_canonical",
+    "safeload.lock.read_lock_at",
     "safeload.lock.write_again",
     "safeload.lock.with_others",
 }
-"""Functions that other modules of safeload call, and that only format, hash what is open, or join what was read."""
+"""Functions that other modules of safeload call, and that only format, hash what is open, read what was found, or join what was read."""
 
 
 @pytest.mark.parametrize(("name", "call"), public_calls(), ids=lambda value: value if isinstance(value, str) else "")

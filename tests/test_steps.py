@@ -10,7 +10,7 @@ import pytest
 
 import safeload
 from safeload._bytes import system
-from safeload._bytes.files import DISK
+from safeload._bytes.files import DISK, FileRef
 from safeload._forms.hdf5.file import Hdf5File
 from safeload._forms.tensorflow.bundle import TensorBundle
 from safeload._model_kind import Clock, Request
@@ -140,7 +140,7 @@ def test_the_steps_are_timed_in_order(folder):
 
 
 def test_without_a_lock_files_are_opened_on_the_disk(folder):
-    with opened_source("BERT", [str(folder)], Clock()) as source:
+    with opened_source("BERT", [FileRef(path=str(folder), role="folder")], Clock()) as source:
         assert source is DISK
 
 
@@ -151,12 +151,12 @@ def test_a_lock_of_a_model_is_no_lock_of_the_other(folder):
     other = {"BERT": "ELMo", "ELMo": "BERT"}[kind.model]
     clock = Clock()
 
-    with opened_source(kind.model, [str(folder)], clock) as source:
+    with opened_source(kind.model, [FileRef(path=str(folder), role="folder")], clock) as source:
         assert source is not DISK
     assert list(clock.seconds) == ["lock"]
     with (
         pytest.raises(LockError, match=f"the lock is for {kind.model}"),
-        opened_source(other, [str(folder)], Clock()),
+        opened_source(other, [FileRef(path=str(folder), role="folder")], Clock()),
     ):
         pass
 

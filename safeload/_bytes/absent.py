@@ -30,6 +30,7 @@ _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 _NO_SPACE = "free some space on the disk, or in the user's quota"
 _UNLISTED = "the server lists no folders; pass the addresses of the config and of the weights themselves"
+_TRIED = "none of the usual names is in a folder of this address: {}"
 _HINTS = {
     errno.EMFILE: "allow this process more open files: ulimit -n",
     errno.ENFILE: "too many files are open on this machine; close some programs",
@@ -144,7 +145,7 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
         context.append(("exists", parent))
     context += [("inside", names_text(beside))] if parent else []
     hints = paths.invisible_hints(path) + [f"did you mean {other}?" for other in near]
-    hints = hints or ([_UNLISTED] if not parent else foreign_hints(ref.given))
+    hints = hints or (_unlisted_hints(path) if not parent else foreign_hints(ref.given))
     if ref.source.is_link(path):
         context.append(("link to", os.path.realpath(path)))
     return {
@@ -155,6 +156,13 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
         "beside": tuple(beside),
         "close_names": tuple(map(os.path.basename, near)) if parent == os.path.dirname(path) else (),
     }
+
+
+def _unlisted_hints(path: str) -> list[str]:
+    from safeload._bytes.hub import FILE_NAME  # noqa: PLC0415  (only a missing file needs them)
+    from safeload._bytes.usual_names import TRIED  # noqa: PLC0415
+
+    return [_UNLISTED, *([] if FILE_NAME.search(path) else [_TRIED.format(", ".join(TRIED))])]
 
 
 def foreign_hints(given: object) -> list[str]:

@@ -28,6 +28,10 @@ class Address(str):
         """Keep the user info and the query in another process."""
         return Address, (self.real,)
 
+    def below(self, name: str) -> Address:
+        """Return the address of a name in this folder."""
+        return Address(self.like(f"{self}/{name}"))
+
     def like(self, path: str) -> str:
         """Return another address as it is asked for: with the user info of this one, if it is on the same host."""
         if path == self:

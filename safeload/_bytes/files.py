@@ -27,6 +27,9 @@ class Source:
 
     proof = ""
 
+    def learn(self, address: str, given: object) -> None:
+        """Ask for what is on the same host as it is asked for at this address, which a caller passed; the disk has no hosts."""
+
     def is_dir(self, path: str) -> bool:
         """Return whether a folder is at the path."""
         return os.path.isdir(path)
@@ -151,6 +154,11 @@ def _open_regular(path: str) -> OpenFile:
 
 
 DISK = Source()
+
+
+def real_path(path: str) -> str:
+    """Return a path without symbolic links; an address has none."""
+    return path if is_address(path) else os.path.realpath(path)
 
 
 class FileRef(NamedTuple):

@@ -22,14 +22,14 @@ _BLOBS = "blobs"
 _DIGESTS = {64: "sha256", 40: "git-sha1"}
 _HEX = re.compile(r"[0-9a-f]+")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-_FILE = re.compile(
+FILE_NAME = re.compile(
     r"\.(json|txt|ckpt|index|meta|hdf5|h5|hdf|bin|pt|pth|th|pb|zip|gz|tar|keras|safetensors|npz)$", re.IGNORECASE
 )
 
 
 def hub_hints(given: object) -> list[str]:
     """Return the hint for a missing path that may be `owner/name` of a model on the Hugging Face hub."""
-    if not isinstance(given, str) or not _NAME.fullmatch(given) or _FILE.search(given):
+    if not isinstance(given, str) or not _NAME.fullmatch(given) or FILE_NAME.search(given):
         return []
     owner, name = given.split("/")
     if os.path.isdir(owner):

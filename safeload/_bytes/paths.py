@@ -55,7 +55,7 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None, takes
             else resolve_path(base_dir, argument="base_dir", takes_address=takes_address)
         )
         if isinstance(base, Address):
-            return Address(base.like(f"{base}/{text.replace(os.sep, chr(47))}"))
+            return base.below(text.replace(os.sep, "/"))
     expanded = _expanded(text, base or "", given, argument)
     if base is None and not _is_absolute(expanded):
         message = f"{argument} is relative, and the working directory no longer exists"
@@ -189,8 +189,8 @@ def _local(text: str, given: object, argument: str, names: Sequence[str] = ()) -
     because, hint = _because(names), "use three slashes: file:///absolute/path"
     if scheme[1].lower() != "file":
         _require_no_tfhub(text, given, argument)
-        message = f"{argument} is an address ({scheme[1]}://){because}; only local files are read"
-        raise InvalidPathError(message, given=given, hints=["download the files and pass the local folder"])
+        message = f"{argument} is an address ({scheme[1]}://){because}, and must be on the disk"
+        raise InvalidPathError(message, given=given, hints=["pass a path of the disk"])
     import urllib.parse  # noqa: PLC0415  (rarely needed, and slow to import)
     import urllib.request  # noqa: PLC0415
 

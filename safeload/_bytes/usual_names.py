@@ -21,6 +21,14 @@ Source:
 """
 
 
+TRIED = (
+    "bert_config.json", "config.json", "options.json", "vocab.txt", "safeload.lock",
+    *(name for kind, _ in KINDS for name in kind.usual),
+    "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001", "weights.hdf5", "weights.th", "best.th",
+)  # fmt: skip
+"""The names of files that are asked for in a folder of a server that lists none."""
+
+
 def files_of_forms(names: list[str], model: str | None) -> list[tuple[str, str]]:
     """Return (name, form) of the files of a form; checkpoints are found by prefix instead.
 

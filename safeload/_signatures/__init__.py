@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from safeload._bytes.files import FileRef
     from safeload.lock._signed import Signed
 
 
@@ -26,10 +27,10 @@ class Request(Protocol):
         """The base of relative paths."""
 
 
-def signed_for(request: Request, path: Callable[[], str]) -> Signed | None:
-    """Verify the signature of a load or check, for the file or folder at a path; None if none was passed.
+def signed_for(request: Request, model: Callable[[], FileRef]) -> Signed | None:
+    """Verify the signature of a load or check, for a file or folder; None if none was passed.
 
-    The path is only asked for where there is a signature.
+    The file or folder is only asked for where there is a signature.
 
     Raises:
         SafeLoadError: As `verified`.
@@ -38,4 +39,4 @@ def signed_for(request: Request, path: Callable[[], str]) -> Signed | None:
         return None
     from safeload._signatures.verifying import verified  # noqa: PLC0415  (most loads have no signature)
 
-    return verified(request.signature, request.signed_by, request.base_dir).rooted(path())
+    return verified(request.signature, request.signed_by, request.base_dir).rooted(model())

@@ -85,7 +85,7 @@ def sign(model: str, path: str, signer: Signer, check: Callable[[Signed], object
         raise LockError(f"the folder cannot be signed: {reason_of(exc)}", resolved=model, label="folder") from exc
     unwritten = Signature(path="", method="key", fingerprint="", n_files=0)
     signed = signed_of(manifest, ref, unwritten)
-    check(signed.rooted(model))
+    check(signed.rooted(FileRef(path=model, role="model")))
     with atomic_write(path, role="signature") as unfinished:
         config.set_hashing_config(_Known(manifest)).sign(model, unfinished.path)
         bundle = signing.bundles.Signature.read(Path(unfinished.path))

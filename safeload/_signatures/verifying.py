@@ -13,8 +13,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import bad_argument
-from safeload._bytes.files import FileRef
-from safeload._bytes.paths import resolve_path
+from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.small import read_small
 from safeload._frameworks.signing import require_signing
 from safeload._signatures.bundle import bundle_of, malformed, method_of
@@ -26,6 +25,7 @@ from safeload.lock._signed import ITSELF, Digest, Signed
 from safeload.report import Signature
 
 if TYPE_CHECKING:
+    from safeload._bytes.files import FileRef
     from safeload._frameworks.signing import Signing
     from safeload.errors import ArgumentError
 
@@ -68,15 +68,15 @@ def verified(signature: object, signed_by: object, base_dir: object = None) -> S
         raise _alone(bad_argument("signature", None, "a path where signed_by is passed", hints), signed_by)
     if signed_by is None:
         raise _alone(bad_argument("signed_by", None, "a path where signature is passed", [_WHOSE]), signature)
-    ref = FileRef(resolve_path(signature, argument="signature", base_dir=base_dir), "signature", signature)
-    path = resolve_path(signed_by, argument="signed_by", base_dir=base_dir)
+    ref = given_ref(signature, "signature", "signature", base_dir=base_dir)
+    key = given_ref(signed_by, "signed_by", "signed_by", base_dir=base_dir)
     data = read_small(ref, max_bytes=MAX_SIGNATURE_BYTES)
     bundle = bundle_of(data, ref)
     method = method_of(bundle, ref)
-    trusted = read_trusted(FileRef(path, "signed_by", signed_by))
+    trusted = read_trusted(key)
     if trusted.method != method:
         message = f"the signature was made with a {method}, and signed_by is a {trusted.method}"
-        raise LockError(message, **ref.facts, context=[("signed_by", path)], hints=[_WHOSE])
+        raise LockError(message, **ref.facts, context=[("signed_by", key.path)], hints=[_WHOSE])
     return _verified(data, ref, trusted, require_signing())
 
 

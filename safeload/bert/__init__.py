@@ -6,8 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from safeload._boundary import typed_errors
-from safeload._bytes.files import FileRef
-from safeload._bytes.paths import StrPath, resolve_path
 from safeload._diagnosis import Diagnosis, Difference, Step
 from safeload._layers import LayerDifference
 from safeload._reports import remember, warn_of
@@ -16,6 +14,7 @@ from safeload.bert._arguments import FULL_LENGTH, build_options
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from safeload._bytes.paths import StrPath
     from safeload._model_kind import Request
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
@@ -50,6 +49,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
     scope: str | None = None,
     activation: str | None = None,
     expected_outputs: StrPath | None = None,
@@ -67,7 +67,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     `keras_hub.models.BertBackbone`, on the framework that Keras 3 uses.
 
     Args:
-        config_file: `bert_config.json`, or the folder that contains the model's files.
+        config_file: `bert_config.json`, or the folder that contains the model's files: a path, or an address such as
+            `s3://bucket/bert`, as every path here.
         checkpoint_file: The checkpoint prefix, any file of the checkpoint, or its folder. Defaults to the config's folder.
         vocab_file: `vocab.txt`. Defaults to the one beside the config, if present. It is verified but not used.
         training: If true, build the whole model with the MLM and NSP heads: inputs token, segment and masked, each
@@ -86,6 +87,8 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
             must be covered by it and be as it was signed: it is hashed while it is copied to memory, and read from there. Needs
             `signed_by`, and the package model-signing.
         signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
+        cache_dir: A folder of the disk in which objects at addresses are kept, by their address and version, and read the next time.
+            Each copy is hashed when it is opened. Defaults to None: nothing is written.
         scope: What stands before `embeddings/` in the names of the encoder to load, such as "bert_1/"; a final slash may be
             left out. Defaults to the only encoder of the checkpoint; of several, to the one under "bert/", with a warning.
         activation: Which GELU the feed-forward layers compute: "gelu_erf" or "gelu_tanh". Defaults to that of the library
@@ -156,6 +159,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         lock_file=lock_file,
         signature=signature,
         signed_by=signed_by,
+        cache_dir=cache_dir,
     )
     return load(options, request, scope, outputs=expected_outputs)[0]
 
@@ -220,6 +224,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
     scope: str | None = None,
     activation: str | None = None,
     backend: str = "keras-bert",
@@ -239,6 +244,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         lock_file: As in `load_bert`.
         signature: As in `load_bert`.
         signed_by: As in `load_bert`.
+        cache_dir: As in `load_bert`.
         scope: As in `load_bert`.
         activation: As in `load_bert`.
         backend: As in `load_bert`; it need not be installed.
@@ -265,6 +271,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         lock_file=lock_file,
         signature=signature,
         signed_by=signed_by,
+        cache_dir=cache_dir,
     )
     options = build_options(training=training, seq_len=seq_len, activation=activation, backend=backend)
     report = check(bert(options, scope), request, keep_values=False).report
@@ -377,7 +384,7 @@ def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> 
     Lines are split as Google's BERT splits them. If a lock file is beside the vocabulary, the vocabulary must match it.
 
     Args:
-        vocab_file: `vocab.txt`, in UTF-8 with one token per line.
+        vocab_file: `vocab.txt`, in UTF-8 with one token per line; a path or an address.
         base_dir: The folder that a relative path starts from. Defaults to the working directory.
 
     Returns:
@@ -397,7 +404,7 @@ def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> 
     Source:
         google-research/bert, tokenization.py, load_vocab; keras_bert/loader.py, load_vocabulary, keras-bert 0.89.0.
     """
-    from safeload.bert._vocabulary import read_with_locks  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._bytes.archives.locating import given_ref  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.bert._vocabulary import read_with_locks  # noqa: PLC0415
 
-    path = resolve_path(vocab_file, argument="vocab_file", base_dir=base_dir)
-    return read_with_locks(FileRef(path=path, role="vocab", given=vocab_file))
+    return read_with_locks(given_ref(vocab_file, "vocab_file", "vocab", base_dir=base_dir))

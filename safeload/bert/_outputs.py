@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _recognise
 from safeload._arguments import bad_argument, is_int
-from safeload._bytes.files import DISK, FileRef
+from safeload._bytes.archives.locating import given_ref
+from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._frameworks.packages import version_of
 from safeload._outputs import HALF, OutputsReport, Subject, compare, outputs_of, reduced, require_same_model
-from safeload._outputs_file import outputs_ref, read_outputs, write_outputs
+from safeload._outputs_file import ROLE, read_outputs, write_outputs
 from safeload.bert._config import validate_config
 from safeload.bert._content import ANY
 from safeload.bert._runtimes import KERAS_BERT, KERAS_HUB, TRANSFORMERS, Runtime
@@ -77,7 +78,7 @@ def built_in_memory(model: Any, vocab_file: object) -> Built:  # noqa: ANN401  (
     config = validate_config(dict(held.raw), FileRef(path="the model", role="model"), ANY)
     tokens: dict[str, int] = {}
     if vocab_file is not None:
-        ref = FileRef(path=resolve_path(vocab_file, argument="vocab_file"), role="vocab", given=vocab_file)
+        ref = given_ref(vocab_file, "vocab_file", "vocab")
         tokens = read_with_locks(ref)
         require_fit(tokens, config, ref)
     found = {name: version_of(name) for name in _PACKAGES[runtime.id]}
@@ -114,7 +115,7 @@ def save(built: Built, file: object, *, overwrite: bool) -> OutputsReport:
         ArgumentError: The model computes in half precision, or there is a file and `overwrite` is false.
         SafeLoadError: As `write_outputs`.
     """
-    ref = outputs_ref(file, "file")
+    ref = FileRef(path=resolve_path(file, argument="file"), role=ROLE, given=file)
     subject = subject_of(built)
     dtype = subject.settings["dtype"]
     if dtype in HALF:
@@ -188,7 +189,7 @@ class Expected(NamedTuple):
         found = self.compare(Built(model, runtime, config, tokens, report.versions))
         return dataclasses.replace(
             report,
-            files=(*report.files, DISK.file_read(self.ref.role, self.ref.path)),
+            files=(*report.files, self.ref.source.file_read(self.ref.role, self.ref.path)),
             notes=(*report.notes, found.headline().partition(": ")[2], *found.notes),
             seconds={**report.seconds, **found.seconds},
         )

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from safeload._arguments import as_python
-from safeload._bytes.archives.locating import located, lock_folder
+from safeload._bytes.archives.locating import given_ref, located, lock_folder
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, sniff, wrong_kind
 from safeload._bytes.paths import resolve_path
@@ -94,7 +94,7 @@ def _weights_as_config(ref: FileRef, kind: FileKind, request: Request) -> WrongF
     return wrong_kind(ref, kind, wanted=JSON_TEXT)
 
 
-def weights_folder(request: Request) -> str | None:
+def weights_folder(request: Request, source: Source) -> FileRef | None:
     """Return the folder of a checkpoint that was passed, or of the SavedModel that has it, whose lock applies too.
 
     Without a checkpoint, it is the SavedModel that has the config; None if none has.
@@ -104,10 +104,9 @@ def weights_folder(request: Request) -> str | None:
     """
     is_passed = request.weights is not None
     given, argument = (request.weights, "checkpoint_file") if is_passed else (request.config, "config_file")
-    path = resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True)
-    folder = FileRef(path=lock_folder(path), role="folder")
-    saved = saved_model_of(folder)
-    return saved.path if saved else folder.path if is_passed else None
+    ref = given_ref(given, argument, "folder", base_dir=request.base_dir, source=source, cache_dir=request.cache_dir)
+    folder = ref.at(lock_folder(ref.path, ref.source))
+    return saved_model_of(folder) or (folder if is_passed else None)
 
 
 def resolve_others(request: Request, config: FileRef) -> Places:
@@ -163,5 +162,6 @@ def _resolve_vocabulary(request: Request, config: FileRef, weights: WeightPlace)
 
 
 def _resolved(given: object, argument: str, request: Request, source: Source) -> FileRef:
-    path = resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True)
-    return located(FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source))
+    role = argument.removesuffix("_file")
+    base_dir, cache_dir = request.base_dir, request.cache_dir
+    return located(given_ref(given, argument, role, base_dir=base_dir, source=source, cache_dir=cache_dir))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from safeload._arguments import require_patterns
+from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.files import FileRef
-from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import read_small
 from safeload._converting import save
 from safeload._fit import match_weights
@@ -77,7 +77,7 @@ def _vocabulary(vocab_file: object, config: BertConfig) -> tuple[bytes | None, d
     """
     if vocab_file is None:
         return None, {}
-    ref = FileRef(path=resolve_path(vocab_file, argument="vocab_file"), role="vocab", given=vocab_file)
+    ref = given_ref(vocab_file, "vocab_file", "vocab")
     tokens = read_with_locks(ref)
     require_fit(tokens, config, ref)
     return read_small(ref, max_bytes=MAX_VOCAB_BYTES), tokens

@@ -99,7 +99,7 @@ def _beyond(report: LoadReport | None, places: Places | None, encoder: tuple[Nam
     elif naming is not NAMINGS[0]:
         both = f"for Google's names only, not for those of {naming.id}"
     elif not (places.config.is_on_disk() and places.weights.ref.is_on_disk()):
-        both = "for files only, not for those in an archive"
+        both = "for files of the disk only, not for those in an archive or at an address"
     elif report is not None and (given := report.taken_from_config["hidden_act"]) != report.activation:
         is_usual = (given, report.activation) == (GELU, GELU_TANH)
         both = "" if is_usual else f"for keras-bert's activations only, not for {given} as {report.activation}"

@@ -75,12 +75,12 @@ def read_with_locks(ref: FileRef) -> dict[str, int]:
         SafeLoadError: As `read_vocabulary`.
     """
     saved = saved_model_of(ref.folder())
-    folders = [lock_folder(ref.path), *([saved.path] if saved else [])]
-    locks = find_locks(None, folders=folders, base_dir=None)
+    folder = ref.at(lock_folder(ref.path, ref.source))
+    locks = find_locks(None, folders=[folder, *([saved] if saved else [])], base_dir=None)
     if not locks:
         return read_vocabulary(located(ref))
-    only = archive_at(ref.path) or ref.path
-    with closing(open_locked(locks, given=None, model="BERT", only=only)) as source:
+    only = archive_at(ref.path, ref.source) or ref.path
+    with closing(open_locked(locks, folder=folder.path, model="BERT", base=ref.source, only=only)) as source:
         return read_vocabulary(located(ref._replace(source=source)))
 
 

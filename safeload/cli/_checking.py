@@ -14,6 +14,7 @@ from safeload._text.progress import progress
 from safeload._version import __version__
 from safeload.cli import _console
 from safeload.cli._ending import PROGRESS, Stopped
+from safeload.cli._receiving import receiving
 from safeload.cli.formats import FORMATS, Head, Totals, writer_of
 from safeload.cli.formats.text import Writer as TextWriter
 from safeload.errors import SafeLoadError
@@ -142,7 +143,9 @@ def _numbered(checker: Checker, ahead: Ahead, wanted: Wanted) -> Generator[tuple
         return
     only = None if wanted.isolated else ahead.take_only()
     if only is not None:
-        yield 0, checker(only)
+        with receiving():
+            result = checker(only)
+        yield 0, result
         return
     yield from checked(checker, ahead, wanted.jobs, isolated=wanted.isolated)
 

@@ -8,10 +8,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from safeload._boundary import typed_errors
-from safeload._bytes.archives.locating import located
-from safeload._bytes.files import FileRef
+from safeload._bytes.archives.locating import given_ref, located
 from safeload._bytes.kinds import sniff
-from safeload._bytes.paths import resolve_path
 from safeload._json import read_json_object
 from safeload._recognise import what_config
 from safeload._text.progress import progress
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from safeload._bytes.files import FileRef
+
 SCHEMA = "safeload-inspect/1"
 MAX_MODELS = 1_000
 """How many models of a folder are listed."""
@@ -49,7 +49,7 @@ def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
 
 @typed_errors
 def _describe(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
-    ref = located(FileRef(path=resolve_path(given, argument="path"), role="path", given=given))
+    ref = located(given_ref(given, "path", "path"))
     side = _beside_weights(ref)
     if side is None and (models := _models_in(given, ref)):
         _print_models(ref.path, models, as_json=as_json)

@@ -12,19 +12,23 @@ import click
 
 from safeload._boundary import typed_errors
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import archive_at, located, lock_folder
+from safeload._bytes.addresses import is_address
+from safeload._bytes.archives.locating import archive_at, given_ref, located, lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
 from safeload._text.words import counted
 from safeload.cli import _console
+from safeload.cli._receiving import receiving
 from safeload.errors import SafeLoadError, WrongFileKindError
 from safeload.fleet._checker import CHECKS
 from safeload.fleet._found import Model, Unreadable
 from safeload.fleet._kinds import kinds_at, no_model
+from safeload.fleet._listing import absolute
 from safeload.fleet._tree import BERT_OR_ELMO, find_models
 from safeload.lock import LOCK_NAME, Lock, lock_text, make_lock, read_lock, with_others
 from safeload.lock._copies import UNLOCKED
+from safeload.report import ANY_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,27 +48,52 @@ class Wanted:
     Attributes:
         kind: "bert", "elmo" or "weights"; None for the model in the folder.
         options: Further arguments of the check.
+        output: The lock file to write; None for the one in the model's folder.
         signing: What to sign with, and where to: `private_key`, `certificate`, `chain` and `signature`.
     """
 
     kind: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    output: str | None = None
     signing: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(given: str, wanted: Wanted, *, update: bool, as_json: bool) -> int:
     """Lock the model in a folder, or each model below it, and return the exit code."""
     try:
+        ref = given_ref(given, "folder", "model")
+        given = ref.path if is_address(ref.path) else given
         models = _models_at(given, wanted)
+        _require_places(ref, wanted, len(models))
         if models == [Model(given, models[0].kind)]:
-            _print_locked(_lock(given, models[0].kind, wanted, update=update), as_json=as_json)
+            with receiving():
+                locked = _lock(given, models[0].kind, wanted, update=update)
+            _print_locked(locked, as_json=as_json)
             return 0
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 1
-    if wanted.signing.get("signature"):
-        raise click.UsageError(f"--signature belongs to one model, and {len(models)} are found")
     return _lock_all(models, wanted, update=update, as_json=as_json)
+
+
+def _require_places(ref: FileRef, wanted: Wanted, n_models: int) -> None:
+    """Require that what is written has a place on the disk, and is of one model.
+
+    Raises:
+        click.UsageError: It has not.
+    """
+    if n_models > 1:
+        for name, value in (("--signature", wanted.signing.get("signature")), ("--output", wanted.output)):
+            if value:
+                raise click.UsageError(f"{name} belongs to one model, and {n_models} are found")
+    if not is_address(ref.path):
+        return
+    if wanted.signing.get("private_key"):
+        raise click.UsageError("--sign is for files of the disk, and an address is given")
+    if n_models > 1:
+        raise click.UsageError(f"{n_models} models are at this address; lock each with an --output of its own")
+    if not wanted.output:
+        raise click.UsageError("nothing is written to addresses; say with --output FILE where the lock comes to")
 
 
 class _Locked(NamedTuple):
@@ -90,7 +119,7 @@ def _lock_all(models: Sequence[Model], wanted: Wanted, *, update: bool, as_json:
     for model in {model.path: model for model in models}.values():
         try:
             if n_models[model.path] > 1:
-                raise _both(FileRef(path=os.path.abspath(model.path), role="folder", given=model.path))
+                raise _both(FileRef(path=absolute(model.path), role="folder", given=model.path))
             path = os.path.join(lock_folder(model.path), LOCK_NAME)
             locked = _lock(model.path, model.kind, wanted, update=update or os.path.abspath(path) in new)
         except SafeLoadError as exc:
@@ -137,7 +166,7 @@ def _models_at(given: str, wanted: Wanted) -> list[Model]:
     Raises:
         SafeLoadError: There is none, the path itself is several, or a folder below it cannot be read.
     """
-    ref = located(FileRef(path=resolve_path(given, argument="folder"), role="model", given=given))
+    ref = located(given_ref(given, "folder", "model"))
     if not ref.is_dir():
         raise absent.missing(ref)
     absent.list_names(ref.at(ref.path, "folder"))  # which raises where the folder cannot be read
@@ -165,13 +194,16 @@ def _lock(given: str, kind: str, wanted: Wanted, *, update: bool) -> _Locked:
 
 
 def _locked(given: str, kind: str, wanted: Wanted, *, update: bool) -> _Locked:
-    folder = resolve_path(given, argument="folder")
-    path = os.path.join(lock_folder(folder), LOCK_NAME)
-    check = partial(CHECKS[kind], **wanted.options)
+    model = given_ref(given, "folder", "model")
+    check = partial(CHECKS[kind], model.path, **wanted.options)
+    if wanted.output is None:
+        path, passed = os.path.join(lock_folder(model.path), LOCK_NAME), None
+    else:
+        path = passed = resolve_path(wanted.output, argument="--output")
     if os.path.lexists(path) and not update:
-        check(folder)
+        check(lock_file=passed)
         return _Locked(path, read_lock(path), "unchanged")
-    return _Locked(path, _write(path, check, folder), _WRITTEN)
+    return _Locked(path, _write(path, check, model), _WRITTEN)
 
 
 def _sign(given: str, kind: str, wanted: Wanted) -> Signature:
@@ -186,14 +218,19 @@ def _sign(given: str, kind: str, wanted: Wanted) -> Signature:
     return sign(model, path, signer, lambda signed: CHECKS[kind](folder, signature=signed, **wanted.options))
 
 
-def _write(path: str, check: Callable[..., Report], folder: str) -> Lock:
+def _write(path: str, check: Callable[..., Report], model: FileRef) -> Lock:
     """Write the lock, after checking the model against it; this detects a file that changed meanwhile."""
-    lock = make_lock(check(folder, lock_file=UNLOCKED), path)
+    report = check(lock_file=UNLOCKED)
+    root = None
+    if is_address(model.path):
+        first = model.path if report.model == ANY_MODEL else report.files[0].path
+        root = model.at(lock_folder(first, model.source), "folder")
+    lock = make_lock(report, path, root=root)
     if (old := _readable(path)) is not None:
         lock = with_others(lock, old)
     with atomic_write(path, role="lock") as unfinished:
         unfinished.write(lock_text(lock).encode("utf-8"))
-        check(folder, lock_file=unfinished.path)
+        check(lock_file=unfinished.path)
     return lock
 
 

@@ -31,6 +31,9 @@ backend = click.option(
 )
 
 
+cache_dir = click.option(
+    "--cache-dir", type=PATH, metavar="FOLDER", help="Keep objects at addresses here, and read them here the next time."
+)
 signature = click.option("--signature", type=PATH, help="The signature of the model; needs --signed-by.")
 signed_by = click.option(
     "--signed-by", type=PATH, metavar="PEM", help="The public key of whoever signed, or the certificates to trust."

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 from safeload import _recognise
 from safeload._advice import add_advice, models_in
-from safeload._bytes.archives.locating import located
-from safeload._bytes.files import FileRef
+from safeload._bytes.archives.locating import given_ref, located
 from safeload._bytes.kinds import CHECKPOINT
-from safeload._bytes.paths import resolve_path
 from safeload._forms import open_weights
 from safeload._forms.finding import find_weights
 from safeload._text.words import with_article
@@ -22,6 +20,7 @@ from safeload.elmo import _places as elmo_places
 from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
+    from safeload._bytes.files import FileRef
     from safeload._forms.weight_file import WeightFile, WeightPlace
     from safeload.report import FileRead, TensorSpec
 
@@ -95,7 +94,7 @@ def open_given(given: str) -> Weights:
     Raises:
         SafeLoadError: As `find_weights` and `open_weights`.
     """
-    ref = located(FileRef(path=resolve_path(given, argument="path"), role="checkpoint", given=given))
+    ref = located(given_ref(given, "path", "checkpoint"))
     place = _place_of(ref)
     file = open_weights(place)
     what = f"{file.summary}, given as {with_article(place.place)}" if place.form == CHECKPOINT else file.summary

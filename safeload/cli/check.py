@@ -12,6 +12,7 @@ from safeload.cli._options import (
     PATH,
     activation,
     backend,
+    cache_dir,
     checkpoint,
     examples,
     ignore_unused,
@@ -130,6 +131,7 @@ def _any_check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorato
         click.option("--dask", metavar="ADDRESS", help="Check on the workers of the Dask cluster with this scheduler."),
         click.option("--fail-fast", is_flag=True, help="Stop at the first bad model."),
         click.option("--strict", "is_strict", is_flag=True, help="Fail models with warnings."),
+        cache_dir,
         signed_by,
         signature,
         click.option("--lock", "needs_lock", is_flag=True, help="Fail models that have no safeload.lock."),
@@ -226,7 +228,7 @@ def _check(
         raise click.UsageError("--jobs and --isolated are of this machine, and --dask is given")
     if "scope" in rest:
         options |= {"ignore_unused": list(rest["ignore_unused"]), "scope": rest["scope"]}
-    options |= {name: given for name in ("signature", "signed_by") if (given := rest[name]) is not None}
+    options |= {name: given for name in ("signature", "signed_by", "cache_dir") if (given := rest[name]) is not None}
     checker = Checker(options=options, needs_lock=rest["needs_lock"], is_strict=rest["is_strict"])
     try:
         checker.require_options(kind)

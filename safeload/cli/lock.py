@@ -30,12 +30,14 @@ from safeload.cli._options import (
         "safeload lock models/uncased --update       after an intended change",
         "safeload lock models/two --scope student    of several encoders, check this one",
         "safeload lock --any stable-diffusion/unet   the weights alone, of any model",
+        "safeload lock s3://bucket/bert --output bert.lock    of an address, to pass as lock_file",
         "safeload lock models/uncased --sign key.pem    writes model.sig into it too",
         "safeload check bert models/uncased --lock   fails if any byte differs",
     ),
 )
 @click.argument("folder", type=PATH)
 @click.option("--update", is_flag=True, help="Replace an existing lock that differs.")
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="The lock to write. [default: FOLDER/safeload.lock]")
 @click.option("--any", "is_any", is_flag=True, help="Lock the weights alone, of whatever model.")
 @click.option("--sign", "private_key", type=PATH, metavar="PEM", help="Sign the folder too, with this private key.")
 @click.option("--certificate", type=PATH, metavar="PEM", help="The certificate of that key, to sign with it.")
@@ -54,7 +56,7 @@ from safeload.cli._options import (
 def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (click's own)
     """Check the model in FOLDER and write its safeload.lock: the size and SHA-256 of each of its files.
 
-    FOLDER may be an archive, or a folder above several models, each of which is locked. --checkpoint, --vocab, --activation and --backend are of a BERT, --weights is of an ELMo.
+    FOLDER may be an archive, an address, whose lock is written to --output, or a folder above several models, each of which is locked. --checkpoint, --vocab, --activation and --backend are of a BERT, --weights is of an ELMo.
 
     From then on, every load and check of the model compares its files with the lock. With --sign, all files in FOLDER are
     signed in the format of OpenSSF model signing, for a load with `signature` and `signed_by`. Exit code: 0 the lock exists and
@@ -69,6 +71,7 @@ def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: A
         "backend": options["backend"],
     }
     of_elmo = {"weight_file": options["weights"]}
+    output = options.pop("output")
     signing = {name: options.pop(name) for name in ("private_key", "certificate", "chain", "signature")}
     if any(signing.values()) and not signing["private_key"]:
         raise click.UsageError("--certificate, --chain and --signature are for --sign")
@@ -86,11 +89,15 @@ def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: A
             )
         sys.exit(
             _locking.run(
-                os.fspath(folder), _locking.Wanted(kind="weights", signing=signing), update=update, as_json=as_json
+                os.fspath(folder),
+                _locking.Wanted(kind="weights", output=output, signing=signing),
+                update=update,
+                as_json=as_json,
             )
         )
     wanted = _locking.Wanted(
         kind=given[0] if given else None,
+        output=output,
         signing=signing,
         options={
             "ignore_unused": list(options["ignore_unused"]),

@@ -13,11 +13,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import as_python_tree
 from safeload._boundary import typed_errors
-from safeload._bytes.archives.locating import located, lock_folder, through
+from safeload._bytes.addresses import Address
+from safeload._bytes.archives.locating import given_ref, located, lock_folder, through
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import StrPath, resolve_path
 from safeload._fit import check_weights
@@ -122,9 +124,9 @@ def build_model_from_config(
         seq_len=seq_len,
         model_options=kwargs,
     )._replace(clipped=True)
-    path = resolve_path(config_file, argument="config_file")
-    ref = find_config(located(FileRef(path=path, role="config", given=config_file)))
-    with opened_source(BERT, [os.path.dirname(ref.source.on_disk(ref.path))], Clock()) as source:
+    ref = find_config(located(given_ref(config_file, "config_file", "config")))
+    folder = FileRef(path=os.path.dirname(ref.source.on_disk(ref.path)), role="folder", source=ref.source.below())
+    with opened_source(BERT, [folder], Clock()) as source:
         config = read_config(through(ref, source))
     require_config_allows(options, config)
     backend = require_keras_bert()
@@ -162,11 +164,11 @@ def load_model_weights_from_checkpoint(
     """
     kind = bert_kind(build_options(training=training, seq_len=FULL_LENGTH), may_be_clipped=True)
     _require_what_build_returned(model, config)
-    path = resolve_path(checkpoint_file, argument="checkpoint_file")
+    given = given_ref(checkpoint_file, "checkpoint_file", "checkpoint")
     valid = validate_config(as_python_tree(config), FileRef(path="the dict that was passed as config", role="config"))
     clock = Clock()
-    with opened_source(BERT, [lock_folder(path)], clock) as source:
-        ref = located(FileRef(path=path, role="checkpoint", given=checkpoint_file, source=source))
+    with opened_source(BERT, [given.at(lock_folder(given.path, given.source), "folder")], clock) as source:
+        ref = located(given._replace(source=source))
         place = find_weights(ref, BERT, lambda: "file" if is_of_transformers(valid.raw) else "checkpoint")
         checked = check_weights(kind, valid, place, (), clock, keep_values=True)
     builder.fill(require_keras_bert(), model, checked.values, config=checked.config)
@@ -259,8 +261,9 @@ def extract_embeddings_generator(  # noqa: PLR0913, PLR0917  (keras-bert's signa
 
 def _load_folder(folder: StrPath, output_layer_num: int) -> tuple[Any, dict[str, int]]:
     """Load the files with the names that keras-bert expects in a folder; return the model and the vocabulary."""
-    path = resolve_path(folder, argument="model")
-    config, checkpoint, vocab = (os.path.join(path, name) for name in _NAMES_IN_FOLDER)
+    path = resolve_path(folder, argument="model", takes_address=True)
+    inside = path.below if isinstance(path, Address) else partial(os.path.join, path)
+    config, checkpoint, vocab = map(inside, _NAMES_IN_FOLDER)
     options = build_options(training=False, seq_len=FULL_LENGTH, output_layer_num=output_layer_num)
     tokens: dict[str, int] = {}
     request = Request(config=config, weights=checkpoint, vocab=vocab)
@@ -297,5 +300,4 @@ def load_vocabulary(vocab_path: StrPath) -> dict[str, int]:
     Raises:
         SafeLoadError: As `safeload.load_vocabulary`.
     """
-    path = resolve_path(vocab_path, argument="vocab_path")
-    return read_with_locks(FileRef(path=path, role="vocab", given=vocab_path))
+    return read_with_locks(given_ref(vocab_path, "vocab_path", "vocab"))

@@ -37,6 +37,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
     scope: str | None = None,
 ) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's; a Keras layer)
     """Verify the files of an ELMo and load it, as a torch module or a Keras layer.
@@ -53,11 +54,11 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     calls by default.
 
     Args:
-        options_file: `options.json`, or the folder that contains it and the weights. Also a URL if cached-path is
-            installed. A TF-Hub module, and a folder, an archive or the weights of an AllenNLP model, need no options: the
+        options_file: `options.json`, or the folder that contains it and the weights; a path, or an address such as
+            `s3://bucket/elmo`, which is read straight into memory. A TF-Hub module, and a folder, an archive or the weights of an AllenNLP model, need no options: the
             original ELMo's are taken, of an AllenNLP model with the sizes of its weights, and the report says so.
         weight_file: `weights.hdf5`, a training checkpoint of bilm-tf, a state dict with an ELMo of AllenNLP, the folder or archive
-            of one of these, or that of a TF-Hub module. Defaults to the only HDF5 file in the options' folder, or else to the
+            of one of these, or that of a TF-Hub module; a path or an address. Defaults to the only HDF5 file in the options' folder, or else to the
             checkpoint or the state dict there.
         num_output_representations: How many weighted sums of the layers to return; not a number of layers.
         requires_grad: Whether to train the biLM itself. The weighted sums are trainable either way.
@@ -83,6 +84,8 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
             must be covered by it and be as it was signed: it is hashed while it is copied to memory, and read from there. Needs
             `signed_by`, and the package model-signing.
         signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
+        cache_dir: A folder of the disk in which objects at addresses are kept, by their address and version, and read the next time.
+            Each copy is hashed when it is opened. Defaults to None: nothing is written.
         scope: What stands before `char_embed`, or in a model of AllenNLP before `._elmo`, in the names of the biLM to load, if a
             checkpoint has several; the datasets of an HDF5 file have none.
 
@@ -91,12 +94,12 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         and which backend was used.
 
     Raises:
-        InvalidPathError: A path argument is invalid, or is a URL and cached-path is not installed.
-        MissingFileError: A file does not exist, or could not be downloaded.
+        InvalidPathError: A path argument is invalid.
+        MissingFileError: A file does not exist.
         AmbiguousCheckpointError: The folder contains several HDF5 files or checkpoints, or the checkpoint several biLMs.
         CheckpointNotFoundError: A checkpoint has no index file, or lacks a data shard.
         UnreadableFileError: This process may not read a file.
-        FileSystemError: The system failed to read: a disk or network error, too many open files, not enough memory.
+        FileSystemError: The system, or a server, failed to read: a disk or network error, too many open files, not enough memory.
         WrongFileKindError: A file is of another kind, the weights are of another model, or the two files are swapped.
         CorruptFileError: A file is truncated, has unwritten datasets or NaN or infinite values, or changed during the
             load.
@@ -106,7 +109,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         LockError: A file does not match the lock or the signature, or one of these is invalid, or of another signer.
         VariableMismatchError: Datasets are missing, unexpected, or have another shape or dtype.
         ArgumentError: Another argument is invalid.
-        MissingDependencyError: torch, AllenNLP, TensorFlow or Keras is missing or does not work.
+        MissingDependencyError: torch, AllenNLP, TensorFlow or Keras is missing or does not work, or the package that reads an address.
         BackendError: AllenNLP failed although every check passed.
 
     Source:
@@ -135,6 +138,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         lock_file=lock_file,
         signature=signature,
         signed_by=signed_by,
+        cache_dir=cache_dir,
     )
     checked = check(elmo(arguments, scope), request, keep_values=True)
     from safeload._frameworks.elmo import choose_backend  # noqa: PLC0415  (only to build)
@@ -160,6 +164,7 @@ def check_elmo(  # noqa: PLR0913  (load_elmo's arguments)
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
     scope: str | None = None,
 ) -> LoadReport:
     """Run every check of `load_elmo` without torch or AllenNLP.
@@ -175,13 +180,14 @@ def check_elmo(  # noqa: PLR0913  (load_elmo's arguments)
         lock_file: As in `load_elmo`.
         signature: As in `load_elmo`.
         signed_by: As in `load_elmo`.
+        cache_dir: As in `load_elmo`.
         scope: As in `load_elmo`.
 
     Returns:
         The report on what was read.
 
     Raises:
-        SafeLoadError: As `load_elmo`, except BackendError; MissingDependencyError is about model-signing alone.
+        SafeLoadError: As `load_elmo`, except BackendError; MissingDependencyError is about model-signing and the packages that read addresses.
 
     Source:
         allennlp/modules/elmo.py and elmo_lstm.py, AllenNLP 2.10.1.
@@ -198,6 +204,7 @@ def check_elmo(  # noqa: PLR0913  (load_elmo's arguments)
         lock_file=lock_file,
         signature=signature,
         signed_by=signed_by,
+        cache_dir=cache_dir,
     )
     report = check(elmo(None, scope), request, keep_values=False).report
     warn_of(report)

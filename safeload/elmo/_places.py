@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from safeload import _recognise
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import archive_hints, located, lock_folder
-from safeload._bytes.files import DISK, FileRef
+from safeload._bytes.archives.locating import archive_hints, given_ref, located, lock_folder
+from safeload._bytes.files import DISK
 from safeload._bytes.kinds import BY_ID, CHECKPOINT, JSON_TEXT, UNKNOWN, FileKind, sniff, wrong_kind
-from safeload._bytes.paths import is_remote, resolve_path
 from safeload._bytes.small import require_file
 from safeload._bytes.tfhub import handle_of, modules_in
 from safeload._bytes.usual_names import files_of_forms
+from safeload._caches import cached_models
 from safeload._forms.tensorflow.prefixes import (
     STATE_NAME,
     VARIABLES,
@@ -35,7 +35,7 @@ from safeload.errors import AmbiguousCheckpointError, ConfigError, WrongFileKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from safeload._bytes.files import Source
+    from safeload._bytes.files import FileRef, Source
     from safeload._model_kind import Request
     from safeload.errors import MissingFileError
 
@@ -72,8 +72,8 @@ def resolve_config(request: Request) -> FileRef:
     return ref
 
 
-def weights_folder(request: Request) -> str | None:
-    """Return the folder of the weights, or of the model, that was passed, whose lock applies too; None for one at an address.
+def weights_folder(request: Request, source: Source) -> FileRef:
+    """Return the folder of the weights, or of the model, that was passed, whose lock applies too.
 
     Raises:
         InvalidPathError: As `resolve_path`.
@@ -81,9 +81,8 @@ def weights_folder(request: Request) -> str | None:
     given, argument = (
         (request.weights, "weight_file") if request.weights is not None else (request.config, "options_file")
     )
-    if is_remote(given):
-        return None
-    return lock_folder(resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True))
+    ref = given_ref(given, argument, "folder", base_dir=request.base_dir, source=source, cache_dir=request.cache_dir)
+    return ref.at(lock_folder(ref.path, ref.source))
 
 
 def resolve_others(request: Request, options: FileRef) -> Places:
@@ -111,11 +110,10 @@ def _place_in(request: Request, options: FileRef) -> WeightPlace:
         SafeLoadError: As `find_weights`.
     """
     folder = options if options.is_dir() else options.folder()
-    if not is_remote(request.config):
-        ref = _resolved(request.config, "options_file", request, options.source)
-        if _is_alone(request, ref):
-            return _place_of(ref.at(ref.path, "weight"))
-        folder = module_in(ref) if ref.is_dir() else folder
+    ref = _resolved(request.config, "options_file", request, options.source)
+    if _is_alone(request, ref):
+        return _place_of(ref.at(ref.path, "weight"))
+    folder = module_in(ref) if ref.is_dir() else folder
     return find_weights(folder.at(folder.path, "weight"))
 
 
@@ -141,13 +139,9 @@ def _is_form(kind: FileKind | None) -> TypeGuard[FileKind]:
 
 
 def _resolved(given: object, argument: str, request: Request, source: Source) -> FileRef:
-    if is_remote(given):
-        from safeload.elmo._download import download  # noqa: PLC0415  (only an address needs it)
-
-        path = download(given, argument)
-    else:
-        path = resolve_path(given, argument=argument, base_dir=request.base_dir, takes_address=True)
-    return located(FileRef(path=path, role=argument.removesuffix("_file"), given=given, source=source))
+    role = argument.removesuffix("_file")
+    base_dir, cache_dir = request.base_dir, request.cache_dir
+    return located(given_ref(given, argument, role, base_dir=base_dir, source=source, cache_dir=cache_dir))
 
 
 def _is_alone(request: Request, ref: FileRef) -> bool:
@@ -194,7 +188,7 @@ def _options_in(ref: FileRef, *, may_lack: bool = False) -> FileRef:
         candidates = [name for name in candidates if "options" in name.lower()]
     if len(candidates) == 1:
         return ref.inside(candidates[0])
-    if candidates:
+    if candidates and not cached_models(ref)[0]:
         message = f"the folder has {len(candidates)} files that could be the options"
         hints = [f"pass options_file, one of: {', '.join(candidates)}"]
         raise ConfigError(message, **ref.at(folder, "folder").facts, hints=hints)

@@ -143,7 +143,9 @@ def _beyond(report: LoadReport | None, places: Places, options: ElmoOptions | No
     elif form != HDF5 and importlib.util.find_spec("tensorflow") is None:
         found[DIRECT] = "TensorFlow is not installed"
     if not (places.config.is_on_disk() and places.weights.ref.is_on_disk()):
-        found |= dict.fromkeys((ALLENNLP, DIRECT), "for files only, not for those in an archive")
+        found |= dict.fromkeys(
+            (ALLENNLP, DIRECT), "for files of the disk only, not for those in an archive or at an address"
+        )
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from safeload._advice import may_be_of_allennlp
@@ -13,6 +12,7 @@ from safeload._recognise import BERT, ELMO, WEIGHTS_OF_ALLENNLP, has_piece_of
 from safeload.errors import SafeLoadError, UnsafeFileError
 from safeload.fleet._found import Model
 from safeload.fleet._kinds import decided
+from safeload.fleet._listing import absolute, inside
 from safeload.fleet._loose import is_loose
 from safeload.weights._places import are_weights
 
@@ -23,15 +23,16 @@ _MODELS = {"bert": BERT, "elmo": ELMO, "weights": None}
 """What is looked for; None for the weights of any model."""
 
 
-def models_in_archive(kinds: tuple[str, ...], path: str) -> Iterator[Model]:
+def models_in_archive(kinds: tuple[str, ...], ref: FileRef) -> Iterator[Model]:
     """Yield the models in an archive: at its own path that at its top, or in its only folder.
 
     One that is cut off, damaged or unreadable is a model itself, so that its check reports it.
     """
     from safeload._bytes.archives.names import names_in_archive  # noqa: PLC0415  (few trees have archives)
 
+    path, source = ref.path, ref.source
     try:
-        folders = names_in_archive(FileRef(path=os.path.abspath(path), role="archive", given=path))
+        folders = names_in_archive(FileRef(path=absolute(path), role="archive", given=path, source=source))
     except UnsafeFileError:
         return
     except SafeLoadError:
@@ -45,22 +46,26 @@ def models_in_archive(kinds: tuple[str, ...], path: str) -> Iterator[Model]:
     tops = {folder.partition("/")[0] for folder, names in shown.items() if names}
     only = tops.pop() if len(tops) == 1 else ""
     for folder in shown:
-        claimed = [kind for kind in kinds if _is_model(kind, path, folder, shown)]
-        place = path if folder == only else os.path.join(path, folder)
-        yield from (Model(place, kind) for kind in _decided(path, folder, claimed))
+        claimed = [kind for kind in kinds if _is_model(kind, ref, folder, shown)]
+        place = path if folder == only else inside(path, folder)
+        yield from (Model(place, kind) for kind in _decided(ref, folder, claimed))
 
 
-def _decided(archive: str, folder: str, claimed: list[str]) -> list[str]:
+def _decided(archive: FileRef, folder: str, claimed: list[str]) -> list[str]:
     if len(claimed) < 2:  # noqa: PLR2004  (nothing to decide, and nothing to read)
         return claimed
-    ref = FileRef(path=os.path.abspath(os.path.join(archive, folder)), role="folder", given=archive)
     try:
-        return decided(located(ref), claimed)
+        return decided(located(_folder_in(archive, folder)), claimed)
     except SafeLoadError:
         return claimed[:1]
 
 
-def _is_model(kind: str, archive: str, folder: str, folders: Mapping[str, list[str]]) -> bool:
+def _folder_in(archive: FileRef, folder: str) -> FileRef:
+    path = absolute(inside(archive.path, folder))
+    return FileRef(path=path, role="folder", given=archive.path, source=archive.source)
+
+
+def _is_model(kind: str, archive: FileRef, folder: str, folders: Mapping[str, list[str]]) -> bool:
     """Return whether a folder of an archive has a piece of a model; what belongs to a SavedModel is in its folder."""
     names, model = folders[folder], _MODELS[kind]
     above, _, last = folder.rpartition("/")
@@ -73,12 +78,11 @@ def _is_model(kind: str, archive: str, folder: str, folders: Mapping[str, list[s
     return (not is_loose(model, listed) and has_piece_of(model, listed)) or _is_elmo_in(model, archive, folder, names)
 
 
-def _is_elmo_in(model: str, archive: str, folder: str, names: list[str]) -> bool:
+def _is_elmo_in(model: str, archive: FileRef, folder: str, names: list[str]) -> bool:
     """Return whether a folder of an archive has an AllenNLP model with an ELMo, or one that cannot be read."""
     if model != ELMO or not any(name in names for name in WEIGHTS_OF_ALLENNLP):
         return False
-    path = os.path.abspath(os.path.join(archive, folder))
     try:
-        return may_be_of_allennlp(located(FileRef(path=path, role="folder", given=archive)), names)
+        return may_be_of_allennlp(located(_folder_in(archive, folder)), names)
     except SafeLoadError:
         return True

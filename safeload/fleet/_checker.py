@@ -9,9 +9,10 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from safeload._bytes.archives.locating import archive_at, located, lock_folder
-from safeload._bytes.files import FileRef
+from safeload._bytes.addresses import is_address
+from safeload._bytes.archives.locating import archive_at, given_ref, located, lock_folder
 from safeload._bytes.paths import resolve_path
+from safeload._text.addresses import without_secrets
 from safeload._text.words import escaped, reason_of
 from safeload.bert import check_bert
 from safeload.bert._arguments import FULL_LENGTH, build_options
@@ -19,6 +20,7 @@ from safeload.bert._runtimes import KERAS_BERT
 from safeload.elmo import check_elmo
 from safeload.errors import LockError, SafeLoadError, SafeLoadWarning, UnsafeFileError
 from safeload.fleet._kinds import no_model
+from safeload.fleet._listing import absolute
 from safeload.fleet._result import CheckResult
 from safeload.lock import LOCK_NAME
 from safeload.weights import check_weights
@@ -35,7 +37,7 @@ N_TRACEBACK_ENTRIES = 3
 
 def _check_unknown(path: str) -> NoReturn:
     """Raise the error for a path at which nothing says which model is there."""
-    raise no_model(located(FileRef(path=resolve_path(path, argument="path"), role="model", given=path)))
+    raise no_model(located(given_ref(path, "path", "model")))
 
 
 CHECKS: Mapping[str, Callable[..., LoadReport | WeightsReport]] = {
@@ -87,7 +89,7 @@ class Checker:
         except (Exception, SystemExit) as exc:  # noqa: BLE001  (whatever one model causes, the others are checked)
             error = unexpected(model.path, exc)
         return CheckResult(
-            path=model.path,
+            path=without_secrets(model.path),
             kind=model.kind,
             report=report,
             error=error,
@@ -99,10 +101,13 @@ class Checker:
         report = CHECKS[model.kind](model.path, **(self.options if model.kind else {}))
         if self.needs_lock and not any(file.role == "lock" for file in report.files):
             path = report.files[0].path
-            folder = lock_folder(path)
+            source = given_ref(model.path, "path", "model").source
+            folder = lock_folder(path, source)
             message = "the model has no lock file"
             of_any = "--any " if model.kind == "weights" else ""
-            hints = [f"when the files are known to be correct: safeload lock {of_any}{archive_at(path) or folder}"]
+            to = f" --output {LOCK_NAME}" if is_address(folder) else ""
+            of_model = f"{of_any}{archive_at(path, source) or folder}{to}"
+            hints = [f"when the files are known to be correct: safeload lock {of_model}"]
             raise LockError(message, resolved=os.path.join(folder, LOCK_NAME), label="lock", hints=hints)
         return report
 
@@ -112,10 +117,10 @@ def unexpected(path: str, exc: BaseException) -> SafeLoadError:
     lines = traceback.format_exception(exc)[-1 - N_TRACEBACK_ENTRIES :]
     return SafeLoadError(
         f"the check failed with {type(exc).__name__}: {reason_of(exc)}",
-        resolved=os.path.abspath(path),
+        resolved=absolute(path),
         given=path,
         label="model",
-        details=[escaped(line) for entry in lines for line in entry.splitlines()],
+        details=[escaped(without_secrets(line)) for entry in lines for line in entry.splitlines()],
         hints=["this is a fault of safeload, whatever the files hold: please report it with these lines"],
     )
 
@@ -123,7 +128,7 @@ def unexpected(path: str, exc: BaseException) -> SafeLoadError:
 def crashed(model: Model, how: str, seconds: float, *, is_killed: bool = False) -> CheckResult:
     """Return the result of a model whose check took its process down; `is_killed` where memory may have run out."""
     try:
-        resolved = resolve_path(model.path, argument="path")
+        resolved = resolve_path(model.path, argument="path", takes_address=True)
     except SafeLoadError:
         resolved = model.path
     hint = "one of its files crashes a library: do not load it"
@@ -131,4 +136,4 @@ def crashed(model: Model, how: str, seconds: float, *, is_killed: bool = False) 
         hint = "the system may have ended it for want of memory: check it alone, with more memory"
     message = f"the model could not be checked: {how}"
     error = UnsafeFileError(message, resolved=resolved, given=model.path, hints=[hint])
-    return CheckResult(path=model.path, kind=model.kind, error=error, seconds=seconds)
+    return CheckResult(path=without_secrets(model.path), kind=model.kind, error=error, seconds=seconds)

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from safeload import _recognise
 from safeload._advice import advice, models_in, tensor_names, variables_of
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import archive_hints, located
-from safeload._bytes.files import FileRef
+from safeload._bytes.archives.locating import archive_hints, given_ref, located
 from safeload._bytes.kinds import CHECKPOINT, UNKNOWN, sniff, wrong_kind
-from safeload._bytes.paths import resolve_path
 from safeload._bytes.usual_names import files_of_forms
 from safeload._forms.tensorflow.prefixes import is_of_checkpoint, list_prefixes, prefix_of
 from safeload._forms.weight_file import WeightPlace
@@ -21,6 +19,8 @@ from safeload.errors import SafeLoadError, WrongFileKindError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from safeload._bytes.files import FileRef
 
 KIND_OF = {BERT: "bert", ELMO: "elmo"}
 N_CONFIGS = 16
@@ -35,7 +35,7 @@ def kinds_at(path: str) -> list[str]:
     Empty if nothing there says which model it is, or it cannot be read.
     """
     try:
-        ref = located(FileRef(path=resolve_path(path, argument="path"), role="model", given=path))
+        ref = located(given_ref(path, "path", "model"))
         if ref.is_dir():
             return decided(ref.at(ref.path, "folder"), [KIND_OF[model] for model in models_in(ref)])
         if ref.path.endswith(".json"):

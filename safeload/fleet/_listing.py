@@ -6,10 +6,15 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
+from safeload._bytes.addresses import Address, is_address
 from safeload._bytes.archives.locating import ENDINGS
+from safeload._bytes.files import real_path
+from safeload._bytes.remote.source import RemoteSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from safeload._bytes.files import FileRef
 
 MAX_SORTED = 10_000
 """The most folders in one folder that are sorted; more are taken in the order of the file system, so that no list of them is kept."""
@@ -41,12 +46,30 @@ def is_left_out(name: str) -> bool:
     return name.startswith(".") or name in _NO_MODELS
 
 
-def listed(folder: str) -> Listing:
-    """List a folder.
+def listed(ref: FileRef) -> Listing:
+    """List a folder, of the disk or at an address.
 
     Raises:
         OSError: The folder cannot be read.
     """
+    if isinstance(ref.source, RemoteSource):
+        entries = {name: is_dir for name, is_dir in ref.source.entries_in(ref.path).items() if not is_left_out(name)}
+        files = sorted(name for name, is_dir in entries.items() if not is_dir)
+        return Listing(files, sorted(entries.keys() - {*files}), len(files) < len(entries), set(), [])
+    return _listed_on_disk(ref.path)
+
+
+def inside(folder: str, name: str) -> str:
+    """Return the path, or the address, of a name in a folder."""
+    return folder.below(name) if isinstance(folder, Address) else os.path.join(folder, name)
+
+
+def absolute(path: str) -> str:
+    """Return the absolute path of a file or folder; an address is one."""
+    return path if is_address(path) else os.path.abspath(path)
+
+
+def _listed_on_disk(folder: str) -> Listing:
     names: list[str] = []
     inner: list[str] = []
     links: set[str] = set()
@@ -88,7 +111,7 @@ class Entered:
 
     def __init__(self, root: str, is_excluded: Callable[[str], bool]) -> None:
         """Begin at a root; `is_excluded` tells by a path whether it is left out."""
-        self._tops = {os.path.realpath(root)}
+        self._tops = {real_path(root)}
         self._files: set[str] = set()
         self._is_excluded = is_excluded
 
@@ -108,7 +131,7 @@ class Entered:
     def is_new_file(self, path: str, *, is_link: bool) -> bool:
         """Return whether the archive at a path is found here, and nowhere else."""
         if not is_link:
-            return not self._files or os.path.realpath(path) not in self._files
+            return not self._files or real_path(path) not in self._files
         real = os.path.realpath(path)
         name = os.path.basename(real)
         is_found_there = name.lower().endswith(ENDINGS) and not is_left_out(name)

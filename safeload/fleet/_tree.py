@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._advice import may_be_of_allennlp, variables_of
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import ENDINGS
-from safeload._bytes.files import FileRef
-from safeload._bytes.paths import resolve_path
+from safeload._bytes.addresses import is_address
+from safeload._bytes.archives.locating import ENDINGS, given_ref
+from safeload._bytes.files import DISK, FileRef, real_path
+from safeload._bytes.remote.source import RemoteSource
 from safeload._forms.tensorflow.prefixes import ASSETS, SAVED_MODEL, VARIABLES, names_in_assets
 from safeload._recognise import BERT, ELMO, has_piece_of, models_of_variables
 from safeload.errors import FileSystemError, SafeLoadError, UnreadableFileError
 from safeload.fleet._archives import models_in_archive
 from safeload.fleet._found import Model, Skipped, Unreadable
 from safeload.fleet._kinds import decided, kinds_at
-from safeload.fleet._listing import Entered, listed
+from safeload.fleet._listing import Entered, absolute, inside, listed
 from safeload.fleet._loose import reason_to_skip
 from safeload.weights._places import has_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from safeload._bytes.files import Source
     from safeload.fleet._found import Found
 
 BERT_OR_ELMO = ("bert", "elmo")
@@ -63,15 +65,15 @@ def find_models(kinds: Sequence[str], paths: Iterable[str], excluded: Sequence[s
 
 
 def _at(kinds: tuple[str, ...], path: str, excluded: Sequence[str]) -> Iterator[Found]:
-    root = _expanded(path)
+    root = _root(path)
     held: list[Skipped | _Empty] = []
     has_model = has_unreadable = False
-    for found in _walked(kinds, root, excluded) if os.path.isdir(root) else _in_given_archive(kinds, root):
+    for found in _walked(kinds, root, excluded) if root.is_dir() else _in_given_archive(kinds, root):
         if isinstance(found, Model) and not has_model:
             has_model = True
             yield from (_as_model(each, kinds) for each in held)
             held.clear()
-        if isinstance(found, _Empty) or (isinstance(found, Skipped) and found.path == root):
+        if isinstance(found, _Empty) or (isinstance(found, Skipped) and found.path == root.path):
             if has_model:
                 yield _as_model(found, kinds)
             else:
@@ -93,28 +95,30 @@ def _kinds_of_path(kinds: tuple[str, ...], path: str) -> Sequence[str]:
     return kinds if len(kinds) == 1 else kinds_at(path) or [""]
 
 
-def _in_given_archive(kinds: tuple[str, ...], path: str) -> Iterator[Found]:
-    if len(kinds) > 1 and os.path.isfile(path) and path.lower().endswith(ENDINGS):
-        yield from models_in_archive(kinds, path)
+def _in_given_archive(kinds: tuple[str, ...], root: FileRef) -> Iterator[Found]:
+    if len(kinds) > 1 and root.path.lower().endswith(ENDINGS) and root.is_file():
+        yield from models_in_archive(kinds, root)
 
 
-def _expanded(path: str) -> str:
-    """Return the path as it is written, or, where `~` or a variable is expanded in it, the resolved path."""
+def _root(path: str) -> FileRef:
+    """Return the path as it is written, or, where `~` or a variable is expanded in it, the resolved path, or an address."""
+    given = FileRef(path=path, role="folder", given=path)
     try:
-        resolved = resolve_path(path, argument="path")
+        found = given_ref(path, "path", "folder")
+        found.is_dir()  # which needs the package that reads the address
     except SafeLoadError:
-        return path  # which its check reports
-    return path if os.path.abspath(path) == resolved else resolved
+        return given  # which its check reports
+    return given if absolute(path) == found.path and found.source is DISK else found
 
 
-def _walked(kinds: tuple[str, ...], root: str, excluded: Sequence[str]) -> Iterator[Found | _Empty]:
+def _walked(kinds: tuple[str, ...], root: FileRef, excluded: Sequence[str]) -> Iterator[Found | _Empty]:
     def is_excluded(path: str) -> bool:
-        below = os.path.relpath(path, root)
+        below = os.path.relpath(path, root.path)
         return any(fnmatch.fnmatch(os.path.basename(path), each) or fnmatch.fnmatch(below, each) for each in excluded)
 
-    entered = Entered(root, is_excluded if excluded else lambda _: False)
+    entered = Entered(root.path, is_excluded if excluded else lambda _: False)
     pending: list[Iterator[_Folder]] = [
-        iter([_Folder(root, os.path.realpath(root), is_link=False, is_inside_model=False)])
+        iter([_Folder(root.path, real_path(root.path), is_link=False, is_inside_model=False)])
     ]
     while pending:
         folder = next(pending[-1], None)
@@ -122,51 +126,56 @@ def _walked(kinds: tuple[str, ...], root: str, excluded: Sequence[str]) -> Itera
             pending.pop()
             continue
         is_new = entered.is_wanted(folder.path) and entered.is_new(folder.real, is_link=folder.is_link)
-        if is_new or folder.path == root:
+        if is_new or folder.path == root.path:
             inner: list[Iterator[_Folder]] = []
             yield from _found_in(kinds, folder, root, entered, inner)
             pending += inner
 
 
 def _found_in(
-    kinds: tuple[str, ...], folder: _Folder, root: str, entered: Entered, inner: list[Iterator[_Folder]]
+    kinds: tuple[str, ...], folder: _Folder, root: FileRef, entered: Entered, inner: list[Iterator[_Folder]]
 ) -> Iterator[Found | _Empty]:
     """Yield what is found in a folder itself; the iterator over the folders in it is added to `inner`."""
+    ref = FileRef(path=folder.path, role="folder", source=_source_for_one(root))
     try:
-        listing = listed(folder.path)
+        listing = listed(ref)
     except OSError as exc:
         yield _unreadable(folder.path, exc)
         return
     names = listing.names
-    here, reason = _kinds_in(kinds, folder.path, names)
+    here, reason = _kinds_in(kinds, ref, names)
     is_empty = not (names or listing.has_folders or listing.lost)
     if here:
         yield from (Model(folder.path, kind) for kind in here)
     elif reason:
         yield Skipped(folder.path, reason)
-    elif kinds != ("weights",) and is_empty and not folder.is_inside_model and folder.path != root:
+    elif kinds != ("weights",) and is_empty and not folder.is_inside_model and folder.path != root.path:
         yield _Empty(folder.path)
     for name in names:
         if name.lower().endswith(ENDINGS):
-            path = os.path.join(folder.path, name)
+            path = inside(folder.path, name)
             if entered.is_wanted(path) and entered.is_new_file(path, is_link=name in listing.links):
-                yield from models_in_archive(kinds, path)
+                yield from models_in_archive(kinds, ref.at(path, "archive"))
     yield from (_unreadable(path, exc) for path, exc in listing.lost if not (here and _is_broken(exc)))
     parts = (VARIABLES, ASSETS) if SAVED_MODEL in names else ()
     is_inside = bool(here) or folder.is_inside_model
     inner.append(_folder_in(folder, name, is_inside) for name in listing.folders if name not in parts)
 
 
+def _source_for_one(root: FileRef) -> Source:
+    """Return what opens one folder of a tree, so that what is found in it is forgotten with it."""
+    return root.source.emptied() if isinstance(root.source, RemoteSource) else root.source
+
+
 def _folder_in(above: _Folder, name: str, is_inside: bool) -> _Folder:  # noqa: FBT001  (of a tuple)
-    path = os.path.join(above.path, name)
-    is_link = os.path.islink(path)
+    path = inside(above.path, name)
+    is_link = not is_address(path) and os.path.islink(path)
     real = os.path.realpath(path) if is_link else os.path.join(above.real, name)
     return _Folder(path, real, is_link=is_link, is_inside_model=is_inside)
 
 
-def _kinds_in(kinds: tuple[str, ...], path: str, names: list[str]) -> tuple[Sequence[str], str]:
+def _kinds_in(kinds: tuple[str, ...], ref: FileRef, names: list[str]) -> tuple[Sequence[str], str]:
     """Return the kinds of the models in a folder; where there is none but weights without a config, the reason."""
-    ref = FileRef(path=path, role="folder")
     if kinds == ("weights",):
         return (kinds if has_weights(ref) else ()), ""
     claimed: list[str] = []
@@ -196,7 +205,9 @@ def _is_broken(exc: OSError) -> bool:
 
 
 def _unreadable(path: str, exc: OSError) -> Unreadable:
-    ref = FileRef(path=os.path.abspath(path), role="folder", given=path)
+    ref = FileRef(path=absolute(path), role="folder", given=path)
+    if is_address(path):
+        return Unreadable(path, absent.failed(ref, exc))
     if _is_broken(exc):
         return Unreadable(path, absent.missing(ref))
     message = f"the folder cannot be read, nor checked what is in it: {exc.strerror}"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from safeload._boundary import typed_errors
 from safeload._bytes.absent import failed
+from safeload._bytes.addresses import is_address
+from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import kind_of_data, wrong_kind
 from safeload._bytes.paths import resolve_path
@@ -75,15 +77,22 @@ class Lock(NamedTuple):
         path: The absolute path of the lock file.
         model: "BERT", "ELMo" or, of weights alone, "any".
         files: Every file of the model, and of other models of its kind in archives beside it, sorted by name.
+        root: The folder or address from which the names start; "" for the lock's own folder.
     """
 
     path: str
     model: str
     files: tuple[LockedFile, ...]
+    root: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder from which the names start."""
+        return self.root or os.path.dirname(self.path)
 
     def path_of(self, name: str) -> str:
-        """Return the absolute path of a locked file."""
-        return os.path.join(os.path.dirname(self.path), name)
+        """Return the absolute path, or the address, of a locked file."""
+        return os.path.join(self.folder, name)
 
 
 @typed_errors
@@ -96,7 +105,15 @@ def read_lock(path: StrPath, *, given: object = None) -> Lock:
         UnsafeFileError: It names a file outside its folder, or is larger than `MAX_LOCK_BYTES`.
         MissingFileError, WrongFileKindError, UnreadableFileError: As `read_small`.
     """
-    ref = FileRef(path=resolve_path(path, argument="path"), role="lock", given=given)
+    return read_lock_at(given_ref(path, "path", "lock")._replace(given=given))
+
+
+def read_lock_at(ref: FileRef) -> Lock:
+    """Read a lock file.
+
+    Raises:
+        LockError, UnsafeFileError, MissingFileError, WrongFileKindError, UnreadableFileError: As `read_lock`.
+    """
     data = read_small(ref, max_bytes=MAX_LOCK_BYTES)
     kind = kind_of_data(data)
     if kind is not None:
@@ -174,16 +191,30 @@ def _malformed(ref: FileRef, what: str) -> LockError:
     return LockError(message, **ref.facts, hints=["copy it again", write_again(os.path.dirname(ref.path))])
 
 
-def write_again(path: str, model: str = "") -> str:
-    """Return the hint to write a new lock of the model at a path, a folder or an archive; `model` is what the old one says."""
+def write_again(path: str, model: str = "", output: str = "") -> str:
+    """Return the hint to write a new lock of the model at a path, a folder or an archive.
+
+    Args:
+        path: The path, or the address.
+        model: What the old lock says.
+        output: The old lock, if its names start from another folder.
+    """
     import shlex  # noqa: PLC0415  (only an error needs it)
 
-    return f"write it again with: safeload lock {'--any ' * (model == ANY_MODEL)}--update {shlex.quote(path)}"
+    elsewhere = is_address(path) or output
+    to = f" --output {shlex.quote(output if output and not is_address(output) else LOCK_NAME)}" if elsewhere else ""
+    return f"write it again with: safeload lock {'--any ' * (model == ANY_MODEL)}--update {shlex.quote(path)}{to}"
 
 
 @typed_errors
-def make_lock(report: Report, path: StrPath) -> Lock:
-    """Hash the files that a check read; `path` is the future lock file, in or above their folders.
+def make_lock(report: Report, path: StrPath, *, root: FileRef | None = None) -> Lock:
+    """Hash the files that a check read.
+
+    Args:
+        report: The report of the check.
+        path: The future lock file.
+        root: The folder of files at addresses, from which their names start. Defaults to the lock's own folder, which is that of
+            the files or above it.
 
     Raises:
         InvalidPathError: `path` is invalid.
@@ -191,13 +222,14 @@ def make_lock(report: Report, path: StrPath) -> Lock:
         MissingFileError, UnreadableFileError, FileSystemError: The system cannot read a file.
     """
     path = resolve_path(path, argument="path")
-    folder = os.path.dirname(path)
+    source = root.source if root else DISK
+    lock = Lock(path=path, model=report.model, files=(), root=root.path if root else "")
     files = []
     archives = tuple(file.path + os.sep for file in report.files if file.role == "archive")
     for file in report.files:
         if file.role in ("lock", "signature") or file.path.startswith(archives):
             continue
-        name = os.path.relpath(file.path, folder)
+        name = os.path.relpath(file.path, lock.folder)
         if name.split(os.sep, 1)[0] == "..":
             message = f"the {file.role} is outside the lock file's folder"
             hints = ["a lock names files relative to itself: put it into a folder above all of them"]
@@ -207,12 +239,12 @@ def make_lock(report: Report, path: StrPath) -> Lock:
             hints = ["rename it: without control characters and backslashes, in UTF-8"]
             raise LockError(message, resolved=file.path, label=file.role, context=[("lock", path)], hints=hints)
         try:
-            with DISK.open(file.path) as opened:
+            with source.open(file.path) as opened:
                 sha256, n_bytes = hash_of(opened)
         except OSError as exc:
             raise failed(FileRef(path=file.path, role=file.role), exc) from exc
         files.append(LockedFile(name=name, role=file.role, n_bytes=n_bytes, sha256=sha256))
-    return Lock(path=path, model=report.model, files=tuple(sorted(files)))
+    return lock._replace(files=tuple(sorted(files)))
 
 
 def with_others(lock: Lock, old: Lock) -> Lock:

@@ -10,13 +10,14 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safeload._bytes import system
+from safeload._bytes import absent, system
 from safeload._bytes.absent import failed
-from safeload._bytes.files import DISK, FileRef
+from safeload._bytes.addresses import is_address
+from safeload._bytes.archives.locating import given_ref
+from safeload._bytes.files import DISK, FileRef, real_path
 from safeload._bytes.open_file import OpenFile
-from safeload._bytes.paths import resolve_path
 from safeload.errors import LockError
-from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock
+from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock_at
 from safeload.lock._differences import absence, key_of, lock_error, not_locked, rehashed, resized
 from safeload.lock._signed import SignedSource, resigned
 from safeload.report import FileRead
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from io import FileIO
 
+    from safeload._bytes.files import Source
+    from safeload._bytes.open_file import Access
     from safeload.lock._signed import Digest, Signed
 
 UNLOCKED: Any = object()
@@ -73,14 +76,17 @@ class LockedSource(SignedSource):
         locks: The locks that apply.
     """
 
-    def __init__(self, locks: Sequence[Lock], only: str | None = None, signed: Signed | None = None) -> None:
-        """Copy and hash every file of the locks but archives, or only the file at a path.
+    def __init__(
+        self, locks: Sequence[Lock], only: str | None = None, signed: Signed | None = None, base: Source = DISK
+    ) -> None:
+        """Copy and hash every file of the locks but archives, or only the file at a path, with what opens them.
 
         Raises:
             LockError: Files are missing or have another size or SHA-256; names all of them.
             UnreadableFileError, FileSystemError: The system cannot read a file.
         """
-        self.locks, self.signed = tuple(locks), signed
+        self.locks, self.signed, self.base = tuple(locks), signed, base
+        self._learn_of_proofs()
         self._copies: dict[tuple[str, str], _Copy] = {}
         self._proven: set[tuple[str, str]] = set()
         self._archives = {
@@ -106,7 +112,7 @@ class LockedSource(SignedSource):
         for file in files:
             path = lock.path_of(file.name)
             start = self._file.seek(0, os.SEEK_END)
-            if difference := _difference(path, file, self._file):
+            if difference := self._difference(FileRef(path=path, role=file.role, source=self.base), file):
                 rows[file.name] = difference
             else:
                 self._copies[key_of(path)] = _Copy(start, file.n_bytes, {"sha256": file.sha256})
@@ -145,16 +151,17 @@ class LockedSource(SignedSource):
         """Return how a file, or its copy if there is one, differs from what was signed."""
         copy = self._copies.get(key_of(path))
         if copy is None:
-            if lost := absence(path, "signed"):
+            ref = FileRef(path=path, role="signed", source=self.base)
+            if lost := absence(ref):
                 return lost
             try:
-                with DISK.open(path) as original:
+                with self.base.open(path) as original:
                     if wanted.n_bytes in (None, original.n_bytes):
                         copy = self._copied(original, wanted.algorithm)
                     else:
                         return resigned(wanted, "", original.n_bytes)
             except OSError as exc:
-                raise failed(FileRef(path=path, role="signed"), exc) from exc
+                raise failed(ref, exc) from exc
             self._copies[key_of(path)] = copy
         elif wanted.algorithm not in copy.digests:
             held = CopiedFile(self._file, path, copy.start, copy.n_bytes)
@@ -166,6 +173,24 @@ class LockedSource(SignedSource):
         value, n_bytes = hash_of(original, self._file, algorithm=algorithm)
         return _Copy(start, n_bytes, {algorithm: value})
 
+    def _difference(self, ref: FileRef, file: LockedFile) -> tuple[str, str] | None:
+        """Append a file to the copies, and return how it differs from the lock: a kind and a description."""
+        if lost := absence(ref):
+            return lost
+        try:
+            with self.base.open(ref.path) as original:
+                if original.n_bytes != file.n_bytes:
+                    return "CHANGED", resized(ref, file, original.n_bytes)
+                sha256, n_bytes = hash_of(original, self._file)
+        except OSError as exc:
+            raise failed(ref, exc) from exc
+        is_same = (sha256, n_bytes) == (file.sha256, file.n_bytes)
+        return None if is_same else ("CHANGED", rehashed(file, sha256))
+
+    def access(self, path: str) -> Access:  # noqa: ARG002  (each is in memory)
+        """Return how an open file is read fastest."""
+        return "random"
+
     def holds(self, path: str) -> bool:
         """Return whether the file is in a lock, or without a lock, covered by the signature."""
         if not self.locks:
@@ -175,10 +200,9 @@ class LockedSource(SignedSource):
     def file_read(self, role: str, path: str) -> FileRead:
         """Return the report entry for a file, with its SHA-256 if that was computed."""
         copy = self._copy_of(path)
-        real = os.path.realpath(path)
-        real_path = real if real != path else None
+        real = real_path(path) if real_path(path) != path else None
         sha256 = copy.digests.get("sha256")
-        return FileRead(role=role, path=path, n_bytes=copy.n_bytes, real_path=real_path, sha256=sha256)
+        return FileRead(role=role, path=path, n_bytes=copy.n_bytes, real_path=real, sha256=sha256)
 
     def close(self) -> None:
         """Release the copies."""
@@ -195,28 +219,8 @@ class LockedSource(SignedSource):
         return self._copies[key]
 
 
-def _difference(path: str, file: LockedFile, copy: FileIO) -> tuple[str, str] | None:
-    """Append the file to the copies, and return how it differs from the lock: a kind and a description."""
-    lost = absence(path, file.role)
-    if lost:
-        return lost
-    changed = _change(path, file, copy)
-    return ("CHANGED", changed) if changed else None
-
-
-def _change(path: str, file: LockedFile, copy: FileIO) -> str:
-    try:
-        with DISK.open(path) as original:
-            if original.n_bytes != file.n_bytes:
-                return resized(path, file, original.n_bytes)
-            sha256, n_bytes = hash_of(original, copy)
-    except OSError as exc:
-        raise failed(FileRef(path=path, role=file.role), exc) from exc
-    return "" if (sha256, n_bytes) == (file.sha256, file.n_bytes) else rehashed(file, sha256)
-
-
-def find_locks(lock_file: object, *, folders: Sequence[str], base_dir: object) -> list[str]:
-    """Return the paths of the lock files that apply.
+def find_locks(lock_file: object, *, folders: Sequence[FileRef], base_dir: object) -> list[FileRef]:
+    """Return the lock files that apply.
 
     Args:
         lock_file: The caller's argument: a lock file or its folder; None for those in `folders`, if present.
@@ -225,45 +229,79 @@ def find_locks(lock_file: object, *, folders: Sequence[str], base_dir: object) -
 
     Raises:
         InvalidPathError: `lock_file` is not a path.
-        UnreadableFileError, FileSystemError: The system cannot tell whether a folder has a lock.
+        UnreadableFileError, FileSystemError: The system, or a server, cannot tell whether a folder has a lock.
     """
     if lock_file is UNLOCKED:
         return []
     if lock_file is None:
-        found = {os.path.realpath(folder): os.path.join(folder, LOCK_NAME) for folder in reversed(folders)}
-        return [path for path in reversed(found.values()) if _is_there(path)]
-    path = resolve_path(lock_file, argument="lock_file", base_dir=base_dir)
-    return [os.path.join(path, LOCK_NAME) if os.path.isdir(path) else path]
+        found = {real_path(folder.path): folder.inside(LOCK_NAME, "lock") for folder in reversed(folders)}
+        return [ref._replace(given=None) for ref in reversed(found.values()) if _is_there(ref)]
+    ref = given_ref(lock_file, "lock_file", "lock", base_dir=base_dir, source=base_of(folders))
+    return [ref.inside(LOCK_NAME) if ref.is_dir() else ref]
 
 
-def _is_there(path: str) -> bool:
+def base_of(refs: Sequence[FileRef]) -> Source:
+    """Return what opens all of the references: the disk, unless one is an address."""
+    return next((ref.source for ref in refs if ref.source is not DISK), DISK)
+
+
+def _is_there(ref: FileRef) -> bool:
     try:
-        os.lstat(path)
+        if is_address(ref.path):
+            ref.source.mode(ref.path)
+        else:
+            os.lstat(ref.path)
     except (FileNotFoundError, NotADirectoryError):
         return False
+    except PermissionError as exc:
+        if is_address(ref.path) and not _is_listed(ref):
+            return False  # which a store says too of what is not there, to those who may not list
+        raise failed(ref, exc) from exc
     except OSError as exc:
-        raise failed(FileRef(path=path, role="lock"), exc) from exc
+        raise failed(ref, exc) from exc
     return True
 
 
-def read_locks(paths: Sequence[str], *, given: object, model: str | None = None) -> list[Lock]:
+def _is_listed(ref: FileRef) -> bool:
+    return os.path.basename(ref.path) in absent.names_in(ref.folder())
+
+
+def read_locks(refs: Sequence[FileRef], *, folder: str, model: str | None = None) -> list[Lock]:
     """Read the locks, and with `model`, require that they are of such a model.
+
+    The names in a lock that was passed start from the folder of the model, if one of the two is at an address and the lock is not
+    above the model.
+
+    Args:
+        refs: The lock files.
+        folder: The folder of the model.
+        model: "BERT", "ELMo" or None.
 
     Raises:
         LockError: A lock file is malformed, or of another model.
         MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError: As `read_lock`.
     """
-    locks = [read_lock(path, given=given) for path in paths]
-    for lock in locks:
+    locks = []
+    for ref in refs:
+        lock = read_lock_at(ref)
         if model not in (None, lock.model):
             message = f"the lock is for {lock.model}, but this model is {model}"
             hints = ["pass the lock of this model"]
-            raise LockError(message, resolved=lock.path, given=given, label="lock", hints=hints)
+            raise LockError(message, resolved=lock.path, given=ref.given, label="lock", hints=hints)
+        is_away = is_address(lock.path) or is_address(folder)
+        is_away = is_away and not f"{folder}/".startswith(f"{lock.folder.rstrip('/')}/")
+        locks.append(lock._replace(root=folder) if is_away and ref.given is not None else lock)
     return locks
 
 
 def open_locked(
-    paths: Sequence[str], *, given: object, model: str, only: str | None = None, signed: Signed | None = None
+    refs: Sequence[FileRef],
+    *,
+    folder: str,
+    model: str,
+    base: Source,
+    only: str | None = None,
+    signed: Signed | None = None,
 ) -> LockedSource:
     """Copy and verify the files of the locks, or only the one at the path `only`; the others as they are opened.
 
@@ -271,4 +309,5 @@ def open_locked(
         LockError: A file does not match its lock, or a lock file is malformed or of another model.
         MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError: As `read_lock`.
     """
-    return LockedSource(read_locks(paths, given=given, model=model), only, signed)
+    locks = read_locks(refs, folder=folder, model=model)
+    return LockedSource(locks, only, signed, base)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from safeload._bytes.absent import MAX_NAMES_PRINTED, failed
 from safeload._bytes.archives.locating import archive_at
-from safeload._bytes.files import FileRef
+from safeload._bytes.files import real_path
 from safeload._bytes.kinds import sniff
 from safeload._text.words import some_of, two_lines
 from safeload.errors import LockError
@@ -17,6 +17,7 @@ from safeload.lock import write_again
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from safeload._bytes.files import FileRef
     from safeload.lock import Lock, LockedFile
 
 
@@ -24,7 +25,7 @@ def not_locked(path: str, locks: Sequence[Lock]) -> LockError:
     """Return the error for a file that no lock lists."""
     message = "a file that belongs to this model is not in its lock file"
     hints = [
-        f"if the file belongs there, {write_again(archive_at(path) or os.path.dirname(locks[0].path), locks[0].model)}",
+        f"if the file belongs there, {_again(locks[0], archive_at(path) or locks[0].folder)}",
         "if not, load the files that are locked",
     ]
     context = []
@@ -37,27 +38,27 @@ def not_locked(path: str, locks: Sequence[Lock]) -> LockError:
 def key_of(path: str) -> tuple[str, str]:
     """Return the folder's real path and the file's name; symbolic links to the file itself are not followed."""
     folder, name = os.path.split(path)
-    return os.path.realpath(folder), name
+    return real_path(folder), name
 
 
-def absence(path: str, role: str) -> tuple[str, str] | None:
+def absence(ref: FileRef) -> tuple[str, str] | None:
     """Return why a locked or signed file cannot be opened: a kind and a description; None if it is there.
 
     Raises:
-        UnreadableFileError, FileSystemError: The system cannot look at it.
+        UnreadableFileError, FileSystemError: The system, or a server, cannot look at it.
     """
     try:
-        is_file = stat.S_ISREG(os.stat(path).st_mode)
+        is_file = stat.S_ISREG(ref.source.mode(ref.path))
     except FileNotFoundError:
-        return "MISSING", f"in {os.path.dirname(path)}"
+        return "MISSING", f"in {os.path.dirname(ref.path)}"
     except OSError as exc:
-        raise failed(FileRef(path=path, role=role), exc) from exc
-    return None if is_file else ("NOT A FILE", f"in {os.path.dirname(path)}")
+        raise failed(ref, exc) from exc
+    return None if is_file else ("NOT A FILE", f"in {os.path.dirname(ref.path)}")
 
 
-def resized(path: str, file: LockedFile, n_bytes: int) -> str:
+def resized(ref: FileRef, file: LockedFile, n_bytes: int) -> str:
     """Describe a file that has another size than the lock says."""
-    kind = sniff(FileRef(path=path, role=file.role))
+    kind = sniff(ref)
     looks = f"; it is now: {kind.name}" if kind and kind.hint else ""
     return f"locked with {file.n_bytes:,} bytes, found {n_bytes:,}{looks}"
 
@@ -73,7 +74,7 @@ def lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
     details = [two_lines(kind, name, what) for name, (kind, what) in rows.items()]
     hints = [
         "restore the model from where it was locked",
-        f"if the change is intended, {write_again(_model_of(lock, list(rows)), lock.model)}",
+        f"if the change is intended, {_again(lock, _model_of(lock, list(rows)))}",
     ]
     return LockError(
         message,
@@ -88,4 +89,8 @@ def lock_error(lock: Lock, rows: dict[str, tuple[str, str]]) -> LockError:
 def _model_of(lock: Lock, names: Sequence[str]) -> str:
     """Return the path of the model with these locked files: an archive, or the lock's folder."""
     archives = [file.name for file in lock.files if file.role == "archive" and file.name in names]
-    return lock.path_of(archives[0]) if archives else os.path.dirname(lock.path)
+    return lock.path_of(archives[0]) if archives else lock.folder
+
+
+def _again(lock: Lock, path: str) -> str:
+    return write_again(path, lock.model, lock.path if lock.root else "")

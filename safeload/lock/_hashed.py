@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._bytes.absent import failed
-from safeload._bytes.files import DISK, FileRef
+from safeload._bytes.files import DISK, FileRef, real_path
 from safeload._bytes.hashing import hashed
 from safeload._bytes.hub import digest_of_blob
 from safeload._bytes.kinds import sniff
@@ -25,6 +25,7 @@ from safeload.report import FileRead
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from safeload._bytes.files import Source
     from safeload._bytes.hashing import Hashed
     from safeload._bytes.open_file import OpenFile
     from safeload.lock import Lock, LockedFile
@@ -43,26 +44,30 @@ class _Listed(NamedTuple):
 
 
 class HashedSource(SignedSource):
-    """The disk; each file that a lock, a signature or the name of a blob proves is hashed when it is opened, or before.
+    """The disk, or a store; each file that a lock, a signature or the name of a blob proves is hashed when it is opened, or before.
 
     Attributes:
         locks: The locks that apply. With one, files that are in none are not opened.
         blobs: Path -> algorithm and digest, of the files that the names of blobs have proven.
     """
 
-    def __init__(self, locks: Sequence[Lock], *, is_kept: bool, signed: Signed | None = None) -> None:
+    def __init__(
+        self, locks: Sequence[Lock], *, is_kept: bool, signed: Signed | None = None, base: Source = DISK
+    ) -> None:
         """Hash every file of the locks but archives, of which there may be others beside the one that is read.
 
         Args:
             locks: The locks that apply.
             is_kept: Whether to keep files in memory whose tensors can be used there.
             signed: The signature. With one, files that it does not cover are not opened.
+            base: What opens the files.
 
         Raises:
             LockError: Files are missing or have another size or SHA-256; names all of them.
             UnreadableFileError, FileSystemError: The system cannot read a file.
         """
-        self.locks, self.signed = tuple(locks), signed
+        self.locks, self.signed, self.base = tuple(locks), signed, base
+        self._learn_of_proofs()
         self.blobs: dict[str, tuple[str, str]] = {}
         self._is_kept = is_kept
         self._listed = {
@@ -87,7 +92,7 @@ class HashedSource(SignedSource):
         """
         self.expect([path])
         found = self._hashed.get(key_of(path))
-        return found.file if found else DISK.open(path)
+        return found.file if found else self.base.open(path)
 
     def expect(self, paths: Sequence[str]) -> None:
         """Hash the files at once, in threads.
@@ -106,7 +111,7 @@ class HashedSource(SignedSource):
         for lock in self.locks:
             self._prove_locked(lock, [each.file for each in listed if each and each.lock is lock])
         left = [path for path in new if key_of(path) not in self._hashed]
-        lost = {path: row for path in left if self.signed is not None and (row := _lost(path, self.signed))}
+        lost = {path: row for path in left if self.signed is not None and (row := self._lost(path, self.signed))}
         here = [path for path in left if path not in lost and (self.signed is not None or digest_of_blob(path))]
         self._prove_signed(dict(zip(here, self._hash(here), strict=True)), lost)
 
@@ -126,11 +131,10 @@ class HashedSource(SignedSource):
         """Return the report entry for a file, with the SHA-256 of a file that was proven by one."""
         found = self._hashed.get(key_of(path))
         if found is None:
-            return super().file_read(role, path)
-        real = os.path.realpath(path)
-        real_path = real if real != path else None
+            return self.base.file_read(role, path)
+        real = real_path(path) if real_path(path) != path else None
         sha256 = found.digests.get(SHA256)
-        return FileRead(role=role, path=path, n_bytes=found.file.n_bytes, real_path=real_path, sha256=sha256)
+        return FileRead(role=role, path=path, n_bytes=found.file.n_bytes, real_path=real, sha256=sha256)
 
     def close(self) -> None:
         """Close the files; what their tensors use stays in memory."""
@@ -141,7 +145,8 @@ class HashedSource(SignedSource):
         rows, there = {}, {}
         for file in files:
             path = lock.path_of(file.name)
-            if lost := absence(path, file.role) or _resized(path, file):
+            ref = FileRef(path=path, role=file.role, source=self.base)
+            if lost := absence(ref) or _resized(ref, file):
                 rows[file.name] = lost
             else:
                 there[path] = file
@@ -152,6 +157,14 @@ class HashedSource(SignedSource):
         if rows:
             raise lock_error(lock, rows)
         self._prove_signed(found, {})
+
+    def _lost(self, path: str, signed: Signed) -> tuple[str, str] | None:
+        """Return why a signed file need not be hashed: it is missing, or has another size."""
+        wanted = signed.digest_of(path)
+        if lost := absence(FileRef(path=path, role="signed", source=self.base)):
+            return lost
+        n_bytes = self.base.file_read("signed", path).n_bytes
+        return None if wanted.n_bytes in (None, n_bytes) else resigned(wanted, "", n_bytes)
 
     def _prove_signed(self, found: dict[str, Hashed], lost: dict[str, tuple[str, str]]) -> None:
         """Compare digests with the signature, and then with the names of blobs.
@@ -191,11 +204,11 @@ class HashedSource(SignedSource):
             return list(pool.map(partial(self._hash_one, algorithms=algorithms), listed))
 
     def _hash_one(self, path: str, algorithms: tuple[str, ...]) -> Hashed:
-        ref, blob = FileRef(path=path, role="weight"), digest_of_blob(path)
+        ref, blob = FileRef(path=path, role="weight", source=self.base), digest_of_blob(path)
         signed = self.signed.files.get(self.signed.name_of(path)) if self.signed is not None else None
         wanted = {*algorithms, *([blob[0]] if blob else []), *([signed.algorithm] if signed else [])}
         try:
-            found = hashed(DISK.open(path), wanted, is_kept=self._is_kept and _is_aligned(ref))
+            found = hashed(self.base.open(path), wanted, is_kept=self._is_kept and _is_aligned(ref))
         except OSError as exc:
             raise failed(ref, exc) from exc
         self._hashed[key_of(path)] = found
@@ -211,23 +224,14 @@ def _is_aligned(ref: FileRef) -> bool:
     kind = sniff(ref)
     if kind is None or kind.form not in ("safetensors", "torch"):
         return False
-    with DISK.open(ref.path) as file:
+    with ref.source.open(ref.path) as file:
         start = file.read(_N_LENGTH_BYTES)
     return start.startswith(_ZIP) if kind.form == "torch" else int.from_bytes(start, "little") % N_ITEM_BYTES == 0
 
 
-def _lost(path: str, signed: Signed) -> tuple[str, str] | None:
-    """Return why a signed file need not be hashed: it is missing, or has another size."""
-    wanted = signed.digest_of(path)
-    if lost := absence(path, "signed"):
-        return lost
-    n_bytes = os.stat(path).st_size
-    return None if wanted.n_bytes in (None, n_bytes) else resigned(wanted, "", n_bytes)
-
-
-def _resized(path: str, file: LockedFile) -> tuple[str, str] | None:
-    n_bytes = os.stat(path).st_size
-    return None if n_bytes == file.n_bytes else ("CHANGED", resized(path, file, n_bytes))
+def _resized(ref: FileRef, file: LockedFile) -> tuple[str, str] | None:
+    n_bytes = ref.source.file_read(ref.role, ref.path).n_bytes
+    return None if n_bytes == file.n_bytes else ("CHANGED", resized(ref, file, n_bytes))
 
 
 def _damaged_blobs(wrong: dict[str, tuple[str, str]], found: dict[str, Hashed], n_compared: int) -> CorruptFileError:

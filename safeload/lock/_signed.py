@@ -7,14 +7,17 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._bytes.absent import names_text
+from safeload._bytes.addresses import is_address
 from safeload._bytes.archives.locating import archive_at, lock_folder
-from safeload._bytes.files import DISK, Source
+from safeload._bytes.files import DISK, Source, real_path
 from safeload._text.words import some_of, two_lines
 from safeload.errors import LockError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import Access, OpenFile
     from safeload.lock import Lock
     from safeload.report import FileRead, Signature
 
@@ -49,17 +52,17 @@ class Signed(NamedTuple):
     files: Mapping[str, Digest]
     root: str = ""
 
-    def rooted(self, path: str) -> Signed:
+    def rooted(self, ref: FileRef) -> Signed:
         """Return the signature with its root, for the file or folder that is loaded.
 
         The root is the outermost folder at or above the model's from which a name of the signature leads into the model's
         folder; no change of the model's files moves it.
         """
         if set(self.files) == {ITSELF}:
-            return self._replace(root=_real(archive_at(path) or path))
-        folder = os.path.realpath(lock_folder(path))
+            return self._replace(root=_real(archive_at(ref.path, ref.source) or ref.path))
+        folder = real_path(lock_folder(ref.path, ref.source))
         root = above = folder
-        while (parent := os.path.dirname(above)) != above:
+        while (parent := os.path.dirname(above)) != above and is_address(parent) == is_address(folder):
             above = parent
             inner = os.path.relpath(folder, above).replace(os.sep, "/") + "/"
             if any(name.startswith(inner) for name in self.files):
@@ -82,7 +85,7 @@ class Signed(NamedTuple):
 
     def names_in(self, path: str) -> set[str]:
         """Return the names of what the signature covers directly in a folder."""
-        folder = self._name(os.path.realpath(path))
+        folder = self._name(real_path(path))
         inner = "" if folder == ITSELF else f"{folder}/"
         names = (
             {name[len(inner) :].partition("/")[0] for name in self.files if name.startswith(inner)} if folder else set()
@@ -142,21 +145,35 @@ def resigned(wanted: Digest, value: str, n_bytes: int) -> tuple[str, str] | None
 
 def _real(path: str) -> str:
     folder, name = os.path.split(path)
-    return os.path.normpath(os.path.join(os.path.realpath(folder), name))
+    return path if is_address(path) else os.path.normpath(os.path.join(os.path.realpath(folder), name))
 
 
 class SignedSource(Source):
-    """The disk as it was when the model was signed: a signed file that is missing is there until it is opened.
+    """The disk, or a store, as it was when the model was signed: a signed file that is missing is there until it is opened.
 
     Whoever takes a file away thereby changes no choice between files.
 
     Attributes:
         locks: The locks that apply.
         signed: The signature; None if there is none.
+        base: What opens the files.
     """
 
     locks: tuple[Lock, ...] = ()
     signed: Signed | None = None
+    base: Source = DISK
+
+    def _learn_of_proofs(self) -> None:
+        """Open the locks and the signature too that are at addresses."""
+        for path in (*(lock.path for lock in self.locks), *([self.signed.by.path] if self.signed else [])):
+            if is_address(path):
+                self.learn(path, None)
+
+    def learn(self, address: str, given: object) -> None:
+        """Open addresses too, from now on."""
+        from safeload._bytes.remote.source import reaching  # noqa: PLC0415  (few models are remote)
+
+        self.base = reaching(self.base, address, given)
 
     def files_of_proof(self) -> list[FileRead]:
         """Return the report entries for the locks and the signature that apply.
@@ -164,26 +181,42 @@ class SignedSource(Source):
         Raises:
             OSError: They are not there any more.
         """
-        found = [DISK.file_read("lock", lock.path) for lock in self.locks]
+        found = [self.base.file_read("lock", lock.path) for lock in self.locks]
         if self.signed is not None and self.signed.by.path:
-            found.append(DISK.file_read("signature", self.signed.by.path))
+            found.append(self.base.file_read("signature", self.signed.by.path))
         return found
+
+    def is_link(self, path: str) -> bool:
+        """Return whether a symbolic link is at the path."""
+        return self.base.is_link(path)
+
+    def look_at(self, path: str) -> OpenFile:
+        """Open a regular file as it is now.
+
+        Raises:
+            OSError: As `Source.look_at`.
+        """
+        return self.base.look_at(path)
+
+    def access(self, path: str) -> Access:
+        """Return how an open file is read fastest."""
+        return self.base.access(path)
 
     def is_dir(self, path: str) -> bool:
         """Return whether a folder is at the path, or was."""
-        return super().is_dir(path) or (self.signed is not None and bool(self.signed.names_in(path)))
+        return self.base.is_dir(path) or (self.signed is not None and bool(self.signed.names_in(path)))
 
     def is_file(self, path: str) -> bool:
         """Return whether a regular file is at the path, or was."""
-        return super().is_file(path) or self._was_there(path)
+        return self.base.is_file(path) or self._was_there(path)
 
     def exists(self, path: str) -> bool:
         """Return whether anything is at the path, or was."""
-        return super().exists(path) or self._was_there(path)
+        return self.base.exists(path) or self._was_there(path)
 
     def is_there(self, path: str) -> bool:
         """Return whether anything is at the path, or was."""
-        return super().is_there(path) or self._was_there(path)
+        return self.base.is_there(path) or self._was_there(path)
 
     def mode(self, path: str) -> int:
         """Return the mode of what is at the path, or was.
@@ -192,7 +225,7 @@ class SignedSource(Source):
             OSError: As `Source.mode`.
         """
         try:
-            return super().mode(path)
+            return self.base.mode(path)
         except FileNotFoundError:
             if self._was_there(path):
                 return stat.S_IFREG
@@ -200,7 +233,7 @@ class SignedSource(Source):
 
     def may_read(self, path: str) -> bool:
         """Return whether this process may read the file, or it is missing."""
-        return super().may_read(path) or (self._was_there(path) and not super().exists(path))
+        return self.base.may_read(path) or (self._was_there(path) and not self.base.exists(path))
 
     def names_in(self, path: str) -> list[str]:
         """Return the names of what is in a folder, or was.
@@ -210,7 +243,7 @@ class SignedSource(Source):
         """
         signed = self.signed.names_in(path) if self.signed is not None else set()
         try:
-            found = super().names_in(path)
+            found = self.base.names_in(path)
         except FileNotFoundError:
             if not signed:
                 raise

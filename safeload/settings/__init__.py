@@ -29,7 +29,7 @@ def read_settings(file: StrPath, section: str) -> dict[str, Any]:
         section: The section's name; in TOML, JSON and YAML "a.b" means the table `b` in the table `a`.
 
     Returns:
-        Key -> value: paths as absolute strings, other values with the type of the parameter. In INI, where every value
+        Key -> value: paths as absolute strings, or addresses, other values with the type of the parameter. In INI, where every value
         is text, a flag is true/false, yes/no, on/off or 1/0; `none` is None; a list is separated by commas or JSON.
 
     Raises:

@@ -120,6 +120,7 @@ ELMO_KEYS: Mapping[str, Key] = {
     "lock_file": _PATH.or_none(),
     "signature": _PATH.or_none(),
     "signed_by": _PATH.or_none(),
+    "cache_dir": _PATH.or_none(),
     "scope": _WORD.or_none(),
 }
 BERT_KEYS: Mapping[str, Key] = {
@@ -142,6 +143,7 @@ BERT_KEYS: Mapping[str, Key] = {
     "lock_file": _PATH.or_none(),
     "signature": _PATH.or_none(),
     "signed_by": _PATH.or_none(),
+    "cache_dir": _PATH.or_none(),
     "scope": _WORD.or_none(),
     "activation": _WORD.or_none(),
     "expected_outputs": _PATH.or_none(),
@@ -181,10 +183,10 @@ def value_of(key: str, value: object, keys: Mapping[str, Key], section: Section)
     if not kind.fits(value):
         message = f"expected {kind.wanted}, found {_shown(value)}"
         raise ValueError(message)
-    if kind.is_path and not (paths.is_remote(value) and key in ELMO_KEYS):
+    if kind.is_path:
         try:
             folder = os.path.dirname(section.path)
-            return paths.resolve_path(value, argument=key, base_dir=folder, takes_address=key != "lock_file")
+            return paths.resolve_path(value, argument=key, base_dir=folder, takes_address=True)
         except InvalidPathError as exc:
             raise ValueError(exc.message.removeprefix(f"{key}: ").removeprefix(f"{key} ")) from exc
     return float(value) if kind is _NUMBER and is_number(value) else value

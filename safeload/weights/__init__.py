@@ -21,6 +21,7 @@ def check_weights(
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
 ) -> WeightsReport:
     """Verify weights of any model, in any form that safeload reads; no config is needed or read.
 
@@ -30,14 +31,17 @@ def check_weights(
     of a file with a digest, what is verified is what was hashed.
 
     Args:
-        path: A weight file, an index of shards, a checkpoint prefix, a folder with one of these, or an archive of one. Of a
-            folder with several weights, those with a usual name are read.
+        path: A weight file, an index of shards, a checkpoint prefix, a folder with one of these, or an archive of one: a path, or an
+            address such as `s3://bucket/bert`. Of a folder with several weights, those with a usual name are read.
         base_dir: The folder that a relative path starts from. Defaults to the working directory.
-        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the weights, if present.
+        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the weights, if present. One that is passed may be
+            somewhere else than weights at an address.
         signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". Each file that is read
             must be covered by it and be as it was signed; what is verified is what was hashed. Needs `signed_by`, and the package
             model-signing.
         signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
+        cache_dir: A folder of the disk in which objects at addresses are kept, by their address and version, and read the next time.
+            Each copy is hashed when it is opened. Defaults to None: nothing is written.
 
     Returns:
         The report on what was read. Tensors of integers, complex numbers and floats of fewer than 16 bits are read and
@@ -49,7 +53,7 @@ def check_weights(
         CheckpointNotFoundError: The path has no weights. Those in sub-folders, as of a pipeline of diffusers, are named.
         AmbiguousCheckpointError: The folder has several weights, or its sub-folders have; the error lists them.
         UnreadableFileError: This process may not read a file.
-        FileSystemError: The system failed to read.
+        FileSystemError: The system, or a server, failed to read.
         WrongFileKindError: A file is of another kind.
         CorruptFileError: A file is truncated, fails a checksum, has NaN or infinite values, contradicts its index, or was
             replaced during the check; names every damaged tensor.
@@ -57,7 +61,8 @@ def check_weights(
         ConfigError: The index of shards is no JSON, or the config inside a `.keras` file.
         LockError: A file does not match the lock or the signature, or one of these is invalid, or of another signer.
         ArgumentError: Of `signature` and `signed_by`, one was passed without the other.
-        MissingDependencyError: A signature was passed, and model-signing is missing or does not work.
+        MissingDependencyError: A signature was passed, and model-signing is missing or does not work; or the package that reads an
+            address.
 
     Source:
         safetensors/src/tensor.rs, safetensors 0.8; torch/serialization.py, torch 2.13; tensorflow's tensor_bundle.cc,
@@ -66,13 +71,22 @@ def check_weights(
     from safeload._reports import warn_of  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.weights._checking import Request, check  # noqa: PLC0415
 
-    report = check(Request(path=path, base_dir=base_dir, lock_file=lock_file, signature=signature, signed_by=signed_by))
+    report = check(
+        Request(
+            path=path,
+            base_dir=base_dir,
+            lock_file=lock_file,
+            signature=signature,
+            signed_by=signed_by,
+            cache_dir=cache_dir,
+        )
+    )
     warn_of(report, "weights")
     return report
 
 
 @typed_errors
-def load_state_dict(
+def load_state_dict(  # noqa: PLR0913  (check_weights' arguments)
     path: StrPath,
     *,
     framework: str = "numpy",
@@ -80,6 +94,7 @@ def load_state_dict(
     lock_file: StrPath | None = None,
     signature: StrPath | None = None,
     signed_by: StrPath | None = None,
+    cache_dir: StrPath | None = None,
 ) -> dict[str, Any]:
     """Verify weights as `check_weights` does, and return their tensors.
 
@@ -93,6 +108,7 @@ def load_state_dict(
         lock_file: As in `check_weights`.
         signature: As in `check_weights`.
         signed_by: As in `check_weights`.
+        cache_dir: As in `check_weights`.
 
     Returns:
         Name -> tensor of the stored shape and dtype, in the order of the file, on the processor. In NumPy's, bfloat16 is
@@ -114,5 +130,13 @@ def load_state_dict(
     from safeload.weights._loading import load  # noqa: PLC0415
 
     return load(
-        Request(path=path, base_dir=base_dir, lock_file=lock_file, signature=signature, signed_by=signed_by), framework
+        Request(
+            path=path,
+            base_dir=base_dir,
+            lock_file=lock_file,
+            signature=signature,
+            signed_by=signed_by,
+            cache_dir=cache_dir,
+        ),
+        framework,
     )

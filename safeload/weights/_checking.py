@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import as_python
 from safeload._bytes import absent
-from safeload._bytes.archives.locating import lock_folder
-from safeload._bytes.files import FileRef
-from safeload._bytes.paths import resolve_path
+from safeload._bytes.archives.locating import given_ref, lock_folder
 from safeload._forms import open_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._forms.tensorflow.prefixes import saved_model_of
 from safeload._model_kind import Clock
 from safeload._signatures import signed_for
+from safeload._text.addresses import without_secrets
 from safeload._text.words import counted, escaped, with_article
 from safeload._version import __version__
-from safeload.lock._copies import find_locks, read_locks
+from safeload.lock._copies import base_of, find_locks, read_locks
 from safeload.lock._hashed import HashedSource
 from safeload.weights._places import find, weights_below
 from safeload.weights.report import WeightsReport
@@ -29,6 +28,7 @@ from safeload.weights.report import WeightsReport
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from safeload._bytes.files import FileRef
     from safeload._forms.weight_file import WeightFile, WeightPlace
     from safeload.report import FileRead
 
@@ -44,6 +44,7 @@ class Request(NamedTuple):
         lock_file: The lock file; None for the one beside the weights.
         signature: The signature; None for none.
         signed_by: The trusted key or certificates.
+        cache_dir: Where objects at addresses are kept; None for nowhere.
     """
 
     path: object
@@ -51,6 +52,7 @@ class Request(NamedTuple):
     lock_file: object = None
     signature: object = None
     signed_by: object = None
+    cache_dir: object = None
 
 
 class Opened(NamedTuple):
@@ -89,24 +91,27 @@ def opened(request: Request, *, is_kept: bool) -> Iterator[Opened]:
     clock = Clock()
     with gc_paused(), short_blas_timeout():
         with clock.step("resolve"):
-            path = resolve_path(request.path, argument="path", base_dir=request.base_dir)
-            locks = find_locks(request.lock_file, folders=_lock_folders(path), base_dir=request.base_dir)
-        signed = signed_for(request, lambda: path)
+            ref = given_ref(request.path, "path", "weight", base_dir=request.base_dir, cache_dir=request.cache_dir)
+            folders = _lock_folders(ref)
+            locks = find_locks(request.lock_file, folders=folders, base_dir=request.base_dir)
+            base = base_of([ref, *locks])
+        signed = signed_for(request, lambda: ref)
         with clock.step("hash"):
-            source = HashedSource(read_locks(locks, given=request.lock_file), is_kept=is_kept, signed=signed)
+            read = read_locks(locks, folder=folders[0].path)
+            source = HashedSource(read, is_kept=is_kept, signed=signed, base=base)
         with closing(source):
             with clock.step("resolve"):
-                place = find(FileRef(path=path, role="weight", given=request.path, source=source))
+                place = find(ref._replace(source=source))
             with clock.step("list"):
                 file = open_weights(place)
             with file:
                 yield Opened(place, file, source, clock)
 
 
-def _lock_folders(path: str) -> list[str]:
-    folder = FileRef(path=lock_folder(path), role="folder")
+def _lock_folders(ref: FileRef) -> list[FileRef]:
+    folder = ref.at(lock_folder(ref.path, ref.source), "folder")
     saved = saved_model_of(folder)
-    return [folder.path, *([saved.path] if saved else [])]
+    return [folder, *([saved] if saved else [])]
 
 
 def check(request: Request) -> WeightsReport:
@@ -123,7 +128,7 @@ def check(request: Request) -> WeightsReport:
             weights.prove()
         logger.info("checked %s, %s", escaped(file.ref.path), with_article(weights.place.place))
         return WeightsReport(
-            given=str(as_python(request.path)),
+            given=without_secrets(str(as_python(request.path))),
             place=weights.place.place,
             form=weights.place.form,
             notes=tuple(_notes(weights)),

@@ -241,7 +241,7 @@ def test_an_archive_is_loaded_and_not_compared(one_layer_bert, tmp_path):
     found = safeload.diagnose_bert(shutil.make_archive(str(tmp_path / "model"), "zip", one_layer_bert))
 
     assert found.at_fault == "nothing", str(found)
-    assert set(skipped(found).values()) == {"for files only, not for those in an archive"}
+    assert set(skipped(found).values()) == {"for files of the disk only, not for those in an archive or at an address"}
 
 
 def test_another_scope_is_compared_with_the_reader_that_can_load_it(bert):

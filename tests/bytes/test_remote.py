@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import shutil
@@ -9,6 +10,7 @@ import traceback
 
 import fsspec
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import safeload
 from safeload import errors, testing
@@ -111,8 +113,52 @@ def test_a_server_that_lists_nothing_gives_files_that_are_named(server):
     server.faults = {"no lists"}
     files = [f"{server.address}/safetensors/{name}" for name in ("config.json", WEIGHTS, "vocab.txt")]
     assert [file.path for file in safeload.check_bert(*files).files] == [files[0], files[2], files[1]]
-    with pytest.raises(errors.MissingFileError, match="the server lists no folders"):
-        safeload.check_bert(f"{server.address}/safetensors")
+
+
+@pytest.mark.parametrize("form", ["tensorflow", "safetensors", "torch", "hdf5"])
+def test_the_usual_names_are_tried_where_a_server_lists_nothing(form, folder, server):
+    server.faults = {"no lists"}
+    for address in (f"{server.address}/{form}", f"{server.address}/{form}/"):
+        same(safeload.check_bert(address), safeload.check_bert(folder / form))
+    assert set(server.methods) == {"GET", "HEAD"}
+
+
+def test_shards_of_a_folder_that_is_not_listed(folder, server):
+    testing.write_bert(folder / "shards", form="safetensors")
+    values = load_file(folder / "shards" / WEIGHTS)
+    halves = [dict(list(values.items())[at::2]) for at in (0, 1)]
+    names = [f"model-{at + 1:05d}-of-00002.safetensors" for at in (0, 1)]
+    for half, name in zip(halves, names, strict=True):
+        save_file(half, folder / "shards" / name)
+    (folder / "shards" / WEIGHTS).unlink()
+    index = {
+        "metadata": {},
+        "weight_map": {key: name for half, name in zip(halves, names, strict=True) for key in half},
+    }
+    (folder / "shards" / f"{WEIGHTS}.index.json").write_text(json.dumps(index), encoding="utf-8")
+    same(safeload.check_bert(f"{server.address}/shards"), safeload.check_bert(folder / "shards"))
+    server.faults = {"no lists"}
+    same(safeload.check_bert(f"{server.address}/shards"), safeload.check_bert(folder / "shards"))
+
+
+def test_what_was_tried_is_said(server):
+    server.faults = {"no lists"}
+    with pytest.raises(errors.MissingFileError, match="the server lists no folders") as caught:
+        safeload.check_bert(f"{server.address}/nothing")
+    assert "bert_config.json, config.json, options.json" in caught.value.hints[1]
+
+
+def test_a_file_that_is_not_there_is_asked_for_alone(server):
+    server.faults = {"no lists"}
+    with pytest.raises(errors.MissingFileError):
+        safeload.check_bert(f"{server.address}/safetensors/gone.json")
+    assert "HEAD" not in server.methods
+
+
+def test_the_state_file_of_a_checkpoint(folder, server):
+    testing.write_bert(folder / "state")
+    (folder / "state" / "checkpoint").write_text('model_checkpoint_path: "bert_model.ckpt"\n', encoding="utf-8")
+    same(safeload.check_bert(f"{server.address}/state"), safeload.check_bert(folder / "state"))
 
 
 @pytest.mark.parametrize("fault", ["no ranges", "no etag", "weak etag"])
@@ -193,6 +239,21 @@ def test_where_a_redirect_may_not_lead(there, text, server):
     server.redirects = {"/config.json": there}
     with pytest.raises(errors.FileSystemError, match=text):
         safeload.check_bert(f"{server.address}/config.json")
+
+
+def test_a_redirect_that_is_asked_for_is_followed(folder, server, monkeypatch):
+    with serving(folder) as other:
+        server.redirects = {"/config.json": f"{other.address}/safetensors/config.json"}
+        address = server.address.replace("http://", "http://user:SECRET@")
+        files = [f"{address}/config.json", f"{address}/safetensors/{WEIGHTS}"]
+        with pytest.raises(errors.FileSystemError, match="SAFELOAD_ALLOW_REDIRECTS=1"):
+            safeload.check_bert(*files)
+        monkeypatch.setenv("SAFELOAD_ALLOW_REDIRECTS", "1")
+        same(
+            safeload.check_bert(*files),
+            safeload.check_bert(folder / "safetensors" / "config.json", folder / "safetensors"),
+        )
+        assert not any("Authorization" in headers for headers in other.headers)
 
 
 def test_a_redirect_on_the_same_server_is_followed(server):
@@ -335,9 +396,3 @@ def test_the_package_of_a_scheme_is_named(scheme, package):
 def test_an_address_of_no_place(address, text):
     with pytest.raises(errors.InvalidPathError, match=text):
         safeload.check_bert(address)
-
-
-def test_a_lock_at_an_address_is_not_passed_over(memory):
-    memory.pipe("/models/tensorflow/safeload.lock", b"{}")
-    with pytest.raises(errors.LockError, match="a lock at its address"):
-        safeload.check_bert("memory://models/tensorflow")

@@ -384,7 +384,11 @@ def test_an_archive_is_loaded_and_not_compared(tiny_elmo, tmp_path):
     found = safeload.diagnose_elmo(shutil.make_archive(str(tmp_path / "model"), "zip", tiny_elmo))
 
     assert found.at_fault == "nothing", str(found)
-    assert skipped(found)["allennlp"] == skipped(found)["direct"] == "for files only, not for those in an archive"
+    assert (
+        skipped(found)["allennlp"]
+        == skipped(found)["direct"]
+        == "for files of the disk only, not for those in an archive or at an address"
+    )
 
 
 def test_a_diagnosis_takes_what_a_load_takes(elmo, tmp_path):

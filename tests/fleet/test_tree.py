@@ -426,7 +426,7 @@ def test_the_first_model_is_found_before_the_last_folder_is_looked_at(tmp_path, 
         (tmp_path / f"{number:02}/inner/vocab.txt").touch()
     looked_at = []
     real = _tree.listed
-    monkeypatch.setattr(_tree, "listed", lambda folder: looked_at.append(folder) or real(folder))
+    monkeypatch.setattr(_tree, "listed", lambda folder: looked_at.append(folder.path) or real(folder))
     found = find_models(("bert",), [str(tmp_path)])
 
     assert next(found) == Model(str(tmp_path / "00/inner"), "bert")

@@ -9,6 +9,7 @@ from safeload._bytes import absent
 from safeload._bytes.addresses import is_address
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import N_HEAD_BYTES, kind_of, sniff
+from safeload._bytes.paths import resolve_path
 
 if TYPE_CHECKING:
     from safeload._bytes.files import Source
@@ -26,7 +27,7 @@ def located(ref: FileRef) -> FileRef:
     Raises:
         SafeLoadError: As `ArchiveSource`.
     """
-    base = _reaching(ref)
+    base = reached(ref).source
     archive = archive_at(ref.path, base)
     if archive is None:
         return ref._replace(source=base)
@@ -39,26 +40,41 @@ def located(ref: FileRef) -> FileRef:
 
 
 def through(ref: FileRef, source: Source) -> FileRef:
-    """Return the same reference, read from the disk or from verified copies.
+    """Return the same reference, read from where it was found or from verified copies.
 
     Raises:
         SafeLoadError: As `located`.
     """
-    return ref if source is DISK else located(ref._replace(source=source))
+    return ref if source in (DISK, ref.source.below()) else located(ref._replace(source=source))
 
 
-def _reaching(ref: FileRef) -> Source:
-    """Return what opens a path, or an archive on it: of an address, what reads addresses too."""
+def reached(ref: FileRef, cache_dir: str | None = None) -> FileRef:
+    """Return a reference whose source opens its path, or an archive on it: of an address, one that reads addresses too."""
     base = ref.source.below()
     if not is_address(ref.path):
-        return base
-    from safeload._bytes.remote.source import RemoteSource  # noqa: PLC0415  (few models are remote)
+        return ref._replace(source=base)
+    from safeload._bytes.remote.source import reaching  # noqa: PLC0415  (few models are remote)
 
-    if base is DISK:
-        base = RemoteSource()
-    if isinstance(base, RemoteSource):
-        base.learn(ref.path, ref.given)
-    return base
+    return ref._replace(source=reaching(base, ref.path, ref.given, cache_dir))
+
+
+def given_ref(
+    given: object,
+    argument: str,
+    role: str,
+    *,
+    base_dir: object = None,
+    source: Source = DISK,
+    cache_dir: object = None,
+) -> FileRef:
+    """Return a reference to what a path argument names: a path, or an address, whose objects are kept where that is asked for.
+
+    Raises:
+        InvalidPathError, MissingFileError: As `resolve_path`.
+    """
+    path = resolve_path(given, argument=argument, base_dir=base_dir, takes_address=True)
+    kept = None if cache_dir is None else resolve_path(cache_dir, argument="cache_dir", base_dir=base_dir)
+    return reached(FileRef(path=path, role=role, given=given, source=source), kept)
 
 
 def archive_at(path: str, source: Source = DISK) -> str | None:
@@ -81,11 +97,11 @@ def archive_hints(folder: FileRef) -> list[str]:
     return [f"if the model is in the archive, pass {folder.inside(found[0]).path}"] if len(found) == 1 else []
 
 
-def lock_folder(path: str) -> str:
+def lock_folder(path: str, source: Source = DISK) -> str:
     """Return the folder whose lock applies to a file, a folder, or what is in an archive."""
-    if os.path.isdir(path):
+    if source.is_dir(path):
         return path
-    return os.path.dirname(path if os.path.isfile(path) else archive_at(path) or path)
+    return os.path.dirname(path if source.is_file(path) else archive_at(path, source) or path)
 
 
 def _holds_tar(ref: FileRef) -> bool:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import os
+import re
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -31,7 +34,7 @@ from safeload._bytes.remote.store import N_START_BYTES, Found, Store
 from safeload._text.addresses import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
@@ -41,7 +44,16 @@ MAX_REDIRECTS = 5
 MAX_PAGE_BYTES = 1 << 22
 """The largest page that is read as the list of a folder."""
 
-_REDIRECTED = "if you trust it, pass the address that it leads to"
+_CONNECTION = re.compile(r"^(<[^>]*>|\w+\([^)]*\)): ")
+"""What urllib3 puts before what happened."""
+
+N_TRIED = 8
+"""How many names are asked for at once in a folder that is not listed."""
+
+ALLOW_REDIRECTS = "SAFELOAD_ALLOW_REDIRECTS"
+"""The environment variable that is "1" where redirects may lead anywhere."""
+
+_REDIRECTED = f"if you trust it, pass the address that it leads to, or set {ALLOW_REDIRECTS}=1"
 
 
 class HttpStore(Store):
@@ -65,8 +77,8 @@ class HttpStore(Store):
             raise
         return (self._listed(address) if is_page else None) or found
 
-    def names_in(self, address: str) -> list[str]:
-        """Return the names in a folder: those that the server's page links to.
+    def entries_in(self, address: str) -> dict[str, bool]:
+        """Return the names in a folder, those that the server's page links to; a folder's is known by the slash at its end.
 
         Raises:
             OSError: As `Store.look`, or the server has no page for the folder.
@@ -83,8 +95,21 @@ class HttpStore(Store):
         parser = _Links()
         parser.feed(attempted(page))
         below = {urljoin(base, link).partition("?")[0].partition("#")[0] for link in parser.links}
-        names = (each[len(base) :].rstrip("/") for each in below if each.startswith(base))
-        return sorted({unquote(name) for name in names if name and "/" not in name})
+        names = sorted(unquote(each[len(base) :]) for each in below if each.startswith(base))
+        return {name.rstrip("/"): name.endswith("/") for name in names if name and "/" not in name.rstrip("/")}
+
+    def among(self, address: str, names: Sequence[str]) -> list[str]:
+        """Return which of the names are in a folder, by asking for the head of each."""
+
+        def is_there(name: str) -> bool:
+            try:
+                with attempted(lambda: self._answer(f"{address.rstrip('/')}/{name}", {}, method="HEAD")) as answer:
+                    return "html" not in answer.headers.get("Content-Type", "")
+            except OSError:
+                return False
+
+        with ThreadPoolExecutor(N_TRIED) as pool:
+            return [name for name, is_one in zip(names, pool.map(is_there, names), strict=True) if is_one]
 
     def read(self, address: str, block: memoryview, offset: int, found: Found) -> None:
         """Fill the block with the bytes from an offset of the object that was found.
@@ -131,12 +156,12 @@ class HttpStore(Store):
     def _listed(self, address: str) -> Found | None:
         """Return the folder at an address; None if the server does not list one."""
         try:
-            names = self.names_in(address)
+            entries = self.entries_in(address)
         except OSError:
             return None
-        return Found(is_dir=True, names=tuple(names)) if names else None
+        return Found(is_dir=True, entries=entries) if entries else None
 
-    def _answer(self, address: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401  (requests' Response)
+    def _answer(self, address: str, headers: Mapping[str, str], *, method: str = "GET") -> Any:  # noqa: ANN401  (requests' Response)
         """Return the answer to a request, open, after its redirects.
 
         Raises:
@@ -146,7 +171,7 @@ class HttpStore(Store):
         """
         here, url = _origin(address), address
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._get(url, headers, is_own=_origin(url) == here)
+            answer = self._ask(method, url, headers, is_own=_origin(url) == here)
             if not answer.is_redirect:
                 require_good(answer)
                 return answer
@@ -156,18 +181,19 @@ class HttpStore(Store):
             url = there
         raise RemoteError(errno.ELOOP, f"the server redirects more than {MAX_REDIRECTS} times")
 
-    def _get(self, url: str, headers: Mapping[str, str], *, is_own: bool) -> Any:  # noqa: ANN401  (as above)
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], *, is_own: bool) -> Any:  # noqa: ANN401  (as above)
         requests = self._requests
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
+            self._local.session.verify = os.environ.get("SSL_CERT_FILE") or True
         asked = {"Accept-Encoding": "identity", **headers}
         parts = urlsplit(url)
         auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username and is_own else None
         plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         timeouts = (CONNECT_SECONDS, READ_SECONDS)
         try:
-            return self._local.session.get(
-                plain, headers=asked, auth=auth, stream=True, allow_redirects=False, timeout=timeouts
+            return self._local.session.request(
+                method, plain, headers=asked, auth=auth, stream=True, allow_redirects=False, timeout=timeouts
             )
         except requests.exceptions.SSLError as exc:
             text = f"the server's certificate is not accepted: {_reason(exc)}"
@@ -186,11 +212,13 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _require_allowed(here: str, there: str) -> None:
-    """Require that a redirect keeps the scheme, and does not lead into this machine's own network.
+    """Require that a redirect keeps the scheme, and does not lead into this machine's own network, unless that is asked for.
 
     Raises:
         RemoteError: It does not.
     """
+    if os.environ.get(ALLOW_REDIRECTS) == "1":
+        return
     shown = without_secrets(there)
     if urlsplit(there).scheme != urlsplit(here).scheme:
         raise RemoteError(errno.EPERM, f"the server redirects to another scheme: {shown}", _REDIRECTED)
@@ -212,7 +240,7 @@ def _reason(exc: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         exc = inner
-    return without_secrets(str(exc)).partition("\n")[0].rpartition(">: ")[2][:200]
+    return _CONNECTION.sub("", without_secrets(str(exc)).partition("\n")[0])[:200]
 
 
 class _Links(HTMLParser):

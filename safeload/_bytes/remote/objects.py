@@ -42,15 +42,16 @@ class ObjectStore(Store):
         self.read(address, memoryview(start), 0, found)
         return found._replace(start=bytes(start))
 
-    def names_in(self, address: str) -> list[str]:
-        """Return the names in a folder.
+    def entries_in(self, address: str) -> dict[str, bool]:
+        """Return name -> whether it is a folder, of what is in a folder; what is below is not asked for.
 
         Raises:
             OSError: As `Store.look`.
         """
         path = self._path(address)
-        listed = self._call(lambda: self._fs.ls(path, detail=False))
-        return [name for each in listed if (name := each.rstrip("/").rpartition("/")[2]) and each.rstrip("/") != path]
+        listed = self._call(lambda: self._fs.ls(path, detail=True))
+        found = {each["name"].rstrip("/"): each["type"] == "directory" for each in listed}
+        return {name: is_dir for each, is_dir in found.items() if (name := each.rpartition("/")[2]) and each != path}
 
     def read(self, address: str, block: memoryview, offset: int, found: Found) -> None:  # noqa: ARG002  (see `is_same`)
         """Fill the block with the bytes from an offset of the object.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from safeload._bytes.open_file import OpenFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from safeload._bytes.open_file import Access
@@ -30,6 +31,10 @@ N_KEPT_UNITS = 96
 
 N_REQUESTS = 8
 """How many requests for one object are under way."""
+
+
+LISTENERS: list[Callable[[int], None]] = []
+"""What is told of each number of bytes that came, in any thread."""
 
 
 class _Fetch(NamedTuple):
@@ -110,6 +115,8 @@ class RemoteFile(OpenFile):
         offset = start * N_UNIT_BYTES
         data = bytearray(min(n_units * N_UNIT_BYTES, self.n_bytes - offset))
         self._store.read(self._real, memoryview(data), offset, self._found)
+        for listener in (*LISTENERS,):
+            listener(len(data))
         return data
 
     def _drop_unused(self) -> None:

@@ -8,27 +8,45 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from safeload._bytes.addresses import Address, is_address, scheme_of
-from safeload._bytes.files import Source
+from safeload._bytes.files import DISK, Source
+from safeload._bytes.hub import FILE_NAME
 from safeload._bytes.remote.reading import RemoteFile
 from safeload._bytes.remote.store import Found
 from safeload._bytes.remote.stores import store_for
+from safeload._bytes.usual_names import TRIED
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from safeload._bytes.open_file import Access, OpenFile
     from safeload._bytes.remote.store import Store
+
+
+def reaching(base: Source, address: str, given: object, cache_dir: str | None = None) -> Source:
+    """Return what opens an address too: the same, unless it is the disk."""
+    found = RemoteSource(cache_dir) if base is DISK else base
+    found.learn(address, given)
+    return found
 
 
 class RemoteSource(Source):
     """Addresses, and the disk; what is at an address is looked at once, and only that is read."""
 
-    def __init__(self) -> None:
-        """Begin with nothing that is known."""
+    def __init__(self, cache_dir: str | None = None) -> None:
+        """Begin with nothing that is known; objects are kept in a folder only where one is passed."""
+        self._cache_dir = cache_dir
         self._known: list[Address] = []
         self._given: object = None
         self._stores: dict[tuple[str, str], Store] = {}
         self._found: dict[str, Found | OSError] = {}
-        self._names: dict[str, list[str]] = {}
+        self._entries: dict[str, Mapping[str, bool]] = {}
+
+    def emptied(self) -> RemoteSource:
+        """Return one that knows the same hosts, and nothing of what is there."""
+        found = RemoteSource(self._cache_dir)
+        found._known, found._given, found._stores = self._known, self._given, self._stores
+        return found
 
     def learn(self, address: str, given: object) -> None:
         """Ask for what is on the same host as it is asked for at this address, which a caller passed."""
@@ -84,10 +102,23 @@ class RemoteSource(Source):
         """
         if not is_address(path):
             return super().names_in(path)
-        if path not in self._names:
-            names = self._look(path).names
-            self._names[path] = self._store(path).names_in(self._real(path)) if names is None else [*names]
-        return self._names[path]
+        self._look(path)
+        return [*self.entries_in(path)]
+
+    def entries_in(self, path: str) -> Mapping[str, bool]:
+        """Return name -> whether it is known to be a folder, of what is in a folder at an address.
+
+        Raises:
+            OSError: It cannot be listed.
+        """
+        if path not in self._entries:
+            found = self._found.get(path)
+            entries = found.entries if isinstance(found, Found) else None
+            self._entries[path] = self._store(path).entries_in(self._real(path)) if entries is None else entries
+            inner = [f"{path}/{name}" for name, is_dir in self._entries[path].items() if is_dir]
+            self._found.setdefault(path, Found(is_dir=True))
+            self._found |= {each: self._found.get(each, Found(is_dir=True)) for each in inner}
+        return self._entries[path]
 
     def open(self, path: str) -> OpenFile:
         """Open an object, or a file.
@@ -122,7 +153,7 @@ class RemoteSource(Source):
         """
         if not is_address(path):
             return super().file_read(role, path)
-        return FileRead(role=role, path=path, n_bytes=self._look(path).n_bytes)
+        return FileRead(role=role, path=str(path), n_bytes=self._look(path).n_bytes)
 
     def _glance(self, path: str) -> Found | None:
         """Return what is at an address; None if nothing is, or it cannot be looked at, which opening it will say."""
@@ -137,12 +168,21 @@ class RemoteSource(Source):
             try:
                 self._require_listed(path)
                 found = self._store(path).look(self._real(path))
+            except (FileNotFoundError, PermissionError) as exc:
+                found = self._tried_in(path) or exc
             except OSError as exc:
                 found = exc
             self._found[path] = found
         if isinstance(found, OSError):
             raise found
         return found
+
+    def _tried_in(self, path: str) -> Found | None:
+        """Return a folder that was passed and that its server does not list, with what of the usual names is in it."""
+        if path not in self._known or FILE_NAME.search(path):
+            return None
+        found = self._store(path).among(self._real(path), TRIED)
+        return Found(is_dir=True, entries=dict.fromkeys(found, False), is_whole=False) if found else None
 
     def _require_listed(self, path: str) -> None:
         """Require that a folder that was found has a name, before it is asked for alone.
@@ -152,15 +192,22 @@ class RemoteSource(Source):
         """
         folder, _, name = path.rpartition("/")
         above = self._found.get(folder)
-        if isinstance(above, Found) and above.is_dir and name not in self.names_in(folder):
+        if isinstance(above, Found) and above.is_dir and above.is_whole and name not in self.names_in(folder):
             raise FileNotFoundError(errno.ENOENT, "no such name in the folder", path)
 
     def _store(self, path: str) -> Store:
         real = self._real(path)
         key = scheme_of(path), urlsplit(real).netloc
         if key not in self._stores:
-            self._stores[key] = store_for(real, self._given)
+            self._stores[key] = self._keeping(store_for(real, self._given))
         return self._stores[key]
+
+    def _keeping(self, store: Store) -> Store:
+        if self._cache_dir is None:
+            return store
+        from safeload._bytes.remote.kept import KeptStore  # noqa: PLC0415  (few keep what they read)
+
+        return KeptStore(store, self._cache_dir)
 
     def _real(self, path: str) -> str:
         """Return an address as it is asked for."""

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from safeload._bytes import absent, paths
+from safeload._bytes.addresses import is_address
 from safeload._bytes.archives.locating import archive_hints
 from safeload._bytes.kinds import UNKNOWN, FileKind, kind_of_data, sniff, wrong_kind
 from safeload._bytes.small import read_small, require_file
@@ -216,8 +217,10 @@ def _inside(folder: str, listed: str) -> str | None:
         if os.path.dirname(listed).rstrip("/") == folder:
             return listed
         listed = re.split(r"[\\/]", listed)[-1]
-    prefix = os.path.normpath(os.path.join(folder, listed))
-    return prefix if prefix.startswith(folder.rstrip("/") + "/") else None
+    below = folder.partition("://")[2] if is_address(folder) else folder
+    prefix = os.path.normpath(os.path.join(below, listed))
+    is_inside = prefix.startswith(below.rstrip("/") + "/")
+    return folder.removesuffix(below) + prefix if is_inside else None
 
 
 def _unescape(text: bytes) -> str:

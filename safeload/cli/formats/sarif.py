@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safeload import errors
+from safeload._bytes.addresses import is_address
 from safeload.cli import _console
 from safeload.cli.formats import _places
 
@@ -75,7 +76,7 @@ class Writer:
 
 
 def _location(path: str) -> dict[str, str]:
-    uri, root = Path(path).as_uri(), f"{Path.cwd().as_uri()}/"
+    uri, root = path if is_address(path) else Path(path).as_uri(), f"{Path.cwd().as_uri()}/"
     return {"uri": uri.removeprefix(root), "uriBaseId": ROOT} if uri.startswith(root) else {"uri": uri}
 
 

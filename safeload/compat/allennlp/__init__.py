@@ -17,6 +17,7 @@ from safeload import elmo
 from safeload._arguments import bad_argument
 from safeload._boundary import typed_errors
 from safeload._frameworks.elmo import choose_backend
+from safeload.compat.allennlp import _cache
 from safeload.compat.allennlp.elmo_embedder import ElmoEmbedder
 from safeload.elmo._arguments import elmo_arguments, require_numbers
 from safeload.elmo.builders import builder_of
@@ -100,7 +101,8 @@ class Elmo(metaclass=_IsAnyElmo):
             "scalar_mix_parameters": scalar_mix_parameters,
         }
         if module is None:
-            return elmo.load_elmo(options_file, weight_file, num_output_representations, **options)  # type: ignore[arg-type]
+            files = _cache.cached(options_file, "options_file"), _cache.cached(weight_file, "weight_file")
+            return elmo.load_elmo(*files, num_output_representations, **options)
         if options_file is not None or weight_file is not None:
             message = "module replaces options_file and weight_file, but a file was passed too"
             raise ArgumentError(message, argument="module", hints=["pass None for both files, or leave module out"])

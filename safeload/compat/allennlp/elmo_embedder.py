@@ -21,6 +21,7 @@ from safeload._forms.hdf5.writing import new_hdf5
 from safeload._frameworks.elmo import require_torch
 from safeload._reports import remember, report_of
 from safeload._text.progress import progress_on_stderr
+from safeload.compat.allennlp import _cache
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class ElmoEmbedder:
         self.cuda_device = _device(cuda_device)
         if weight_file == DEFAULT_WEIGHT_FILE and options_file != DEFAULT_OPTIONS_FILE:
             weight_file = None
-        module = elmo.load_elmo(options_file, weight_file, 1, dropout=0.0, backend="torch")
+        files = _cache.cached(options_file, "options_file"), _cache.cached(weight_file, "weight_file")
+        module = elmo.load_elmo(*files, 1, dropout=0.0, backend="torch")
         self.elmo_bilm = module._elmo_lstm  # noqa: SLF001  (AllenNLP's name)
         if self.cuda_device >= 0:
             self.elmo_bilm = self.elmo_bilm.cuda(device=self.cuda_device)

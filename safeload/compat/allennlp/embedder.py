@@ -17,6 +17,7 @@ from safeload import elmo
 from safeload._arguments import as_python, bad_argument, is_int
 from safeload._boundary import typed_errors
 from safeload._frameworks.elmo import choose_backend, require_torch
+from safeload.compat.allennlp import _cache
 
 choose_backend("allennlp")  # before the import below, so that a missing package is a MissingDependencyError
 
@@ -70,8 +71,8 @@ class ElmoTokenEmbedder(token_embedders.ElmoTokenEmbedder):  # type: ignore[misc
             options_file = _ORIGINAL["options_file"].default
             weight_file = weight_file or _ORIGINAL["weight_file"].default
         self._elmo = elmo.load_elmo(
-            options_file,
-            weight_file,
+            _cache.cached(options_file, "options_file"),
+            _cache.cached(weight_file, "weight_file"),
             1,
             do_layer_norm=do_layer_norm,
             dropout=dropout,

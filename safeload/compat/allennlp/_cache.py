@@ -1,4 +1,4 @@
-"""Download files from URLs through AllenNLP's cache."""
+"""Download files from addresses through AllenNLP's cache, as AllenNLP does."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import os
 from typing import Any
 
 from safeload._arguments import as_python
+from safeload._bytes.paths import is_remote
+from safeload._text.addresses import without_secrets
 from safeload.errors import InvalidPathError, MissingFileError
 
 _DOWNLOAD = "download the options and the weights, and pass the folder that holds both"
 
 
-def download(given: object, argument: str) -> str:
-    """Return the path of the file at a URL in AllenNLP's cache; download it if needed.
+def cached(given: Any, argument: str) -> Any:  # noqa: ANN401  (a path, or what is no path)
+    """Return the path in AllenNLP's cache of the file at an address, which is downloaded if needed; else what was passed.
 
     Raises:
         InvalidPathError: cached_path is not installed.
@@ -22,6 +24,8 @@ def download(given: object, argument: str) -> str:
     Source:
         allennlp/common/file_utils.py, cached_path, AllenNLP 2.10.1.
     """
+    if not is_remote(given):
+        return given
     url = os.fsdecode(as_python(given))
     if importlib.util.find_spec("cached_path") is None:
         message = f"{argument} is a URL, but cached-path, which downloads URLs, is not installed"
@@ -31,7 +35,7 @@ def download(given: object, argument: str) -> str:
         cached_path: Any = importlib.import_module("cached_path")
         return str(cached_path.cached_path(url, cache_dir=cache))
     except Exception as exc:  # cached_path and its clients do not document what they raise
-        reason = f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
+        reason = f"{type(exc).__name__}: {' '.join(without_secrets(str(exc)).split())[:200]}"
         message = f"{argument} could not be downloaded, and the cache has no copy"
         raise MissingFileError(
             message, given=url, looked_for=(url,), context=[("cache", cache), ("reason", reason)], hints=[_DOWNLOAD]
