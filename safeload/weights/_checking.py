@@ -14,6 +14,7 @@ from safeload._bytes import absent
 from safeload._bytes.archives.locating import lock_folder
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
+from safeload._digest import Row, digest_of
 from safeload._forms import open_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._forms.tensorflow.prefixes import saved_model_of
@@ -146,6 +147,7 @@ def _facts(weights: Opened, readable: list[str]) -> dict[str, Any]:
         "not_looked_at": dict(sorted(Counter(spec.dtype for spec in specs if spec.dtype not in FLOATS).items())),
         "not_read": tuple(each.spec for name, each in file.tensors.items() if not file.has_readable_type(name)),
         "checksums": "; ".join(filter(None, [file.checksums(len(readable)), file.ref.source.proof])),
+        "digest": digest_of(file, (Row(name, name) for name in readable), {}),
         "proofs": tuple(_proofs(weights.source)),
         "signature": weights.source.signed.by if weights.source.signed else None,
         "versions": {
