@@ -278,6 +278,8 @@ class Hdf5File(WeightFile):
             raise self._corrupt(message, [COPY_AGAIN], variables=exc.names, offset=exc.offset) from exc
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as exc:
             traceback.clear_frames(exc.__traceback__)  # what h5py holds there crashes Python if it lives until its end
+            if isinstance(exc, MemoryError):
+                raise
             if self._file.failure is not None:  # h5py reports it as damage
                 raise absent.failed(self.ref, self._file.failure) from exc
             context = [("hdf5", reason_of(exc))]
