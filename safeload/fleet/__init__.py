@@ -41,7 +41,7 @@ def check_many(
     Returns:
         An iterator of the results in the order of completion. Each has `path`, `kind` ("bert", "elmo", or "" where nothing says
         which), `report` or `error`, `seconds` and `n_bytes`. A folder that cannot be read is a result with an error. A folder
-        below a path that has weights and no config is none.
+        below a path that has weights and no config is left out.
 
     Raises:
         ArgumentError: `jobs` is not an integer from 1, `client` is no client, or both are given.
