@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from safeload._bytes.absent import failed
 from safeload._bytes.files import FileRef
+from safeload._bytes.shortage import not_enough_memory, shortage_behind
 from safeload._text.words import reason_of
 from safeload.errors import FileSystemError, SafeLoadError, UnsafeFileError
 
@@ -28,19 +28,20 @@ _UNSAFE = {
 def typed_errors(call: Callable[P, Result]) -> Callable[P, Result]:
     """Decorate a public call so that what files and systems cause is a `SafeLoadError`; a bug is left as it is.
 
-    OSError becomes what `failed` selects, MemoryError a `FileSystemError`, and RecursionError, OverflowError and
-    UnicodeError an `UnsafeFileError`.
+    What any library raises for want of memory becomes a `FileSystemError`, an error of safeload's that it caused too; OSError becomes
+    what `failed` selects, and RecursionError, OverflowError and UnicodeError an `UnsafeFileError`.
     """
 
     @functools.wraps(call)
     def typed(*args: P.args, **kwargs: P.kwargs) -> Result:
         try:
             return call(*args, **kwargs)
-        except SafeLoadError:
-            raise
-        except (OSError, MemoryError, *_UNSAFE) as exc:
+        except Exception as exc:
             given = (value for value in (*args, *kwargs.values()) if isinstance(value, (str, bytes, os.PathLike)))
-            raise _typed(exc, next(given, None)) from exc
+            error = _typed(exc, next(given, None))
+            if error is None:
+                raise
+            raise error from exc
 
     vars(typed).update(
         autograph_info__={}
@@ -48,14 +49,19 @@ def typed_errors(call: Callable[P, Result]) -> Callable[P, Result]:
     return typed
 
 
-def _typed(exc: Exception, given: object) -> SafeLoadError:
+def _typed(exc: Exception, given: object) -> SafeLoadError | None:
+    """Return the error for an exception; None if it stays as it is."""
+    if isinstance(exc, FileSystemError):
+        return None
+    if (shortage := shortage_behind(exc)) is not None:
+        return not_enough_memory(shortage, given)
+    if isinstance(exc, SafeLoadError):
+        return None
     if isinstance(exc, OSError):
         path = os.fsdecode(exc.filename) if isinstance(exc.filename, (str, bytes, os.PathLike)) else ""
         return failed(FileRef(path=path, role="model", given=given), exc)
+    message = next((text for kind, text in _UNSAFE.items() if isinstance(exc, kind)), None)
+    if message is None:
+        return None
     context = [("reason", f"{type(exc).__name__}: {reason_of(exc)}".rstrip(": "))]
-    if isinstance(exc, MemoryError):
-        message = "the system has not enough memory for this call"
-        hints = ["free some memory, or allow this process more: ulimit -v"]
-        return FileSystemError(message, errno=errno.ENOMEM, given=given, context=context, hints=hints)
-    message = next(text for kind, text in _UNSAFE.items() if isinstance(exc, kind))
     return UnsafeFileError(message, given=given, context=context)

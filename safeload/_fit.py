@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic
 from safeload._arguments import as_python
 from safeload._bytes import absent
 from safeload._compare import compare, matched, split_ignored
+from safeload._digest import Row, digest_of
 from safeload._forms import open_weights
 from safeload._forms.weight_file import WIDENED
 from safeload._model_kind import Checked, Config, Mismatch
@@ -169,6 +170,10 @@ class Matched(Generic[Config]):
         parameters = wanted.parameters
         checksums = "; ".join(filter(None, [weights.checksums(len(parameters)), weights.ref.source.proof]))
         proven = {key for spec in self._mismatch.expected.values() for key in spec.size_keys}
+        activation = kind.activation(self.config)
+        unproven = {key: value for key, value in kind.unverified(self.config).items() if key not in proven}
+        rows = (Row(name, stored, match.changes[name]) for name, stored in match.stored.items())
+        settings = {**unproven, "model": kind.model, "activation": activation}
         strange = suspicions(kind.marks, parameters, match, weights.seen, weights.noun)
         versions = _versions(weights.packages)
         return LoadReport(
@@ -183,8 +188,9 @@ class Matched(Generic[Config]):
             unused=match.unused,
             ignored=self._ignored,
             checksums=checksums,
-            activation=kind.activation(self.config),
-            taken_from_config={key: value for key, value in kind.unverified(self.config).items() if key not in proven},
+            digest=digest_of(weights, rows, settings),
+            activation=activation,
+            taken_from_config=unproven,
             notes=(*wanted.notes, *_notes_of_dtypes(weights, match)),
             unused_keys=tuple(kind.unused_keys(self.config)),
             warnings=(*self.warnings, *strange),

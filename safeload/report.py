@@ -164,6 +164,8 @@ class LoadReport:
         ignored: Unexpected variables that `ignore_unused` covers.
         initialised: Variables of the model graph that no checkpoint has, initialised as upstream does.
         checksums: Which bytes were compared with a checksum, and which could not be.
+        digest: SHA-256, in hex, of what was read: each tensor's name, type, shape and checksum, and the settings that shape the model. Equal in any process, on any
+            machine and for any backend. It is made of CRCs, which find an accident and no attacker.
         signature: Who signed the files, if a signature was passed.
         problems: Every variable that does not fit; empty after a successful load.
         activation: The activation of a BERT's feed-forward layers: "gelu_erf", "gelu_tanh", "relu", ...; "" for an ELMo.
@@ -189,6 +191,7 @@ class LoadReport:
     ignored: tuple[str, ...] = ()
     initialised: tuple[str, ...] = ()
     checksums: str = ""
+    digest: str = ""
     signature: Signature | None = None
     problems: tuple[Problem, ...] = ()
     activation: str = ""
@@ -224,6 +227,7 @@ class LoadReport:
                 ("backend", self.backend),
                 ("files", [FileLine(file.role, file.path, file.facts_text()) for file in self.files]),
                 ("checksums", self.checksums),
+                ("digest", self.digest),
                 ("signed by", self.signature.who() if self.signature else ""),
                 ("read", folded(f"{len(self.read)} {self.noun}", [f"{spec.name} {spec}" for spec in self.read])),
                 *[("unused", folded(f"{len(names)} {what}", names)) for what, names in self.unused.items()],
@@ -250,7 +254,7 @@ class LoadReport:
         rows += [("unused", f"{len(names)} {what}") for what, names in self.unused.items()]
         rows += [("ignored", name) for name in self.ignored]
         rows += [("initialised", name) for name in self.initialised]
-        rows += [("checksums", self.checksums)]
+        rows += [("checksums", self.checksums), ("digest", self.digest)]
         rows += [("signed by", self.signature.who())] if self.signature else []
         rows += [("activation", self.activation)]
         rows += [("from config", pairs_text(self.taken_from_config, "="))]

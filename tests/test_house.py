@@ -39,7 +39,7 @@ FLOORS = (
     ("_version.py", "_text"),
     ("report.py", "errors.py"),
     ("_arguments.py", "_bytes", "_early.py", "_boundary.py", "_compare.py", "_naming.py", "_scopes.py"),
-    ("_json.py", "_forms", "_values.py", "_suspicion.py", "lock"),
+    ("_json.py", "_forms", "_values.py", "_digest.py", "_suspicion.py", "lock"),
     (
         "_recognise.py",
         "_caches.py",

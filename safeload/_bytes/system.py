@@ -13,6 +13,8 @@ from io import FileIO
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from safeload._bytes.cgroups import memory_limit
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.connection import Connection
@@ -133,14 +135,14 @@ def _cpu_limits() -> tuple[int, int]:
 
 
 def limit_memory() -> None:
-    """Let this process take no more memory than the machine has, if the system supports that; a lower limit stays.
+    """Let this process take no more memory than the machine or its container has, if the system supports that; a lower limit stays.
 
     A file that makes it ask for more is then an error of its own, before the system ends any process.
     """
     try:
         import resource  # noqa: PLC0415  (not on every system)
 
-        n_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        n_bytes = min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), memory_limit() or sys.maxsize)
         limits = resource.getrlimit(resource.RLIMIT_DATA)
     except (ImportError, ValueError, OSError, AttributeError):
         return

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
+from zlib_ng.zlib_ng import crc32
 
 from safeload._bytes.crc import crc32c
 from safeload._forms.element_types import N_ITEM_BYTES
@@ -38,6 +39,9 @@ N_APART = 16
 
 MIN_MAPPED_BYTES = 1 << 20
 FLOATS = ("float16", "float32", "float64", "bfloat16")
+CHECKSUM = "crc32"
+"""The kind of checksum that is computed where a file stores none; its library is imported faster than that of CRC32C."""
+
 
 ACCESSES: tuple[Access, ...] = ("random", "in order", "once")
 """From the one that needs least to the one that needs most."""
@@ -123,7 +127,8 @@ def read_run(
     n_block_bytes = look.n_block_bytes if look else block_bytes()
     held = run.held() if memory is None else None
     scratch = np.empty(min(n_block_bytes, run.n_bytes), np.uint8) if memory is None and held is None else None
-    crc, checksum = 0, _checksum(run.checksum) if run.crc is not None else None
+    kind = run.checksum if run.crc is not None else CHECKSUM
+    crc, checksum = 0, _checksum(kind)
     for start in range(0, run.n_bytes, n_block_bytes):
         size = min(n_block_bytes, run.n_bytes - start)
         if held is not None:
@@ -131,8 +136,7 @@ def read_run(
         else:
             block = scratch[:size] if scratch is not None else memory[start : start + size]  # type: ignore[index]
             fill(run, start, block)
-        if checksum:
-            crc = checksum(block.data, crc)
+        crc = checksum(block.data, crc)
         if look:
             look.add(block.view(look.dtype))
             if keep:
@@ -141,7 +145,7 @@ def read_run(
             run.file.forget(run.offset, start + len(block))
     if run.crc is not None:
         require_crc(run.crc, crc)
-    return seen_of(look, run.n_bytes) if look else Seen()
+    return seen_of(look, run.n_bytes, checksum_text(crc, kind))
 
 
 def read_floats(run: Run, shape: tuple[int, ...], *, turned: bool) -> tuple[NDArray[np.float32], Seen]:
@@ -190,32 +194,42 @@ def has_same_bytes(one: Run, other: Run) -> bool:
 
 
 def _checksum(name: str) -> Callable[[memoryview, int], int]:
-    if name == "crc32":
-        from zlib_ng.zlib_ng import crc32  # noqa: PLC0415  (few forms need it)
-
+    if name == CHECKSUM:
         return crc32
     return crc32c
 
 
 def look_at(values: NDArray[Any], dtype: str) -> Seen:
-    """Look at values that are in memory, block by block; those of integers are not looked at.
+    """Look at values that are in memory, block by block; of integers the checksum alone is computed.
 
     Raises:
         DamagedError: A value is not finite.
     """
-    if dtype not in FLOATS:
-        return Seen()
-    look = Look(dtype, columns_of(values.shape))
-    add_to(look, values)
-    return seen_of(look, values.nbytes)
+    look = look_for(dtype, values.shape)
+    crc = add_to(look, values)
+    return seen_of(look, values.nbytes, checksum_text(crc))
 
 
-def add_to(look: Look, values: NDArray[Any]) -> None:
-    """Look at the next values, block by block."""
+def look_for(dtype: str, shape: tuple[int, ...]) -> Look | None:
+    """Return a look at the values of a tensor; None if its type is not looked at."""
+    return Look(dtype, columns_of(shape)) if dtype in FLOATS else None
+
+
+def add_to(look: Look | None, values: NDArray[Any], crc: int = 0) -> int:
+    """Look at the next values, block by block, and return the checksum of their bytes after `crc`, of those before."""
     flat = values.reshape(-1)
-    n_values = look.n_block_bytes // flat.itemsize
+    n_values = (look.n_block_bytes if look else block_bytes()) // flat.itemsize
     for start in range(0, flat.size, n_values):
-        look.add(flat[start : start + n_values])
+        block = flat[start : start + n_values]
+        crc = crc32(np.ascontiguousarray(block).view(np.uint8).data, crc)
+        if look:
+            look.add(block)
+    return crc
+
+
+def checksum_text(crc: int, kind: str = CHECKSUM) -> str:
+    """Return a checksum with its kind."""
+    return f"{kind}:{crc:08x}"
 
 
 def columns_of(shape: tuple[int, ...]) -> int:
@@ -223,14 +237,16 @@ def columns_of(shape: tuple[int, ...]) -> int:
     return shape[-1] if len(shape) > 1 else 1
 
 
-def seen_of(look: Look, n_bytes: int) -> Seen:
-    """Return what was seen of `n_bytes` of values.
+def seen_of(look: Look | None, n_bytes: int, checksum: str) -> Seen:
+    """Return what was seen of `n_bytes` of values with a checksum.
 
     Raises:
         DamagedError: A value is not finite.
     """
+    if look is None:
+        return Seen(checksum=checksum)
     require_finite(look.n_bad, n_bytes // look.dtype.itemsize)
-    return look.seen()
+    return look.seen()._replace(checksum=checksum)
 
 
 def fill(run: Run, start: int, block: Bytes) -> None:

@@ -13,9 +13,12 @@ from safeload._forms.arrays import (
     FLOATS,
     DamagedError,
     Run,
+    add_to,
+    checksum_text,
     columns_of,
     fill,
     float32_for,
+    look_for,
     memory_for,
     read_floats,
     read_run,
@@ -23,8 +26,6 @@ from safeload._forms.arrays import (
 )
 from safeload._forms.element_types import PACKED, TYPES, n_bytes_of
 from safeload._forms.floats import put
-from safeload._forms.look import Look
-from safeload._forms.seen import Seen
 from safeload._forms.shards import index_of
 from safeload._forms.strided import blocks_of, order_of, place_of, strides_of
 from safeload._forms.weight_file import COPY_AGAIN, DIVERGED, TOO_LARGE, WIDENED, StoredTensor, WeightFile
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from safeload._bytes.files import FileRef
     from safeload._bytes.open_file import OpenFile
+    from safeload._forms.seen import Seen
 
     Array = NDArray[Any]
 
@@ -205,14 +207,13 @@ class RangeFile(WeightFile):
         """Read values that have gaps between them, block by block, and keep them if `out` is given."""
         spec, order = self.tensors[name].spec, self._order(name)
         in_order = order == tuple(range(len(order)))
-        look = Look(spec.dtype, columns_of(spec.shape) if in_order else 1) if spec.dtype in FLOATS else None
+        look, crc = look_for(spec.dtype, spec.shape if in_order else ()), 0
         for place, block in self._blocks(name):
             packed = np.ascontiguousarray(block)
-            if look:
-                look.add(packed.reshape(-1))
+            crc = add_to(look, packed, crc)
             if out is not None:
                 put(packed.reshape(block.shape), out.transpose(order)[place], spec.dtype)
-        return seen_of(look, prod(spec.shape) * look.dtype.itemsize) if look else Seen()
+        return seen_of(look, prod(spec.shape) * look.dtype.itemsize if look else 0, checksum_text(crc))
 
     def _blocks(self, name: str) -> Iterator[tuple[tuple[slice, ...], Array]]:
         spec = self.tensors[name].spec

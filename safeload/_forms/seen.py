@@ -30,9 +30,11 @@ class Seen(NamedTuple):
         constant: The value that all have, of two or more; None if they differ.
         rows: "equal" if all rows are the same, "constant" if each row has one value, both of two or more; else "".
         inexact: The values that float32 cannot hold; None if there are none.
+        checksum: The kind and value of the checksum of the stored bytes, such as "crc32:1c291ca3"; "" if none was computed.
     """
 
     largest: float = 0.0
     constant: float | None = None
     rows: Literal["", "equal", "constant"] = ""
     inexact: Inexact | None = None
+    checksum: str = ""

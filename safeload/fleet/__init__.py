@@ -29,7 +29,7 @@ def check_many(
 
     Each path is a model in any form, or a folder above models, which are found as they are checked: the first result comes
     before the last model is found, and nothing is kept of those before. A crash, a check that takes more than an hour or 300 s
-    of CPU time, and one that takes more memory than the machine has, are results too. The workers do not import the caller's
+    of CPU time, and one that takes more memory than the machine or its container has, are results too. The workers do not import the caller's
     script, so it needs no `if __name__ == "__main__"`. They end with the iterator.
 
     Args:
@@ -41,7 +41,7 @@ def check_many(
     Returns:
         An iterator of the results in the order of completion. Each has `path`, `kind` ("bert", "elmo", or "" where nothing says
         which), `report` or `error`, `seconds` and `n_bytes`. A folder that cannot be read is a result with an error. A folder
-        below a path that has weights and no config is none.
+        below a path that has weights and no config is left out.
 
     Raises:
         ArgumentError: `jobs` is not an integer from 1, `client` is no client, or both are given.

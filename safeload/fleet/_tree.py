@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,29 +67,36 @@ def find_models(kinds: Sequence[str], paths: Iterable[str], excluded: Sequence[s
 
 def _at(kinds: tuple[str, ...], path: str, excluded: Sequence[str]) -> Iterator[Found]:
     root = _root(path)
-    held: list[Skipped | _Empty] = []
-    has_model = has_unreadable = False
+    skipped: Skipped | None = None
+    has_model = has_unreadable = has_empty = False
     for found in _walked(kinds, root, excluded) if root.is_dir() else _in_given_archive(kinds, root):
         if isinstance(found, Model) and not has_model:
             has_model = True
-            yield from (_as_model(each, kinds) for each in held)
-            held.clear()
-        if isinstance(found, _Empty) or (isinstance(found, Skipped) and found.path == root.path):
+            yield from [skipped] if skipped else []
+            if has_empty:  # those before, which are found again since they are not kept
+                yield from _empty_before(found, _walked(kinds, root, excluded), kinds)
+        if isinstance(found, _Empty):
+            has_empty = True
             if has_model:
                 yield _as_model(found, kinds)
-            else:
-                held.append(found)
-            continue
-        has_unreadable = has_unreadable or isinstance(found, Unreadable)
-        yield found
-    if has_unreadable:
-        yield from (each for each in held if isinstance(each, Skipped))
+        elif isinstance(found, Skipped) and found.path == root.path and not has_model:
+            skipped = found
+        else:
+            has_unreadable = has_unreadable or isinstance(found, Unreadable)
+            yield found
+    if has_unreadable and not has_model:
+        yield from [skipped] if skipped else []
     elif not has_model:
         yield from (Model(path, kind) for kind in _kinds_of_path(kinds, path))
 
 
-def _as_model(found: Skipped | _Empty, kinds: tuple[str, ...]) -> Found:
-    return found if isinstance(found, Skipped) else Model(found.path, kinds[0] if len(kinds) == 1 else "")
+def _empty_before(model: Model, walked: Iterable[Found | _Empty], kinds: tuple[str, ...]) -> Iterator[Model]:
+    before = itertools.takewhile(lambda each: each != model, walked)
+    return (_as_model(each, kinds) for each in before if isinstance(each, _Empty))
+
+
+def _as_model(found: _Empty, kinds: tuple[str, ...]) -> Model:
+    return Model(found.path, kinds[0] if len(kinds) == 1 else "")
 
 
 def _kinds_of_path(kinds: tuple[str, ...], path: str) -> Sequence[str]:

@@ -31,6 +31,8 @@ class WeightsReport:
         not_looked_at: Element type -> number of tensors, of the types in which NaN and infinity are not looked for.
         not_read: Tensors of types that safeload does not read, such as strings in HDF5 or quantized tensors in PyTorch's files.
         checksums: Which bytes were compared with checksums that are in the files.
+        digest: SHA-256, in hex, of what was read: each tensor's name, type, shape and checksum. Equal in any process, on any
+            machine and for any backend. It is made of CRCs, which find an accident and no attacker.
         proofs: What whole files were compared with: a lock, a signature, the names of blobs in a Hugging Face cache.
         signature: Who signed the files, if a signature was passed.
         notes: Non-fatal observations.
@@ -50,6 +52,7 @@ class WeightsReport:
     not_looked_at: Mapping[str, int] = field(default_factory=dict)
     not_read: tuple[TensorSpec, ...] = ()
     checksums: str = ""
+    digest: str = ""
     proofs: tuple[str, ...] = ()
     signature: Signature | None = None
     notes: tuple[str, ...] = ()
@@ -72,7 +75,7 @@ class WeightsReport:
         rows += [("given", f"{self.given!r}, {with_article(self.place)}"), ("form", self.form)]
         rows += [("not looked", pairs_text(self.not_looked_at, " "))]
         rows += [("not read", first_of([f"{spec.name} {spec}" for spec in self.not_read]))]
-        rows += [("checksums", self.checksums)]
+        rows += [("checksums", self.checksums), ("digest", self.digest)]
         rows += [("proof", proof) for proof in self.proofs]
         rows += [("signed by", self.signature.who())] if self.signature else []
         rows += [("warning", warning) for warning in self.warnings]

@@ -16,6 +16,7 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 import pytest
 
 from safeload._bytes import system
+from safeload._bytes.cgroups import memory_limit
 from safeload._bytes.files import DISK
 
 DATA = bytes(range(256)) * 400
@@ -145,7 +146,7 @@ def test_a_lower_limit_of_cpu_time_without_a_hard_one_stays():
 @pytest.mark.system_calls
 def test_the_memory_of_a_process_is_limited_to_the_machines():
     code = "import resource; from safeload._bytes import system; {}system.limit_memory(); print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
-    n_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    n_bytes = min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), memory_limit() or sys.maxsize)
     for first, limit in (
         ("", n_bytes),
         (f"resource.setrlimit(resource.RLIMIT_DATA, ({1 << 30}, {1 << 30})); ", 1 << 30),

@@ -25,6 +25,7 @@ ELMO_IN_KERAS = "docs/how-to/elmo-in-keras.md"
 BAD_LOAD = "docs/how-to/work-out-a-bad-load.md"
 ANY_WEIGHTS = "docs/how-to/load-any-weights.md"
 REPLACE_BERT, REPLACE_ELMO = "docs/how-to/replace-keras-bert.md", "docs/how-to/replace-allennlp.md"
+MANY_WORKERS = "docs/how-to/load-in-many-workers.md"
 TO_TRANSFORMERS = "docs/how-to/move-to-transformers.md"
 MAX_COLUMNS = 88
 HOME = "/home/me"
@@ -88,6 +89,9 @@ FILES = {(SETTINGS, "ini"): "config.ini"}
 """The first block of a language is this file for the blocks below it."""
 
 BEFORE = {
+    (MANY_WORKERS, "import torch"): (
+        "import os; os.environ.update(RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1', MASTER_PORT='0')\n"
+    ),
     (README, "def test_my_set_up_tells_what_is_wrong(bert_faults):  # runs once for each of 26 faults"): (
         "import pytest\nfrom safeload import check_bert as my_set_up\n\n"
     ),

@@ -45,11 +45,16 @@ def test_only_a_magnitude_beyond_1000_is_noted(dtype, sign):
         assert measure(values) == (1, 0)
 
 
+def shown(values, dtype="float32"):
+    """Return what is seen of values, without their checksum."""
+    return look_at(values, dtype)._replace(checksum="")
+
+
 def test_the_bits_of_bfloat16_count_as_its_values():
     bits = (np.float32([[1.5, -2048, 3], [1.5, 3, 3]]).view(np.uint32) >> 16).astype(np.uint16)
 
     assert measure(bits) == (0, 2048)
-    assert look_at(bits[:, :1], "bfloat16") == Seen(0, 1.5, "equal")
+    assert shown(bits[:, :1], "bfloat16") == Seen(0, 1.5, "equal")
     assert count_non_finite(np.uint16([0x7F80, 0xFF80, 0x7FC0, 0x7F7F])) == 3
     assert measure(np.uint16([0x7F7F]))[1] == pytest.approx(3.39e38, rel=1e-2)
 
@@ -84,7 +89,7 @@ EACH = np.repeat(np.float32([[1], [2], [3], [4]]), 3, axis=1)
     ids=str,
 )
 def test_what_is_the_same_is_seen(values, seen):
-    assert look_at(np.ascontiguousarray(values), values.dtype.name) == seen
+    assert shown(np.ascontiguousarray(values), values.dtype.name) == seen
 
 
 def slow_look(values):
@@ -116,6 +121,7 @@ def test_the_size_of_a_block_changes_nothing(tmp_path_factory, values, n_block_b
         whole, fits = look_at(values, "float32"), columns * 4 <= n_block_bytes
 
     assert found == [whole, whole]
+    whole = whole._replace(checksum="")
     assert whole == slow_look(values) if fits else whole.constant == slow_look(values).constant
 
 
@@ -124,5 +130,5 @@ def test_a_row_that_is_longer_than_a_block_is_read_in_blocks(monkeypatch):
 
     assert Look("float32", 5).n_block_bytes == 16
     assert Look("float32", 3).n_block_bytes == 12
-    assert look_at(np.ones((2, 5), "f4"), "float32") == Seen(0, 1, "equal")
-    assert look_at(np.arange(10, dtype="f4").reshape(2, 5), "float32") == Seen()
+    assert shown(np.ones((2, 5), "f4")) == Seen(0, 1, "equal")
+    assert shown(np.arange(10, dtype="f4").reshape(2, 5)) == Seen()

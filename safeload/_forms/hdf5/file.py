@@ -21,9 +21,11 @@ from safeload._forms.arrays import (
     DamagedError,
     Run,
     add_to,
+    checksum_text,
     columns_of,
     fill,
     look_at,
+    look_for,
     memory_for,
     read_run,
     seen_of,
@@ -33,8 +35,6 @@ from safeload._forms.hdf5.chunks import read_bands, read_chunks
 from safeload._forms.hdf5.listing import Listing, MisplacedError, RefusedError
 from safeload._forms.hdf5.superblock import find_superblock
 from safeload._forms.hdf5.trees import place_of
-from safeload._forms.look import Look
-from safeload._forms.seen import Seen
 from safeload._forms.weight_file import COPY_AGAIN, DIVERGED, TOO_LARGE, StoredTensor, WeightFile
 from safeload._text.words import reason_of, two_lines
 from safeload.errors import CorruptFileError, UnsafeFileError
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from safeload._bytes.open_file import OpenFile
     from safeload._forms.hdf5.chunks import Chunks
     from safeload._forms.hdf5.listing import Dataset
+    from safeload._forms.seen import Seen
 
     Array = NDArray[Any]
 
@@ -176,12 +177,11 @@ class Hdf5File(WeightFile):
     def _check_bands(self, dataset: Dataset, chunks: Chunks) -> Seen:
         """Verify a dataset in chunks, of which few are in memory at once."""
         spec = dataset.spec
-        look = Look(spec.dtype, columns_of(spec.shape)) if spec.dtype in FLOATS else None
+        look, crc = look_for(spec.dtype, spec.shape), 0
         with self._translated(f"the dataset {spec.name} cannot be read"):
             for values in read_bands(self._file, chunks, np.dtype(spec.dtype)):
-                if look:
-                    add_to(look, values.byteswap(inplace=True) if dataset.is_swapped else values)
-        return seen_of(look, dataset.n_bytes) if look else Seen()
+                crc = add_to(look, values.byteswap(inplace=True) if dataset.is_swapped else values, crc)
+        return seen_of(look, dataset.n_bytes, checksum_text(crc))
 
     def _read(self, name: str) -> tuple[Array, Seen]:
         dataset = self._require_readable(name)
@@ -278,6 +278,8 @@ class Hdf5File(WeightFile):
             raise self._corrupt(message, [COPY_AGAIN], variables=exc.names, offset=exc.offset) from exc
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as exc:
             traceback.clear_frames(exc.__traceback__)  # what h5py holds there crashes Python if it lives until its end
+            if isinstance(exc, MemoryError):
+                raise
             if self._file.failure is not None:  # h5py reports it as damage
                 raise absent.failed(self.ref, self._file.failure) from exc
             context = [("hdf5", reason_of(exc))]

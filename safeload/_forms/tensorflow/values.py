@@ -10,11 +10,13 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
+from zlib_ng.zlib_ng import crc32
 
 from safeload._forms.arrays import (
     FLOATS,
     DamagedError,
     Run,
+    checksum_text,
     columns_of,
     fill,
     look_at,
@@ -82,7 +84,7 @@ class Values(NamedTuple):
             memory = memory_for(entry.n_bytes)
             seen = read_run(self._run(entry), memory)
             return memory.view(_dtype_of(entry)).reshape(entry.shape), seen
-        return self._read_strings(entry), Seen()
+        return self._read_strings(entry), Seen(checksum=checksum_text(entry.crc, "crc32c"))
 
     def bits(self, entry: Entry) -> Array:
         """Return a variable's values without comparing the checksum or testing for NaN and infinity.
@@ -120,10 +122,15 @@ class Values(NamedTuple):
         parts = parts_of(entry, self.parts)
         if any(part.shape[1:] != entry.shape[1:] for _, part in parts):
             return self.read(entry)[1]
-        look = Look(entry.dtype, columns_of(entry.shape))
+        look, crc = Look(entry.dtype, columns_of(entry.shape)), 0
+
+        def keep(_: int, block: Array) -> None:
+            nonlocal crc
+            crc = crc32(block.view(np.uint8).data, crc)
+
         for _, part in parts:
-            _in_part(part, lambda part: read_run(self._run(part), look=look))
-        return look.seen()
+            _in_part(part, lambda part: read_run(self._run(part), look=look, keep=keep))
+        return look.seen()._replace(checksum=checksum_text(crc))
 
     def _read_parts(self, entry: Entry) -> Array:
         parts = parts_of(entry, self.parts)

@@ -6,10 +6,11 @@ import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from safeload.cli.formats._waiting import SkippedFolders
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from safeload.fleet._found import Skipped
     from safeload.fleet._result import CheckResult
 
 FORMATS = ("text", "json", "jsonl", "junit", "sarif", "github", "html")
@@ -51,7 +52,7 @@ class Totals:
     n_models: int = 0
     is_complete: bool = True
     seconds: float = 0.0
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: SkippedFolders = field(default_factory=SkippedFolders)
 
     def other_count(self, n_expected: int | None) -> str:
         """Return how the number of models differs from the expected one; "" if it does not."""

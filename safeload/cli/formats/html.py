@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import os
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,16 +28,25 @@ _BOUNDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Seconds between which models are counted."""
 
 _STYLE = """
-:root { color-scheme: light; }
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; color: #1a1a1a; }
+:root { color-scheme: light dark; --text: #1a1a1a; --back: #fff; --line: #e4e4e4; --note: #555; --bad: #a40000; --good: #1b6e1b; }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e6e6e6; --back: #16181c; --line: #34373d; --note: #a3a7ae; --bad: #ff8080; --good: #7fcf7f; }
+}
+body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; color: var(--text); background: var(--back); }
 h1 { font-size: 1.3rem; margin: 0; } h2 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
-p { margin: .3rem 0; } .note { color: #555; } .bad { color: #a40000; font-weight: bold; } .good { color: #1b6e1b; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; }
-td { border-top: 1px solid #e4e4e4; overflow-wrap: anywhere; } .number { text-align: right; white-space: nowrap; }
-.charts { display: flex; flex-wrap: wrap; gap: 0 3rem; } .charts > div { flex: 1 1 22rem; }
+p { margin: .3rem 0; overflow-wrap: anywhere; } .note { color: var(--note); }
+.bad { color: var(--bad); font-weight: bold; } .good { color: var(--good); }
+table { border-collapse: collapse; width: 100%; } td { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; }
+td { border-top: 1px solid var(--line); overflow-wrap: anywhere; } .number { text-align: right; white-space: nowrap; }
+.kind, .chart td:first-child, #models .bad, #models .good { white-space: nowrap; }
+.charts { display: flex; flex-wrap: wrap; gap: 0 3rem; } .charts > div { flex: 1 1 18rem; }
 .bar { background: #4a7fd6; height: 1rem; min-width: 2px; } .fault .bar { background: #d64a4a; } .chart td { border: 0; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .2rem 0; font-size: 12px; }
 input { font: inherit; padding: .3rem .5rem; width: 100%; max-width: 30rem; box-sizing: border-box; }
+@media (max-width: 40rem) {
+  body { margin: 1rem auto; } #models tr { display: block; border-top: 1px solid var(--line); padding: .3rem 0; }
+  #models td { display: inline-block; border: 0; padding: 0 .8rem 0 0; } #models tr[hidden] { display: none; }
+}
 """
 _SCRIPT = """
 const box = document.getElementById("filter"), rows = document.querySelectorAll("#models tbody tr");
@@ -154,9 +164,7 @@ def _range(at: int) -> str:
 
 
 def _short(row: _Row) -> str:
-    return (
-        f'<tr><td>{escape(row.path)}</td><td>{escape(row.kind)}</td><td class="number">{row.seconds:.2f} s</td></tr>\n'
-    )
+    return f'<tr><td>{escape(row.path)}</td><td class="kind">{escape(row.kind)}</td><td class="number">{row.seconds:.2f} s</td></tr>\n'
 
 
 def _long(row: _Row) -> str:
@@ -164,13 +172,14 @@ def _long(row: _Row) -> str:
     text = "\n".join(map(escape, row.text.split("\n")))
     facts = f'<td class="number">{_console.bytes_text(row.n_bytes)}</td><td class="number">{row.seconds:.2f} s</td>'
     message = f"<pre>{text}</pre>" if text else ""
-    return f"<tr>{mark}<td>{escape(row.path)}{message}</td><td>{escape(row.kind)}</td>{facts}</tr>\n"
+    kind = f'<td class="kind">{escape(row.kind)}</td>'
+    return f"<tr>{mark}<td>{escape(row.path)}{message}</td>{kind}{facts}</tr>\n"
 
 
 def _skipped(totals: Totals) -> Iterator[str]:
     if not totals.skipped:
         return
     yield "<h2>Skipped</h2><table><tbody>"
-    for each in totals.skipped[:MAX_ROWS]:
+    for each in itertools.islice(totals.skipped, MAX_ROWS):
         yield f"<tr><td>{escape(each.path)}</td><td>{escape(each.reason)}</td></tr>\n"
     yield "</tbody></table>\n"

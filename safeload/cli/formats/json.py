@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from safeload.cli import _console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from safeload.cli.formats import Head, Totals
     from safeload.fleet._result import CheckResult
@@ -21,7 +21,7 @@ def model_dict(result: CheckResult) -> dict[str, Any]:
 
 
 def head_dict(schema: str, head: Head) -> dict[str, Any]:
-    """Return what stands before the first model."""
+    """Return the members before the first model."""
     return {
         "schema": schema,
         "time": head.time,
@@ -31,10 +31,23 @@ def head_dict(schema: str, head: Head) -> dict[str, Any]:
     }
 
 
+def array_of(rows: Iterable[Mapping[str, Any]], before: str = "") -> Iterator[str]:
+    """Yield a JSON array in parts; `before` is written before each member."""
+    opening = "["
+    for row in rows:
+        yield opening + before + _console.json_text(row, indent=None)
+        opening = ", " if not before else ","
+    yield "[]" if opening == "[" else f"{before[:-2]}]"
+
+
+def skipped_dicts(totals: Totals) -> Iterator[dict[str, str]]:
+    """Yield the folders that were skipped."""
+    return (each._asdict() for each in totals.skipped)
+
+
 def totals_dict(totals: Totals) -> dict[str, Any]:
-    """Return what stands after the last model."""
+    """Return the members after the last model and the skipped folders."""
     return {
-        "skipped": [each._asdict() for each in totals.skipped],
         "n_good": totals.n_good,
         "n_bad": totals.n_bad,
         "complete": totals.is_complete,
@@ -46,7 +59,7 @@ class Writer:
     """Write an object whose models come one after another."""
 
     def __init__(self, write: Callable[[str], object], head: Head) -> None:
-        """Write what stands before the models."""
+        """Write the members before the models."""
         self._write = write
         self._before = "\n    "
         write("{" + self._members(head_dict(SCHEMA, head)) + ',\n  "models": [')
@@ -57,8 +70,11 @@ class Writer:
         self._before = ",\n    "
 
     def end(self, totals: Totals) -> None:
-        """Write what stands after the models."""
-        self._write("\n  ]," + self._members(totals_dict(totals)) + "\n}\n")
+        """Write the members after the models."""
+        self._write('\n  ],\n  "skipped": ')
+        for part in array_of(skipped_dicts(totals), "\n    "):
+            self._write(part)
+        self._write("," + self._members(totals_dict(totals)) + "\n}\n")
 
     @staticmethod
     def _members(facts: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from safeload.cli import _console
-from safeload.cli.formats.json import head_dict, model_dict, totals_dict
+from safeload.cli.formats.json import array_of, head_dict, model_dict, skipped_dicts, totals_dict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,10 @@ class Writer:
 
     def end(self, totals: Totals) -> None:
         """Write the last line."""
-        self._line(totals_dict(totals))
+        self._write('{"skipped": ')
+        for part in array_of(skipped_dicts(totals)):
+            self._write(part)
+        self._write(", " + _console.json_text(totals_dict(totals), indent=None)[1:] + "\n")
 
     def _line(self, facts: dict[str, Any]) -> None:
         self._write(_console.json_text(facts, indent=None) + "\n")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from safeload._text.words import visible
 from safeload.cli.formats import _places
+from safeload.cli.formats._waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from safeload.cli.formats import Head, Totals
     from safeload.fleet._result import CheckResult
-
-N_IN_MEMORY = 1 << 20
-"""Characters of test cases beyond which they wait in a temporary file for the counts, which stand before them."""
-
-N_COPIED = 1 << 16
 
 
 class Writer:
@@ -27,22 +22,18 @@ class Writer:
     def __init__(self, write: Callable[[str], object], head: Head) -> None:
         """Begin to collect test cases."""
         self._write, self._head = write, head
-        self._cases = tempfile.SpooledTemporaryFile(  # noqa: SIM115  (`end` closes it)
-            N_IN_MEMORY, mode="w+", encoding="utf-8", errors="backslashreplace", newline="\n"
-        )
+        self._cases = Waiting()  # for the counts, which are before them
 
     def add(self, result: CheckResult) -> None:
         """Collect the test case of a model."""
         name, kind = (quoteattr(visible(text)) for text in (result.path, f"safeload.{result.kind or 'unknown'}"))
         found = [each for each in _places.findings(result) if each.level == "error"]
-        self._cases.write(f'    <testcase classname={kind} name={name} time="{result.seconds:.6f}">\n')
+        self._cases.add(f'    <testcase classname={kind} name={name} time="{result.seconds:.6f}">\n')
         for each in found:
             message = quoteattr(visible(each.text.split("\n", 1)[0]))
             text = "\n".join(visible(line) for line in each.text.split("\n"))
-            self._cases.write(
-                f"      <failure type={quoteattr(each.rule)} message={message}>{escape(text)}</failure>\n"
-            )
-        self._cases.write("    </testcase>\n")
+            self._cases.add(f"      <failure type={quoteattr(each.rule)} message={message}>{escape(text)}</failure>\n")
+        self._cases.add("    </testcase>\n")
 
     def end(self, totals: Totals) -> None:
         """Write the counts, and the test cases below them."""
@@ -53,10 +44,8 @@ class Writer:
         facts = f'{counts} time="{totals.seconds:.6f}"'
         self._write(f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites {facts}>\n')
         self._write(f'  <testsuite name="safeload check" timestamp="{self._head.time[:19]}" {facts}>\n')
-        self._cases.seek(0)
-        while part := self._cases.read(N_COPIED):
+        for part in self._cases.parts():
             self._write(part)
-        self._cases.close()
         for each in totals.skipped:
             path, reason = quoteattr(visible(each.path)), quoteattr(visible(each.reason))
             case = f'<testcase classname="safeload.skipped" name={path} time="0"><skipped message={reason}/></testcase>'

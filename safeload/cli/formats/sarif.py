@@ -12,6 +12,7 @@ from safeload import errors
 from safeload._bytes.addresses import is_address
 from safeload.cli import _console
 from safeload.cli.formats import _places
+from safeload.cli.formats.json import array_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,18 +27,19 @@ EXPECT = "expect"
 
 
 class Writer:
-    """Collect what is wrong, and write one run."""
+    """Write one run, whose results come first."""
 
     def __init__(self, write: Callable[[str], object], head: Head) -> None:
-        """Begin to collect."""
+        """Write what is before the results."""
         self._write, self._head = write, head
-        self._results: list[dict[str, Any]] = []
+        self._before = "\n"
         self._rules: list[str] = []
+        write(f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [{{"results": [')
 
     def add(self, result: CheckResult) -> None:
-        """Collect what is wrong with a model."""
+        """Write what is wrong with a model."""
         for found in _places.findings(result):
-            self._results.append(
+            self._add(
                 {
                     **self._result(found.rule, found.level, found.text),
                     "locations": [{"physicalLocation": {"artifactLocation": _location(found.path)}}],
@@ -49,25 +51,29 @@ class Writer:
     def end(self, totals: Totals) -> None:
         """Write the run."""
         if other := totals.other_count(self._head.n_expected):
-            self._results.append(self._result(EXPECT, "error", other))
-        notes = [
+            self._add(self._result(EXPECT, "error", other))
+        notes = (
             {"level": "note", "message": {"text": f"skipped {each.path}: {each.reason}"}} for each in totals.skipped
-        ]
+        )
         run = {
             "tool": {"driver": {"name": "safeload", "version": self._head.version, "rules": _described(self._rules)}},
-            "invocations": [
-                {
-                    "executionSuccessful": totals.is_complete,
-                    "startTimeUtc": self._head.time,
-                    "endTimeUtc": datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                    "toolExecutionNotifications": notes,
-                }
-            ],
             "originalUriBaseIds": {ROOT: {"uri": f"{Path.cwd().as_uri()}/"}},
-            "results": self._results,
             "properties": {"n_good": totals.n_good, "n_bad": totals.n_bad},
         }
-        self._write(_console.json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n")
+        invocation = {
+            "executionSuccessful": totals.is_complete,
+            "startTimeUtc": self._head.time,
+            "endTimeUtc": datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        self._write(f'],\n{_console.json_text(run)[1:-2]},\n  "invocations": [{_console.json_text(invocation)[:-2]},')
+        self._write('\n  "toolExecutionNotifications": ')
+        for part in array_of(notes, "\n    "):
+            self._write(part)
+        self._write("}]\n}]}\n")
+
+    def _add(self, result: dict[str, Any]) -> None:
+        self._write(self._before + _console.json_text(result))
+        self._before = ",\n"
 
     def _result(self, rule: str, level: str, text: str) -> dict[str, Any]:
         if rule not in self._rules:

@@ -186,7 +186,7 @@ def test_values_beside_a_view_are_not_its_own(tmp_path, torch, new):
 
     with opened(path) as file:
         file.verify(["part", "turned"])
-        assert file.seen["part"] == Seen(constant=1.0, rows="equal")
+        assert file.seen["part"]._replace(checksum="") == Seen(constant=1.0, rows="equal")
         with pytest.raises(CorruptFileError) as caught:
             file.verify(["part", "column"])
     assert caught.value.variables == ("column",)
