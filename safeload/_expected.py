@@ -8,7 +8,7 @@ from safeload._boundary import typed_errors
 
 if TYPE_CHECKING:
     from safeload._bytes.paths import StrPath
-    from safeload._outputs import OutputsReport
+    from safeload._outputs.report import OutputsReport
 
 
 @typed_errors
@@ -51,11 +51,12 @@ def save_outputs(
     Source:
         As `diagnose_bert` with `against`, whose texts are longer.
     """
+    from safeload._outputs.saving import save  # noqa: PLC0415
     from safeload._saving import flag  # noqa: PLC0415  (`import safeload` stays light)
-    from safeload.bert._outputs import built_in_memory, save  # noqa: PLC0415
+    from safeload.bert._outputs import built_in_memory, subject_of  # noqa: PLC0415
 
     replaces = flag("overwrite", overwrite)
-    return save(built_in_memory(model, vocab_file), file, overwrite=replaces)
+    return save(subject_of(built_in_memory(model, vocab_file)), file, overwrite=replaces)
 
 
 @typed_errors
@@ -87,7 +88,7 @@ def compare_outputs(
     Source:
         As `save_outputs`.
     """
-    from safeload._outputs_file import outputs_ref  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._outputs.file import outputs_ref  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.bert._outputs import built_in_memory, read_expected  # noqa: PLC0415
 
     expected = read_expected(outputs_ref(file, "file"))

@@ -78,7 +78,7 @@ LIMITS = {
         "MAX_SIZE": "any other size of an ELMo's options",
     },
     "elmo._vocabulary": {"MAX_VOCAB_BYTES": "bytes of a vocabulary beside an ELMo, before and after it is unpacked"},
-    "_outputs_file": {
+    "_outputs.file": {
         "MAX_LAYERS": "layers in a file of expected outputs",
         "MAX_VECTORS": "vectors of a layer there, and ids of its texts",
     },

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload._boundary import typed_errors
 from safeload._layers import table
 from safeload._model_kind import Request
-from safeload._outputs_file import outputs_ref
+from safeload._outputs.file import outputs_ref
+from safeload._outputs.saving import save
 from safeload._reports import report_of
 from safeload.bert import load
 from safeload.bert._arguments import FULL_LENGTH, build_options
-from safeload.bert._outputs import Built, read_expected, save
+from safeload.bert._outputs import Built, read_expected, subject_of
 from safeload.cli import _console
 from safeload.errors import (
     ArgumentError,
@@ -27,7 +28,7 @@ from safeload.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from safeload._outputs import OutputsReport
+    from safeload._outputs.report import OutputsReport
 
 SCHEMA = "safeload-outputs/1"
 _USAGE = (ArgumentError, InvalidPathError, MissingFileError, UnreadableFileError, MissingDependencyError)
@@ -82,5 +83,5 @@ def _run(folder: str, wanted: Wanted, options: Mapping[str, Any]) -> OutputsRepo
     model, config = load(asked, request, options["scope"], tokens)
     built = Built(model, asked.runtime, config, tokens, report_of(model).versions)
     if expected is None:
-        return save(built, wanted.file, overwrite=options["overwrite"])
+        return save(subject_of(built), wanted.file, overwrite=options["overwrite"])
     return expected.compare(built)

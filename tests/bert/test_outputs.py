@@ -13,7 +13,7 @@ import pytest
 
 import safeload
 from safeload import testing
-from safeload._outputs import BOUND
+from safeload._outputs.report import BOUND
 from safeload.errors import ArgumentError, ConfigError, OutputMismatchError, WrongFileKindError
 from tests.bert.bert_models import write_hugging_face, write_keras_hub
 
