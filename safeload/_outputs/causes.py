@@ -40,8 +40,8 @@ def causes_of(
 
 def _settings(subject: Subject, expected: Outputs, first: str) -> Iterator[str]:
     for key, value in subject.settings.items():
-        wanted = expected.settings.get(key)
-        if wanted is None or _is_same(value, wanted) or not subject.explains(key, first):
+        wanted = expected.settings.get(key, value)
+        if _is_same(value, wanted) or not subject.explains(key, first):
             continue
         half = ", half precision" * (value in HALF)
         yield f"{key} is {_shown(value)}{half}; expected {_shown(wanted)}"

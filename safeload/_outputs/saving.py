@@ -29,7 +29,7 @@ def save(subject: Subject, file: object, *, overwrite: bool) -> OutputsReport:
     dtype = subject.settings["dtype"]
     if dtype in HALF:
         message = f"the model computes in {dtype}: its numbers are too coarse for another to be compared with them"
-        hints = ["load it without dtype, in float32"]
+        hints = ["load the model in float32, and save its outputs"]
         raise ArgumentError(message, argument="model", hints=hints)
     start = time.perf_counter()
     outputs = outputs_of(subject)

@@ -121,6 +121,7 @@ ELMO_KEYS: Mapping[str, Key] = {
     "signature": _PATH.or_none(),
     "signed_by": _PATH.or_none(),
     "scope": _WORD.or_none(),
+    "expected_outputs": _PATH.or_none(),
 }
 BERT_KEYS: Mapping[str, Key] = {
     "config_file": _PATH,
