@@ -54,9 +54,10 @@ EXAMPLES = {
     "VariableMismatchError": ["bert/config_has_another_vocab_size", "elmo/the_options_have_a_layer_less"],
     "ArgumentError": ["bert/signature_without_a_key"],
     "MissingDependencyError": ["bert/remote_address"],
+    "OutputMismatchError": ["bert/outputs_of_other_sizes", "bert/outputs_of_a_vocabulary_shifted_by_one"],
     "LockError": ["bert/locked_vocab_changed", "elmo/locked_options_changed", "bert/signature_of_an_identity"],
 }
-"""The messages that the page of errors shows, of each class that a check of a folder can raise."""
+"""The messages that the page of errors shows, of each class that a check of a folder, or a load before it builds, can raise."""
 
 
 LIMITS = {

@@ -107,7 +107,9 @@ def read_outputs(ref: FileRef, model: str) -> Outputs:
     if not problems and raw["schema"] != SCHEMA:
         problems = [KeyProblem(key="schema", problem=f"expected {SCHEMA}, found {shown(raw['schema'])}")]
     if not problems and raw["model"] != model:
-        kind = FileKind("outputs", f"expected outputs of another model, {shown(raw['model'])}", "")
+        kind = FileKind(
+            "outputs", f"those of another model, {shown(raw['model'])}", f"pass a file that was saved from this {model}"
+        )
         raise wrong_kind(ref, kind, wanted=f"expected outputs of the {model}")
     if not problems:
         problems = [*_input_problems(raw["inputs"]), *_layer_problems(raw["layers"]), *_other_problems(raw)]

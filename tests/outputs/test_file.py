@@ -51,7 +51,7 @@ def test_extreme_floats_come_back(ref):
 
 
 def test_the_outputs_of_another_model_are_of_another_kind(ref):
-    with pytest.raises(WrongFileKindError, match="not expected outputs of the ELMo: expected outputs of another model"):
+    with pytest.raises(WrongFileKindError, match="not expected outputs of the ELMo: those of another model"):
         read_outputs(ref, "ELMo")
 
 
