@@ -5,7 +5,7 @@ from __future__ import annotations
 from safeload import _early  # noqa: F401  (first, so that Ctrl-C ends a command during the imports below)
 from safeload._convert import convert, save_bert
 from safeload._expected import compare_outputs, save_outputs
-from safeload._outputs import OutputsReport
+from safeload._outputs.report import OutputsReport
 from safeload._reports import report_of
 from safeload._version import __version__  # noqa: F401  (public, though no name to import with *)
 from safeload.bert import FULL_LENGTH, Diagnosis, check_bert, diagnose_bert, load_bert, load_vocabulary

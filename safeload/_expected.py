@@ -4,41 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from safeload._arguments import bad_argument
 from safeload._boundary import typed_errors
+from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
     from safeload._bytes.paths import StrPath
-    from safeload._outputs import OutputsReport
+    from safeload._outputs.report import OutputsReport
 
 
 @typed_errors
 def save_outputs(
-    model: Any,  # noqa: ANN401  (a torch module or a Keras model)
+    model: Any,  # noqa: ANN401  (a torch module, a Keras model or layer)
     file: StrPath,
     *,
     vocab_file: StrPath | None = None,
     overwrite: bool = False,
 ) -> OutputsReport:
-    """Save what each layer of a BERT computes for a few fixed texts, as a small JSON file.
+    """Save what each layer of a BERT or ELMo computes for a few fixed texts, as a small JSON file.
 
     Another load, with another library, another version or of a converted copy, can then be compared with it: by
-    `load_bert(..., expected_outputs=file)`, or by `compare_outputs`.
+    `load_bert(..., expected_outputs=file)` or `load_elmo(..., expected_outputs=file)`, or by `compare_outputs`.
 
-    Three texts of at most 12 tokens are computed, with padding and both segments, and with dropout off. Of each vector
-    4 numbers are kept.
+    For a BERT three texts of at most 12 tokens are computed, with padding and both segments; for an ELMo three sentences, without
+    the state of calls before, which is left as it is. Dropout is off. Of each vector 4 numbers are kept.
 
     Args:
-        model: A model of transformers with a BERT, KerasHub's `BertBackbone`, or a model built on keras-bert's layers.
+        model: A model of transformers with a BERT, KerasHub's `BertBackbone`, or a model built on keras-bert's layers; AllenNLP's
+            `Elmo`, `_ElmoBiLm` or `ElmoTokenEmbedder`, or what `load_elmo` returned.
         file: The file to write, such as `model.outputs.json`.
-        vocab_file: `vocab.txt`, whose digest is saved too; a model has none.
+        vocab_file: `vocab.txt` of a BERT, whose digest is saved too; a model has none.
         overwrite: Whether to replace a file that is there.
 
     Returns:
         The report on what was computed.
 
     Raises:
-        ArgumentError: `model` is no BERT, or computes in half precision; there is a file already, and `overwrite` is false.
-        ConfigError: The config of the model is no BERT's.
+        ArgumentError: `model` is no BERT or ELMo, or computes in half precision; there is a file already, and `overwrite` is
+            false; `vocab_file` is passed with an ELMo.
+        ConfigError: The config of the model is no BERT's, or the sizes no ELMo's.
         VocabularyError: The vocabulary is faulty or does not fit the model.
         InvalidPathError: A path is invalid.
         MissingFileError: The folder of `file`, or the vocabulary, does not exist.
@@ -49,46 +53,73 @@ def save_outputs(
         FileSystemError: The system failed to write: the disk is full, ...
 
     Source:
-        As `diagnose_bert` with `against`, whose texts are longer.
+        As `diagnose_bert` with `against`, whose texts are longer; allennlp/modules/elmo.py, Elmo.forward, AllenNLP 2.10.1.
     """
-    from safeload._saving import flag  # noqa: PLC0415  (`import safeload` stays light)
-    from safeload.bert._outputs import built_in_memory, save  # noqa: PLC0415
+    from safeload._outputs.saving import save  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload._saving import flag  # noqa: PLC0415
 
     replaces = flag("overwrite", overwrite)
-    return save(built_in_memory(model, vocab_file), file, overwrite=replaces)
+    wing, built = _built(model, vocab_file)
+    return save(wing.subject_of(built), file, overwrite=replaces)
 
 
 @typed_errors
 def compare_outputs(
-    model: Any,  # noqa: ANN401  (a torch module or a Keras model)
+    model: Any,  # noqa: ANN401  (a torch module, a Keras model or layer)
     file: StrPath,
     *,
     vocab_file: StrPath | None = None,
 ) -> OutputsReport:
-    """Compare what each layer of a BERT computes with a file of `save_outputs`.
+    """Compare what each layer of a BERT or ELMo computes with a file of `save_outputs`.
 
-    The model is called as it is: in training mode its dropout is on, and that is a difference.
+    The model is called as it is: in training mode its dropout is on, and that is a difference. `load_elmo` returns a torch module in
+    training mode.
 
     Args:
         model: As in `save_outputs`; of any library, whichever the file was saved with.
         file: The file.
-        vocab_file: `vocab.txt`, to compare it with the vocabulary whose digest was saved.
+        vocab_file: `vocab.txt` of a BERT, to compare it with the vocabulary whose digest was saved.
 
     Returns:
-        The report: how far each layer is from the expected one. Heads that only one of the two has are not compared.
+        The report: how far each layer is from the expected one. Heads, or an ELMo's weighted sums, that only one of the two has are
+        not compared.
 
     Raises:
         OutputMismatchError: A layer differs by more than the bound, or sizes or the vocabulary differ.
         ConfigError: The file is not JSON, or has missing or invalid keys.
         WrongFileKindError: The file is of another kind, or of another model.
-        ArgumentError: `model` is no BERT.
+        ArgumentError: `model` is no BERT or ELMo.
         SafeLoadError: The vocabulary is bad, as in `load_vocabulary`, or a file cannot be read.
 
     Source:
         As `save_outputs`.
     """
-    from safeload._outputs_file import outputs_ref  # noqa: PLC0415  (`import safeload` stays light)
-    from safeload.bert._outputs import built_in_memory, read_expected  # noqa: PLC0415
+    from safeload._outputs.file import outputs_ref  # noqa: PLC0415  (`import safeload` stays light)
 
-    expected = read_expected(outputs_ref(file, "file"))
-    return expected.compare(built_in_memory(model, vocab_file))
+    ref = outputs_ref(file, "file")
+    wing, built = _built(model, vocab_file)
+    found: OutputsReport = wing.read_expected(ref).compare(built)
+    return found
+
+
+def _built(model: Any, vocab_file: object) -> tuple[Any, Any]:  # noqa: ANN401  (validated here)
+    """Return the module that knows the outputs of such a model, and what it knows of this one.
+
+    Raises:
+        ArgumentError: The model is no BERT or ELMo, or is an ELMo and a vocabulary is passed.
+        SafeLoadError: As `save_outputs`.
+    """
+    from safeload.bert import _outputs as of_bert  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.bert.readers import is_bert  # noqa: PLC0415
+    from safeload.elmo import _outputs as of_elmo  # noqa: PLC0415
+    from safeload.elmo._held import is_elmo  # noqa: PLC0415
+
+    if is_bert(model):
+        return of_bert, of_bert.built_in_memory(model, vocab_file)
+    if not is_elmo(model):
+        message = f"model must be a BERT or an ELMo, not of type {type(model).__name__}"
+        hints = ["pass what load_bert or load_elmo returned, a BERT of transformers or KerasHub, or AllenNLP's Elmo"]
+        raise ArgumentError(message, argument="model", hints=hints)
+    if vocab_file is not None:
+        raise bad_argument("vocab_file", vocab_file, "None for an ELMo, which needs no vocabulary", ["leave it out"])
+    return of_elmo, of_elmo.built_in_memory(model)

@@ -54,9 +54,10 @@ EXAMPLES = {
     "VariableMismatchError": ["bert/config_has_another_vocab_size", "elmo/the_options_have_a_layer_less"],
     "ArgumentError": ["bert/signature_without_a_key"],
     "MissingDependencyError": ["bert/remote_address"],
+    "OutputMismatchError": ["bert/outputs_of_other_sizes", "bert/outputs_of_a_vocabulary_shifted_by_one"],
     "LockError": ["bert/locked_vocab_changed", "elmo/locked_options_changed", "bert/signature_of_an_identity"],
 }
-"""The messages that the page of errors shows, of each class that a check of a folder can raise."""
+"""The messages that the page of errors shows, of each class that a check of a folder, or a load before it builds, can raise."""
 
 
 LIMITS = {
@@ -78,7 +79,7 @@ LIMITS = {
         "MAX_SIZE": "any other size of an ELMo's options",
     },
     "elmo._vocabulary": {"MAX_VOCAB_BYTES": "bytes of a vocabulary beside an ELMo, before and after it is unpacked"},
-    "_outputs_file": {
+    "_outputs.file": {
         "MAX_LAYERS": "layers in a file of expected outputs",
         "MAX_VECTORS": "vectors of a layer there, and ids of its texts",
     },

@@ -205,7 +205,7 @@ def load(
 
 
 def _expected(outputs: object, request: Request) -> Expected:
-    from safeload._outputs_file import outputs_ref  # noqa: PLC0415  (only where outputs are expected)
+    from safeload._outputs.file import outputs_ref  # noqa: PLC0415  (only where outputs are expected)
     from safeload.bert._outputs import read_expected  # noqa: PLC0415
 
     return read_expected(outputs_ref(outputs, "expected_outputs", request.base_dir))

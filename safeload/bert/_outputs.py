@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _recognise
 from safeload._arguments import bad_argument, is_int
 from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.files import FileRef
-from safeload._bytes.paths import resolve_path
 from safeload._frameworks.packages import version_of
-from safeload._outputs import HALF, OutputsReport, Subject, compare, outputs_of, reduced, require_same_model
-from safeload._outputs_file import ROLE, read_outputs, write_outputs
+from safeload._outputs.comparing import compare, other_sizes, require_same_model
+from safeload._outputs.file import bad_keys, read_outputs
+from safeload._outputs.saving import with_comparison
+from safeload._outputs.subject import Subject
+from safeload._outputs.tables import reduced
 from safeload.bert._config import validate_config
 from safeload.bert._content import ANY
 from safeload.bert._runtimes import KERAS_BERT, KERAS_HUB, TRANSFORMERS, Runtime
 from safeload.bert._vocabulary import read_with_locks, require_fit
-from safeload.bert.layers import MLM, NSP, POOLER, Inputs, fixed_inputs, layers_of
+from safeload.bert.layers import EMBEDDINGS, MLM, NSP, POOLER, Inputs, fixed_inputs, layers_of
 from safeload.bert.readers import held_bert
-from safeload.errors import ArgumentError, ConfigError, OutputMismatchError
 from safeload.report import KeyProblem
 
 if TYPE_CHECKING:
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._outputs import Outputs
+    from safeload._outputs.report import OutputsReport
+    from safeload._outputs.subject import Outputs
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
     from safeload.report import LoadReport
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 LENGTH = 12
 """Most tokens of a text: few, so that a load takes little longer."""
+
+_OF_EMBEDDINGS = ("dtype", "layer_norm_eps")
+"""The settings that change the embeddings; the others change only what comes after them."""
 
 _RUNTIMES = {"google": KERAS_BERT, "safetensors": TRANSFORMERS, "keras-hub": KERAS_HUB}
 """Form that a model in memory is saved in -> the library that has built it."""
@@ -104,36 +107,8 @@ def subject_of(built: Built) -> Subject:
         tokens=built.tokens,
         inputs={"tokens": inputs.tokens.tolist(), "segments": inputs.segments.tolist()},
         compute=compute,
+        explains=lambda key, layer: layer != EMBEDDINGS or key in _OF_EMBEDDINGS,
         optional=(POOLER, MLM, NSP),
-    )
-
-
-def save(built: Built, file: object, *, overwrite: bool) -> OutputsReport:
-    """Compute the outputs of a model, and write them.
-
-    Raises:
-        ArgumentError: The model computes in half precision, or there is a file and `overwrite` is false.
-        SafeLoadError: As `write_outputs`.
-    """
-    ref = FileRef(path=resolve_path(file, argument="file"), role=ROLE, given=file)
-    subject = subject_of(built)
-    dtype = subject.settings["dtype"]
-    if dtype in HALF:
-        message = f"the model computes in {dtype}: its numbers are too coarse for another to be compared with them"
-        hints = ["load it without dtype, in float32"]
-        raise ArgumentError(message, argument="model", hints=hints)
-    start = time.perf_counter()
-    outputs = outputs_of(subject)
-    seconds = {"outputs": time.perf_counter() - start}
-    write_outputs(outputs, ref, overwrite=overwrite)
-    return OutputsReport(
-        model=subject.model,
-        file=ref.path,
-        runtime=subject.runtime,
-        settings=subject.settings,
-        computed=tuple(outputs.layers),
-        seconds=seconds,
-        versions=subject.versions,
     )
 
 
@@ -187,12 +162,7 @@ class Expected(NamedTuple):
             OutputMismatchError: As `compare`.
         """
         found = self.compare(Built(model, runtime, config, tokens, report.versions))
-        return dataclasses.replace(
-            report,
-            files=(*report.files, self.ref.source.file_read(self.ref.role, self.ref.path)),
-            notes=(*report.notes, found.headline().partition(": ")[2], *found.notes),
-            seconds={**report.seconds, **found.seconds},
-        )
+        return with_comparison(report, found, self.ref)
 
     def compare(self, built: Built) -> OutputsReport:
         """Compare a model.
@@ -231,9 +201,7 @@ def require_inputs(outputs: Outputs, config: BertConfig, ref: FileRef) -> int:
         or not all(is_int(each) and each >= 0 for each in numbers)
     ):
         problem = KeyProblem(key="inputs", problem="expected tokens and segments, with rows of ids of one length")
-        hints = ["write the file again with: safeload outputs FOLDER --save FILE"]
-        message = "the expected outputs cannot be used: 1 bad key"
-        raise ConfigError(message, problems=[problem], details=[str(problem)], hints=hints, **ref.facts)
+        raise bad_keys([problem], ref)
     length = lengths.pop()
     largest = {name: max(max(row) for row in each) for name, each in rows.items()}
     needed = {
@@ -243,7 +211,5 @@ def require_inputs(outputs: Outputs, config: BertConfig, ref: FileRef) -> int:
     }
     small = [f"{key} is {found}, and the texts need {least}" for key, (least, found) in needed.items() if found < least]
     if small:
-        message = "the model has other sizes than the model whose outputs are expected"
-        hints = ["pass the outputs of this model, or the model of these outputs"]
-        raise OutputMismatchError(message, first_layer="sizes", details=small, hints=hints, **ref.facts)
+        raise other_sizes(outputs.model, small, ref)
     return length

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
-from safeload.cli._options import PATH, activation, as_json, checkpoint, examples, scope, vocab
+from safeload.bert._runtimes import KERAS_BERT, RUNTIMES
+from safeload.cli._options import PATH, activation, as_json, checkpoint, examples, scope, vocab, weights
+from safeload.elmo._arguments import BACKENDS
 
 
 @click.command(
@@ -17,6 +19,7 @@ from safeload.cli._options import PATH, activation, as_json, checkpoint, example
         "safeload outputs models/uncased --save uncased.outputs.json",
         "safeload outputs models/uncased --compare uncased.outputs.json --backend transformers",
         "safeload outputs converted/ --compare uncased.outputs.json    the same model in another form?",
+        "safeload outputs models/elmo --save elmo.outputs.json --backend torch",
     ),
 )
 @click.argument("folder", type=PATH)
@@ -24,24 +27,24 @@ from safeload.cli._options import PATH, activation, as_json, checkpoint, example
 @click.option("--compare", type=PATH, metavar="FILE", help="Compare each layer with FILE.")
 @checkpoint
 @vocab
+@weights
 @click.option("--training", is_flag=True, help="With the MLM and NSP heads.")
 @activation
 @scope
 @click.option(
     "--backend",
-    type=click.Choice(["keras-bert", "transformers", "keras-hub"]),
-    default="keras-bert",
-    show_default=True,
-    help="The library that the model is loaded with.",
+    type=click.Choice([*RUNTIMES, *BACKENDS]),
+    help=f"The library that the model is loaded with. [default: {KERAS_BERT.id} for a BERT, {BACKENDS[0]} for an ELMo]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE.")
 @as_json
 def outputs(folder: str, *, save: str | None, compare: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401
-    """Load the BERT in FOLDER and save what its layers compute for a few fixed texts, or compare them with such a file.
+    """Load the BERT or ELMo in FOLDER and save what its layers compute for a few fixed texts, or compare them with such a file.
 
-    FOLDER may be an archive. The file is small, and of no library: save it with one, and compare another library, another
-    version or a converted copy with it. A difference says in which layer it begins. Exit code: 0 saved, or as expected; 1 the model
-    is bad or computes something else; 2 wrong usage, or a path that cannot be read or written.
+    FOLDER may be an archive; which model is in it is found out. The file is small, and of no library: save it with one, and compare
+    another library, another version or a converted copy with it. A difference says in which layer it begins. --checkpoint, --vocab,
+    --training and --activation are of a BERT, --weights of an ELMo. Exit code: 0 saved, or as expected; 1 the model is bad or computes
+    something else; 2 wrong usage, or a path that cannot be read or written.
     """
     from safeload.cli import _outputting  # noqa: PLC0415  (not for `safeload --help`)
 

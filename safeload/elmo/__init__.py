@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from safeload._boundary import typed_errors
-from safeload._reports import warn_of
+from safeload._reports import remember, warn_of
 from safeload.elmo._arguments import elmo_arguments
 
 if TYPE_CHECKING:
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from safeload._bytes.paths import StrPath
     from safeload._diagnosis import Diagnosis
+    from safeload._model_kind import Request
+    from safeload.elmo._arguments import ElmoArguments
+    from safeload.elmo._outputs import Expected
     from safeload.report import LoadReport, SaveReport
 
 __all__ = ["character_ids", "check_elmo", "diagnose_elmo", "load_elmo", "save_elmo"]
@@ -39,6 +42,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     signed_by: StrPath | None = None,
     cache_dir: StrPath | None = None,
     scope: str | None = None,
+    expected_outputs: StrPath | None = None,
 ) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's; a Keras layer)
     """Verify the files of an ELMo and load it, as a torch module or a Keras layer.
 
@@ -88,6 +92,9 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
             Each copy is hashed when it is opened. Defaults to None: nothing is written.
         scope: What stands before `char_embed`, or in a model of AllenNLP before `._elmo`, in the names of the biLM to load, if a
             checkpoint has several; the datasets of an HDF5 file have none.
+        expected_outputs: A file that `safeload.save_outputs` or `safeload outputs` wrote. Sizes are compared before the model is
+            built; then a few sentences are computed, with dropout off, and each layer is compared with that file. A weighted sum
+            to which this call gives other weights is not compared, unless they are "stored".
 
     Returns:
         The torch module, on the CPU, or the Keras layer. `safeload.report_of(module)` returns the report on what was read
@@ -108,6 +115,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         VocabularyError: A vocabulary lies beside the options, and is not UTF-8. It is not used.
         LockError: A file does not match the lock or the signature, or one of these is invalid, or of another signer.
         VariableMismatchError: Datasets are missing, unexpected, or have another shape or dtype.
+        OutputMismatchError: The model computes something else than `expected_outputs` says.
         ArgumentError: Another argument is invalid.
         MissingDependencyError: torch, AllenNLP, TensorFlow or Keras is missing or does not work, or the package that reads an address.
         BackendError: AllenNLP failed although every check passed.
@@ -127,8 +135,6 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         backend=backend,
     )
     from safeload._model_kind import Request  # noqa: PLC0415  (`import safeload` stays light)
-    from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
-    from safeload.elmo._model import elmo  # noqa: PLC0415
 
     request = Request(
         config=options_file,
@@ -140,9 +146,24 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         signed_by=signed_by,
         cache_dir=cache_dir,
     )
+    return load(arguments, request, scope, outputs=expected_outputs)
+
+
+def load(arguments: ElmoArguments, request: Request, scope: object = None, outputs: object = None) -> Any:  # noqa: ANN401
+    """Verify the files and load them; with `outputs`, a file of expected outputs, compare what is built with them.
+
+    Raises:
+        SafeLoadError: As `load_elmo`, except that the arguments are validated.
+    """
+    from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
+    from safeload.elmo._model import elmo  # noqa: PLC0415
+
+    expected = None if outputs is None else _expected(outputs, request)
     checked = check(elmo(arguments, scope), request, keep_values=True)
+    if expected is not None:
+        expected.require_options(checked.config)
     from safeload._frameworks.elmo import choose_backend  # noqa: PLC0415  (only to build)
-    from safeload.elmo.builders import builder_of, remember_built  # noqa: PLC0415
+    from safeload.elmo.builders import builder_of, report_on_built  # noqa: PLC0415
 
     clock = checked.clock
     with clock.step("import"):
@@ -150,8 +171,19 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         builder = builder_of(chosen)
     with clock.step("build"):
         module = builder.build(checked.config, arguments.with_stored(checked.values), checked.values)
-    remember_built(module, checked, chosen)
+    report = report_on_built(checked, chosen)
+    if expected is not None:
+        report = expected.met_by(module, arguments, report)
+    remember(module, report)
+    warn_of(report)
     return module
+
+
+def _expected(outputs: object, request: Request) -> Expected:
+    from safeload._outputs.file import outputs_ref  # noqa: PLC0415  (only where outputs are expected)
+    from safeload.elmo._outputs import read_expected  # noqa: PLC0415
+
+    return read_expected(outputs_ref(outputs, "expected_outputs", request.base_dir))
 
 
 @typed_errors

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +14,7 @@ from safeload._model_kind import Clock, Request
 from safeload._saving import flag, lock_new, made, require_free, target_of
 from safeload._steps import check
 from safeload.elmo import _places
+from safeload.elmo._held import HINTS, held_elmo
 from safeload.elmo._model import elmo
 from safeload.elmo._parameters import list_parameters
 from safeload.elmo.builders import unproven
@@ -24,14 +24,7 @@ from safeload.lock._copies import UNLOCKED
 from safeload.report import SaveReport
 
 if TYPE_CHECKING:
-    from safeload.elmo.builders.keras_read import KerasElmo
-    from safeload.elmo.builders.torch_read import TorchElmo
-
-    Held = TorchElmo | KerasElmo
-
-_LAYERS = ("safeload.elmo.builders.keras_layer", "BilmLayer")
-_WANTED = "the torch module or the Keras layer of an ELMo"
-_HINTS = ("pass what load_elmo returned, AllenNLP's Elmo, or the layer of a Keras model: model.get_layer(...)",)
+    from safeload.elmo._held import Held
 
 
 class _Proof(NamedTuple):
@@ -52,7 +45,7 @@ def save(module: object, folder: object, *, overwrite: object, lock: object) -> 
     clock = Clock()
     flag("overwrite", overwrite)
     flag("lock", lock)
-    held = _held(module)
+    held = held_elmo(module)
     target = target_of(folder, argument="folder", overwrite=overwrite, lock=lock)
     path = target.path
     require_free(target, (_places.OPTIONS_NAME, _places.WEIGHTS_NAME))
@@ -86,27 +79,6 @@ def save(module: object, folder: object, *, overwrite: object, lock: object) -> 
     )
 
 
-def _held(module: Any) -> Held:  # noqa: ANN401  (validated here)
-    """Return the reader of a module.
-
-    Raises:
-        ArgumentError: The module is no ELMo, or has no values yet.
-        ConfigError: Its sizes are not those of an ELMo that files can hold.
-    """
-    layers = sys.modules.get(_LAYERS[0])
-    try:
-        if layers is not None and isinstance(module, getattr(layers, _LAYERS[1])):
-            from safeload.elmo.builders.keras_read import KerasElmo  # noqa: PLC0415  (only for a Keras layer)
-
-            return KerasElmo(module)
-        from safeload.elmo.builders.torch_read import TorchElmo  # noqa: PLC0415  (only for a torch module)
-
-        return TorchElmo(module)
-    except (AttributeError, KeyError, TypeError, IndexError) as exc:
-        message = f"module must be {_WANTED}, not of type {type(module).__name__}"
-        raise ArgumentError(message, argument="module", hints=_HINTS) from exc
-
-
 def _write(held: Held, folder: Path) -> None:
     """Write both files, one dataset at a time.
 
@@ -126,7 +98,7 @@ def _write(held: Held, folder: Path) -> None:
             values = _read(held, name)
             if values.shape != spec.shape:
                 message = f"the module's values for {name} have the shape {values.shape}, not {spec.shape_text()}"
-                raise ArgumentError(message, argument="module", hints=_HINTS)
+                raise ArgumentError(message, argument="module", hints=HINTS)
             if not np.isfinite(values).all():
                 faults.append(name)
             file[name] = values
@@ -141,7 +113,7 @@ def _read(held: Held, name: str) -> Any:  # noqa: ANN401  (a NumPy array)
         return held.read(name)
     except (AttributeError, KeyError, TypeError, ValueError, NotImplementedError) as exc:
         message = f"the module has no values for {name}: {type(exc).__name__}"
-        hints = ["move it to the CPU or a GPU first, if it is on the meta device", *_HINTS]
+        hints = ["move it to the CPU or a GPU first, if it is on the meta device", *HINTS]
         raise ArgumentError(message, argument="module", hints=hints) from exc
 
 

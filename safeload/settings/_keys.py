@@ -122,6 +122,7 @@ ELMO_KEYS: Mapping[str, Key] = {
     "signed_by": _PATH.or_none(),
     "cache_dir": _PATH.or_none(),
     "scope": _WORD.or_none(),
+    "expected_outputs": _PATH.or_none(),
 }
 BERT_KEYS: Mapping[str, Key] = {
     "config_file": _PATH,

@@ -13,9 +13,10 @@ import pytest
 
 import safeload
 from safeload import testing
-from safeload._outputs import BOUND
+from safeload._outputs.report import BOUND
 from safeload.errors import ArgumentError, ConfigError, OutputMismatchError, WrongFileKindError
 from tests.bert.bert_models import write_hugging_face, write_keras_hub
+from tests.bert.torch_berts import write_loud
 
 MODERN = find_spec("keras_hub") is not None
 needs_today = pytest.mark.skipif(not MODERN, reason="transformers 5 and KerasHub do not install beside AllenNLP")
@@ -183,11 +184,9 @@ def test_keras_hub_in_bfloat16_is_found(tanh, saved):
     assert caught.value.causes == ("dtype is bfloat16, half precision; expected float32",)
 
 
-def loud_google(folder):
+def loud_google(folder, **changed):
     """Write a model in Google's form whose values are large enough to tell one arithmetic from another."""
-    from tests.bert.torch_berts import write_loud
-
-    return write_loud(folder)
+    return write_loud(folder, **changed)
 
 
 @pytest.fixture
@@ -279,6 +278,67 @@ def test_an_epsilon_of_the_config_is_found(tmp_path):
 
     assert caught.value.first_layer == "embeddings"
     assert caught.value.causes == ("layer_norm_eps is 1e-05; expected 1e-12",)
+
+
+LAYER = "bert/encoder/layer_1/"
+QUERY, KEY, VALUE = (f"{LAYER}attention/self/{part}/kernel" for part in ("query", "key", "value"))
+GAMMA, BETA = (f"{LAYER}output/LayerNorm/{part}" for part in ("gamma", "beta"))
+WORDS = "bert/embeddings/word_embeddings"
+FAULTS_OF_FILES = {
+    "exchanged queries and keys": (lambda held: {QUERY: held[KEY], KEY: held[QUERY]}, "layer 1"),
+    "exchanged gamma and beta": (lambda held: {GAMMA: held[BETA], BETA: held[GAMMA]}, "layer 1"),
+    "a transposed square kernel": (lambda held: {VALUE: held[VALUE].T.copy()}, "layer 1"),
+    "a table shifted by one": (lambda held: {WORDS: np.roll(held[WORDS], 1, axis=0)}, "embeddings"),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", FAULTS_OF_FILES)
+def test_a_fault_that_a_check_cannot_see_is_found_in_each_runtime(name, backend, google, google_saved, tmp_path):
+    change, first = FAULTS_OF_FILES[name]
+    changed = change(safeload.load_state_dict(google / "bert_model.ckpt"))
+    faulty = loud_google(tmp_path / "faulty", more=changed)
+    safeload.check_bert(faulty, backend=backend)
+    with pytest.raises(OutputMismatchError) as caught:
+        safeload.load_bert(faulty, backend=backend, expected_outputs=google_saved)
+    error = caught.value
+
+    assert (error.first_layer, error.causes) == (first, ())
+    assert "no setting that the model has explains it" in str(error)
+    assert dict(error.layers)[first] > 100 * BOUND
+
+
+@needs_today
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_another_number_of_heads_is_found_in_each_runtime(backend, google, google_saved):
+    testing.edit_config(google, num_attention_heads=2)
+    with pytest.raises(OutputMismatchError) as caught:
+        safeload.load_bert(google, backend=backend, expected_outputs=google_saved)
+
+    assert caught.value.first_layer == "layer 0"
+    assert caught.value.causes == ("num_attention_heads is 2; expected 4",)
+
+
+@needs_today
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_tanh_where_erf_is_expected_is_found_in_each_runtime(backend, google, tmp_path):
+    file = tmp_path / "erf.json"
+    safeload.save_outputs(safeload.load_bert(google, activation="gelu_erf"), file)
+    with pytest.raises(OutputMismatchError) as caught:
+        safeload.load_bert(google, backend=backend, activation="gelu_tanh", expected_outputs=file)
+
+    assert caught.value.first_layer == "layer 0"
+    assert caught.value.causes == ("activation is gelu_tanh; expected gelu_erf",)
+
+
+@needs_today
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_load_in_half_precision_is_found(dtype, tanh, saved):
+    with pytest.raises(OutputMismatchError) as caught:
+        safeload.load_bert(tanh, backend="transformers", dtype=dtype, expected_outputs=saved)
+
+    assert caught.value.first_layer == "embeddings"
+    assert caught.value.causes == (f"dtype is {dtype}, half precision; expected float32",)
 
 
 def test_a_vocabulary_shifted_by_one_is_found_before_the_model_is_built(google, google_saved, monkeypatch):

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 import pytest
 
 from safeload import testing
+from safeload.bert._runtimes import RUNTIMES
+from safeload.elmo._arguments import BACKENDS
 from tests.bert.torch_berts import write_loud
 from tests.command_line import safeload_cli
 from tests.docs.test_json import require_published
@@ -78,3 +80,83 @@ def test_overwrite_is_of_save(model, saved):
     assert (
         "--overwrite is of --save" in safeload_cli("outputs", model, "--compare", saved, "--overwrite", code=2).stderr
     )
+
+
+@pytest.fixture
+def elmo(tmp_path):
+    return testing.write_elmo(tmp_path / "elmo")
+
+
+@pytest.fixture
+def elmo_saved(elmo, tmp_path):
+    file = tmp_path / "elmo.json"
+    done = safeload_cli("outputs", elmo, "--save", file, "--backend", "torch")
+    assert done.stdout.startswith(f"saved  {elmo}  ELMo: the outputs of 6 layers")
+    return file
+
+
+@pytest.mark.parametrize("options", [[], ["--backend", "torch"], ["--backend", "keras"]])
+def test_an_elmo_is_found_out(options, elmo, elmo_saved):
+    found = json.loads(safeload_cli("outputs", elmo, "--compare", elmo_saved, "--json", *options).stdout)
+
+    require_published(found)
+    assert (found["report"]["model"], found["report"]["notes"]) == ("ELMo", [])
+    assert max(each["max_abs"] for each in found["report"]["layers"]) < 1e-5
+    assert [each["layer"] for each in found["report"]["layers"]][-1] == "sum 0"
+
+
+def test_an_elmo_of_other_settings_is_1_with_the_cause(elmo, elmo_saved):
+    options = json.loads((elmo / "options.json").read_text())
+    options["char_cnn"]["activation"] = "tanh"
+    (elmo / "options.json").write_text(json.dumps(options))
+    told = safeload_cli("outputs", elmo, "--compare", elmo_saved, "--backend", "torch", code=1).stderr
+
+    assert "the ELMo computes something else than expected, from characters on: 6 of 6 layers" in told
+    assert "\n  cause:    char_cnn.activation is tanh; expected relu\n" in told
+
+
+def test_the_sum_that_the_files_store_is_saved(tmp_path):
+    module, file = testing.write_elmo(tmp_path / "module", form="tensorflow/tf-hub"), tmp_path / "module.json"
+    safeload_cli("outputs", module, "--save", file, "--backend", "torch")
+
+    assert json.loads(file.read_text())["settings"]["sum 0"].endswith("times 1.5")
+    safeload_cli("outputs", module, "--compare", file, "--backend", "keras")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--training"], "--training is of a BERT, and the model is an ELMo"),
+        (["--vocab", "vocab.txt"], "--vocab is of a BERT, and the model is an ELMo"),
+        (["--backend", "transformers"], "backend must be one of auto, allennlp, torch, keras"),
+    ],
+)
+def test_what_is_of_a_bert_is_2(options, said, elmo):
+    assert said in safeload_cli("outputs", elmo, "--save", "x.json", *options, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--weights", "weights.hdf5"], "--weights is of an ELMo, and the model is a BERT"),
+        (["--backend", "allennlp"], "backend must be one of 'keras-bert', 'transformers', 'keras-hub'"),
+    ],
+)
+def test_what_is_of_an_elmo_is_2(options, said, model):
+    assert said in safeload_cli("outputs", model, "--save", "x.json", *options, code=2).stderr
+
+
+def test_the_outputs_of_the_other_model_are_1(elmo, saved):
+    assert "WrongFileKindError" in safeload_cli("outputs", elmo, "--compare", saved, code=1).stderr
+
+
+def test_a_folder_without_a_model_is_said(tmp_path):
+    (tmp_path / "empty").mkdir()
+    told = safeload_cli("outputs", tmp_path / "empty", "--save", tmp_path / "x.json", code=1).stderr
+    assert "the folder contains no BERT or ELMo" in told
+
+
+def test_every_backend_can_be_asked_for():
+    told = safeload_cli("outputs", "--help").stdout.replace("\n", "")
+    for backend in (*RUNTIMES, *BACKENDS):
+        assert backend in told

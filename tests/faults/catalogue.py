@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.faults import allennlp, bert, elmo, hostile, safetensors, shards, torch
+from tests.faults import allennlp, bert, elmo, hostile, outputs, safetensors, shards, torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ def unique(pairs: Iterable[tuple[str, Fault]]) -> dict[str, Fault]:
 
 CATALOGUE = unique(
     (fault.key, fault)
-    for module in (bert, elmo, hostile, safetensors, shards, torch, allennlp)
+    for module in (bert, elmo, hostile, safetensors, shards, torch, allennlp, outputs)
     for fault in module.FAULTS
 )
 HOSTILE = unique((fault.name, fault) for fault in CATALOGUE.values() if fault.is_hostile)

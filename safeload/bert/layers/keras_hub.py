@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from safeload._outputs.calling import in_one_thread
 from safeload.bert.layers import (
     EMBEDDINGS,
     GELU_AT,
@@ -44,9 +46,10 @@ def compute(model: Any, inputs: Inputs, *, as_it_is: bool = False) -> dict[str, 
     }
     graph = keras.Model(model.input, {name: layer.output for name, layer in layers.items()})
     given = {"token_ids": inputs.tokens, "segment_ids": inputs.segments, "padding_mask": inputs.mask}
-    outputs = graph(
-        {name: keras.ops.convert_to_tensor(each) for name, each in given.items()}, training=None if as_it_is else False
-    )
+    is_torch = keras.backend.backend() == "torch"
+    with in_one_thread(importlib.import_module("torch")) if is_torch else nullcontext():
+        tensors = {name: keras.ops.convert_to_tensor(each) for name, each in given.items()}
+        outputs = graph(tensors, training=None if as_it_is else False)
     arrays = {name: np.asarray(keras.ops.convert_to_numpy(outputs[name]), dtype=np.float32) for name in layers}
     return {name: each if name == POOLER else without_padding(each, inputs.mask) for name, each in arrays.items()}
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from safeload._outputs.calling import called
 from safeload.bert.layers import (
     EMBEDDINGS,
     GELU_AT,
@@ -21,8 +21,6 @@ from safeload.bert.layers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
@@ -48,10 +46,9 @@ def compute(model: Any, inputs: Inputs, *, as_it_is: bool = False) -> dict[str, 
         torch.tensor(each, dtype=torch.long, device=device) for each in (inputs.tokens, inputs.segments, inputs.mask)
     )
     with (
-        torch.no_grad(),
-        torch.device(device),
-        nullcontext() if as_it_is else _in_eval(model),
-    ):  # transformers 4.57 makes the mask where the caller says
+        called(torch, model, as_it_is=as_it_is),
+        torch.device(device),  # where transformers 4.57 makes the mask
+    ):
         outputs = encoder(
             input_ids=tokens, attention_mask=mask, token_type_ids=segments, output_hidden_states=True, return_dict=True
         )
@@ -99,15 +96,3 @@ def _logarithms(torch: Any, logits: Any) -> Any:  # noqa: ANN401  (torch's own)
 def _array(tensor: Any) -> Array:  # noqa: ANN401  (a torch tensor)
     found: Array = tensor.float().cpu().numpy()
     return found
-
-
-@contextmanager
-def _in_eval(model: Any) -> Iterator[None]:  # noqa: ANN401  (a torch module)
-    """Turn dropout off, and leave each module in its own mode."""
-    training = [each for each in model.modules() if each.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for each in training:
-            each.training = True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from safeload._forms.memory import Held
 
@@ -39,14 +39,25 @@ def held_bert(model: Any) -> HeldBert:  # noqa: ANN401  (validated here)
     Raises:
         ArgumentError: It is no BERT of transformers, KerasHub or keras-bert.
     """
-    for name in _READERS:
-        reader = importlib.import_module(f"safeload.bert.readers.{name}")
-        inner = reader.bert_in(model)
-        if inner is not None:
-            found: HeldBert = reader.held(inner)
-            return found
+    for reader, inner in _found(model):
+        found: HeldBert = reader.held(inner)
+        return found
     message = f"model must be a BERT of transformers, KerasHub or keras-bert, not of type {type(model).__name__}"
     hints = [
         "pass what load_bert returned, a class of transformers with a BERT, or a model built on keras-bert's layers"
     ]
     raise ArgumentError(message, argument="model", hints=hints)
+
+
+def is_bert(model: Any) -> bool:  # noqa: ANN401  (any object)
+    """Return whether there is a BERT of one of the libraries in a model."""
+    return any(True for _ in _found(model))
+
+
+def _found(model: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401  (any object)
+    """Yield the reader's module, and the BERT, of each library that has one in the model."""
+    for name in _READERS:
+        reader = importlib.import_module(f"safeload.bert.readers.{name}")
+        inner = reader.bert_in(model)
+        if inner is not None:
+            yield reader, inner

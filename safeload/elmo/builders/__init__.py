@@ -7,13 +7,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from safeload._frameworks.elmo import versions_of
-from safeload._reports import remember, warn_of
 from safeload.elmo._module import notes_of_datasets
 from safeload.errors import BackendError
 
 if TYPE_CHECKING:
     from safeload._model_kind import Checked
     from safeload.elmo._options import ElmoOptions
+    from safeload.report import LoadReport
 
 
 def builder_of(backend: str) -> Any:  # noqa: ANN401  (a module)
@@ -21,18 +21,12 @@ def builder_of(backend: str) -> Any:  # noqa: ANN401  (a module)
     return importlib.import_module(f"safeload.elmo.builders.{backend}")
 
 
-def remember_built(module: Any, checked: Checked[ElmoOptions], backend: str) -> None:  # noqa: ANN401
-    """Keep the report on a module or layer that was built of checked values, and warn of what is suspicious in them.
-
-    Warns:
-        SafeLoadWarning: As `load_elmo`.
-    """
+def report_on_built(checked: Checked[ElmoOptions], backend: str) -> LoadReport:
+    """Return the report on a module or layer that was built of checked values."""
     report = checked.report
     notes = notes_of_datasets(checked.values, checked.config) if backend == "keras" else []
     versions = {**report.versions, **versions_of(backend)}
-    report = dataclasses.replace(report, backend=backend, versions=versions, notes=(*report.notes, *notes))
-    remember(module, report)
-    warn_of(report)
+    return dataclasses.replace(report, backend=backend, versions=versions, notes=(*report.notes, *notes))
 
 
 def unproven(message: str, options: ElmoOptions) -> BackendError:

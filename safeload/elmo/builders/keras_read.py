@@ -16,7 +16,10 @@ class KerasElmo:
     """The options and values of an `ElmoLayer`.
 
     Attributes:
+        layer: The layer.
         options: Its options, validated.
+        mixes: The variables of each weighted sum: its weights before the softmax, and its scale.
+        do_layer_norm: Whether the sums are of normalised layers.
     """
 
     def __init__(self, layer: Any) -> None:  # noqa: ANN401  (an ElmoLayer)
@@ -25,13 +28,19 @@ class KerasElmo:
         Raises:
             AttributeError: The layer has no variables yet.
         """
+        self.layer = layer
         self._datasets = layer.datasets
         self.options = layer._options  # noqa: SLF001  (the layer's own reader)
-        self._mixes = layer._mixes  # noqa: SLF001
+        self.mixes = layer._mixes  # noqa: SLF001
+        self.do_layer_norm = layer._arguments.do_layer_norm  # noqa: SLF001
 
     def learned_sums(self) -> list[str]:
         """Return the names of the weighted sums that have other weights than at the start."""
-        return [f"scalar_mix_{number}" for number, mix in enumerate(self._mixes) if _is_learned(*map(_array, mix))]
+        return [f"scalar_mix_{number}" for number, mix in enumerate(self.sums()) if _is_learned(*mix)]
+
+    def sums(self) -> list[tuple[Array, Array]]:
+        """Return the weights of each sum before the softmax, and its scale, `(1,)`."""
+        return [(_array(weights), _array(scale)) for weights, scale in self.mixes]
 
     def read(self, name: str) -> Array:
         """Return the values of a dataset."""

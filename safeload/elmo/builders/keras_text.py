@@ -9,11 +9,12 @@ import tensorflow as tf
 from safeload._arguments import bad_argument
 from safeload._boundary import typed_errors
 from safeload._model_kind import Request
+from safeload._reports import remember, warn_of
 from safeload._steps import check
 from safeload.elmo import _characters
 from safeload.elmo._arguments import STORED, ElmoArguments
 from safeload.elmo._model import elmo
-from safeload.elmo.builders import keras_bilm, remember_built
+from safeload.elmo.builders import keras_bilm, report_on_built
 from safeload.elmo.builders.keras_inputs import as_tensor, is_symbolic, keras, values_of
 from safeload.elmo.builders.keras_layer import BilmLayer, json_of, validated
 from safeload.elmo.builders.keras_mean import mean_of
@@ -100,7 +101,9 @@ class ElmoText(BilmLayer):
         self._tokens = ElmoTokens()
         if checked is not None:
             self.fill(checked.values)
-            remember_built(self, checked, "keras")
+            report = report_on_built(checked, "keras")
+            remember(self, report)
+            warn_of(report)
 
     def build(self, input_shape: Any) -> None:  # noqa: ANN401
         """Create the variables, filled with NaN unless files are read."""

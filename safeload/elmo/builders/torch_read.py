@@ -33,6 +33,8 @@ class TorchElmo:
     """The options and values of an ELMo in torch.
 
     Attributes:
+        elmo: The module with the weighted sums; the biLM if there is none around it.
+        bilm: The biLM.
         options: Its options, validated; `raw` is what an options file holds.
     """
 
@@ -45,14 +47,28 @@ class TorchElmo:
         """
         for _ in _WRAPPERS:
             module = next((getattr(module, name) for name in _WRAPPERS if hasattr(module, name)), module)
-        self._elmo = module
-        self._bilm = getattr(module, LSTMS) if hasattr(getattr(module, LSTMS), LSTMS) else module
-        raw = _options_of(getattr(self._bilm, ENCODER), getattr(self._bilm, LSTMS))
+        self.elmo = module
+        self.bilm = getattr(module, LSTMS) if hasattr(getattr(module, LSTMS), LSTMS) else module
+        raw = _options_of(getattr(self.bilm, ENCODER), getattr(self.bilm, LSTMS))
         self.options = validate_options(raw, FileRef(path="the module", role="options"))
 
     def learned_sums(self) -> list[str]:
         """Return the names of the weighted sums that have other weights than at the start."""
-        return [name for name, child in self._elmo.named_children() if _is_learned(child)]
+        return [name for name, mix in self.sums().items() if _is_learned(mix)]
+
+    def sums(self) -> dict[str, Any]:
+        """Return the modules of the weighted sums by their names."""
+        return {name: child for name, child in self.elmo.named_children() if _is_sum(child)}
+
+    @property
+    def table(self) -> Any:  # noqa: ANN401  (a torch tensor)
+        """The vectors of the characters."""
+        return getattr(self.bilm, ENCODER)._char_embedding_weights  # noqa: SLF001  (AllenNLP's name)
+
+    @property
+    def is_allennlp(self) -> bool:
+        """Whether the biLM is of AllenNLP's classes."""
+        return _is_allennlp(getattr(self.bilm, LSTMS).forward_layer_0)
 
     def read(self, name: str) -> Array:
         """Return the values of a dataset, in float32.
@@ -62,7 +78,7 @@ class TorchElmo:
         """
         import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
-        found = dataset_of(name, _Held(self._bilm), self.options)
+        found = dataset_of(name, _Held(self.bilm), self.options)
         with np.errstate(over="ignore", under="ignore"):
             return np.ascontiguousarray(found, np.float32)
 
@@ -72,7 +88,7 @@ class TorchElmo:
         Yields:
             The parameter's name, what the module holds, what a load gives, and whether the two may differ.
         """
-        for name, target, loaded in torch_fill.pairs(_Held(self._bilm), values, self.options):
+        for name, target, loaded in torch_fill.pairs(_Held(self.bilm), values, self.options):
             may_differ = name.endswith(_INEXACT) or target.itemsize > _N_FLOAT_BYTES
             source = loaded.numpy()
             for start in range(0, len(target), _N_STRIP_ROWS):
@@ -102,7 +118,7 @@ def _options_of(encoder: Any, lstm: Any) -> dict[str, Any]:  # noqa: ANN401  (to
     while hasattr(encoder, f"char_conv_{len(convolutions)}"):
         convolutions.append(getattr(encoder, f"char_conv_{len(convolutions)}").weight)
     cell = lstm.forward_layer_0
-    theirs = hasattr(cell, "memory_cell_clip_value")
+    theirs = _is_allennlp(cell)
     names = ("memory_cell_clip_value", "state_projection_clip_value") if theirs else ("cell_clip", "proj_clip")
     table = encoder._char_embedding_weights  # noqa: SLF001  (AllenNLP's name)
     activation = encoder._options["char_cnn"]["activation"] if theirs else encoder._activation.__name__  # noqa: SLF001
@@ -126,8 +142,14 @@ def _options_of(encoder: Any, lstm: Any) -> dict[str, Any]:  # noqa: ANN401  (to
     }
 
 
-def _is_learned(child: Any) -> bool:  # noqa: ANN401  (a torch module)
-    """Return whether a child of an Elmo is a weighted sum whose weights are no longer those that it starts with."""
-    if not (hasattr(child, "scalar_parameters") and hasattr(child, "gamma")):
-        return False
-    return float(child.gamma.detach()) != 1 or any(float(each.detach()) for each in child.scalar_parameters)
+def _is_allennlp(cell: Any) -> bool:  # noqa: ANN401  (a torch module)
+    return hasattr(cell, "memory_cell_clip_value")
+
+
+def _is_sum(child: Any) -> bool:  # noqa: ANN401  (a torch module)
+    return hasattr(child, "scalar_parameters") and hasattr(child, "gamma")
+
+
+def _is_learned(mix: Any) -> bool:  # noqa: ANN401  (a torch module)
+    """Return whether a weighted sum has other weights than it starts with."""
+    return float(mix.gamma.detach()) != 1 or any(float(each.detach()) for each in mix.scalar_parameters)

@@ -12,13 +12,15 @@ from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.kinds import FileKind, wrong_kind
 from safeload._bytes.writing import atomic_write
 from safeload._json import json_type, read_json_object, shown
-from safeload._outputs import N_PROJECTIONS, Outputs, Vocabulary
+from safeload._outputs.subject import Outputs
+from safeload._outputs.tables import N_PROJECTIONS
+from safeload._outputs.vocabulary import Vocabulary
 from safeload._text.words import counted
 from safeload.errors import ArgumentError, ConfigError
 from safeload.report import KeyProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from safeload._bytes.files import FileRef
 
@@ -106,19 +108,26 @@ def read_outputs(ref: FileRef, model: str) -> Outputs:
     if not problems and raw["schema"] != SCHEMA:
         problems = [KeyProblem(key="schema", problem=f"expected {SCHEMA}, found {shown(raw['schema'])}")]
     if not problems and raw["model"] != model:
-        kind = FileKind("outputs", f"expected outputs of another model, {shown(raw['model'])}", "")
+        kind = FileKind(
+            "outputs", f"those of another model, {shown(raw['model'])}", f"pass a file that was saved from this {model}"
+        )
         raise wrong_kind(ref, kind, wanted=f"expected outputs of the {model}")
     if not problems:
         problems = [*_input_problems(raw["inputs"]), *_layer_problems(raw["layers"]), *_other_problems(raw)]
     if problems:
-        raise ConfigError(
-            f"the expected outputs cannot be used: {counted(len(problems), 'bad key')}",
-            problems=problems,
-            details=[str(problem) for problem in problems],
-            hints=["write the file again with: safeload outputs FOLDER --save FILE"],
-            **ref.facts,
-        )
+        raise bad_keys(problems, ref)
     return _outputs_of(raw)
+
+
+def bad_keys(problems: Sequence[KeyProblem], ref: FileRef) -> ConfigError:
+    """Return the error for a file with missing or invalid keys."""
+    return ConfigError(
+        f"the expected outputs cannot be used: {counted(len(problems), 'bad key')}",
+        problems=problems,
+        details=[str(problem) for problem in problems],
+        hints=["write the file again with: safeload outputs FOLDER --save FILE"],
+        **ref.facts,
+    )
 
 
 def _word(kind: type) -> str:
