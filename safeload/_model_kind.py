@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._bytes.files import FileRef
+    from safeload._bytes.files import FileRef, Source
     from safeload._forms.weight_file import StoredTensor, WeightFile, WeightPlace
     from safeload._naming import Naming
     from safeload._suspicion import Marks
@@ -117,7 +117,7 @@ class ModelKind(Generic[Config]):
         model: "BERT" or "ELMo".
         config_word: The name of the config in messages.
         example_pattern: An example of an `ignore_unused` pattern, for messages.
-        find_config: Finds the config; raises if it is missing or another kind of file.
+        find_config: Finds the config by a source; raises if it is missing or another kind of file.
         weights_folder: Returns the folder of weights that were passed; None if none were, or at an address.
         find_others: Finds the other files; those not given are expected beside the config.
         read: Reads config and vocabulary and compares them with the arguments; returns the config, notes
@@ -141,7 +141,7 @@ class ModelKind(Generic[Config]):
     model: str
     config_word: str
     example_pattern: str
-    find_config: Callable[[Request], FileRef]
+    find_config: Callable[[Request, Source], FileRef]
     weights_folder: Callable[[Request], str | None]
     find_others: Callable[[Request, FileRef], Places]
     read: Callable[[Places], tuple[Config, list[str], list[str]]]

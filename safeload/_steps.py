@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from safeload._arguments import require_patterns
 from safeload._bytes.addresses import is_address
-from safeload._bytes.archives.locating import archive_at, lock_folder, through
+from safeload._bytes.archives.locating import lock_folder, through
 from safeload._bytes.files import DISK
 from safeload._bytes.hub import is_in_snapshot
+from safeload._bytes.paths import is_remote, resolve_path
 from safeload._fit import check_weights, matched_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._model_kind import Clock
@@ -18,6 +19,7 @@ from safeload._signatures import signed_for
 from safeload.errors import LockError
 from safeload.lock import LOCK_NAME
 from safeload.lock._copies import LockedSource, find_locks, open_locked
+from safeload.lock._signed_source import SignedSource, paths_of_weights, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,7 +49,7 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
         files=tuple(files),
         checksums="; ".join(filter(None, [checked.report.checksums, source.proof_of_blobs()])),
         signature=signed.by if signed else None,
-        notes=(*notes, *checked.report.notes),
+        notes=(*notes, *(signed.notes() if signed else ()), *checked.report.notes),
         warnings=(*warnings, *checked.report.warnings),
     )
     return checked
@@ -75,12 +77,11 @@ def _read(
     kind: ModelKind[Config], request: Request, clock: Clock
 ) -> Iterator[tuple[Places, Source, Config, list[str], list[str]]]:
     """Run the first two steps, and yield the places, what opens them, the config, notes and warnings."""
+    signed = signed_for(request, lambda: _given(kind, request))
     with clock.step("resolve"):
-        config_ref = kind.find_config(request)
-        path = config_ref.source.on_disk(config_ref.path)
-        folder = lock_folder(path)
+        config_ref = kind.find_config(request, view_of(signed))
+        folder = lock_folder(config_ref.source.on_disk(config_ref.path))
         folders = [folder, kind.weights_folder(request)]
-    signed = signed_for(request, lambda: archive_at(path) or folder)
     with opened_source(
         kind.model,
         [folder for folder in folders if folder is not None],
@@ -90,11 +91,30 @@ def _read(
         signed=signed,
     ) as source:
         with clock.step("resolve"):
-            places = kind.find_others(request, through(config_ref, source))
+
+            def choose() -> Places:
+                config = kind.find_config(request, source) if signed is not None else through(config_ref, source)
+                return kind.find_others(request, config)
+
+            places = source.chosen(choose, _paths_of) if isinstance(source, SignedSource) else choose()
             _require_no_lock_at_address(places)
         with clock.step("read"):
             config, notes, warnings = kind.read(places)
         yield places, source, config, notes, warnings
+
+
+def _given(kind: ModelKind[Config], request: Request) -> str:
+    """Return the path that the caller passed, or where its download is."""
+    if is_remote(request.config):
+        found = kind.find_config(request, DISK)
+        return found.source.on_disk(found.path)
+    argument = f"{kind.config_word}_file"
+    return resolve_path(request.config, argument=argument, base_dir=request.base_dir, takes_address=True)
+
+
+def _paths_of(places: Places) -> list[str]:
+    vocab = [] if places.vocab is None else [places.vocab.path]
+    return [places.config.path, *paths_of_weights(places.weights), *vocab]
 
 
 def _require_no_lock_at_address(places: Places) -> None:

@@ -23,6 +23,7 @@ from safeload._text.words import counted, escaped, with_article
 from safeload._version import __version__
 from safeload.lock._copies import find_locks, read_locks
 from safeload.lock._hashed import HashedSource
+from safeload.lock._signed_source import paths_of_weights
 from safeload.weights._places import find, weights_below
 from safeload.weights.report import WeightsReport
 
@@ -96,7 +97,8 @@ def opened(request: Request, *, is_kept: bool) -> Iterator[Opened]:
             source = HashedSource(read_locks(locks, given=request.lock_file), is_kept=is_kept, signed=signed)
         with closing(source):
             with clock.step("resolve"):
-                place = find(FileRef(path=path, role="weight", given=request.path, source=source))
+                ref = FileRef(path=path, role="weight", given=request.path, source=source)
+                place = source.chosen(lambda: find(ref), paths_of_weights)
             with clock.step("list"):
                 file = open_weights(place)
             with file:
@@ -179,6 +181,8 @@ def _notes(weights: Opened) -> Iterator[str]:
     below = weights_below(folder) if folder else []
     if below:
         yield f"weights in folders below this one were not read: {absent.names_text([escaped(name) for name in below])}"
+    if weights.source.signed:
+        yield from weights.source.signed.notes()
 
 
 def _warnings(weights: Opened) -> Iterator[str]:
