@@ -10,7 +10,7 @@ import numpy as np
 
 from safeload._bytes.small import open_file
 from safeload._forms.arrays import (
-    FLOATS,
+    LOOKED_AT,
     DamagedError,
     Run,
     columns_of,
@@ -205,7 +205,7 @@ class RangeFile(WeightFile):
         """Read values that have gaps between them, block by block, and keep them if `out` is given."""
         spec, order = self.tensors[name].spec, self._order(name)
         in_order = order == tuple(range(len(order)))
-        look = Look(spec.dtype, columns_of(spec.shape) if in_order else 1) if spec.dtype in FLOATS else None
+        look = Look(spec.dtype, columns_of(spec.shape) if in_order else 1) if spec.dtype in LOOKED_AT else None
         for place, block in self._blocks(name):
             packed = np.ascontiguousarray(block)
             if look:
@@ -258,7 +258,7 @@ class RangeFile(WeightFile):
     def _run(self, name: str) -> Run:
         spec, extent = self.tensors[name].spec, self.extents[name]
         self._dtype(name)
-        looked_at = spec.dtype if spec.dtype in FLOATS else ""
+        looked_at = spec.dtype if spec.dtype in LOOKED_AT else ""
         columns = columns_of(spec.shape) if extent.strides is None else 1
         return Run(self.opened[extent.file], extent.offset, extent.n_bytes, looked_at, columns=columns)
 

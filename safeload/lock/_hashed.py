@@ -200,11 +200,18 @@ class HashedSource(SignedSource):
         signed = self.signed.files.get(self.signed.name_of(path)) if self.signed is not None else None
         wanted = {*algorithms, *([blob[0]] if blob else []), *([signed.algorithm] if signed else [])}
         try:
-            found = hashed(DISK.open(path), wanted, is_kept=self._is_kept and _is_aligned(ref))
+            kept = self._is_kept and _is_aligned(ref)
+            found = hashed(DISK.open(path), wanted, is_kept=kept, is_read_once=kept and _shares_no_bytes(ref))
         except OSError as exc:
             raise failed(ref, exc) from exc
         self._hashed[self._key(path)] = found
         return found
+
+
+def _shares_no_bytes(ref: FileRef) -> bool:
+    """Return whether the form of a file lets no two tensors have the same bytes."""
+    kind = sniff(ref)
+    return kind is not None and kind.form == "safetensors"
 
 
 def _is_aligned(ref: FileRef) -> bool:

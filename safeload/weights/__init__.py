@@ -40,7 +40,7 @@ def check_weights(
         signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
 
     Returns:
-        The report on what was read. Tensors of integers, complex numbers and floats of fewer than 16 bits are read and
+        The report on what was read. Tensors of integers, complex numbers and floats of fewer than 8 bits are read and
         verified too, but no values are looked for in them; the report counts them.
 
     Raises:

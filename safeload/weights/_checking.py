@@ -136,7 +136,7 @@ def check(request: Request) -> WeightsReport:
 
 
 def _facts(weights: Opened, readable: list[str]) -> dict[str, Any]:
-    from safeload._forms.arrays import FLOATS  # noqa: PLC0415  (imports NumPy)
+    from safeload._forms.arrays import LOOKED_AT  # noqa: PLC0415  (imports NumPy)
 
     file = weights.file
     specs = [file.tensors[name].spec for name in readable]
@@ -145,7 +145,7 @@ def _facts(weights: Opened, readable: list[str]) -> dict[str, Any]:
         "files": tuple(_files(weights)),
         "read": tuple(specs),
         "n_bytes": sum(file.tensors[name].n_bytes for name in readable),
-        "not_looked_at": dict(sorted(Counter(spec.dtype for spec in specs if spec.dtype not in FLOATS).items())),
+        "not_looked_at": dict(sorted(Counter(spec.dtype for spec in specs if spec.dtype not in LOOKED_AT).items())),
         "not_read": tuple(each.spec for name, each in file.tensors.items() if not file.has_readable_type(name)),
         "checksums": "; ".join(filter(None, [file.checksums(len(readable)), file.ref.source.proof])),
         "proofs": tuple(_proofs(weights.source)),
