@@ -119,7 +119,7 @@ class ModelKind(Generic[Config]):
         model: "BERT" or "ELMo".
         config_word: The name of the config in messages.
         example_pattern: An example of an `ignore_unused` pattern, for messages.
-        find_config: Finds the config; raises if it is missing or another kind of file.
+        find_config: Finds the config by a source; raises if it is missing or another kind of file.
         weights_folder: Returns the folder of weights that were passed; None if none were. Its second argument opens the config.
         find_others: Finds the other files; those not given are expected beside the config.
         read: Reads config and vocabulary and compares them with the arguments; returns the config, notes
@@ -143,7 +143,7 @@ class ModelKind(Generic[Config]):
     model: str
     config_word: str
     example_pattern: str
-    find_config: Callable[[Request], FileRef]
+    find_config: Callable[[Request, Source], FileRef]
     weights_folder: Callable[[Request, Source], FileRef | None]
     find_others: Callable[[Request, FileRef], Places]
     read: Callable[[Places], tuple[Config, list[str], list[str]]]

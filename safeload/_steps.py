@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safeload._arguments import require_patterns
-from safeload._bytes.archives.locating import archive_at, lock_folder, through
+from safeload._bytes.archives.locating import given_ref, lock_folder, through
 from safeload._bytes.files import FileRef
 from safeload._bytes.hub import is_in_snapshot
 from safeload._fit import check_weights, matched_weights
@@ -15,6 +15,7 @@ from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._model_kind import Clock
 from safeload._signatures import signed_for
 from safeload.lock._copies import LockedSource, base_of, find_locks, open_locked
+from safeload.lock._signed_source import SignedSource, paths_of_weights, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,13 +39,14 @@ def _check(kind: ModelKind[Config], request: Request, *, keep_values: bool) -> C
     with _read(kind, request, clock) as (places, source, config, notes, warnings):
         checked = check_weights(kind, config, places.weights, patterns, clock, keep_values=keep_values)
         files = _files_read(places, checked.files, source)
-    signed = source.signed if isinstance(source, LockedSource) else None
+    locked = source if isinstance(source, LockedSource) else None
+    signed = locked.signed if locked else None
     checked.report = replace(
         checked.report,
         files=tuple(files),
         checksums="; ".join(filter(None, [checked.report.checksums, source.proof_of_blobs()])),
         signature=signed.by if signed else None,
-        notes=(*notes, *checked.report.notes),
+        notes=(*notes, *(signed.notes(locked.base) if locked and signed else ()), *checked.report.notes),
         warnings=(*warnings, *checked.report.warnings),
     )
     return checked
@@ -72,13 +74,14 @@ def _read(
     kind: ModelKind[Config], request: Request, clock: Clock
 ) -> Iterator[tuple[Places, Source, Config, list[str], list[str]]]:
     """Run the first two steps, and yield the places, what opens them, the config, notes and warnings."""
+    signed = signed_for(request, lambda: _given(kind, request))
     with clock.step("resolve"):
-        config_ref = kind.find_config(request)
-        base = config_ref.source.below()
+        view = view_of(signed)
+        config_ref = kind.find_config(request, view)
+        base = view.base if isinstance(view, SignedSource) else config_ref.source.below()
         path = config_ref.source.on_disk(config_ref.path)
         folder = FileRef(path=lock_folder(path, base), role="folder", source=base)
         of_weights = kind.weights_folder(request, base)
-    signed = signed_for(request, lambda: folder.at(archive_at(path, base) or folder.path))
     with opened_source(
         kind.model,
         [folder, *([of_weights] if of_weights else [])],
@@ -88,10 +91,26 @@ def _read(
         signed=signed,
     ) as source:
         with clock.step("resolve"):
-            places = kind.find_others(request, through(config_ref, source))
+
+            def choose() -> Places:
+                config = kind.find_config(request, source) if signed is not None else through(config_ref, source)
+                return kind.find_others(request, config)
+
+            places = source.chosen(choose, _paths_of) if isinstance(source, SignedSource) else choose()
         with clock.step("read"):
             config, notes, warnings = kind.read(places)
         yield places, source, config, notes, warnings
+
+
+def _given(kind: ModelKind[Config], request: Request) -> FileRef:
+    """Return what the caller passed."""
+    word, cache_dir = kind.config_word, request.cache_dir
+    return given_ref(request.config, f"{word}_file", word, base_dir=request.base_dir, cache_dir=cache_dir)
+
+
+def _paths_of(places: Places) -> list[str]:
+    vocab = [] if places.vocab is None else [places.vocab.path]
+    return [places.config.path, *paths_of_weights(places.weights), *vocab]
 
 
 def _files_read(places: Places, of_weights: Iterable[tuple[str, str]], source: Source) -> list[FileRead]:

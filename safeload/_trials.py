@@ -7,6 +7,7 @@ import warnings
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from safeload._bytes.files import DISK
 from safeload._diagnosis import BACKEND, CHECK, Diagnosis, Difference, Status, Step, Subject, judge
 from safeload.errors import ArgumentError, InvalidPathError, SafeLoadError, SafeLoadWarning
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from safeload._bytes.files import FileRef
+    from safeload._bytes.files import FileRef, Source
     from safeload._model_kind import Places, Request
     from safeload.report import LoadReport
 
@@ -40,11 +41,11 @@ class Loaded(NamedTuple):
 
 
 def places_of(
-    request: Request, config: Callable[[Request], FileRef], others: Callable[[Request, FileRef], Places]
+    request: Request, config: Callable[[Request, Source], FileRef], others: Callable[[Request, FileRef], Places]
 ) -> Places | None:
     """Find the files that other libraries would read, whether or not they are locked; None if they are not found."""
     try:
-        return others(request, config(request))
+        return others(request, config(request, DISK))
     except SafeLoadError:
         return None
 

@@ -53,13 +53,14 @@ class Hashed(NamedTuple):
         self.file.end()
 
 
-def hashed(file: OpenFile, algorithms: Collection[str], *, is_kept: bool) -> Hashed:
+def hashed(file: OpenFile, algorithms: Collection[str], *, is_kept: bool, is_read_once: bool = False) -> Hashed:
     """Hash a whole file, and take ownership of it.
 
     Args:
         file: An open file on a disk.
         algorithms: As `new_digest` takes them.
         is_kept: Whether to keep the file in memory.
+        is_read_once: Whether no two tensors share bytes.
 
     Raises:
         OSError: The system cannot read.
@@ -70,7 +71,7 @@ def hashed(file: OpenFile, algorithms: Collection[str], *, is_kept: bool) -> Has
         updates: list[Callable[[memoryview], object]] = [total.update for total in totals.values()]
         if is_kept:
             memory = memoryview(system.anonymous_memory(max(1, file.n_bytes)))[: file.n_bytes]
-            proven: HashedFile = KeptFile(file, memory[: _pass(file, updates, memory)])
+            proven: HashedFile = KeptFile(file, memory[: _pass(file, updates, memory)], is_read_once=is_read_once)
         else:
             blocks = _BlockDigests()
             n_bytes = _pass(file, [*updates, blocks.update], None)
@@ -198,20 +199,47 @@ class HashedFile(OpenFile):
 class KeptFile(HashedFile):
     """A file in memory."""
 
-    def __init__(self, file: OpenFile, memory: memoryview) -> None:
-        """Take ownership of the file and of its bytes."""
+    def __init__(self, file: OpenFile, memory: memoryview, *, is_read_once: bool = False) -> None:
+        """Take ownership of the file and of its bytes; `is_read_once` says that no two tensors share bytes."""
         super().__init__(file, len(memory))
-        self._memory = memory
+        self._memory, self._is_read_once = memory, is_read_once
+        self._ends: dict[int, int] = {}
+        self._gone = bytearray(-(-len(memory) // system.PAGE_BYTES) if is_read_once else 0)
 
     def read_into(self, block: memoryview, offset: int) -> int:
-        """Fill the block as `OpenFile` does."""
+        """Fill the block as `OpenFile` does.
+
+        Raises:
+            ChangedDataError: The bytes were given back.
+        """
+        self._require_kept(offset, len(block))
         found = self._memory[offset : offset + len(block)]
         block[: len(found)] = found
         return len(found)
 
     def held(self, offset: int, n_bytes: int) -> memoryview | None:
-        """Return bytes of the file."""
+        """Return bytes of the file.
+
+        Raises:
+            ChangedDataError: They were given back.
+        """
+        self._require_kept(offset, n_bytes)
         return self._memory[offset : offset + n_bytes] if offset + n_bytes <= self.n_bytes else None
+
+    def forget(self, offset: int, n_bytes: int) -> None:
+        """Give back the memory of the whole pages within these bytes, where no other tensor has them.
+
+        Values that are widened thereby take no more memory than they have in the end.
+        """
+        if self._is_read_once:
+            first, last = system.give_back(self._memory, self._ends.get(offset, offset), offset + n_bytes)
+            self._ends[offset] = last * system.PAGE_BYTES
+            self._gone[first:last] = b"\1" * (last - first)
+
+    def _require_kept(self, offset: int, n_bytes: int) -> None:
+        if self._gone.find(1, offset // system.PAGE_BYTES, -(-(offset + n_bytes) // system.PAGE_BYTES)) >= 0:
+            self.failure = ChangedDataError()
+            raise self.failure
 
 
 class ProvenFile(HashedFile):

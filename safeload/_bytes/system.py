@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SIGNALS_FROM = 128
 """The exit code of a process that a signal ends is this and the signal's number."""
 
+PAGE_BYTES = mmap.PAGESIZE
 _NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)
 _SEEKING = threading.Lock()
 _STARTING = threading.Lock()
@@ -51,7 +52,7 @@ def create_file(path: str) -> FileIO:
 def reserve(file: FileIO, n_bytes: int) -> None:
     """Reserve the space of a file that is written next, so that a full disk is told at once and writing takes less time.
 
-    On ext4, 440 MB: 0.19 to 1.2 s of the system's time without it, 0.10 to 0.13 s with it. Where the system cannot, nothing is done.
+    On ext4, 440 MB in blocks of 4 MB: 0.14 s of the system's time without it, 0.09 s with it (medians of 6 files each). Where the system cannot, nothing is done.
 
     Raises:
         OSError: The disk is full, or the file too large for it.
@@ -90,6 +91,19 @@ def anonymous_memory(n_bytes: int) -> mmap.mmap:
         return mmap.mmap(-1, n_bytes, **private)
     except (OSError, OverflowError) as exc:
         raise MemoryError(n_bytes) from exc
+
+
+def give_back(memory: memoryview, start: int, stop: int) -> tuple[int, int]:
+    """Give the system the whole pages within a part of mapped memory, which are zeros from then on; return the first and the last.
+
+    Where the system does not take them, none is given back. The last one is not of them.
+    """
+    first, last = -(-start // PAGE_BYTES), stop // PAGE_BYTES
+    mapped = memory.obj
+    if last <= first or not isinstance(mapped, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
+        return first, first
+    mapped.madvise(mmap.MADV_DONTNEED, first * PAGE_BYTES, (last - first) * PAGE_BYTES)
+    return first, last
 
 
 def private_file() -> FileIO:

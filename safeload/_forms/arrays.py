@@ -15,7 +15,7 @@ import numpy as np
 from zlib_ng.zlib_ng import crc32
 
 from safeload._bytes.crc import crc32c
-from safeload._forms.element_types import N_ITEM_BYTES
+from safeload._forms.element_types import N_ITEM_BYTES, NAN_BITS
 from safeload._forms.floats import put
 from safeload._forms.look import Look, block_bytes
 from safeload._forms.reused import memory
@@ -38,9 +38,14 @@ N_APART = 16
 """Floats between the rows that are transposed: a column of rows of 3,072 floats would be in one set of the cache's lines."""
 
 MIN_MAPPED_BYTES = 1 << 20
+N_ALONE_BYTES = 4 << 20
+"""Up to this size one thread is faster: starting others takes as long as reading 2 MB."""
+
 FLOATS = ("float16", "float32", "float64", "bfloat16")
 CHECKSUM = "crc32"
 """The kind of checksum that is computed where a file stores none; its library is imported faster than that of CRC32C."""
+LOOKED_AT = (*FLOATS, *NAN_BITS)
+"""The types in which NaN and infinity are looked for."""
 
 
 ACCESSES: tuple[Access, ...] = ("random", "in order", "once")
@@ -212,7 +217,7 @@ def look_at(values: NDArray[Any], dtype: str) -> Seen:
 
 def look_for(dtype: str, shape: tuple[int, ...]) -> Look | None:
     """Return a look at the values of a tensor; None if its type is not looked at."""
-    return Look(dtype, columns_of(shape)) if dtype in FLOATS else None
+    return Look(dtype, columns_of(shape)) if dtype in LOOKED_AT else None
 
 
 def add_to(look: Look | None, values: NDArray[Any], crc: int = 0) -> int:
@@ -312,9 +317,9 @@ def in_shares(
     """Return `use(item)` for each item, in order; the items are divided among threads by size, and as they are accessed."""
     listed = list(items)
     n_threads = 1 if access == "once" else min(MAX_THREADS, os.cpu_count() or 1, len(listed))
-    if n_threads < 2:  # noqa: PLR2004  (one thread gains nothing)
-        return [use(item) for item in listed]
     sizes = [n_bytes(item) for item in listed]
+    if n_threads < 2 or sum(sizes) <= N_ALONE_BYTES:  # noqa: PLR2004  (one thread gains nothing)
+        return [use(item) for item in listed]
     shares = _neighbours(sizes, n_threads) if access == "in order" else _balanced(sizes, n_threads)
     with ThreadPoolExecutor(n_threads) as pool:
         done = pool.map(lambda share: [(number, use(listed[number])) for number in sorted(share)], shares)

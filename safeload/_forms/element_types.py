@@ -42,6 +42,20 @@ TYPES = {
 }
 """Name -> type; the names are NumPy's, or torch's where NumPy has none. Of `float4_e2m1fn_x2`, a value is a pair."""
 
+NAN_BITS = {
+    "float8_e4m3fn": (0x7F, 0x7F),
+    "float8_e5m2": (0x7C, 0x7C),
+    "float8_e4m3fnuz": (0xFF, 0x80),
+    "float8_e5m2fnuz": (0xFF, 0x80),
+    "float8_e4m3b11fnuz": (0xFF, 0x80),
+    "float8_e8m0fnu": (0xFF, 0xFF),
+}
+"""Types of one byte -> the bits that are looked at, and what they are for NaN and infinity. Floats of fewer bits have neither.
+
+Source:
+    The OCP specifications of 8-bit floats and of microscaling formats; ml_dtypes/include/float8.h, ml_dtypes 0.5.
+"""
+
 N_ITEM_BYTES = 8
 """What values that are used where they lie in a file are aligned to; complex numbers are pairs."""
 

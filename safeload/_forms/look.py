@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from safeload._forms.element_types import NAN_BITS, TYPES
 from safeload._forms.floats import inexact
 from safeload._forms.seen import LARGE, Inexact, Seen
 
@@ -36,8 +37,9 @@ class Look:
     """
 
     def __init__(self, dtype: str, columns: int) -> None:
-        """Begin with NumPy's name of the type, or "bfloat16", and the length of a row; 1 for a vector."""
-        self.dtype = np.dtype("uint16" if dtype == "bfloat16" else dtype)  # NumPy has no bfloat16
+        """Begin with the name of the type, and the length of a row; 1 for a vector. Of float8, only NaN and infinity are noted."""
+        self._nan_bits = NAN_BITS.get(dtype)
+        self.dtype = np.dtype(TYPES[dtype].numpy) if dtype in TYPES else np.dtype(np.uint8)
         is_row = has_rows(columns, self.dtype.itemsize)
         self._columns = columns if is_row else 1
         n_row_bytes = self._columns * self.dtype.itemsize
@@ -51,6 +53,10 @@ class Look:
 
     def add(self, block: Array) -> None:
         """Look at the next block."""
+        if self._nan_bits is not None:
+            looked_at, nan = self._nan_bits
+            self.n_bad += int(np.count_nonzero((block.view(np.uint8) & looked_at) == nan))
+            return
         n_bad, largest = measure(block)
         self.n_bad += n_bad
         self._largest = max(self._largest, largest)

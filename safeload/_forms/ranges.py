@@ -10,7 +10,7 @@ import numpy as np
 
 from safeload._bytes.small import open_file
 from safeload._forms.arrays import (
-    FLOATS,
+    LOOKED_AT,
     DamagedError,
     Run,
     add_to,
@@ -259,7 +259,7 @@ class RangeFile(WeightFile):
     def _run(self, name: str) -> Run:
         spec, extent = self.tensors[name].spec, self.extents[name]
         self._dtype(name)
-        looked_at = spec.dtype if spec.dtype in FLOATS else ""
+        looked_at = spec.dtype if spec.dtype in LOOKED_AT else ""
         columns = columns_of(spec.shape) if extent.strides is None else 1
         return Run(self.opened[extent.file], extent.offset, extent.n_bytes, looked_at, columns=columns)
 

@@ -58,11 +58,20 @@ def require_torch() -> Any:  # noqa: ANN401  (a module)
     Raises:
         MissingDependencyError: It is missing, cannot be imported, or is incompatible with the installed NumPy.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise missing_dependency("torch is not installed", package="torch", wanted=_TORCH, hints=[INSTALL_ELMO])
+    require_torch_installed()
     torch = import_installed("torch", package="torch", wanted=_TORCH, install=INSTALL_ELMO)
     _require_numpy(torch)
     return torch
+
+
+def require_torch_installed() -> None:
+    """Require torch without importing it.
+
+    Raises:
+        MissingDependencyError: It is missing.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise missing_dependency("torch is not installed", package="torch", wanted=_TORCH, hints=[INSTALL_ELMO])
 
 
 def _require_numpy(torch: Any) -> None:  # noqa: ANN401  (a module)

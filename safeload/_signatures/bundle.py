@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any, Literal
 
 from safeload._bytes.kinds import FileKind, wrong_kind
 from safeload._json import json_object
-from safeload.errors import ConfigError, LockError
+from safeload.errors import ConfigError, LockError, WrongFileKindError
 
 if TYPE_CHECKING:
     from safeload._bytes.files import FileRef
@@ -62,6 +63,27 @@ def method_of(bundle: dict[str, Any], ref: FileRef) -> Method:
     if "x509CertificateChain" in material:
         return "certificate"
     raise malformed(ref, "it names neither a key nor a certificate")
+
+
+def require_names_once(bundle: dict[str, Any], n_named: int, ref: FileRef) -> None:
+    """Require that what was signed lists no file twice: readers differ in which digest they take.
+
+    Args:
+        bundle: A bundle whose signature was verified.
+        n_named: The number of different files, or shards of files, in it.
+        ref: The signature file.
+
+    Raises:
+        LockError: It lists one twice, or has a key twice.
+    """
+    try:
+        payload = json_object(base64.b64decode(bundle["dsseEnvelope"]["payload"]), ref)
+    except (ConfigError, WrongFileKindError) as exc:
+        raise malformed(ref, f"what was signed: {exc.message}") from exc
+    predicate = payload.get("predicate")
+    listed = predicate.get("resources") if isinstance(predicate, dict) else None
+    if len(payload["subject"] if listed is None else listed) != n_named:
+        raise malformed(ref, "it lists a file more than once")
 
 
 def malformed(ref: FileRef, what: str) -> LockError:

@@ -16,7 +16,7 @@ from safeload._arguments import bad_argument
 from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.small import read_small
 from safeload._frameworks.signing import require_signing
-from safeload._signatures.bundle import bundle_of, malformed, method_of
+from safeload._signatures.bundle import bundle_of, malformed, method_of, require_names_once
 from safeload._signatures.trusted import Trusted, read_trusted, unusable
 from safeload._text.words import escaped, reason_of
 from safeload.errors import LockError
@@ -77,7 +77,9 @@ def verified(signature: object, signed_by: object, base_dir: object = None) -> S
     if trusted.method != method:
         message = f"the signature was made with a {method}, and signed_by is a {trusted.method}"
         raise LockError(message, **ref.facts, context=[("signed_by", key.path)], hints=[_WHOSE])
-    return _verified(data, ref, trusted, require_signing())
+    signed, n_named = _verified(data, ref, trusted, require_signing())
+    require_names_once(bundle, n_named, ref)
+    return signed
 
 
 def _alone(error: ArgumentError, given: object) -> ArgumentError:
@@ -86,7 +88,8 @@ def _alone(error: ArgumentError, given: object) -> ArgumentError:
     return error
 
 
-def _verified(data: bytes, ref: FileRef, trusted: Trusted, signing: Signing) -> Signed:
+def _verified(data: bytes, ref: FileRef, trusted: Trusted, signing: Signing) -> tuple[Signed, int]:
+    """Return what the signature says, and how many files, or shards of files, model-signing found in it."""
     try:
         bundle = signing.bundles.Signature.read(_Held(data))
     except Exception as exc:
@@ -98,6 +101,7 @@ def _verified(data: bytes, ref: FileRef, trusted: Trusted, signing: Signing) -> 
     try:
         with redirect_stdout(StringIO()):  # where model-signing remarks on older bundles
             manifest = verifier.verify(bundle)
+            n_named = len(list(manifest.resource_descriptors()))
     except signing.invalid as exc:
         message = "the signature is not of its contents: they were altered, or it was made with another key"
         raise LockError(message, **ref.facts, context=_context(by), hints=["copy it again", _WHOSE]) from exc
@@ -106,7 +110,7 @@ def _verified(data: bytes, ref: FileRef, trusted: Trusted, signing: Signing) -> 
         raise LockError(message, **ref.facts, context=_context(by), hints=[_WHOSE]) from exc
     except Exception as exc:
         raise malformed(ref, f"{type(exc).__name__}: {reason_of(exc)}") from exc
-    return signed_of(manifest, ref, by)
+    return signed_of(manifest, ref, by), n_named
 
 
 def _with_key(bundle: Any, ref: FileRef, trusted: Trusted, signing: Signing) -> tuple[Any, Signature]:  # noqa: ANN401
@@ -170,7 +174,7 @@ def signed_of(manifest: Any, ref: FileRef, by: Signature) -> Signed:  # noqa: AN
     shards: dict[str, list[tuple[str, str, int]]] = {}
     files: dict[str, Digest] = {}
     for each in manifest.resource_descriptors():
-        algorithm, value = each.digest.algorithm, each.digest.digest_hex
+        algorithm, value = str(each.digest.algorithm), each.digest.digest_hex
         size = algorithm.partition("-sharded-")[2]
         if not _ALGORITHM.fullmatch(algorithm) or bool(size) != in_shards:
             message = f"the files were signed with the hash method {escaped(algorithm)!r}, which is not supported"

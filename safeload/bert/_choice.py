@@ -12,7 +12,7 @@ from safeload._forms.tensorflow.prefixes import is_of_checkpoint, list_prefixes
 from safeload._json import read_json_object, shown
 from safeload._recognise import BERT
 from safeload.bert._config import CONFIG_NAMES, defining_keys, is_of_transformers
-from safeload.errors import ConfigError, SafeLoadError
+from safeload.errors import ConfigError, LockError, SafeLoadError
 from safeload.report import KeyProblem
 
 if TYPE_CHECKING:
@@ -83,7 +83,11 @@ def require_one_config(config: FileRef) -> None:
         return
     try:
         others = defining_keys(read_json_object(other))
-    except SafeLoadError:  # no JSON, or not in the lock that applies
+    except LockError:
+        if other.source.holds(other.path):  # signed, and missing or changed
+            raise
+        return
+    except SafeLoadError:  # no JSON
         return
     own = defining_keys(read_json_object(config))
     problems = [

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from safeload._arguments import as_python
 from safeload._bytes.archives.locating import given_ref, located, lock_folder
-from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import JSON_TEXT, FileKind, sniff, wrong_kind
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import require_file
@@ -25,7 +24,7 @@ from safeload.errors import InvalidPathError, SafeLoadError, WrongFileKindError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from safeload._bytes.files import Source
+    from safeload._bytes.files import FileRef, Source
     from safeload._forms.finding import Preference
     from safeload._forms.weight_file import WeightPlace
     from safeload._model_kind import Request
@@ -34,7 +33,7 @@ _INDEX = re.compile(r"\.index(\.[^.]+)?\.json$|model\.weights\.json$")
 """How the names of indexes of shards end: Hugging Face's, also of a variant, and Keras's."""
 
 
-def resolve_config(request: Request) -> FileRef:
+def resolve_config(request: Request, source: Source) -> FileRef:
     """Find the config.
 
     Raises:
@@ -45,7 +44,7 @@ def resolve_config(request: Request) -> FileRef:
         message = f"vocab_file is {request.vocab}, not a path"
         hints = ["in load_bert, training is keyword-only: training=True"]
         raise InvalidPathError(message, given=request.vocab, hints=hints)
-    given = _resolved(request.config, "config_file", request, DISK)
+    given = _resolved(request.config, "config_file", request, source)
     ref = find_config(given, _names_of_config(given, request))
     if is_of_checkpoint(ref):
         part = FileKind("checkpoint", "part of a TensorFlow checkpoint", _hint_of_weights(ref))
@@ -65,7 +64,9 @@ def _names_of_config(given: FileRef, request: Request) -> tuple[str, ...]:
     if not given.is_dir() or not has_both_configs(given):
         return CONFIG_NAMES
     is_passed = request.weights is not None
-    return names_of_config(_resolved(request.weights, "checkpoint_file", request, DISK) if is_passed else given)
+    return names_of_config(
+        _resolved(request.weights, "checkpoint_file", request, given.source.below()) if is_passed else given
+    )
 
 
 def _hint_of_weights(ref: FileRef) -> str:
@@ -80,7 +81,7 @@ def _hint_of_weights(ref: FileRef) -> str:
 def _weights_as_config(ref: FileRef, kind: FileKind, request: Request) -> WrongFileKindError:
     """Return the error for weights passed as the config; the message says if the two arguments are swapped."""
     if request.weights is not None:
-        other = _resolved(request.weights, "checkpoint_file", request, DISK)
+        other = _resolved(request.weights, "checkpoint_file", request, ref.source.below())
         found = sniff(other)
         if found is not None and found.id == "json" and not _INDEX.search(other.path):
             return WrongFileKindError(

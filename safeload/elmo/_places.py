@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeGuard
 from safeload import _recognise
 from safeload._bytes import absent
 from safeload._bytes.archives.locating import archive_hints, given_ref, located, lock_folder
-from safeload._bytes.files import DISK
 from safeload._bytes.kinds import BY_ID, CHECKPOINT, JSON_TEXT, UNKNOWN, FileKind, sniff, wrong_kind
 from safeload._bytes.small import require_file
 from safeload._bytes.tfhub import handle_of, modules_in
@@ -48,7 +47,7 @@ _VARIABLES = os.path.join(VARIABLES, VARIABLES)
 _VARIABLES_INDEX = f"{_VARIABLES}.index"
 
 
-def resolve_config(request: Request) -> FileRef:
+def resolve_config(request: Request, source: Source) -> FileRef:
     """Find the options, or the folder of weights whose model needs none: of a TF-Hub module, or of AllenNLP.
 
     Raises:
@@ -56,7 +55,7 @@ def resolve_config(request: Request) -> FileRef:
         WrongFileKindError: The path is the weight file or another kind of file.
         ConfigError: The folder has several JSON files that could be the options.
     """
-    ref = _resolved(request.config, "options_file", request, DISK)
+    ref = _resolved(request.config, "options_file", request, source)
     if _is_alone(request, ref):
         ref = _options_in(ref.folder(), may_lack=True)
     elif ref.is_dir():
@@ -162,7 +161,7 @@ def _is_weights(ref: FileRef, kind: FileKind | None) -> bool:
 def _weights_as_options(ref: FileRef, kind: FileKind, request: Request) -> WrongFileKindError:
     """Return the error for weights passed as the options; the message says if the two arguments are swapped."""
     weights = request.weights
-    beside = None if weights is None else _resolved(weights, "weight_file", request, DISK)
+    beside = None if weights is None else _resolved(weights, "weight_file", request, ref.source.below())
     if beside is not None and beside.is_dir():
         beside = find_weights(beside).ref
     other = sniff(beside) if beside is not None else None

@@ -19,7 +19,8 @@ from safeload._bytes.open_file import OpenFile
 from safeload.errors import LockError
 from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock_at
 from safeload.lock._differences import absence, key_of, lock_error, not_locked, rehashed, resized
-from safeload.lock._signed import SignedSource, resigned
+from safeload.lock._signed import resigned
+from safeload.lock._signed_source import SignedSource
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class LockedSource(SignedSource):
         self.locks, self.signed, self.base = tuple(locks), signed, base
         self._learn_of_proofs()
         self._copies: dict[tuple[str, str], _Copy] = {}
-        self._proven: set[tuple[str, str]] = set()
+        self._proven: set[tuple[tuple[str, str], str]] = set()
         self._archives = {
             key_of(lock.path_of(file.name)): (lock, file)
             for lock in self.locks
@@ -139,10 +140,10 @@ class LockedSource(SignedSource):
             return
         rows = {}
         for path in paths:
-            wanted = self.signed.digest_of(path)
-            if key_of(path) not in self._proven and (difference := self._difference_from(wanted, path)):
-                rows[self.signed.name_of(path)] = difference
-            self._proven.add(key_of(path))
+            wanted, name = self.signed.digest_of(path), self.signed.name_of(path)
+            if (key_of(path), name) not in self._proven and (difference := self._difference_from(wanted, path)):
+                rows[name] = difference
+            self._proven.add((key_of(path), name))
         if rows:
             self._proven.clear()
             raise self.signed.differences(rows)
@@ -194,7 +195,7 @@ class LockedSource(SignedSource):
     def holds(self, path: str) -> bool:
         """Return whether the file is in a lock, or without a lock, covered by the signature."""
         if not self.locks:
-            return self.signed is not None and self.signed.covers(path)
+            return self._is_signed(path)
         return key_of(path) in self._copies or key_of(path) in self._archives
 
     def file_read(self, role: str, path: str) -> FileRead:

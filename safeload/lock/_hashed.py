@@ -19,7 +19,8 @@ from safeload._forms.element_types import N_ITEM_BYTES
 from safeload._text.words import counted, some_of, two_lines
 from safeload.errors import CorruptFileError
 from safeload.lock._differences import absence, key_of, lock_error, not_locked, rehashed, resized
-from safeload.lock._signed import SignedSource, resigned
+from safeload.lock._signed import resigned
+from safeload.lock._signed_source import SignedSource
 from safeload.report import FileRead
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class HashedSource(SignedSource):
         self._listed = {
             key_of(lock.path_of(file.name)): _Listed(lock, file) for lock in self.locks for file in lock.files
         }
-        self._hashed: dict[tuple[str, str], Hashed] = {}
+        self._hashed: dict[tuple[str, ...], Hashed] = {}
         try:
             for lock in self.locks:
                 self._prove_locked(lock, [file for file in lock.files if file.role != "archive"])
@@ -91,7 +92,7 @@ class HashedSource(SignedSource):
             OSError: As `Source.open`.
         """
         self.expect([path])
-        found = self._hashed.get(key_of(path))
+        found = self._hashed.get(self._key(path))
         return found.file if found else self.base.open(path)
 
     def expect(self, paths: Sequence[str]) -> None:
@@ -104,13 +105,13 @@ class HashedSource(SignedSource):
         if self.signed is not None:
             for path in paths:
                 self.signed.digest_of(path)  # which raises for a file that it does not cover
-        new = [path for path in paths if key_of(path) not in self._hashed]
+        new = [path for path in paths if self._key(path) not in self._hashed]
         listed = [self._listed.get(key_of(path)) for path in new]
         if self.locks and None in listed:
             raise not_locked(new[listed.index(None)], self.locks)
         for lock in self.locks:
             self._prove_locked(lock, [each.file for each in listed if each and each.lock is lock])
-        left = [path for path in new if key_of(path) not in self._hashed]
+        left = [path for path in new if self._key(path) not in self._hashed]
         lost = {path: row for path in left if self.signed is not None and (row := self._lost(path, self.signed))}
         here = [path for path in left if path not in lost and (self.signed is not None or digest_of_blob(path))]
         self._prove_signed(dict(zip(here, self._hash(here), strict=True)), lost)
@@ -125,16 +126,20 @@ class HashedSource(SignedSource):
 
     def holds(self, path: str) -> bool:
         """Return whether the file is in a lock, or without a lock, covered by the signature."""
-        return key_of(path) in self._listed or (not self.locks and self._was_there(path))
+        return key_of(path) in self._listed or (not self.locks and self._is_signed(path))
 
     def file_read(self, role: str, path: str) -> FileRead:
         """Return the report entry for a file, with the SHA-256 of a file that was proven by one."""
-        found = self._hashed.get(key_of(path))
+        found = self._hashed.get(self._key(path))
         if found is None:
             return self.base.file_read(role, path)
         real = real_path(path) if real_path(path) != path else None
         sha256 = found.digests.get(SHA256)
         return FileRead(role=role, path=path, n_bytes=found.file.n_bytes, real_path=real, sha256=sha256)
+
+    def _key(self, path: str) -> tuple[str, ...]:
+        """Return the key of a file; links can lead to it by several signed names, each of which is compared."""
+        return (*key_of(path), self.signed.name_of(path) if self.signed is not None else "")
 
     def close(self) -> None:
         """Close the files; what their tensors use stays in memory."""
@@ -208,11 +213,18 @@ class HashedSource(SignedSource):
         signed = self.signed.files.get(self.signed.name_of(path)) if self.signed is not None else None
         wanted = {*algorithms, *([blob[0]] if blob else []), *([signed.algorithm] if signed else [])}
         try:
-            found = hashed(self.base.open(path), wanted, is_kept=self._is_kept and _is_aligned(ref))
+            kept = self._is_kept and _is_aligned(ref)
+            found = hashed(self.base.open(path), wanted, is_kept=kept, is_read_once=kept and _shares_no_bytes(ref))
         except OSError as exc:
             raise failed(ref, exc) from exc
-        self._hashed[key_of(path)] = found
+        self._hashed[self._key(path)] = found
         return found
+
+
+def _shares_no_bytes(ref: FileRef) -> bool:
+    """Return whether the form of a file lets no two tensors have the same bytes."""
+    kind = sniff(ref)
+    return kind is not None and kind.form == "safetensors"
 
 
 def _is_aligned(ref: FileRef) -> bool:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._bytes.absent import names_text
 from safeload._bytes.addresses import is_address
 from safeload._bytes.archives.locating import archive_at, lock_folder
-from safeload._bytes.files import DISK, Source, real_path
+from safeload._bytes.files import real_path
 from safeload._text.words import some_of, two_lines
 from safeload.errors import LockError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from safeload._bytes.files import FileRef
-    from safeload._bytes.open_file import Access, OpenFile
-    from safeload.lock import Lock
-    from safeload.report import FileRead, Signature
+    from safeload._bytes.files import FileRef, Source
+    from safeload.report import Signature
+
+MAX_LINKS = 40
+"""How many links on the way to a file are followed, as Linux does."""
 
 ITSELF = "."
 """The name of a file that was signed by itself, and not as a part of a folder."""
@@ -45,39 +45,56 @@ class Signed(NamedTuple):
     Attributes:
         by: Who signed, as the report says it.
         files: Name below the root -> digest.
-        root: The absolute path from which the names start; "" until it is found.
+        root: The real path of the folder from which the names start, or of the file; "" until it is found.
+        spelled: The same folder as the caller's path leads to it.
     """
 
     by: Signature
     files: Mapping[str, Digest]
     root: str = ""
+    spelled: str = ""
 
     def rooted(self, ref: FileRef) -> Signed:
-        """Return the signature with its root, for the file or folder that is loaded.
+        """Return the signature with its root, for the file or folder that the caller passed.
 
-        The root is the outermost folder at or above the model's from which a name of the signature leads into the model's
-        folder; no change of the model's files moves it.
+        The root is the outermost folder above the model's from which a name of the signature leads into the model's folder, or
+        else that folder. The path as it was passed goes first, and a link is followed only where none is found before it: a
+        folder that was exchanged for a link to another one keeps its name.
         """
         if set(self.files) == {ITSELF}:
-            return self._replace(root=_real(archive_at(ref.path, ref.source) or ref.path))
-        folder = real_path(lock_folder(ref.path, ref.source))
-        root = above = folder
+            path = archive_at(ref.path, ref.source) or ref.path
+            return self._replace(root=_real(path), spelled=path)
+        folder = lock_folder(ref.path, ref.source)
+        above = next((found for spelled in _spellings(folder) if (found := self._above(spelled))), folder)
+        return self._replace(root=real_path(above), spelled=above)
+
+    def _above(self, folder: str) -> str:
+        """Return the outermost folder above one from which a name leads into it; "" if there is none."""
+        found, above = "", folder
         while (parent := os.path.dirname(above)) != above and is_address(parent) == is_address(folder):
             above = parent
             inner = os.path.relpath(folder, above).replace(os.sep, "/") + "/"
             if any(name.startswith(inner) for name in self.files):
-                root = above
-        return self._replace(root=root)
+                found = above
+        return found
 
     def name_of(self, path: str) -> str:
         """Return how the signature names a path, whose last part is not followed if it is a link; "" for one outside the root."""
-        return self._name(_real(path))
+        folder, name = os.path.split(path)
+        inner = self._name(folder)
+        if inner == ITSELF:
+            return name
+        return f"{inner}/{name}" if inner else ITSELF if _real(path) == self.root else ""
 
-    def _name(self, real: str) -> str:
-        if real == self.root:
-            return ITSELF
-        below = self.root.rstrip(os.sep) + os.sep
-        return real[len(below) :].replace(os.sep, "/") if real.startswith(below) else ""
+    def _name(self, folder: str) -> str:
+        for spelled in _spellings(folder):
+            for root in (self.spelled, self.root):
+                if spelled == root:
+                    return ITSELF
+                below = root.rstrip(os.sep) + os.sep
+                if spelled.startswith(below):
+                    return spelled[len(below) :].replace(os.sep, "/")
+        return ""
 
     def covers(self, path: str) -> bool:
         """Return whether the signature covers the file at a path, there or not."""
@@ -85,12 +102,21 @@ class Signed(NamedTuple):
 
     def names_in(self, path: str) -> set[str]:
         """Return the names of what the signature covers directly in a folder."""
-        folder = self._name(real_path(path))
+        folder = self._name(path)
         inner = "" if folder == ITSELF else f"{folder}/"
         names = (
             {name[len(inner) :].partition("/")[0] for name in self.files if name.startswith(inner)} if folder else set()
         )
         return names - {ITSELF}
+
+    def notes(self, source: Source) -> list[str]:
+        """Return the note on signed files that are not there, none of which the load would read."""
+        lost = [name for name in self.files if name != ITSELF and not source.is_there(os.path.join(self.root, name))]
+        if not lost:
+            return []
+        return [
+            f"{some_of(len(lost), len(self.files), 'signed file')} not there, and not needed: {names_text(sorted(lost))}"
+        ]
 
     def digest_of(self, path: str) -> Digest:
         """Return what the signature says of a file.
@@ -100,18 +126,18 @@ class Signed(NamedTuple):
         """
         found = self.files.get(self.name_of(path))
         if found is None:
-            raise self._not_covered(path)
+            raise self.not_covered([path], "a file that belongs to this model is not covered by its signature")
         return found
 
-    def _not_covered(self, path: str) -> LockError:
-        message = "a file that belongs to this model is not covered by its signature"
+    def not_covered(self, paths: Sequence[str], message: str) -> LockError:
+        """Return the error for files that are not signed and are read, or decide what is."""
         context = [*self._facts(), ("folder", self.root), ("covered", names_text(sorted(self.files)))]
         hints = [
             "if the file belongs there, ask whoever signed the model for a signature that covers it",
             "if not, remove it, or pass the files that are signed",
         ]
-        files = [os.path.basename(path)]
-        return LockError(message, files=files, resolved=path, label="file", context=context, hints=hints)
+        files = [os.path.basename(path) for path in paths]
+        return LockError(message, files=files, resolved=paths[0], label="file", context=context, hints=hints)
 
     def differences(self, rows: Mapping[str, tuple[str, str]]) -> LockError:
         """Return the error for files that differ from what was signed: name -> a kind and a description."""
@@ -148,107 +174,16 @@ def _real(path: str) -> str:
     return path if is_address(path) else os.path.normpath(os.path.join(os.path.realpath(folder), name))
 
 
-class SignedSource(Source):
-    """The disk, or a store, as it was when the model was signed: a signed file that is missing is there until it is opened.
-
-    Whoever takes a file away thereby changes no choice between files.
-
-    Attributes:
-        locks: The locks that apply.
-        signed: The signature; None if there is none.
-        base: What opens the files.
-    """
-
-    locks: tuple[Lock, ...] = ()
-    signed: Signed | None = None
-    base: Source = DISK
-
-    def _learn_of_proofs(self) -> None:
-        """Open the locks and the signature too that are at addresses."""
-        for path in (*(lock.path for lock in self.locks), *([self.signed.by.path] if self.signed else [])):
-            if is_address(path):
-                self.learn(path, None)
-
-    def learn(self, address: str, given: object) -> None:
-        """Open addresses too, from now on."""
-        from safeload._bytes.remote.source import reaching  # noqa: PLC0415  (few models are remote)
-
-        self.base = reaching(self.base, address, given)
-
-    def files_of_proof(self) -> list[FileRead]:
-        """Return the report entries for the locks and the signature that apply.
-
-        Raises:
-            OSError: They are not there any more.
-        """
-        found = [self.base.file_read("lock", lock.path) for lock in self.locks]
-        if self.signed is not None and self.signed.by.path:
-            found.append(self.base.file_read("signature", self.signed.by.path))
-        return found
-
-    def is_link(self, path: str) -> bool:
-        """Return whether a symbolic link is at the path."""
-        return self.base.is_link(path)
-
-    def look_at(self, path: str) -> OpenFile:
-        """Open a regular file as it is now.
-
-        Raises:
-            OSError: As `Source.look_at`.
-        """
-        return self.base.look_at(path)
-
-    def access(self, path: str) -> Access:
-        """Return how an open file is read fastest."""
-        return self.base.access(path)
-
-    def is_dir(self, path: str) -> bool:
-        """Return whether a folder is at the path, or was."""
-        return self.base.is_dir(path) or (self.signed is not None and bool(self.signed.names_in(path)))
-
-    def is_file(self, path: str) -> bool:
-        """Return whether a regular file is at the path, or was."""
-        return self.base.is_file(path) or self._was_there(path)
-
-    def exists(self, path: str) -> bool:
-        """Return whether anything is at the path, or was."""
-        return self.base.exists(path) or self._was_there(path)
-
-    def is_there(self, path: str) -> bool:
-        """Return whether anything is at the path, or was."""
-        return self.base.is_there(path) or self._was_there(path)
-
-    def mode(self, path: str) -> int:
-        """Return the mode of what is at the path, or was.
-
-        Raises:
-            OSError: As `Source.mode`.
-        """
+def _spellings(path: str) -> Iterator[str]:
+    """Yield a path, then what it is once its first link is followed, then once the next one is, up to the real path."""
+    for _ in range(1 if is_address(path) else MAX_LINKS):
+        yield path
+        parts = path.split(os.sep)
+        link = next((at for end in range(2, len(parts) + 1) if os.path.islink(at := os.sep.join(parts[:end]))), None)
+        if link is None:
+            return
         try:
-            return self.base.mode(path)
-        except FileNotFoundError:
-            if self._was_there(path):
-                return stat.S_IFREG
-            raise
-
-    def may_read(self, path: str) -> bool:
-        """Return whether this process may read the file, or it is missing."""
-        return self.base.may_read(path) or (self._was_there(path) and not self.base.exists(path))
-
-    def names_in(self, path: str) -> list[str]:
-        """Return the names of what is in a folder, or was.
-
-        Raises:
-            OSError: As `Source.names_in`.
-        """
-        signed = self.signed.names_in(path) if self.signed is not None else set()
-        try:
-            found = self.base.names_in(path)
-        except FileNotFoundError:
-            if not signed:
-                raise
-            found = []
-        return [*found, *sorted(signed - {*found})]
-
-    def _was_there(self, path: str) -> bool:
-        return self.signed is not None and self.signed.covers(path)
+            target = os.readlink(link)
+        except OSError:  # no link any more
+            return
+        path = os.path.normpath(os.path.join(os.path.dirname(link), target, path[len(link) + 1 :]))

@@ -44,7 +44,7 @@ def check_weights(
             Each copy is hashed when it is opened. Defaults to None: nothing is written.
 
     Returns:
-        The report on what was read. Tensors of integers, complex numbers and floats of fewer than 16 bits are read and
+        The report on what was read. Tensors of integers, complex numbers and floats of fewer than 8 bits are read and
         verified too, but no values are looked for in them; the report counts them.
 
     Raises:

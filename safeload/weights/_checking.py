@@ -23,6 +23,7 @@ from safeload._text.words import counted, escaped, with_article
 from safeload._version import __version__
 from safeload.lock._copies import base_of, find_locks, read_locks
 from safeload.lock._hashed import HashedSource
+from safeload.lock._signed_source import paths_of_weights
 from safeload.weights._places import find, weights_below
 from safeload.weights.report import WeightsReport
 
@@ -102,7 +103,8 @@ def opened(request: Request, *, is_kept: bool) -> Iterator[Opened]:
             source = HashedSource(read, is_kept=is_kept, signed=signed, base=base)
         with closing(source):
             with clock.step("resolve"):
-                place = find(ref._replace(source=source))
+                ref = ref._replace(source=source)
+                place = source.chosen(lambda: find(ref), paths_of_weights)
             with clock.step("list"):
                 file = open_weights(place)
             with file:
@@ -140,7 +142,7 @@ def check(request: Request) -> WeightsReport:
 
 
 def _facts(weights: Opened, readable: list[str]) -> dict[str, Any]:
-    from safeload._forms.arrays import FLOATS  # noqa: PLC0415  (imports NumPy)
+    from safeload._forms.arrays import LOOKED_AT  # noqa: PLC0415  (imports NumPy)
 
     file = weights.file
     specs = [file.tensors[name].spec for name in readable]
@@ -149,7 +151,7 @@ def _facts(weights: Opened, readable: list[str]) -> dict[str, Any]:
         "files": tuple(_files(weights)),
         "read": tuple(specs),
         "n_bytes": sum(file.tensors[name].n_bytes for name in readable),
-        "not_looked_at": dict(sorted(Counter(spec.dtype for spec in specs if spec.dtype not in FLOATS).items())),
+        "not_looked_at": dict(sorted(Counter(spec.dtype for spec in specs if spec.dtype not in LOOKED_AT).items())),
         "not_read": tuple(each.spec for name, each in file.tensors.items() if not file.has_readable_type(name)),
         "checksums": "; ".join(filter(None, [file.checksums(len(readable)), file.ref.source.proof])),
         "digest": digest_of(file, (Row(name, name) for name in readable), {}),
@@ -186,6 +188,8 @@ def _notes(weights: Opened) -> Iterator[str]:
     below = weights_below(folder) if folder else []
     if below:
         yield f"weights in folders below this one were not read: {absent.names_text([escaped(name) for name in below])}"
+    if weights.source.signed:
+        yield from weights.source.signed.notes(weights.source.base)
 
 
 def _warnings(weights: Opened) -> Iterator[str]:

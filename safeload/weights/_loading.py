@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-FRAMEWORKS = ("numpy", "torch")
+_TORCH = "torch"
+FRAMEWORKS = ("numpy", _TORCH)
+_OF_EVERY_TORCH = (
+    *("bool", "uint8", "int8", "int16", "int32", "int64"),
+    *("float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
+)
+"""The types that torch has had since its first release that is supported."""
+
 _BFLOAT16 = "bfloat16"
 _AS_OTHERS = (_BFLOAT16, "string")
 """The types that NumPy lacks and that it can still hold: as float32, as objects."""
@@ -35,30 +42,35 @@ def load(request: Request, framework: object) -> dict[str, Any]:
     wanted = as_python(framework)
     if wanted not in FRAMEWORKS:
         raise bad_argument("framework", framework, " or ".join(map(repr, FRAMEWORKS)), ["pass framework='torch'"])
-    torch = None
-    if wanted == "torch":
-        from safeload._frameworks.elmo import require_torch  # noqa: PLC0415
+    from safeload._frameworks.elmo import require_torch, require_torch_installed  # noqa: PLC0415
 
-        torch = require_torch()
+    if wanted == _TORCH:
+        require_torch_installed()
     with opened(request, is_kept=True) as weights:
         file = weights.file
-        _require_types(file, wanted, _has_type_of(torch))
-        arrays = _read(file, widened=torch is None)
+        _require_types(file, wanted, _is_of_numpy if wanted != _TORCH else _types_of_torch(file, require_torch))
+        arrays = _read(file, widened=wanted != _TORCH)
         weights.prove()
         specs = file.tensors
-    if torch is None:
+    if wanted != _TORCH:
         return arrays
     from safeload.weights._torch import tensor_of  # noqa: PLC0415
 
+    torch = require_torch()
     return {name: tensor_of(torch, values, specs[name].spec) for name, values in arrays.items()}
 
 
-def _has_type_of(torch: Any) -> Callable[[StoredTensor], bool]:  # noqa: ANN401  (torch, or None for NumPy)
-    if torch is None:
-        return _is_of_numpy
+def _types_of_torch(file: WeightFile, require_torch: Callable[[], Any]) -> Callable[[StoredTensor], bool]:
+    """Return what tells whether torch has the type of a tensor; torch is imported only where not every torch has them all."""
     from safeload.weights._torch import has_type_in  # noqa: PLC0415
 
-    return has_type_in(torch)
+    if all(_is_of_every_torch(each) for name, each in file.tensors.items() if file.has_readable_type(name)):
+        return _is_of_every_torch
+    return has_type_in(require_torch())
+
+
+def _is_of_every_torch(tensor: StoredTensor) -> bool:
+    return tensor.spec.dtype in _OF_EVERY_TORCH
 
 
 def _is_of_numpy(tensor: StoredTensor) -> bool:

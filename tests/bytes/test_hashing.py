@@ -13,6 +13,7 @@ from safeload._bytes.files import DISK
 from safeload._bytes.hashing import N_BLOCK_BYTES, N_PROVEN_BYTES, hashed
 from safeload._bytes.hub import digest_of_blob
 from safeload._bytes.open_file import ChangedDataError
+from safeload._bytes.system import PAGE_BYTES
 
 SIZES = [0, 1, N_PROVEN_BYTES - 1, N_PROVEN_BYTES, N_BLOCK_BYTES + 1, 3 * N_BLOCK_BYTES, 2 * N_BLOCK_BYTES + 99_999]
 
@@ -53,6 +54,30 @@ def test_any_part_is_read(tmp_path, is_kept, offset, n_bytes):
     path = file_of(tmp_path, 300_001)
     found = hashed(DISK.open(str(path)), ["sha256"], is_kept=is_kept)
     assert read_of(found.file, n_bytes, offset) == path.read_bytes()[offset : offset + n_bytes]
+    found.end()
+
+
+@pytest.mark.parametrize("offset", [0, 5, 4096, 70_000])
+def test_what_was_given_back_is_not_read_again_and_its_neighbours_are(tmp_path, offset):
+    path = file_of(tmp_path, 300_001)
+    found = hashed(DISK.open(str(path)), ["sha256"], is_kept=True, is_read_once=True)
+    for n_bytes in (10_000, 50_000, 100_000):
+        found.file.forget(offset, n_bytes)
+    for read in (found.file.held, lambda start, size: read_of(found.file, size, start)):
+        with pytest.raises(ChangedDataError):
+            read(offset + 5_000, 60_000)
+    first, last = -(-offset // PAGE_BYTES) * PAGE_BYTES, (offset + 100_000) // PAGE_BYTES * PAGE_BYTES
+    data = path.read_bytes()
+    assert read_of(found.file, first) == data[:first]
+    assert read_of(found.file, 300_001, last) == data[last:]
+    found.end()
+
+
+def test_what_tensors_may_share_is_not_given_back(tmp_path):
+    path = file_of(tmp_path, 300_001)
+    found = hashed(DISK.open(str(path)), ["sha256"], is_kept=True)
+    found.file.forget(0, 300_001)
+    assert read_of(found.file, 300_001) == path.read_bytes()
     found.end()
 
 

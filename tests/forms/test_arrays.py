@@ -17,6 +17,7 @@ from safeload._forms.arrays import (
     MAX_THREADS,
     MIN_MAPPED_BYTES,
     N_ALIGN_BYTES,
+    N_ALONE_BYTES,
     DamagedError,
     Run,
     in_shares,
@@ -54,12 +55,20 @@ def test_each_thread_has_about_the_same_number_of_bytes(n_threads, monkeypatch):
             together.wait()
         shares.setdefault(threading.get_ident(), []).append(item)
 
-    sizes = [1, 2, 3, 4, 10, 7, 7, 6]
+    sizes = [size << 20 for size in (1, 2, 3, 4, 10, 7, 7, 6)]
     in_shares(sizes, lambda item: item, use)
     totals = [sum(share) for share in shares.values()]
 
     assert len(totals) == n_threads
     assert max(totals) - min(totals) <= max(sizes)
+
+
+def test_little_is_used_in_the_thread_that_asks(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    threads = []
+    in_shares([N_ALONE_BYTES // 2] * 2, lambda item: item, lambda _: threads.append(threading.get_ident()))
+
+    assert threads == [threading.get_ident()] * 2
 
 
 def test_a_share_is_used_in_the_order_of_the_file(monkeypatch):
@@ -73,7 +82,7 @@ def test_a_share_is_used_in_the_order_of_the_file(monkeypatch):
 def test_there_are_never_more_threads_than_the_limit(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     threads = set()
-    in_shares(range(1000), lambda _: 1, lambda _: threads.add(threading.get_ident()))
+    in_shares(range(1000), lambda _: 1 << 20, lambda _: threads.add(threading.get_ident()))
 
     assert len(threads) <= MAX_THREADS
 
@@ -87,7 +96,7 @@ def test_what_a_thread_raises_is_raised(bad, monkeypatch):
             raise OverflowError(bad)
 
     with pytest.raises(OverflowError, match=str(bad)):
-        in_shares([0, 1, 2], lambda _: 1, use)
+        in_shares([0, 1, 2], lambda _: N_ALONE_BYTES, use)
 
 
 @pytest.mark.parametrize("n_bytes", [1, 63, 64, 65, 4096, MIN_MAPPED_BYTES - 1, MIN_MAPPED_BYTES, MIN_MAPPED_BYTES + 1])

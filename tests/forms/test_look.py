@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as arrays_of
 
 from safeload._bytes.files import DISK
 from safeload._forms import look
-from safeload._forms.arrays import Run, columns_of, look_at, read_run
+from safeload._forms.arrays import DamagedError, Run, columns_of, look_at, read_run
+from safeload._forms.element_types import NAN_BITS
 from safeload._forms.look import Look, count_non_finite, measure
 from safeload._forms.seen import Seen
 from tests.forms.laws import LAW
@@ -132,3 +133,16 @@ def test_a_row_that_is_longer_than_a_block_is_read_in_blocks(monkeypatch):
     assert Look("float32", 3).n_block_bytes == 12
     assert shown(np.ones((2, 5), "f4")) == Seen(0, 1, "equal")
     assert shown(np.arange(10, dtype="f4").reshape(2, 5)) == Seen()
+
+
+@pytest.mark.parametrize("name", NAN_BITS)
+def test_nan_and_infinity_in_floats_of_a_byte_are_what_ml_dtypes_says(name):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    if not hasattr(ml_dtypes, name):
+        pytest.skip("this ml_dtypes has no such type")
+    bits = np.tile(np.arange(256, dtype=np.uint8), 9_000)
+    n_bad = int((~np.isfinite(np.arange(256, dtype=np.uint8).view(getattr(ml_dtypes, name)).astype(np.float32))).sum())
+    with pytest.raises(DamagedError, match=f"^NOT FINITE: {9_000 * n_bad:,} of 2,304,000 values"):
+        look_at(bits, name)
+    assert n_bad
+    assert shown(bits[:1], name) == Seen()

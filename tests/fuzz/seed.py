@@ -22,6 +22,7 @@ from safeload.testing._elmo import ELMO_OPTIONS
 from safeload.testing._safetensors import write_safetensors
 from safeload.testing._torch import write_torch
 from tests.forms.torch import archives
+from tests.signatures import bundles
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -68,6 +69,13 @@ def of_small_types():
         end += n_bytes
     header = json.dumps(rows).encode()
     return len(header).to_bytes(8, "little") + header + bytes(end)
+
+
+def signed_list(method, algorithm, *names, **parameters):
+    """Return the list of files in a signature."""
+    rows = [{"name": name, "digest": "ab" * 32, "algorithm": algorithm} for name in names]
+    how = {"method": method, "hash_type": "sha256", "allow_symlinks": True, **parameters}
+    return json.dumps({"resources": rows, "serialization": how}).encode()
 
 
 def seeds():
@@ -120,6 +128,9 @@ def seeds():
     yield "shards", "groups", json.dumps({"metadata": {"total_size": 12.0}, "weight_map": weight_map}).encode()
     for kind in ("stored", "deflated", "w", "w:gz"):
         yield "archive", kind.replace("w:gz", "tar.gz").replace("w", "tar"), archive(kind)
+    yield "signature", "key", bundles.BUNDLE.encode()
+    yield "signed_list", "files", signed_list("files", "sha256", "vocab.txt", "a/b.bin")
+    yield "signed_list", "shards", signed_list("shards", "sha256-sharded-5", "a:0:5", "a:5:8", shard_size=5)
     yield "chunk", "gzip", b"\0\0" + zlib.compress(bytes(64))
     yield "chunk", "lzf", b"\1\0\x03\0\1\2\3\xe0\x33\3"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
 from contextlib import suppress
@@ -21,6 +23,7 @@ from safeload._forms.tensorflow.prefixes import find_checkpoint
 from safeload._forms.tensorflow.sstable import MAGIC, mask
 from safeload._forms.tensorflow.writing import table_of, varint
 from safeload._forms.torch.file import TorchFile
+from safeload._signatures.verifying import verified
 from safeload.bert._config import read_config
 from safeload.bert._vocabulary import read_vocabulary
 from safeload.elmo._options import read_options
@@ -29,9 +32,16 @@ from safeload.lock import read_lock
 from safeload.settings._sections import read_section
 from safeload.weights import check_weights, load_state_dict
 from tests.opened import opened_checkpoint, opened_hdf5, ref
+from tests.signatures import bundles
+from tests.signatures.keys import derived, sign_payload, write_key
 
 FOLDER = Path(tempfile.mkdtemp(prefix="safeload-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
 SHARD = bytes(range(256)) * 4
+KEY = derived(7)
+STATEMENT = (
+    b'{"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://model_signing/signature/v1.0", '
+    b'"subject": [{"name": "m", "digest": {"sha256": "%s"}}], "predicate": %s}'
+)
 STREAM = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}."
 PIPELINES = ((GZIP,), (LZF,), (SHUFFLE, GZIP), (SHUFFLE, LZF, FLETCHER32), (FLETCHER32, LZF), (SHUFFLE,))
 
@@ -167,10 +177,37 @@ def archive(data):
                     read_small(ref(inner, source=source), max_bytes=1 << 20)
 
 
+def signature(data):
+    """Verify a signature file of these bytes with the key of the corpus."""
+    path = written("model.sig", data)
+    with suppress(SafeLoadError):
+        verified(path, written("key.pub", bundles.PUBLIC_KEY.encode()))
+
+
+def statement_of(data):
+    """Return what is signed, with the digest of the listed digests, without which no list is read."""
+    total = hashlib.sha256()
+    with suppress(ValueError, TypeError, LookupError, RecursionError):
+        for each in json.loads(data)["resources"]:
+            total.update(bytes.fromhex(each["digest"]))
+    return STATEMENT % (total.hexdigest().encode(), data)
+
+
+def signed_list(data):
+    """Sign the list of files that these bytes are, as a publisher with a strange tool would, and look up names in it."""
+    path = written("model.sig", sign_payload(statement_of(data), KEY))
+    with suppress(SafeLoadError):
+        found = verified(path, str(write_key(FOLDER / "keys", key=KEY)[1]))
+        for each in (FOLDER, FOLDER / "vocab.txt"):
+            rooted = found.rooted(str(each))
+            assert rooted.names_in(str(FOLDER)) or not rooted.covers(str(FOLDER / "vocab.txt"))
+            rooted.notes()
+
+
 TARGETS = {
     target.__name__: target
     for target in (
         config, options, vocabulary, lock, settings, state_file, index, block, entries, chunk, hdf5,
-        safetensors, torch, opcodes, shards, archive, weights,
+        safetensors, torch, opcodes, shards, archive, weights, signature, signed_list,
     )
 }  # fmt: skip

@@ -5,37 +5,31 @@ from __future__ import annotations
 import copy
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 import safeload
 from safeload._text.toml import toml_table
 from safeload.errors import LockError, UnsafeFileError
-from safeload.lock import LOCK_NAME, MODELS, VERSION, LockedFile, lock_text, make_lock, read_lock
+from safeload.lock import (
+    _FILE_KEYS,
+    _LOCK_KEYS,
+    LOCK_NAME,
+    MODELS,
+    VERSION,
+    LockedFile,
+    lock_text,
+    make_lock,
+    read_lock,
+)
 from tests.archives import write_archive
 from tests.docs.blocks import ROOT
 from tests.weights.files import write_shards
 
 SCHEMA = json.loads((ROOT / "docs/reference/safeload.lock.schema.json").read_text(encoding="utf-8"))
 DIGEST = "d0449c92dadd385818046fb96149928079c44e70f82be2e5b039dd74502a1503"
-FIRST_EDITION = f"""\
-# Written by `safeload lock`: a file of another size or SHA-256 is not loaded.
-version = 1
-model = "BERT"
-n_files = 2
-
-[[file]]
-name = "bert_config.json"
-role = "config"
-n_bytes = 203
-sha256 = "2d407f0e772704c44e916306570f8699257cce7f2f95eef59cf929b41ebe92d4"
-
-[[file]]
-name = "vocab.txt"
-role = "vocab"
-n_bytes = 182
-sha256 = "{DIGEST}"
-"""
+FIRST_EDITION = (Path(__file__).parent / "golden/first_edition.lock").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -89,6 +83,14 @@ CHANGES = {
     "digest": lambda table: table["file"][0].update(sha256=DIGEST.upper()),
     "size": lambda table: table["file"][0].update(n_bytes=-1),
     "text": lambda table: table["file"][0].update(n_bytes="1"),
+    "text for a number": lambda table: table.update(n_files="2"),
+    "bool for a number": lambda table: table["file"][0].update(n_bytes=True),
+    "bool for a version": lambda table: table.update(version=True),
+    "number for a text": lambda table: table["file"][0].update(role=1),
+    "list for a text": lambda table: table.update(model=["BERT"]),
+    "table for a list": lambda table: table.update(file=table["file"][0]),
+    "text for a table": lambda table: table.update(file=["vocab.txt"]),
+    "fraction": lambda table: table["file"][0].update(n_bytes=1.5),
     "up": lambda table: table["file"][0].update(name="../x"),
     "absolute": lambda table: table["file"][0].update(name="/x"),
     "backslash": lambda table: table["file"][0].update(name="a\\b"),
@@ -106,6 +108,20 @@ def test_what_the_schema_refuses_is_refused_by_safeload(change, tmp_path, valida
     assert not validator.is_valid(table)
     with pytest.raises((LockError, UnsafeFileError)):
         read_lock(tmp_path / LOCK_NAME)
+
+
+@pytest.mark.parametrize("key", ["version", "n_files"])
+def test_a_number_with_a_point_is_no_integer_although_json_has_none(key, tmp_path):
+    (tmp_path / LOCK_NAME).write_text(re.sub(rf"{key} = (\d)", rf"{key} = \1.0", FIRST_EDITION))
+    with pytest.raises(LockError, match="is of type float, not int"):
+        read_lock(tmp_path / LOCK_NAME)
+    assert "1.0 is not one" in SCHEMA["description"]
+
+
+def test_the_schema_has_each_key_that_is_read():
+    file = SCHEMA["properties"]["file"]["items"]
+    assert SCHEMA["properties"].keys() == set(SCHEMA["required"]) == set(_LOCK_KEYS)
+    assert file["properties"].keys() == set(file["required"]) == set(_FILE_KEYS) == set(LockedFile._fields)
 
 
 def test_a_lock_of_a_later_version_says_that_a_newer_safeload_wrote_it(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import json
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
 
@@ -110,3 +112,46 @@ def sign_with(chain, folder, signature):
     )
     made.set_hashing_config(hashing().set_ignored_paths(paths=[signature.name])).sign(folder, signature)
     return signature
+
+
+class WithItems:
+    """Hashes a folder, and returns a manifest with another list of files: name -> digest."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def hash(self, folder):
+        from model_signing import manifest
+
+        found = hashing().set_allow_symlinks(True).hash(folder)
+        kind = manifest._FileSerialization("sha256")
+        changed = self.change({each.identifier: each.digest for each in found.resource_descriptors()})
+        items = [kind.new_item(name, digest) for name, digest in changed.items()]
+        return manifest.Manifest("model", items, kind)
+
+
+def sign_hashes(signature, folder, private, hashes):
+    """Sign what a configuration of hashes says of a folder."""
+    from model_signing import signing
+
+    signing.Config().use_elliptic_key_signer(private_key=private).set_hashing_config(hashes).sign(folder, signature)
+    return signature
+
+
+def sign_payload(payload, key):
+    """Return a bundle that a key signed, whatever its payload is."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    kind = b"application/vnd.in-toto+json"
+    signed = key.sign(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload), ec.ECDSA(hashes.SHA256()))
+    bundle = {
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {"publicKey": {"hint": ""}, "tlogEntries": []},
+        "dsseEnvelope": {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": kind.decode(),
+            "signatures": [{"sig": base64.b64encode(signed).decode(), "keyid": ""}],
+        },
+    }
+    return json.dumps(bundle).encode()

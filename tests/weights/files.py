@@ -17,6 +17,20 @@ def write_safetensors(path, tensors):
     _safetensors.write_safetensors(path, tensors, {})
 
 
+def write_typed(path, tensors):
+    """Write a safetensors file of types that NumPy lacks: name -> the type as the file has it, and bits."""
+    rows, end = {}, 0
+    for name, (dtype, bits) in tensors.items():
+        rows[name] = {"dtype": dtype, "shape": list(bits.shape), "data_offsets": [end, end + bits.nbytes]}
+        end += bits.nbytes
+    header = json.dumps(rows).encode()
+    header += b" " * (-len(header) % 8)
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for _, bits in tensors.values():
+            file.write(bits.tobytes())
+
+
 def write_lock(folder, path=None):
     path = path or folder / "safeload.lock"
     path.write_text(lock_text(make_lock(safeload.check_weights(folder), str(path))), encoding="utf-8")

@@ -18,6 +18,8 @@ import pytest
 
 import safeload
 from safeload import testing
+from safeload._forms.element_types import NAN_BITS
+from safeload._forms.safetensors.header import DTYPES
 from safeload.errors import (
     AmbiguousCheckpointError,
     CheckpointNotFoundError,
@@ -33,7 +35,7 @@ from safeload.lock import lock_text, make_lock, read_lock
 from safeload.testing._forms import FORMS
 from safeload.testing._torch import write_torch
 from safeload.weights import _checking
-from tests.weights.files import cache_of, write_lock, write_safetensors, write_shards
+from tests.weights.files import cache_of, write_lock, write_safetensors, write_shards, write_typed
 
 VALUES = {
     "unet.down.0.weight": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -97,6 +99,32 @@ def test_every_tensor_with_a_bad_value_is_named(folder, bad):
     assert caught.value.message == "2 of 3 tensors are damaged in the weight file"
     assert sorted(caught.value.variables) == ["a", "c"]
     assert "1 of 6 values are NaN or infinite" in str(caught.value)
+
+
+@pytest.mark.parametrize("is_torch", [False, True])
+@pytest.mark.parametrize("name", sorted({*NAN_BITS} & {*DTYPES.values()}))
+def test_nan_in_floats_of_a_byte_is_what_torch_says(name, is_torch, tmp_path):
+    """Each of the 256 values of a type, in a file of its own."""
+    torch = pytest.importorskip("torch")
+    stored = next(theirs for theirs, ours in DTYPES.items() if ours == name)
+    if not hasattr(torch, name):
+        pytest.skip("this torch has no such type")
+    values = torch.arange(256, dtype=torch.uint8).view(getattr(torch, name))
+    finite = torch.isfinite(values.to(torch.float32))
+    good = torch.arange(256, dtype=torch.uint8)[finite]
+    for bits, n_bad in ((good, 0), (torch.arange(256, dtype=torch.uint8), int((~finite).sum()))):
+        path = tmp_path / ("a.pt" if is_torch else "a.safetensors")
+        if is_torch:
+            torch.save({"x": bits.view(getattr(torch, name))}, path)
+        else:
+            write_typed(path, {"x": (stored, bits.numpy())})
+        if n_bad == 0:
+            report = safeload.check_weights(path)
+            assert report.not_looked_at == {}
+            assert report.read[0].dtype == name
+        else:
+            with pytest.raises(CorruptFileError, match=f"{n_bad} of 256 values are NaN or infinite"):
+                safeload.check_weights(path)
 
 
 def test_a_cut_file_says_which_tensors_are_lost(folder):
@@ -383,22 +411,48 @@ print(int(peak) // 1024, report.n_bytes, len(report.proofs))
 """
 
 
+def write_sparse_shards(folder, n_shards, n_bytes, n_tensors=1):
+    """Write shards of zeros that take no place on the disk, each with as many bytes, and their index."""
+    weight_map = {}
+    for number in range(n_shards):
+        name, rows = f"model-{number + 1:05d}-of-{n_shards:05d}.safetensors", {}
+        n_each = n_bytes // n_tensors
+        for at in range(n_tensors):
+            place = [at * n_each, (at + 1) * n_each]
+            rows[f"w{number}.{at}"] = {"dtype": "F32", "shape": [n_each // 4096, 1024], "data_offsets": place}
+        weight_map |= dict.fromkeys(rows, name)
+        header = json.dumps(rows).encode()
+        with (folder / name).open("wb") as file:
+            file.write(len(header).to_bytes(8, "little") + header)
+            file.truncate(8 + len(header) + n_each * n_tensors)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+def test_many_shards_take_little_memory_on_the_command_line(tmp_path):
+    """A hundred shards of fifty tensors: what grows with their number is a few kB for each."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the peak is Linux's to tell")
+    write_sparse_shards(tmp_path, 100, 50 * 65_536, 50)
+    command = [sys.executable, "-m", "safeload", "check", "weights", str(tmp_path)]
+    code = f"""
+import resource, subprocess
+print(subprocess.run({command!r}, capture_output=True, text=True).stdout)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *_, peak = done.stdout.split()
+
+    assert "5000 tensors" in done.stdout
+    assert int(peak) < 200 * 1024  # kB, as Linux says it
+
+
 @pytest.mark.parametrize("is_locked", [False, True])
 def test_shards_of_gigabytes_take_little_memory(tmp_path, is_locked):
     """The shards are sparse: 2 GB that take no place on the disk."""
     if not Path("/proc/self/status").exists():
         pytest.skip("the peak is Linux's to tell")
     n_shards, n_bytes = 2, 1 << (28 if is_locked else 30)
-    weight_map = {}
-    for number in range(n_shards):
-        name = f"model-{number + 1:05d}-of-{n_shards:05d}.safetensors"
-        weight_map[f"w{number}"] = name
-        row = {"dtype": "F32", "shape": [n_bytes // 4096, 1024], "data_offsets": [0, n_bytes]}
-        header = json.dumps({f"w{number}": row}).encode()
-        with (tmp_path / name).open("wb") as file:
-            file.write(len(header).to_bytes(8, "little") + header)
-            file.truncate(8 + len(header) + n_bytes)
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    write_sparse_shards(tmp_path, n_shards, n_bytes)
     if is_locked:
         write_lock(tmp_path)
     command = [sys.executable, "-W", "ignore", "-c", MEASURED, str(tmp_path)]

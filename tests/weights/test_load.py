@@ -15,7 +15,7 @@ from safeload.errors import ArgumentError, CorruptFileError, LockError
 from safeload.testing._forms import FORMS
 from safeload.weights import _loading
 from tests.forms.test_memory import PEAK
-from tests.weights.files import write_lock, write_safetensors, write_shards
+from tests.weights.files import write_lock, write_safetensors, write_shards, write_typed
 
 OF_SAFETENSORS = (
     *("bool", "uint8", "int8", "int16", "uint16", "float16", "bfloat16", "int32", "uint32", "float32", "complex64"),
@@ -245,6 +245,37 @@ def test_no_value_is_twice_in_memory(tmp_path, form, is_locked):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert 1 <= float(done.stdout) < 1.25
+
+
+def test_locked_bfloat16_is_widened_without_a_second_copy(tmp_path):
+    """What is widened is given back meanwhile: no more than the result is in memory, where the file would be half of it again."""
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("the peak is Linux's to tell")
+    values = (np.random.default_rng(0).random((5, 2_000, 1_024), np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    write_typed(tmp_path / "a.safetensors", {f"w{at}": ("BF16", each) for at, each in enumerate(values)})
+    write_lock(tmp_path)
+    found = safeload.load_state_dict(tmp_path)
+    for at, each in enumerate(values):
+        assert np.array_equal(found[f"w{at}"], (each.astype(np.uint32) << 16).view(np.float32))
+    del found
+    command = [sys.executable, "-c", PEAK + MEASURED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert 1 <= float(done.stdout) < 1.25
+
+
+def test_errors_come_before_torch_is_imported(tmp_path, torch):
+    write_safetensors(tmp_path / "a.safetensors", {"x": np.float32([1, np.nan])})
+    code = "\n".join(
+        [
+            "import sys, safeload",
+            f"try: safeload.load_state_dict({str(tmp_path)!r}, framework='torch')",
+            "except safeload.errors.CorruptFileError: print('torch' in sys.modules)",
+        ]
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    assert torch.__name__ == "torch"
 
 
 def test_load_state_dict_imports_no_framework_for_numpy(tmp_path):

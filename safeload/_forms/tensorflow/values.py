@@ -13,7 +13,7 @@ import numpy as np
 from zlib_ng.zlib_ng import crc32
 
 from safeload._forms.arrays import (
-    FLOATS,
+    LOOKED_AT,
     DamagedError,
     Run,
     checksum_text,
@@ -63,7 +63,7 @@ class Values(NamedTuple):
             DamagedError: As `read`.
         """
         _require_shape(entry)
-        if entry.slices and entry.dtype in FLOATS:
+        if entry.slices and entry.dtype in LOOKED_AT:
             return self._check_parts(entry)
         if not entry.slices and entry.dtype in N_BYTES_OF:
             return read_run(self._run(entry))
@@ -102,7 +102,7 @@ class Values(NamedTuple):
         return self._run(entry) if not entry.slices and 0 < n_bytes == entry.n_bytes else None
 
     def _run(self, entry: Entry) -> Run:
-        dtype = entry.dtype if entry.dtype in FLOATS else ""
+        dtype = entry.dtype if entry.dtype in LOOKED_AT else ""
         return Run(self.shards[entry.shard], entry.offset, entry.n_bytes, dtype, entry.crc, columns_of(entry.shape))
 
     def _read_strings(self, entry: Entry) -> Array:
