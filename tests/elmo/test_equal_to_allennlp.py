@@ -229,7 +229,17 @@ def test_the_arguments_are_those_of_allennlp():
     assert shape(Elmo.__new__) == shape(Upstream.__init__)
     assert shape(batch_to_ids) == shape(upstream_ids)
     ours = [name for name, _, _ in shape(safeload.load_elmo)]
-    beyond = {"stateful", "backend", "base_dir", "ignore_unused", "lock_file", "scope", "signature", "signed_by", "cache_dir"}
+    beyond = {
+        "stateful",
+        "backend",
+        "base_dir",
+        "ignore_unused",
+        "lock_file",
+        "scope",
+        "signature",
+        "signed_by",
+        "cache_dir",
+    }
     assert [name for name, _, _ in shape(Upstream.__init__) if name != "module"] == [
         name for name in ours if name not in beyond
     ]
