@@ -10,8 +10,10 @@ import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+
+import fsspec
 
 if TYPE_CHECKING:
     import ssl
@@ -187,3 +189,22 @@ def serving(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[Server]
             http.shutdown()
             thread.join()
             gc.collect()  # closes the connections, which later tests may count
+
+
+@contextlib.contextmanager
+def in_memory(folder: Path, name: str) -> Iterator[Any]:
+    """Copy a folder into fsspec's store in memory, as `memory://NAME`."""
+    files = fsspec.filesystem("memory")
+    files.put(f"{folder}/", f"/{name}", recursive=True)
+    try:
+        yield files
+    finally:
+        files.store.clear()
+        files.pseudo_dirs[:] = [""]
+
+
+def require_same(remote: Any, local: Any) -> None:
+    """Require that two reports are of the same tensors, and of files of the same roles and sizes."""
+    assert remote.read == local.read
+    assert remote.form == local.form
+    assert [(file.role, file.n_bytes) for file in remote.files] == [(file.role, file.n_bytes) for file in local.files]

@@ -84,6 +84,10 @@ LIMITS = {
         "MAX_VECTORS": "vectors of a layer there, and ids of its texts",
     },
     "_compare": {"MAX_DIGITS": "digits of a layer's number in a name; a longer one is no layer's"},
+    "_caches": {
+        "MAX_ENTRIES": "entries of another library's cache, in which models are looked for",
+        "MAX_DEPTH": "levels of folders there",
+    },
     "weights._places": {
         "MAX_FOLDERS": "folders below one that has no weights itself, in which they are looked for",
         "MAX_DEPTH": "levels of such folders",

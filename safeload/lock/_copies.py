@@ -15,6 +15,7 @@ from safeload._bytes.absent import failed
 from safeload._bytes.addresses import is_address
 from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.files import DISK, FileRef, real_path
+from safeload._bytes.kinds import NOT_THE_FILE, sniff
 from safeload._bytes.open_file import OpenFile
 from safeload.errors import LockError
 from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock_at
@@ -249,22 +250,33 @@ def base_of(refs: Sequence[FileRef]) -> Source:
 def _is_there(ref: FileRef) -> bool:
     try:
         if is_address(ref.path):
-            ref.source.mode(ref.path)
-        else:
-            os.lstat(ref.path)
+            return _is_at_address(ref)
+        os.lstat(ref.path)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except PermissionError as exc:
-        if is_address(ref.path) and not _is_listed(ref):
-            return False  # which a store says too of what is not there, to those who may not list
-        raise failed(ref, exc) from exc
     except OSError as exc:
         raise failed(ref, exc) from exc
     return True
 
 
-def _is_listed(ref: FileRef) -> bool:
-    return os.path.basename(ref.path) in absent.names_in(ref.folder())
+def _is_at_address(ref: FileRef) -> bool:
+    """Return whether a lock is at an address.
+
+    In a folder that is not listed, a refusal does not count, which a store answers too for what is not there, and neither does a
+    page, which some servers send in the place of what they lack.
+
+    Raises:
+        OSError: The server refuses a lock that is listed, or the server or the network failed.
+    """
+    is_listed = os.path.basename(ref.path) in absent.names_in(ref.folder())
+    try:
+        ref.source.mode(ref.path)
+    except PermissionError:
+        if is_listed:
+            raise
+        return False
+    kind = sniff(ref)
+    return is_listed or (ref.is_file() and (kind is None or kind.id not in NOT_THE_FILE))
 
 
 def read_locks(refs: Sequence[FileRef], *, folder: str, model: str | None = None) -> list[Lock]:

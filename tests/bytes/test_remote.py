@@ -8,7 +8,6 @@ import pickle
 import shutil
 import traceback
 
-import fsspec
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -17,7 +16,7 @@ from safeload import errors, testing
 from safeload._bytes.addresses import Address
 from safeload._bytes.remote import attempts, http, objects, reading
 from safeload._bytes.remote.source import RemoteSource
-from tests.servers import serving
+from tests.servers import in_memory, require_same, serving
 
 FORMS = ("tensorflow", "safetensors", "torch", "hdf5", "hdf5/keras-bert", "keras")
 WEIGHTS = "model.safetensors"
@@ -44,16 +43,8 @@ def server(folder, monkeypatch):
 
 @pytest.fixture
 def memory(folder):
-    files = fsspec.filesystem("memory")
-    files.put(f"{folder}/", "/models", recursive=True)
-    yield files
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-
-
-def same(remote, local):
-    assert remote.read == local.read
-    assert [(file.role, file.n_bytes) for file in remote.files] == [(file.role, file.n_bytes) for file in local.files]
+    with in_memory(folder, "models") as files:
+        yield files
 
 
 # the same as from the disk
@@ -64,7 +55,7 @@ def test_a_check_over_http_says_what_one_of_the_disk_says(form, folder, server):
     name = form.replace("/", "-")
     report = safeload.check_bert(f"{server.address}/{name}")
 
-    same(report, safeload.check_bert(folder / name))
+    require_same(report, safeload.check_bert(folder / name))
     assert all(file.path.startswith(f"{server.address}/{name}/") for file in report.files)
 
 
@@ -72,14 +63,14 @@ def test_a_check_over_http_says_what_one_of_the_disk_says(form, folder, server):
 @pytest.mark.usefixtures("memory")
 def test_a_check_of_any_store_of_fsspec_says_what_one_of_the_disk_says(form, folder):
     name = form.replace("/", "-")
-    same(safeload.check_bert(f"memory://models/{name}"), safeload.check_bert(folder / name))
+    require_same(safeload.check_bert(f"memory://models/{name}"), safeload.check_bert(folder / name))
 
 
 @pytest.mark.parametrize("name", ["bert.zip", "bert.tar.gz"])
 @pytest.mark.usefixtures("memory")
 def test_an_archive_is_read_where_it_is(name, folder, server):
     for address in (f"{server.address}/{name}", f"memory://models/{name}"):
-        same(safeload.check_bert(address), safeload.check_bert(folder / name))
+        require_same(safeload.check_bert(address), safeload.check_bert(folder / name))
 
 
 def test_fsspecs_way_to_say_what_is_in_a_zip(server):
@@ -119,7 +110,7 @@ def test_a_server_that_lists_nothing_gives_files_that_are_named(server):
 def test_the_usual_names_are_tried_where_a_server_lists_nothing(form, folder, server):
     server.faults = {"no lists"}
     for address in (f"{server.address}/{form}", f"{server.address}/{form}/"):
-        same(safeload.check_bert(address), safeload.check_bert(folder / form))
+        require_same(safeload.check_bert(address), safeload.check_bert(folder / form))
     assert set(server.methods) == {"GET", "HEAD"}
 
 
@@ -136,9 +127,9 @@ def test_shards_of_a_folder_that_is_not_listed(folder, server):
         "weight_map": {key: name for half, name in zip(halves, names, strict=True) for key in half},
     }
     (folder / "shards" / f"{WEIGHTS}.index.json").write_text(json.dumps(index), encoding="utf-8")
-    same(safeload.check_bert(f"{server.address}/shards"), safeload.check_bert(folder / "shards"))
+    require_same(safeload.check_bert(f"{server.address}/shards"), safeload.check_bert(folder / "shards"))
     server.faults = {"no lists"}
-    same(safeload.check_bert(f"{server.address}/shards"), safeload.check_bert(folder / "shards"))
+    require_same(safeload.check_bert(f"{server.address}/shards"), safeload.check_bert(folder / "shards"))
 
 
 def test_what_was_tried_is_said(server):
@@ -158,13 +149,13 @@ def test_a_file_that_is_not_there_is_asked_for_alone(server):
 def test_the_state_file_of_a_checkpoint(folder, server):
     testing.write_bert(folder / "state")
     (folder / "state" / "checkpoint").write_text('model_checkpoint_path: "bert_model.ckpt"\n', encoding="utf-8")
-    same(safeload.check_bert(f"{server.address}/state"), safeload.check_bert(folder / "state"))
+    require_same(safeload.check_bert(f"{server.address}/state"), safeload.check_bert(folder / "state"))
 
 
 @pytest.mark.parametrize("fault", ["no ranges", "no etag", "weak etag"])
 def test_what_a_server_may_leave_out(fault, folder, server):
     server.faults = {fault}
-    same(safeload.check_bert(f"{server.address}/safetensors"), safeload.check_bert(folder / "safetensors"))
+    require_same(safeload.check_bert(f"{server.address}/safetensors"), safeload.check_bert(folder / "safetensors"))
 
 
 def test_few_requests_find_a_model(server):
@@ -178,7 +169,7 @@ def test_few_requests_find_a_model(server):
 @pytest.mark.parametrize("fault", ["429", "500", "503", "cut", "stall"])
 def test_what_may_pass_is_tried_again(fault, folder, server):
     server.faults, server.left, server.only = {fault}, 2, WEIGHTS
-    same(safeload.check_bert(f"{server.address}/safetensors"), safeload.check_bert(folder / "safetensors"))
+    require_same(safeload.check_bert(f"{server.address}/safetensors"), safeload.check_bert(folder / "safetensors"))
 
 
 @pytest.mark.parametrize(
@@ -249,7 +240,7 @@ def test_a_redirect_that_is_asked_for_is_followed(folder, server, monkeypatch):
         with pytest.raises(errors.FileSystemError, match="SAFELOAD_ALLOW_REDIRECTS=1"):
             safeload.check_bert(*files)
         monkeypatch.setenv("SAFELOAD_ALLOW_REDIRECTS", "1")
-        same(
+        require_same(
             safeload.check_bert(*files),
             safeload.check_bert(folder / "safetensors" / "config.json", folder / "safetensors"),
         )

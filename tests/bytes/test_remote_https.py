@@ -9,7 +9,7 @@ import pytest
 import safeload
 from safeload import errors, testing
 from safeload._bytes.remote import attempts, http
-from tests.servers import serving
+from tests.servers import require_same, serving
 
 trustme = pytest.importorskip("trustme")
 WEIGHTS = "model.safetensors"
@@ -52,15 +52,10 @@ def trusted(server, authority, monkeypatch):
     return server
 
 
-def same(remote, local):
-    assert remote.read == local.read
-    assert [(file.role, file.n_bytes) for file in remote.files] == [(file.role, file.n_bytes) for file in local.files]
-
-
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_says_what_one_of_the_disk_says(name, folder, trusted):
     report = CHECKS[name](f"{trusted.address}/{name}")
-    same(report, CHECKS[name](folder / name))
+    require_same(report, CHECKS[name](folder / name))
     assert all(file.path.startswith("https://localhost:") for file in report.files)
 
 
@@ -72,19 +67,19 @@ def test_a_certificate_that_no_one_vouches_for(server):
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_who_vouches_is_said_by_the_usual_variables(name, folder, server, authority, monkeypatch):
     monkeypatch.setenv(name, authority[1])
-    same(safeload.check_bert(f"{server.address}/bert"), safeload.check_bert(folder / "bert"))
+    require_same(safeload.check_bert(f"{server.address}/bert"), safeload.check_bert(folder / "bert"))
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "503", "cut", "stall", "wrong length"])
 def test_what_may_pass_is_tried_again(fault, folder, trusted):
     trusted.faults, trusted.left, trusted.only = {fault}, 2, WEIGHTS
-    same(safeload.check_weights(f"{trusted.address}/hf"), safeload.check_weights(folder / "hf"))
+    require_same(safeload.check_weights(f"{trusted.address}/hf"), safeload.check_weights(folder / "hf"))
 
 
 @pytest.mark.parametrize("fault", ["no ranges", "no etag", "weak etag"])
 def test_what_a_server_may_leave_out(fault, folder, trusted):
     trusted.faults = {fault}
-    same(safeload.check_bert(f"{trusted.address}/hf"), safeload.check_bert(folder / "hf"))
+    require_same(safeload.check_bert(f"{trusted.address}/hf"), safeload.check_bert(folder / "hf"))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import safeload
 from safeload import errors, testing
 from safeload._bytes.remote import attempts, objects
 from safeload.lock import lock_text, make_lock
+from tests.servers import require_same
 
 s3fs = pytest.importorskip("s3fs")
 moto_server = pytest.importorskip("moto.server")
@@ -54,16 +55,11 @@ def bucket(server, folder, monkeypatch):
     files.rm("bucket", recursive=True)
 
 
-def same(remote, local):
-    assert remote.read == local.read
-    assert [(file.role, file.n_bytes) for file in remote.files] == [(file.role, file.n_bytes) for file in local.files]
-
-
 @pytest.mark.parametrize("name", CHECKS)
 @pytest.mark.usefixtures("bucket")
 def test_a_check_says_what_one_of_the_disk_says(name, folder):
     report = CHECKS[name](f"s3://bucket/models/{name}")
-    same(report, CHECKS[name](folder / name))
+    require_same(report, CHECKS[name](folder / name))
     assert all(file.path.startswith(f"s3://bucket/models/{name}/") for file in report.files)
 
 
@@ -89,7 +85,7 @@ def test_a_tree_is_checked_by_workers(folder):
         "s3://bucket/models/hf": "bert",
     }
     assert all(result.error is None for result in results.values())
-    same(results["s3://bucket/models/hf"].report, safeload.check_bert(folder / "hf"))
+    require_same(results["s3://bucket/models/hf"].report, safeload.check_bert(folder / "hf"))
 
 
 def test_an_object_that_is_replaced_while_it_is_read(bucket, monkeypatch):

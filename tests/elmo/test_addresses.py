@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 
-import fsspec
 import numpy as np
 import pytest
 
@@ -12,7 +11,7 @@ import safeload
 from safeload import errors, testing
 from safeload._bytes.remote import attempts, http
 from tests.elmos import BACKENDS
-from tests.servers import serving
+from tests.servers import in_memory, require_same, serving
 
 FORMS = ("hdf5", "tensorflow", "torch", "torch/model", "tensorflow/tf-hub")
 
@@ -38,17 +37,8 @@ def server(folder, monkeypatch):
 
 @pytest.fixture
 def memory(folder):
-    files = fsspec.filesystem("memory")
-    files.put(f"{folder}/", "/elmos", recursive=True)
-    yield files
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-
-
-def same(remote, local):
-    assert remote.read == local.read
-    assert remote.form == local.form
-    assert [(file.role, file.n_bytes) for file in remote.files] == [(file.role, file.n_bytes) for file in local.files]
+    with in_memory(folder, "elmos") as files:
+        yield files
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -58,7 +48,7 @@ def test_a_check_of_an_address_says_what_one_of_the_disk_says(form, folder, serv
     local = safeload.check_elmo(folder / name)
     for address in (f"{server.address}/{name}", f"memory://elmos/{name}"):
         report = safeload.check_elmo(address)
-        same(report, local)
+        require_same(report, local)
         assert all(file.path.startswith(f"{address}/") for file in report.files)
 
 
@@ -66,12 +56,12 @@ def test_a_check_of_an_address_says_what_one_of_the_disk_says(form, folder, serv
 @pytest.mark.usefixtures("memory")
 def test_an_archive_is_read_where_it_is(name, folder, server):
     for address in (f"{server.address}/{name}", f"memory://elmos/{name}"):
-        same(safeload.check_elmo(address), safeload.check_elmo(folder / name))
+        require_same(safeload.check_elmo(address), safeload.check_elmo(folder / name))
 
 
 def test_weights_alone_that_need_no_options(folder, server):
     name = next(path.name for path in (folder / "torch").iterdir() if path.suffix != ".json")
-    same(safeload.check_elmo(f"{server.address}/torch/{name}"), safeload.check_elmo(folder / "torch" / name))
+    require_same(safeload.check_elmo(f"{server.address}/torch/{name}"), safeload.check_elmo(folder / "torch" / name))
 
 
 def test_options_of_the_disk_and_weights_of_a_server(folder, server):

@@ -231,6 +231,7 @@ def test_the_arguments_are_those_of_allennlp():
     ours = [name for name, _, _ in shape(safeload.load_elmo)]
     beyond = {
         "stateful", "backend", "base_dir", "ignore_unused", "lock_file", "scope", "signature", "signed_by", "expected_outputs",
+        "cache_dir",
     }  # fmt: skip
     assert [name for name, _, _ in shape(Upstream.__init__) if name != "module"] == [
         name for name in ours if name not in beyond

@@ -7,7 +7,6 @@ import json
 import shutil
 import tracemalloc
 
-import fsspec
 import pytest
 
 import safeload
@@ -15,7 +14,7 @@ from safeload import errors, testing
 from safeload._bytes.remote.objects import ObjectStore
 from safeload.fleet._found import Model, Skipped, Unreadable
 from safeload.fleet._tree import BERT_OR_ELMO, find_models
-from tests.servers import serving
+from tests.servers import in_memory, serving
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +42,8 @@ def server(tree):
 
 @pytest.fixture
 def memory(tree):
-    files = fsspec.filesystem("memory")
-    files.put(f"{tree}/", "/tree", recursive=True)
-    yield files
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
+    with in_memory(tree, "tree") as files:
+        yield files
 
 
 def below(root, found):

@@ -113,6 +113,13 @@ def test_a_server_that_refuses_what_is_not_there(folder, server):
     assert "lock" not in {file.role for file in report.files}
 
 
+def test_a_server_that_sends_a_page_for_what_is_not_there(folder, server):
+    (folder / "bert" / LOCK_NAME).unlink()
+    server.faults, server.only = {"login page", "no lists"}, LOCK_NAME
+    report = safeload.check_bert(f"{server.address}/bert/bert_config.json", f"{server.address}/bert/bert_model.ckpt")
+    assert "lock" not in {file.role for file in report.files}
+
+
 def test_a_lock_that_is_there_and_refused(server):
     server.faults, server.only = {"403"}, LOCK_NAME
     with pytest.raises(errors.UnreadableFileError, match="HTTP 403"):

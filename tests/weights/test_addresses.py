@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 
-import fsspec
 import numpy as np
 import pytest
 
 import safeload
 from safeload import errors, testing
 from safeload._bytes.remote import attempts, http
-from tests.servers import serving
+from tests.servers import in_memory, serving
 from tests.weights.files import cache_of, write_lock
 
 FORMS = ("tensorflow", "safetensors", "torch", "hdf5")
@@ -37,11 +36,8 @@ def server(folder, monkeypatch):
 
 @pytest.fixture
 def memory(folder):
-    files = fsspec.filesystem("memory")
-    files.put(f"{folder}/", "/models", recursive=True)
-    yield files
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
+    with in_memory(folder, "models") as files:
+        yield files
 
 
 def same(remote, local):
