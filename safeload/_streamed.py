@@ -20,8 +20,18 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
+N_READERS = 2
+"""How many threads read a few tensors each, while a third one writes."""
+
+
 class Values(Protocol):
-    """What gives the values of a model's parameters."""
+    """What gives the values of a model's parameters.
+
+    Attributes:
+        n_readers: How many threads may read at once.
+    """
+
+    n_readers: int
 
     def read(self, names: Sequence[str], turned: Collection[str]) -> dict[str, Array]:
         """Return the values of parameters; matrices are in C order, those in `turned` in Fortran order."""
@@ -66,11 +76,12 @@ class FileValues:
     """The values in a weight file that is open.
 
     Attributes:
-        others: Parameter -> stored name, of what is read besides the parameters of the model.
+        n_readers: One where a file is read in order.
     """
 
     def __init__(self, found: Matched[Any], others: Mapping[str, str]) -> None:
-        """Take an open file."""
+        """Take an open file, and what is read besides the parameters of the model: parameter -> stored name."""
+        self.n_readers = N_READERS if found.weights.access() == "random" else 1
         match = found.match
         changes: dict[str, Change] = dict.fromkeys(others, "same")
         self._found, self._faults = found, dict[str, "Fault"]()

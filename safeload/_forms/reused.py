@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 N_REUSED_BYTES = 32 << 20
-"""Larger memory is given back to the system, and what is free with it."""
+"""Larger memory is kept for what is as large; and besides the largest, this is how much is kept that nothing uses."""
 
 _LOCK = threading.Lock()
 _USERS: list[object] = []
@@ -52,12 +52,25 @@ def memory(n_bytes: int) -> mmap:
     if not _USERS:
         return system.anonymous_memory(n_bytes)
     with _LOCK:
-        is_free = [number <= _N_OF_FREE for number in _n_references(_KEPT)]
-        if n_bytes > N_REUSED_BYTES:
-            _KEPT[:] = [each for each, free in zip(_KEPT, is_free, strict=True) if not free]
-            return system.anonymous_memory(n_bytes)
-        place = next((at for at, free in enumerate(is_free) if free and len(_KEPT[at]) >= n_bytes), None)
-        if place is None:
-            place = len(_KEPT)
+        free = [at for at, number in enumerate(_n_references(_KEPT)) if number <= _N_OF_FREE]
+        free.sort(key=lambda at: len(_KEPT[at]))
+        is_large = n_bytes > N_REUSED_BYTES
+        fits = [at for at in free if len(_KEPT[at]) >= n_bytes and (len(_KEPT[at]) > N_REUSED_BYTES) == is_large]
+        if not fits:
+            _give_back(free, n_bytes)
+            fits = [len(_KEPT)]
             _KEPT.append(system.anonymous_memory(n_bytes))
-        return _KEPT[place]
+        return _KEPT[fits[0]]
+
+
+def _give_back(free: list[int], n_bytes: int) -> None:
+    """Give back what is free, the largest first, until there is little besides the largest with `n_bytes` more."""
+    sizes = [*map(len, _KEPT), n_bytes]
+    most, total, gone = max(sizes) + N_REUSED_BYTES, sum(sizes), set[int]()
+    for at in reversed(free):
+        if total <= most:
+            break
+        gone.add(at)
+        total -= sizes[at]
+        most = max(size for other, size in enumerate(sizes) if other not in gone) + N_REUSED_BYTES
+    _KEPT[:] = [each for at, each in enumerate(_KEPT) if at not in gone]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from safeload._bytes.files import FileRef
+    from safeload._bytes.open_file import Access
     from safeload._forms.arrays import DamagedError, Run
     from safeload._forms.seen import Seen
     from safeload.report import TensorSpec
@@ -277,7 +278,7 @@ class WeightFile(ABC):
     def _each(self, names: Iterable[str], use: Callable[[str], Any]) -> dict[str, Any]:
         import numpy as np  # noqa: PLC0415  (`WeightPlace` does not need it)
 
-        from safeload._forms.arrays import ACCESSES, DamagedError, in_shares  # noqa: PLC0415
+        from safeload._forms.arrays import DamagedError, in_shares  # noqa: PLC0415
 
         def attempt(name: str) -> Any:  # noqa: ANN401  (values or a fault)
             with np.errstate(all="ignore"):
@@ -287,8 +288,7 @@ class WeightFile(ABC):
                     return exc
 
         listed = sorted(names, key=self.position)
-        access = max((self.ref.source.access(path) for _, path in self.files()), key=ACCESSES.index)
-        results = in_shares(listed, lambda name: self.tensors[name].n_bytes, attempt, access=access)
+        results = in_shares(listed, lambda name: self.tensors[name].n_bytes, attempt, access=self.access())
         found = dict(zip(listed, results, strict=True))
         faults = [(name, result) for name, result in found.items() if isinstance(result, DamagedError)]
         failure = next(((name, cause) for name, fault in faults if isinstance(cause := fault.__cause__, OSError)), None)
@@ -298,6 +298,13 @@ class WeightFile(ABC):
         if faults:
             raise self._damaged(faults, len(found))
         return found
+
+    def access(self) -> Access:
+        """Return how the files are read fastest."""
+        from safeload._forms.arrays import ACCESSES  # noqa: PLC0415  (imports NumPy)
+
+        found = [self.ref.source.access(path) for _, path in self.files()]  # none of a model in memory
+        return max(found, key=ACCESSES.index, default=ACCESSES[0])
 
     def _damaged(self, faults: list[tuple[str, DamagedError]], n_read: int) -> CorruptFileError:
         message = f"{some_of(len(faults), n_read, self.noun)} damaged in the {self.title}"

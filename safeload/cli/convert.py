@@ -45,8 +45,8 @@ from safeload.cli._options import PATH, activation, as_json, examples, scope, vo
 def convert(source: str, target: str, *, form: str, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (click's own)
     """Check the model in SOURCE, write it in another form to the folder TARGET, and compare what was written with it.
 
-    SOURCE may be an archive. Every value is the same, bit for bit; config and vocabulary are translated. What the form
-    cannot express is an error, and then TARGET is as it was. Exit code: 0 written and verified, 1 the model is bad or cannot be
+    SOURCE may be an archive. What was written is read back: the CRC32C and the sum of the bits of each tensor must be
+    those of the source. Config and vocabulary are translated. What the form cannot express is an error, and then TARGET is as it was. Exit code: 0 written and verified, 1 the model is bad or cannot be
     expressed, 2 wrong usage or an unreadable path.
     """
     from safeload.cli import _converting  # noqa: PLC0415  (not for `safeload --help`)

@@ -96,7 +96,7 @@ class _OfModule:
     """The datasets of an ELMo whose file has the parameters of AllenNLP's module."""
 
     def __init__(self, values: Values, options: ElmoOptions) -> None:
-        self._values, self._options = values, options
+        self._values, self._options, self.n_readers = values, options, values.n_readers
 
     def read(self, names: Sequence[str], turned: Collection[str]) -> dict[str, Array]:
         """Return the values of datasets.

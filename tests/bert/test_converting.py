@@ -1,4 +1,4 @@
-"""A BERT in one form is written in another: the same values, bit for bit, or an error and nothing."""
+"""A BERT in one form is written in another: the same values, or an error and nothing."""
 
 from __future__ import annotations
 

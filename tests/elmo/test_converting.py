@@ -1,4 +1,4 @@
-"""An ELMo in one form is written as AllenNLP's files: the same values, bit for bit, or an error and nothing."""
+"""An ELMo in one form is written as AllenNLP's files: the same values, or an error and nothing."""
 
 from __future__ import annotations
 

@@ -55,14 +55,28 @@ def test_two_arrays_never_share_memory_in_many_threads():
     assert not faults
 
 
-def test_large_memory_is_given_back_and_what_is_free_with_it():
+def test_large_memory_is_reused_for_what_is_large():
     with reused_memory():
-        memory_for(SIZE)
-        held = memory_for(2 * SIZE)
-        memory_for(N_REUSED_BYTES + 1)
+        large = memory_for(2 * N_REUSED_BYTES)
+        address = large.ctypes.data
+        del large
+        small = memory_for(SIZE)
+        assert small.ctypes.data != address
+        assert memory_for(N_REUSED_BYTES + 1).ctypes.data == address
 
-        assert [len(each) for each in reused._KEPT] == [2 * SIZE]
+
+def test_little_is_kept_besides_the_largest():
+    with reused_memory():
+        held = memory_for(2 * SIZE)
+        for size in (N_REUSED_BYTES + 1, 2 * N_REUSED_BYTES, 3 * N_REUSED_BYTES):
+            memory_for(size)
+        sizes = [len(each) for each in reused._KEPT]
+
+        assert sizes == [2 * SIZE, 3 * N_REUSED_BYTES]
+        parts = [memory_for(N_REUSED_BYTES // 2) for _ in range(5)]
+        assert 3 * N_REUSED_BYTES not in [len(each) for each in reused._KEPT]
         assert held.size == 2 * SIZE
+        assert len(parts) == 5
 
 
 def test_nothing_is_kept_afterwards():
