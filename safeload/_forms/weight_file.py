@@ -303,7 +303,8 @@ class WeightFile(ABC):
         """Return how the files are read fastest."""
         from safeload._forms.arrays import ACCESSES  # noqa: PLC0415  (imports NumPy)
 
-        return max((self.ref.source.access(path) for _, path in self.files()), key=ACCESSES.index)
+        found = [self.ref.source.access(path) for _, path in self.files()]  # none of a model in memory
+        return max(found, key=ACCESSES.index, default=ACCESSES[0])
 
     def _damaged(self, faults: list[tuple[str, DamagedError]], n_read: int) -> CorruptFileError:
         message = f"{some_of(len(faults), n_read, self.noun)} damaged in the {self.title}"

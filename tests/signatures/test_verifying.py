@@ -263,7 +263,11 @@ def test_a_snapshot_may_lack_what_is_not_read(tmp_path, keys):
     kept = ("config.json", "vocab.txt", "model.safetensors")
     snapshot = cache_of(tmp_path, {name: (folder / name).read_bytes() for name in kept})
 
-    assert safeload.check_bert(snapshot, **arguments).signature.n_files == 5
+    report = safeload.check_bert(snapshot, **arguments)
+    assert report.signature.n_files == 5
+    note = "2 of 5 signed files are not there, and not needed: pytorch_model.bin, tf_model.h5"
+    assert note in report.notes
+    assert note in safeload.check_weights(snapshot, **arguments).notes
     (snapshot / "model.safetensors").unlink()
     assert refused(safeload.check_bert, snapshot, arguments).files == ("model.safetensors",)
 
