@@ -17,7 +17,7 @@ from pathlib import Path
 from safeload.testing import write_bert
 
 N_LINKS = 50_000
-"""Hard links to one file; ext4 allows 65,000."""
+"""Hard links to one file; file systems limit them, ext4 to 65,000."""
 
 N_IN_FOLDER = 1_000
 SEARCH = """
