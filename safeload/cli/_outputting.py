@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._boundary import typed_errors
+from safeload._bytes.addresses import is_address
 from safeload._bytes.archives.locating import located
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
@@ -101,6 +102,8 @@ def _kind_at(folder: str, options: Mapping[str, Any]) -> str:
     """
     given = {kind: [name for name in names if options[name]] for kind, names in _OPTIONS_OF.items()}
     kinds = kinds_at(folder) or [kind for kind, names in given.items() if names]
+    if not kinds and is_address(folder):
+        kinds = ["bert"]  # the only one that is read from an address
     if not kinds:
         raise no_model(located(FileRef(path=resolve_path(folder, argument="folder"), role="model", given=folder)))
     kind, *_ = kinds

@@ -9,6 +9,7 @@ import pytest
 
 from safeload import testing
 from safeload.bert._runtimes import RUNTIMES
+from safeload.cli import _outputting
 from safeload.elmo._arguments import BACKENDS
 from tests.bert.torch_berts import write_loud
 from tests.command_line import safeload_cli
@@ -160,3 +161,17 @@ def test_every_backend_can_be_asked_for():
     told = safeload_cli("outputs", "--help").stdout.replace("\n", "")
     for backend in (*RUNTIMES, *BACKENDS):
         assert backend in told
+
+
+def test_a_model_at_an_address_is_a_bert(model):
+    fsspec = pytest.importorskip("fsspec")
+    for path in model.iterdir():
+        fsspec.filesystem("memory").pipe(f"/outputs/{path.name}", path.read_bytes())
+    options = dict.fromkeys(
+        ("checkpoint", "vocab", "training", "activation", "weights", "scope", "backend", "overwrite"), None
+    )
+    options["training"] = False
+    file = model.parent / "remote.json"
+    assert _outputting._run("memory://outputs", _outputting.Wanted(str(file), is_saved=True), options).model == "BERT"
+    report = _outputting._run(str(model), _outputting.Wanted(str(file), is_saved=False), options)
+    assert max(each.max_abs for each in report.layers) == 0
