@@ -296,6 +296,22 @@ def on_stop(handle: Callable[[int], None], watch: Callable[[int], None]) -> None
     _WRITERS.append(writer)
 
 
+def machine() -> dict[str, str]:
+    """Return what a bug report needs of the machine: nothing that names it or its user."""
+    import locale  # noqa: PLC0415  (only for a bug report)
+    import platform  # noqa: PLC0415
+
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "C library": " ".join(platform.libc_ver()).strip() or "unknown",
+        "machine": platform.machine(),
+        "byte order": sys.byteorder,
+        "processors": str(os.cpu_count()),
+        "implementation": platform.python_implementation(),
+        "encodings": f"files {sys.getfilesystemencoding()}, locale {locale.getpreferredencoding(do_setlocale=False)}",
+    }
+
+
 def branches() -> dict[str, str]:
     """Return, for each thing that systems do differently, how it is done here."""
     import importlib.util  # noqa: PLC0415  (only for a bug report)

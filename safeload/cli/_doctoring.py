@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import locale
 import os
 import platform
 import subprocess
@@ -76,7 +75,7 @@ def run(*, as_json: bool) -> int:
         versions |= {name: found for name, found in finding.versions.items() if name == "HDF5"}
     works = {finding.call for finding in findings if finding.ok}
     works_here = {"check_elmo", "load_bert"} <= works and bool(works & {"load_elmo torch", "load_elmo allennlp"})
-    machine = _machine()
+    machine = system.machine()
     if as_json:
         found = [asdict(finding) for finding in findings]
         about = {"system": machine, "versions": versions, "branches": system.branches()}
@@ -84,19 +83,6 @@ def run(*, as_json: bool) -> int:
     else:
         _print(machine, versions, findings)
     return 0 if works_here else 1
-
-
-def _machine() -> dict[str, str]:
-    """Return what a bug report needs of the machine: nothing that names it or its user."""
-    return {
-        "system": f"{platform.system()} {platform.release()}",
-        "C library": " ".join(platform.libc_ver()).strip() or "unknown",
-        "machine": platform.machine(),
-        "byte order": sys.byteorder,
-        "processors": str(os.cpu_count()),
-        "implementation": platform.python_implementation(),
-        "encodings": f"files {sys.getfilesystemencoding()}, locale {locale.getpreferredencoding(do_setlocale=False)}",
-    }
 
 
 def without_paths(text: str) -> str:
