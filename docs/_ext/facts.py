@@ -65,6 +65,8 @@ LIMITS = {
         "MAX_REDIRECTS": "redirects of one request",
         "MAX_PAGE_BYTES": "bytes of the page in which a server lists a folder",
     },
+    "_bytes.windows": {"MAX_PLAIN": "characters of a path of Windows, beyond which it gets a prefix"},
+    "lock._signed": {"MAX_LINKS": "links on the way to a signed file that are followed"},
     "_bytes.remote.attempts": {"MAX_WAIT": "seconds that a server may ask to wait before the next attempt"},
     "_json": {"MAX_JSON_BYTES": "bytes of a config or options file", "MAX_DIGITS": "digits of an integer in JSON"},
     "bert._config": {

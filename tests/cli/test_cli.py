@@ -118,7 +118,7 @@ def test_a_name_in_a_message_about_usage_is_escaped(arguments):
 def test_no_command_shows_a_traceback_of_what_the_system_failed_to_do(
     module, reader, run, code, failure, told, tiny_bert, monkeypatch, capsys
 ):
-    def fail(*_):
+    def fail(*_, **__):
         raise failure
 
     monkeypatch.setattr(module, reader, fail)
