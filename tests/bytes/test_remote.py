@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import pickle
@@ -370,6 +371,8 @@ def test_an_address_keeps_its_secrets_in_another_process():
 
 @pytest.mark.parametrize(("scheme", "package"), [("s3", "s3fs"), ("gs", "gcsfs"), ("az", "adlfs")])
 def test_the_package_of_a_scheme_is_named(scheme, package):
+    if importlib.util.find_spec(package):
+        pytest.skip(f"{package} is installed")
     with pytest.raises(errors.MissingDependencyError, match=f"pip install '{package}'") as caught:
         safeload.check_bert(f"{scheme}://bucket/bert")
     assert caught.value.package == package
