@@ -7,15 +7,13 @@ import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._boundary import typed_errors
-from safeload._bytes.addresses import is_address
-from safeload._bytes.archives.locating import located
-from safeload._bytes.files import FileRef
-from safeload._bytes.paths import resolve_path
+from safeload._bytes.archives.locating import given_ref, located
 from safeload._layers import table
 from safeload._model_kind import Request
 from safeload._outputs.file import outputs_ref
 from safeload._outputs.saving import save
 from safeload._reports import report_of
+from safeload._text.addresses import without_secrets
 from safeload.bert import _outputs as of_bert
 from safeload.bert import load as load_bert
 from safeload.bert._arguments import FULL_LENGTH, build_options
@@ -68,12 +66,13 @@ def run(folder: str, wanted: Wanted, options: Mapping[str, Any], *, as_json: boo
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 2 if isinstance(exc, _USAGE) else 1
+    shown = without_secrets(folder)
     if as_json:
-        _console.print_json({"schema": SCHEMA, "path": folder, "report": report.to_dict()})
+        _console.print_json({"schema": SCHEMA, "path": shown, "report": report.to_dict()})
         return 0
     out = _console.console()
     _console.line(
-        out, ("saved  " if wanted.is_saved else "as expected  ", _console.OK), f"{folder}  ", report.headline()
+        out, ("saved  " if wanted.is_saved else "as expected  ", _console.OK), f"{shown}  ", report.headline()
     )
     _console.lines(out, "\n".join(table(report.layers, report.bound)) or report.file, "  ")
     for note in report.notes:
@@ -102,10 +101,8 @@ def _kind_at(folder: str, options: Mapping[str, Any]) -> str:
     """
     given = {kind: [name for name in names if options[name]] for kind, names in _OPTIONS_OF.items()}
     kinds = kinds_at(folder) or [kind for kind, names in given.items() if names]
-    if not kinds and is_address(folder):
-        kinds = ["bert"]  # the only one that is read from an address
     if not kinds:
-        raise no_model(located(FileRef(path=resolve_path(folder, argument="folder"), role="model", given=folder)))
+        raise no_model(located(given_ref(folder, "folder", "model")))
     kind, *_ = kinds
     for other, names in given.items():
         if names and other != kind:

@@ -130,6 +130,18 @@ def test_convert(secret, tmp_path):
     assert "target is an address (http://), and must be on the disk" in text
 
 
+@pytest.mark.parametrize("kind", ["bert", "elmo"])
+def test_outputs_find_out_which_model_is_at_an_address(kind, folder, secret, tmp_path):
+    pytest.importorskip({"bert": "keras_bert", "elmo": "torch"}[kind])
+    file = tmp_path / "outputs.json"
+    assert said(safeload_cli("outputs", folder / kind, "--save", file)).startswith("saved")
+    assert said(safeload_cli("outputs", f"{secret}/{kind}", "--compare", file)).startswith("as expected  http://127")
+    found = json.loads(said(safeload_cli("outputs", f"{secret}/{kind}", "--compare", file, "--json")))
+    assert found["path"].endswith(f"/{kind}")
+    text = said(safeload_cli("outputs", f"{secret}/nothing", "--compare", file, code=2))
+    assert "MissingFileError" in text
+
+
 def test_doctor(secret):
     pytest.importorskip("torch")
     text = said(safeload_cli("doctor", "elmo", f"{secret}/elmo"))
