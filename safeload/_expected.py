@@ -94,11 +94,8 @@ def compare_outputs(
     Source:
         As `save_outputs`.
     """
-    from safeload._outputs.file import outputs_ref  # noqa: PLC0415  (`import safeload` stays light)
-
-    ref = outputs_ref(file, "file")
     wing, built = _built(model, vocab_file)
-    found: OutputsReport = wing.read_expected(ref).compare(built)
+    found: OutputsReport = wing.read_expected(file, "file").compare(built)
     return found
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from safeload._model_kind import Request
     from safeload.bert._arguments import BuildOptions
     from safeload.bert._config import BertConfig
-    from safeload.bert._outputs import Expected
     from safeload.report import LoadReport
 
 __all__ = [
@@ -182,7 +181,11 @@ def load(
     from safeload.bert._model import bert  # noqa: PLC0415
     from safeload.bert.builders import builder_of  # noqa: PLC0415
 
-    expected = None if outputs is None else _expected(outputs, request)
+    expected = None
+    if outputs is not None:
+        from safeload.bert._outputs import read_expected  # noqa: PLC0415  (only where outputs are expected)
+
+        expected = read_expected(outputs, "expected_outputs", request.base_dir)
     builder = builder_of(options.runtime)
     tokens = {} if vocabulary is None else vocabulary
     listed = None if options.torch.model_class is None else builder.listed(options.torch.model_class)
@@ -202,13 +205,6 @@ def load(
     remember(made.model, report)
     warn_of(report)
     return made.model, checked.config
-
-
-def _expected(outputs: object, request: Request) -> Expected:
-    from safeload._outputs.file import outputs_ref  # noqa: PLC0415  (only where outputs are expected)
-    from safeload.bert._outputs import read_expected  # noqa: PLC0415
-
-    return read_expected(outputs_ref(outputs, "expected_outputs", request.base_dir))
 
 
 @typed_errors

@@ -10,7 +10,7 @@ from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.files import FileRef
 from safeload._frameworks.packages import version_of
 from safeload._outputs.comparing import compare, other_sizes, require_same_model
-from safeload._outputs.file import bad_keys, read_outputs
+from safeload._outputs.file import bad_keys, outputs_ref, read_outputs
 from safeload._outputs.saving import with_comparison
 from safeload._outputs.subject import Subject
 from safeload._outputs.tables import reduced
@@ -175,12 +175,13 @@ class Expected(NamedTuple):
         return compare(subject_of(built), self.outputs, self.ref)
 
 
-def read_expected(ref: FileRef) -> Expected:
+def read_expected(given: object, argument: str, base_dir: object = None) -> Expected:
     """Read a file of expected outputs of a BERT.
 
     Raises:
-        SafeLoadError: As `read_outputs`.
+        SafeLoadError: As `outputs_ref` and `read_outputs`.
     """
+    ref = outputs_ref(given, argument, base_dir)
     return Expected(read_outputs(ref, _recognise.BERT), ref)
 
 

@@ -10,7 +10,6 @@ from safeload._boundary import typed_errors
 from safeload._bytes.archives.locating import given_ref, located
 from safeload._layers import table
 from safeload._model_kind import Request
-from safeload._outputs.file import outputs_ref
 from safeload._outputs.saving import save
 from safeload._reports import report_of
 from safeload._text.addresses import without_secrets
@@ -84,7 +83,7 @@ def run(folder: str, wanted: Wanted, options: Mapping[str, Any], *, as_json: boo
 def _run(folder: str, wanted: Wanted, options: Mapping[str, Any]) -> OutputsReport:
     kind = _kind_at(folder, options)
     wing: Any = {"bert": of_bert, "elmo": of_elmo}[kind]
-    expected = None if wanted.is_saved else wing.read_expected(outputs_ref(wanted.file, "file"))
+    expected = None if wanted.is_saved else wing.read_expected(wanted.file, "file")
     built = _bert(folder, options) if kind == "bert" else _elmo(folder, options)
     if expected is None:
         return save(wing.subject_of(built), wanted.file, overwrite=options["overwrite"])

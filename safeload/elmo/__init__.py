@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from safeload._diagnosis import Diagnosis
     from safeload._model_kind import Request
     from safeload.elmo._arguments import ElmoArguments
-    from safeload.elmo._outputs import Expected
     from safeload.report import LoadReport, SaveReport
 
 __all__ = ["character_ids", "check_elmo", "diagnose_elmo", "load_elmo", "save_elmo"]
@@ -59,11 +58,12 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
 
     Args:
         options_file: `options.json`, or the folder that contains it and the weights; a path, or an address such as
-            `s3://bucket/elmo`, which is read straight into memory. A TF-Hub module, and a folder, an archive or the weights of an AllenNLP model, need no options: the
-            original ELMo's are taken, of an AllenNLP model with the sizes of its weights, and the report says so.
+            `s3://bucket/elmo`, which is read straight into memory. A TF-Hub module, and a folder, an archive or the weights of
+            an AllenNLP model, need no options: the original ELMo's are taken, of an AllenNLP model with the sizes of its
+            weights, and the report says so.
         weight_file: `weights.hdf5`, a training checkpoint of bilm-tf, a state dict with an ELMo of AllenNLP, the folder or archive
-            of one of these, or that of a TF-Hub module; a path or an address. Defaults to the only HDF5 file in the options' folder, or else to the
-            checkpoint or the state dict there.
+            of one of these, or that of a TF-Hub module; a path or an address. Defaults to the only HDF5 file in the options'
+            folder, or else to the checkpoint or the state dict there.
         num_output_representations: How many weighted sums of the layers to return; not a number of layers.
         requires_grad: Whether to train the biLM itself. The weighted sums are trainable either way.
         do_layer_norm: Whether to normalise each layer before summing.
@@ -158,7 +158,11 @@ def load(arguments: ElmoArguments, request: Request, scope: object = None, outpu
     from safeload._steps import check  # noqa: PLC0415  (`import safeload` stays light)
     from safeload.elmo._model import elmo  # noqa: PLC0415
 
-    expected = None if outputs is None else _expected(outputs, request)
+    expected = None
+    if outputs is not None:
+        from safeload.elmo._outputs import read_expected  # noqa: PLC0415  (only where outputs are expected)
+
+        expected = read_expected(outputs, "expected_outputs", request.base_dir)
     checked = check(elmo(arguments, scope), request, keep_values=True)
     if expected is not None:
         expected.require_options(checked.config)
@@ -177,13 +181,6 @@ def load(arguments: ElmoArguments, request: Request, scope: object = None, outpu
     remember(module, report)
     warn_of(report)
     return module
-
-
-def _expected(outputs: object, request: Request) -> Expected:
-    from safeload._outputs.file import outputs_ref  # noqa: PLC0415  (only where outputs are expected)
-    from safeload.elmo._outputs import read_expected  # noqa: PLC0415
-
-    return read_expected(outputs_ref(outputs, "expected_outputs", request.base_dir))
 
 
 @typed_errors

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload import _recognise
 from safeload._frameworks.elmo import versions_of
 from safeload._outputs.comparing import compare, require_same_model
-from safeload._outputs.file import MAX_VECTORS, bad_keys, read_outputs
+from safeload._outputs.file import MAX_VECTORS, bad_keys, outputs_ref, read_outputs
 from safeload._outputs.saving import with_comparison
 from safeload._outputs.subject import Subject
 from safeload._outputs.tables import reduced
@@ -175,13 +175,14 @@ class Expected(NamedTuple):
         return compare(subject_of(built), self.outputs, self.ref)
 
 
-def read_expected(ref: FileRef) -> Expected:
+def read_expected(given: object, argument: str, base_dir: object = None) -> Expected:
     """Read a file of expected outputs of an ELMo.
 
     Raises:
         ConfigError: As `read_outputs`; or the inputs are no sentences.
-        SafeLoadError: As `read_outputs`.
+        SafeLoadError: As `outputs_ref` and `read_outputs`.
     """
+    ref = outputs_ref(given, argument, base_dir)
     outputs = read_outputs(ref, _recognise.ELMO)
     rows = outputs.inputs.get(WORDS, [])
     n_places = len(rows) * max(map(len, rows), default=0)
