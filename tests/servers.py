@@ -17,7 +17,7 @@ import fsspec
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -201,6 +201,18 @@ def in_memory(folder: Path, name: str) -> Iterator[Any]:
     finally:
         files.store.clear()
         files.pseudo_dirs[:] = [""]
+
+
+def be_impatient(monkeypatch: Any, seconds: float = 0.3) -> None:
+    """Wait little before another attempt, and for a server that stalls."""
+    monkeypatch.setattr("safeload._bytes.remote.attempts.FIRST_WAIT", 0.001)
+    monkeypatch.setattr("safeload._bytes.remote.http.READ_SECONDS", seconds)
+
+
+def write_forms(write: Any, folder: Path, forms: Iterable[str]) -> None:
+    """Write a model in each form, into folders of their names."""
+    for form in forms:
+        write(folder / form.replace("/", "-"), form=form)
 
 
 def require_same(remote: Any, local: Any) -> None:

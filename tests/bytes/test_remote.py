@@ -15,9 +15,9 @@ from safetensors.numpy import load_file, save_file
 import safeload
 from safeload import errors, testing
 from safeload._bytes.addresses import Address
-from safeload._bytes.remote import attempts, http, objects, reading
+from safeload._bytes.remote import attempts, objects, reading
 from safeload._bytes.remote.source import RemoteSource
-from tests.servers import in_memory, require_same, serving
+from tests.servers import be_impatient, in_memory, require_same, serving, write_forms
 
 FORMS = ("tensorflow", "safetensors", "torch", "hdf5", "hdf5/keras-bert", "keras")
 WEIGHTS = "model.safetensors"
@@ -27,8 +27,7 @@ WEIGHTS = "model.safetensors"
 def folder(tmp_path_factory):
     """Hold a small BERT in several forms, and in archives."""
     found = tmp_path_factory.mktemp("served")
-    for form in FORMS:
-        testing.write_bert(found / form.replace("/", "-"), form=form)
+    write_forms(testing.write_bert, found, FORMS)
     shutil.make_archive(str(found / "bert"), "zip", found / "tensorflow")
     shutil.make_archive(str(found / "bert"), "gztar", found / "safetensors")
     return found
@@ -36,8 +35,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def server(folder, monkeypatch):
-    monkeypatch.setattr(attempts, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(http, "READ_SECONDS", 0.3)
+    be_impatient(monkeypatch)
     with serving(folder) as found:
         yield found
 

@@ -8,8 +8,7 @@ import pytest
 
 import safeload
 from safeload import errors, testing
-from safeload._bytes.remote import attempts, http
-from tests.servers import require_same, serving
+from tests.servers import be_impatient, require_same, serving
 
 trustme = pytest.importorskip("trustme")
 WEIGHTS = "model.safetensors"
@@ -36,8 +35,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def server(folder, authority, monkeypatch):
-    monkeypatch.setattr(attempts, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(http, "READ_SECONDS", 0.5)
+    be_impatient(monkeypatch, seconds=0.5)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -9,9 +9,8 @@ import pytest
 
 import safeload
 from safeload import errors, testing
-from safeload._bytes.remote import attempts, http
 from tests.elmos import BACKENDS
-from tests.servers import in_memory, require_same, serving
+from tests.servers import be_impatient, in_memory, require_same, serving, write_forms
 
 FORMS = ("hdf5", "tensorflow", "torch", "torch/model", "tensorflow/tf-hub")
 
@@ -20,8 +19,7 @@ FORMS = ("hdf5", "tensorflow", "torch", "torch/model", "tensorflow/tf-hub")
 def folder(tmp_path_factory):
     """Hold a small ELMo in several forms, and in archives."""
     found = tmp_path_factory.mktemp("served")
-    for form in FORMS:
-        testing.write_elmo(found / form.replace("/", "-"), form=form)
+    write_forms(testing.write_elmo, found, FORMS)
     shutil.make_archive(str(found / "elmo"), "zip", found / "hdf5")
     shutil.make_archive(str(found / "model"), "gztar", found / "torch-model")
     return found
@@ -29,8 +27,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def server(folder, monkeypatch):
-    monkeypatch.setattr(attempts, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(http, "READ_SECONDS", 0.3)
+    be_impatient(monkeypatch)
     with serving(folder) as found:
         yield found
 

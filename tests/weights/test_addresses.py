@@ -9,8 +9,7 @@ import pytest
 
 import safeload
 from safeload import errors, testing
-from safeload._bytes.remote import attempts, http
-from tests.servers import in_memory, serving
+from tests.servers import be_impatient, in_memory, serving, write_forms
 from tests.weights.files import cache_of, write_lock
 
 FORMS = ("tensorflow", "safetensors", "torch", "hdf5")
@@ -20,16 +19,14 @@ FORMS = ("tensorflow", "safetensors", "torch", "hdf5")
 def folder(tmp_path_factory):
     """Hold the weights of a small BERT in several forms, and in an archive."""
     found = tmp_path_factory.mktemp("served")
-    for form in FORMS:
-        testing.write_bert(found / form, form=form)
+    write_forms(testing.write_bert, found, FORMS)
     shutil.make_archive(str(found / "bert"), "zip", found / "safetensors")
     return found
 
 
 @pytest.fixture
 def server(folder, monkeypatch):
-    monkeypatch.setattr(attempts, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(http, "READ_SECONDS", 0.3)
+    be_impatient(monkeypatch)
     with serving(folder) as found:
         yield found
 
