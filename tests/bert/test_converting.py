@@ -418,7 +418,7 @@ def test_a_full_disk_leaves_the_target_as_it_was(form, tmp_path):
         "except safeload.SafeLoadError as exc:\n"
         "    print(type(exc).__name__, exc.errno)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True)  # gh-126606
 
     assert done.stdout.split() == ["FileSystemError", str(errno.EFBIG)]
     assert contents(target) == before

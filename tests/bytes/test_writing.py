@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import socket
 import stat
 import subprocess
@@ -22,6 +21,7 @@ from safeload.errors import (
     UnsafeFileError,
     WrongFileKindError,
 )
+from tests.limits import file_size_limit
 
 
 @pytest.fixture
@@ -146,13 +146,11 @@ def test_a_file_may_have_the_longest_name(tmp_path):
 
 
 def test_a_limit_of_the_process_is_told_and_leaves_the_old_file(path):
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
-    try:
-        with pytest.raises(FileSystemError, match=r"^the system cannot write the lock file: File too large") as caught:
-            write(path, b"x" * 100)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with (
+        pytest.raises(FileSystemError, match=r"^the system cannot write the lock file: File too large") as caught,
+        file_size_limit(10),
+    ):
+        write(path, b"x" * 100)
 
     assert caught.value.errno == errno.EFBIG
     assert (caught.value.resolved, caught.value.label) == (str(path), "lock")

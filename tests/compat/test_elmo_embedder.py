@@ -6,7 +6,6 @@ import errno
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 
@@ -20,6 +19,7 @@ from safeload.compat.allennlp import ElmoEmbedder, elmo_embedder
 from safeload.errors import ArgumentError, FileSystemError, MissingFileError, VariableMismatchError
 from tests.elmo.shapes import SENTENCES
 from tests.elmos import OPTIONS_NAME, WEIGHTS_NAME, options, write_elmo
+from tests.limits import file_size_limit
 
 BATCHES = [SENTENCES, SENTENCES[:2], [*SENTENCES, ["Five", "rows"]], [[], ["after", "nothing"]], [[]], SENTENCES]
 TEXT = "A good film .\nBad .\n  One  \nA good film .\n"
@@ -193,13 +193,8 @@ def test_what_is_no_text_file_is_told(given, embedder, tmp_path):
 def test_where_nothing_can_be_written_is_told(embedder, tmp_path):
     with pytest.raises(MissingFileError, match="output"):
         embed(embedder, tmp_path / "none" / "out")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(FileSystemError, match="File too large") as caught:
-            embed(embedder, tmp_path / "out")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(FileSystemError, match="File too large") as caught, file_size_limit(1000):
+        embed(embedder, tmp_path / "out")
 
     assert caught.value.errno == errno.EFBIG
     assert os.listdir(tmp_path) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 import subprocess
 
 import h5py
@@ -27,6 +26,7 @@ from safeload.errors import (
 from safeload.lock import LOCK_NAME, read_lock
 from tests.elmo.shapes import SENTENCES, SHAPES, each_shape
 from tests.elmos import BACKENDS, OPTIONS_NAME, WEIGHTS_NAME, options, random_datasets, write_elmo, write_weights
+from tests.limits import file_size_limit
 
 NAMES = [OPTIONS_NAME, WEIGHTS_NAME]
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
@@ -424,13 +424,8 @@ def test_a_full_disk_is_told_and_leaves_nothing(elmo, small_disk):
 
 def test_a_limit_of_the_process_is_told_and_leaves_the_old_files(elmo):
     module, before = tuned(elmo, "torch"), contents(elmo)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
-    try:
-        with pytest.raises(FileSystemError, match="File too large") as caught:
-            safeload.save_elmo(module, elmo, overwrite=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(FileSystemError, match="File too large") as caught, file_size_limit(20_000):
+        safeload.save_elmo(module, elmo, overwrite=True)
 
     assert caught.value.errno == errno.EFBIG
     assert contents(elmo) == before
