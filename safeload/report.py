@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from safeload._text.dicts import dict_of
 from safeload._text.words import escaped, first_of, two_lines, with_article
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class LoadReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain dicts, lists, strings and numbers for `json.dumps`."""
-        return dataclasses.asdict(self)
+        return dict_of(self)
 
     def headline(self) -> str:
         """Return the first line: the model and the counts of read and unused tensors."""
@@ -307,7 +307,7 @@ class SaveReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain dicts, lists, strings and numbers for `json.dumps`."""
-        return dataclasses.asdict(self)
+        return dict_of(self)
 
     def headline(self) -> str:
         """Return the first line: the model and the count of tensors."""

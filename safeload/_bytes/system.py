@@ -189,8 +189,12 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def start_workers() -> None:
-    """Start the fork server, so that Ctrl-C ends this process alone and `end_workers` its workers."""
+def start_workers(modules: list[str]) -> None:
+    """Start the fork server, so that Ctrl-C ends this process alone and `end_workers` its workers.
+
+    Args:
+        modules: What it imports once for all workers.
+    """
     import signal  # noqa: PLC0415  (slow to import)
     from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415  (slow to import)
 
@@ -200,6 +204,7 @@ def start_workers() -> None:
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which every child inherits
     try:
         with _without_main():
+            forkserver.set_forkserver_preload(modules)
             forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

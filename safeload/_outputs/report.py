@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from safeload._layers import LayerDifference, table
+from safeload._text.dicts import dict_of
 from safeload._text.words import counted
 from safeload.report import pairs_text, rows_text, seconds_text
 
@@ -62,7 +62,7 @@ class OutputsReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain dicts, lists, strings and numbers for `json.dumps`."""
-        return dataclasses.asdict(self)
+        return dict_of(self)
 
     def __str__(self) -> str:
         """Return the report as text for a log."""

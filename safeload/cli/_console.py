@@ -97,7 +97,10 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def json_text(value: Mapping[str, Any], *, indent: int | None = 2) -> str:
     """Return a JSON object as `print_json` prints it, or on one line."""
-    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+    try:
+        return json.dumps(value, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), indent=indent, allow_nan=False)
 
 
 def counts_text(n_good: int, n_bad: int, seconds: float) -> str:

@@ -23,6 +23,9 @@ CPU_SECONDS = 300
 
 POLL_SECONDS = 0.5
 END_SECONDS = 5.0
+IMPORTED = ("safeload.fleet._checker", "safeload._forms.arrays")
+"""What each check imports; NumPy's import takes longer than the check of a tiny model."""
+
 _CONTEXT = system.process_context()
 """Processes are started without the threads and open files of this one."""
 
@@ -38,7 +41,7 @@ def checked(
         jobs: How many models are checked at once.
         isolated: Whether each model has a process of its own.
     """
-    system.start_workers()
+    system.start_workers([*IMPORTED])
     workers: list[_Worker] = []
     try:
         while True:

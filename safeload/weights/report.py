@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from safeload._text.dicts import dict_of
 from safeload._text.words import counted, first_of, with_article
 from safeload.report import ANY_MODEL, file_rows, pairs_text, rows_text, seconds_text
 
@@ -62,7 +62,7 @@ class WeightsReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain dicts, lists, strings and numbers for `json.dumps`."""
-        return dataclasses.asdict(self)
+        return dict_of(self)
 
     def headline(self) -> str:
         """Return the first line: the counts of tensors and bytes."""

@@ -61,11 +61,13 @@ def varint(data: bytes | memoryview, at: int, *, max_bytes: int = 10) -> tuple[i
     Raises:
         ValueError: It runs past the end or is longer than `max_bytes`.
     """
+    if at < len(data) and data[at] < 0x80:  # noqa: PLR2004  (the continuation bit; most have one byte)
+        return data[at], at + 1
     value = 0
     for position in range(at, min(at + max_bytes, len(data))):
         byte = data[position]
         value |= (byte & 0x7F) << 7 * (position - at)
-        if byte < 0x80:  # noqa: PLR2004  (the continuation bit)
+        if byte < 0x80:  # noqa: PLR2004
             return value, position + 1
     message = "a variable-length integer does not end"
     raise ValueError(message)

@@ -6,6 +6,7 @@ Source:
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -150,11 +151,17 @@ def _in_part(part: Entry, use: Callable[[Entry], Result]) -> Result:
 
 def _require_shape(entry: Entry) -> None:
     """Require a shape that NumPy supports: 32 dimensions before 2.0, 64 since; TensorFlow has up to 254."""
+    if not _is_possible(entry.shape):
+        raise DamagedError("TYPE", f"NumPy cannot create an array of {len(entry.shape)} dimensions with this shape")
+
+
+@functools.lru_cache
+def _is_possible(shape: tuple[int, ...]) -> bool:
     try:
-        np.broadcast_to(np.complex128(0), entry.shape)  # the widest type
-    except ValueError as exc:
-        text = f"NumPy cannot create an array of {len(entry.shape)} dimensions with this shape"
-        raise DamagedError("TYPE", text) from exc
+        np.broadcast_to(np.complex128(0), shape)  # the widest type
+    except ValueError:
+        return False
+    return True
 
 
 def _dtype_of(entry: Entry) -> np.dtype[Any]:

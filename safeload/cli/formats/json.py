@@ -1,4 +1,4 @@
-"""Write one JSON object, model by model."""
+"""Write one JSON object, with a line for each model: Python indents four times as slowly as it writes a line."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Writer:
 
     def add(self, result: CheckResult) -> None:
         """Write a model."""
-        self._write(self._before + _console.json_text(model_dict(result)).replace("\n", "\n    "))
+        self._write(self._before + _console.json_text(model_dict(result), indent=None))
         self._before = ",\n    "
 
     def end(self, totals: Totals) -> None:
