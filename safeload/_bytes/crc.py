@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import struct
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -21,51 +20,39 @@ _DISTANCES = (4323, 5259, 5685)
 """Bytes of zeros after a byte leave the checksum as the same byte does, with each of these fewer: x to the power of 8 * 5685 is the
 sum of those of 8 * (5685 - 4323), 8 * (5685 - 5259) and 0, modulo the polynomial. So are the squares of all, hence `_SCALES`."""
 
-_SCALES = (16, 1)
+_SCALES = (64, 8, 1)
+"""A block of 1 MB takes 0.40 ms so, 0.65 ms with (16, 1)."""
 
 
 @functools.cache
-def _tables() -> tuple[list[int], list[int]]:
-    """Return what four bytes make of the lower and of the upper half of a checksum."""
+def _table() -> NDArray[Any]:
+    """Return what each bit of 5,685 bytes adds to a checksum, the first bit first."""
     import numpy as np  # noqa: PLC0415  (no command needs it before it reads a file)
 
-    crc: NDArray[Any] = np.arange(1 << 16, dtype=np.uint32)
-    rows = []
-    for _ in range(2):
-        for _ in range(16):
-            crc = crc >> 1 ^ (crc & 1) * np.uint32(_POLYNOMIAL)
-        rows.append(crc.tolist())
-    upper, lower = rows
-    return lower, upper
+    rows = [_POLYNOMIAL]
+    for _ in range(8 * _DISTANCES[-1] - 1):
+        rows.append(rows[-1] >> 1 ^ (_POLYNOMIAL if rows[-1] & 1 else 0))
+    return np.array(rows[::-1], np.uint32)
 
 
 def own_crc32c(data: Buffer, value: int = 0) -> int:
     """Return the CRC-32C of data, after other data whose checksum is `value`.
 
-    Bytes are folded into the last 5,685 with XOR, 4,323 or more at once, and these are looked up in tables.
+    Bytes are folded into the last 5,685 with XOR, 4,323 or more at once; what each bit of these adds is in a table.
     """
-    view = memoryview(data).cast("B")
-    crc = value ^ _ALL
-    if len(view) > _DISTANCES[-1]:
-        view, crc = _folded(view, crc), 0
-    lower, upper = _tables()
-    n_words = len(view) // 4
-    for (word,) in struct.iter_unpack("<I", view[: 4 * n_words]):
-        crc ^= word
-        crc = lower[crc & 0xFFFF] ^ upper[crc >> 16]
-    for byte in view[4 * n_words :]:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (_POLYNOMIAL if crc & 1 else 0)
-    return crc ^ _ALL
-
-
-def _folded(view: memoryview, crc: int) -> memoryview:
-    """Return data of the same remainder, of 5,685 bytes."""
     import numpy as np  # noqa: PLC0415  (no command needs it before it reads a file)
 
-    rest = np.array(view, np.uint8)
-    rest[:4] ^= np.frombuffer(crc.to_bytes(4, "little"), np.uint8)
+    rest = np.array(memoryview(data).cast("B"), np.uint8)
+    crc = value ^ _ALL
+    n_first = min(4, rest.size)
+    rest[:n_first] ^= np.frombuffer(crc.to_bytes(4, "little"), np.uint8, n_first)
+    bits = np.unpackbits(_folded(rest), bitorder="little")
+    added = int(np.bitwise_xor.reduce(_table()[_table().size - bits.size :] * bits))
+    return added ^ crc >> 8 * n_first ^ _ALL
+
+
+def _folded(rest: NDArray[Any]) -> NDArray[Any]:
+    """Return data of the same remainder, of at most 5,685 bytes."""
     for scale in _SCALES:
         distances = [scale * distance for distance in _DISTANCES]
         end, start = rest.size - distances[-1], 0
@@ -75,7 +62,7 @@ def _folded(view: memoryview, crc: int) -> memoryview:
                 rest[start + distance : stop + distance] ^= rest[start:stop]
             start = stop
         rest = rest[max(end, 0) :]
-    return rest.data
+    return rest
 
 
 @functools.cache
