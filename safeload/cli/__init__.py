@@ -61,7 +61,7 @@ def _escaped_usage() -> Iterator[None]:
         "safeload demo                        see loads succeed, and broken copies fail",
     ),
 )
-@click.version_option(__version__, prog_name="safeload")
+@click.version_option(__version__, "-V", "--version", prog_name="safeload")
 def main() -> None:
     """Check, inspect, compare and lock BERT and ELMo weights.
 

@@ -25,7 +25,8 @@ def test_help_teaches_every_command():
         assert "--help" in safeload_cli(command, "--help").stdout
     for command in (("check", "bert"), ("check", "elmo"), ("inspect",), ("diff",), ("lock",), ("doctor",)):
         assert "Examples:\n    safeload" in safeload_cli(*command, "-h").stdout
-    assert safeload_cli("--version").stdout.strip() == f"safeload, version {safeload.__version__}"
+    for option in ("-V", "--version"):
+        assert safeload_cli(option).stdout.strip() == f"safeload, version {safeload.__version__}"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
