@@ -120,4 +120,6 @@ def test_the_demo_loads_every_form_and_fails_on_every_broken_copy(run_script):
     assert done.stdout.count("29 datasets, vectors (2, 4, 16), equal outputs") == 2 * len(BACKENDS)
     assert [done.stdout.count(f"Broken copy {number}: ") for number in range(1, 9)] == [2] * 6 + [1, 0]
     assert "SHOULD NOT" not in done.stdout
+    assert done.stdout.endswith("13 of 13 faults caught\nNext, with a model of yours: safeload check FOLDER\n")
+    assert "Warning" not in done.stdout + done.stderr
     assert "DIFFERENT OUTPUTS" not in done.stdout

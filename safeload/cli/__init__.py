@@ -9,6 +9,7 @@ import click
 
 from safeload._text.words import visible
 from safeload._version import __version__
+from safeload.cli import _console
 from safeload.cli._ending import ended_early
 from safeload.cli._options import examples
 from safeload.cli.check import check
@@ -78,7 +79,15 @@ def demo() -> None:
     """
     from safeload.demo import run  # noqa: PLC0415  (not for `safeload --help`)
 
-    run(click.echo)
+    out = _console.console()
+    styles = {"title": _console.TITLE, "good": _console.OK, "bad": _console.BAD}
+
+    def show(text: str, style: str = "") -> None:
+        for each in text.split("\n"):
+            _console.line(out, (each, styles.get(style, "")))
+
+    if not run(show):
+        raise click.exceptions.Exit(1)
 
 
 for _command in (check, inspect, diff, lock, outputs, convert, doctor):

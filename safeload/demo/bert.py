@@ -14,20 +14,22 @@ from safeload.demo._show import show_faults, show_files
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from safeload.demo._show import Show
+
 NAME = "bert_model.ckpt"
 SHARD = f"{NAME}.data-00000-of-00001"
 
 
-def run(folder: Path, show: Callable[[str], None]) -> None:
-    """Run the BERT demo in a folder."""
+def run(folder: Path, show: Show) -> int:
+    """Run the BERT demo in a folder, and return how many of `FAULTS` were caught."""
     folder = folder / "uncased_tiny"
     testing.write_bert_checkpoint(folder)
     show_files("A tiny BERT, in the bytes that TensorFlow would write:", folder, show)
     show_forms(folder, show)
-    show_faults(folder, FAULTS, lambda broken: load_bert(broken, broken / NAME), show)
+    return show_faults(folder, FAULTS, lambda broken: load_bert(broken, broken / NAME), show)
 
 
-def show_forms(folder: Path, show: Callable[[str], None]) -> None:
+def show_forms(folder: Path, show: Show) -> None:
     """Load the checkpoint by each form of its path, and compare the outputs."""
     import numpy as np  # noqa: PLC0415  (not for `safeload --help`)
 

@@ -15,20 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from safeload.demo._show import Show
+
 OPTIONS_NAME, WEIGHTS_NAME = "options.json", "weights.hdf5"
 SENTENCES = [["A", "good", "film", "."], ["Bad", "."]]
 
 
-def run(folder: Path, show: Callable[[str], None]) -> None:
-    """Run the ELMo demo in a folder."""
+def run(folder: Path, show: Show) -> int:
+    """Run the ELMo demo in a folder, and return how many of `FAULTS` were caught."""
     folder = folder / "elmo_tiny"
     testing.write_elmo(folder)
     show_files("h5py wrote a tiny ELMo:", folder, show)
     show_forms(folder, show)
-    show_faults(folder, FAULTS, load_elmo, show)
+    return show_faults(folder, FAULTS, load_elmo, show)
 
 
-def show_forms(folder: Path, show: Callable[[str], None]) -> None:
+def show_forms(folder: Path, show: Show) -> None:
     """Load the weights by each form of the call and with each installed backend, and compare the outputs."""
     import torch  # noqa: PLC0415  (not for `safeload --help`)
 
