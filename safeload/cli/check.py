@@ -22,6 +22,7 @@ from safeload.cli._options import (
     vocab,
     weights,
 )
+from safeload.cli._settings import ProjectCommand
 from safeload.cli.formats import FORMATS
 
 
@@ -80,7 +81,8 @@ def check() -> None:
     """Check models as a load would, without TensorFlow or torch.
 
     Each PATH is a model in any form, or a folder above several; which of them is a BERT and which an ELMo is found out. The commands
-    check one kind of model, with the options of its load.
+    check one kind of model, with the options of its load. Defaults may be in the table [tool.safeload.check] of the nearest
+    pyproject.toml.
 
     Exit code: 0 every model is good, 1 a model is bad or --expect fails, 2 wrong usage, a folder that cannot be read, or a FILE that
     cannot be written.
@@ -145,7 +147,7 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
     return _any_check_command(scope(ignore_unused(function)))
 
 
-@click.command()
+@click.command(cls=ProjectCommand)
 @_any_check_command
 def check_any(paths: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401
     """Check BERT and ELMo models of whatever kind."""
@@ -154,6 +156,7 @@ def check_any(paths: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401
 
 @check.command(
     "bert",
+    cls=ProjectCommand,
     epilog=examples(
         "safeload check bert models/uncased",
         "safeload check bert models/            every model in the tree",
@@ -179,6 +182,7 @@ def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None
 
 @check.command(
     "elmo",
+    cls=ProjectCommand,
     epilog=examples(
         "safeload check elmo models/elmo",
         "safeload check elmo elmo_options.json --weights elmo_weights.hdf5",
@@ -193,6 +197,7 @@ def check_elmo(paths: tuple[str, ...], weights: str | None, **rest: Any) -> None
 
 @check.command(
     "weights",
+    cls=ProjectCommand,
     epilog=examples(
         "safeload check weights model.safetensors",
         "safeload check weights ~/.cache/huggingface/hub     every model in the cache, by the names of its blobs",
