@@ -21,7 +21,7 @@ def dict_of(found: Any) -> dict[str, Any]:  # noqa: ANN401  (a dataclass)
 def _plain(value: Any) -> Any:  # noqa: ANN401  (what a field holds)
     if type(value) in _PLAIN:
         return value
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dict_of(value)
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
