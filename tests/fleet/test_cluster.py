@@ -15,6 +15,8 @@ import pytest
 import safeload
 from safeload import testing
 from safeload.errors import ArgumentError, BackendError
+from safeload.fleet import _cluster
+from safeload.fleet._found import Model
 from tests.command_line import safeload_cli
 
 distributed = pytest.importorskip("distributed")
@@ -129,6 +131,35 @@ def test_a_scheduler_that_goes_away_is_an_error(tiny_bert, client, workers, sche
     scheduler[0].kill()
     with pytest.raises(BackendError, match="the Dask cluster lost the check"):
         list(results)
+
+
+def test_a_result_that_the_scheduler_takes_with_it_is_an_error(client, workers, scheduler):
+    workers()
+    futures = client.map(str, range(20))
+    distributed.wait(futures)
+    scheduler[0].kill()
+    with pytest.raises(BackendError, match="the Dask cluster lost the check of model"):  # here, or once it is known
+        for future in futures:
+            _cluster._result_of(future, Model("model", "bert"))
+
+
+UNREADABLE = "type('Unreadable', (), {'__reduce__': lambda self: (eval, ('1 / 0',))})()"
+
+
+def test_a_result_that_cannot_be_read_here_is_that_models(client, workers):
+    workers()
+    future = client.submit(eval, UNREADABLE)
+    distributed.wait(future)
+    found = _cluster._result_of(future, Model("model", "bert"))
+
+    assert (found.path, found.is_bad) == ("model", True)
+    assert "ZeroDivisionError" in str(found.error)
+
+
+def test_a_client_that_was_closed_is_an_error(tiny_bert, client):
+    client.close()
+    with pytest.raises(BackendError, match="the Dask cluster was lost before the"):
+        list(safeload.check_many(tiny_bert, client=client))
 
 
 def test_an_address_at_which_nothing_answers_is_an_error(tiny_bert):
