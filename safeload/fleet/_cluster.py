@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import bad_argument
 from safeload._frameworks.packages import REQUIREMENTS, import_installed, install, missing_dependency
+from safeload._text.addresses import without_secrets
 from safeload._text.words import reason_of
 from safeload.errors import ArgumentError, BackendError
 from safeload.fleet._checker import crashed, unexpected
@@ -49,9 +50,11 @@ def connect(address: str) -> Any:  # noqa: ANN401  (untyped upstream)
     try:
         return distributed.Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TypeError) as exc:
-        message = f"no Dask scheduler answers at {address!r}: {reason_of(exc)}"
+        shown = without_secrets(address)
+        reason = f": {reason_of(exc)}" if shown == address else ""
+        message = f"no Dask scheduler answers at {shown!r}{reason}"
         hints = ["pass its address as `dask scheduler` prints it, such as tcp://127.0.0.1:8786"]
-        raise ArgumentError(message, argument="dask", given=address, hints=hints) from exc
+        raise ArgumentError(message, argument="dask", given=address, hints=hints) from (exc if reason else None)
 
 
 def require_client(client: object) -> None:

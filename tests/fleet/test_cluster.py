@@ -165,3 +165,8 @@ def test_a_client_that_was_closed_is_an_error(tiny_bert, client):
 def test_an_address_at_which_nothing_answers_is_an_error(tiny_bert):
     done = safeload_cli("check", tiny_bert, "--dask", "tcp://127.0.0.1:9", code=2)
     assert "no Dask scheduler answers at 'tcp://127.0.0.1:9'" in done.stderr
+
+
+def test_the_secrets_of_an_address_are_not_repeated(tiny_bert):
+    for given in ("tcp://user:SECRET@127.0.0.1:9", "tcp://user:SECRET@127.0.0.1:9?SECRET"):
+        assert "SECRET" not in safeload_cli("check", tiny_bert, "--dask", given, code=2).stderr
