@@ -62,8 +62,8 @@ def _typed(exc: Exception, given: object) -> SafeLoadError | None:
         if isinstance(exc.filename, (str, bytes, os.PathLike)):
             return failed(FileRef(path=os.fsdecode(exc.filename), role="model", given=given), exc)
         reason = without_secrets(exc.strerror or reason_of(exc)) or type(exc).__name__
-        message = f"the system cannot do what this call needs: {reason}"
-        return FileSystemError(message, errno=exc.errno, given=given, hints=hints_of(exc))
+        text = f"the system cannot do what this call needs: {reason}"
+        return FileSystemError(text, errno=exc.errno, given=given, hints=hints_of(exc))
     message = next((text for kind, text in _UNSAFE.items() if isinstance(exc, kind)), None)
     if message is None:
         return None

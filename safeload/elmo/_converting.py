@@ -89,9 +89,7 @@ def job_of(options: ElmoOptions, left_out: tuple[str, ...]) -> Job:
 
 def _require_sums_left_out(found: Matched[ElmoOptions], patterns: Collection[str]) -> None:
     """Require that the caller allows to leave out the weights of a learned sum: without them, an ELMo gives other vectors."""
-    require_left_out(
-        found.match.unused.get(WEIGHTED_SUM, ()), patterns, FORM, lambda name: _OF_A_SUM.sub(r"\1*", name)
-    )
+    require_left_out(found.match.unused.get(WEIGHTED_SUM, ()), patterns, FORM, lambda name: _OF_A_SUM.sub(r"\1*", name))
 
 
 def _left_out(found: Matched[ElmoOptions]) -> tuple[str, ...]:

@@ -119,17 +119,16 @@ def _result_of(future: Any, model: Model) -> CheckResult:  # noqa: ANN401
     Raises:
         BackendError: The scheduler went away with it.
     """
+    status = future.status
+    if status not in ("finished", "error"):
+        raise _lost(f"lost the check of {model.path}: it is {status}", model.path)
     try:
-        if future.status == "finished":
+        if status == "finished":
             found: CheckResult = future.result()
             return found
-        if future.status != "error":
-            raise _lost(f"lost the check of {model.path}: it is {future.status}", model.path)
         exc = future.exception()
     except (OSError, CancelledError) as lost:  # CommClosedError is an OSError
         raise _lost(f"lost the check of {model.path}: {reason_of(lost) or type(lost).__name__}", model.path) from lost
-    except BackendError:
-        raise
     except Exception as unread:  # noqa: BLE001  (what one model causes on the way between two machines)
         exc = unread
     if type(exc).__name__ == "KilledWorker":

@@ -16,7 +16,16 @@ import safeload
 from safeload import errors, testing
 from safeload.bert.namings import NAMINGS
 from safeload.testing._bert import bert_tensors
-from tests.bert.converted import HEADS, READABLE, TANH, WRITTEN, assert_same_values, change_config, read_values, write_source
+from tests.bert.converted import (
+    HEADS,
+    READABLE,
+    TANH,
+    WRITTEN,
+    assert_same_values,
+    change_config,
+    read_values,
+    write_source,
+)
 
 HUGGING_FACE = next(naming for naming in NAMINGS if naming.id == "hugging-face")
 

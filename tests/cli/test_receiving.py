@@ -61,21 +61,13 @@ def bert():
 
 
 COMMANDS = {
-    "inspect": lambda path, folder: ["inspect", f"{path}.tar.gz"],
-    "diff": lambda path, folder: ["diff", f"{path}.tar.gz", f"{path}.tar.gz"],
-    "convert": lambda path, folder: [
-        "convert",
-        f"{path}.tar.gz",
-        str(folder / "hf"),
-        "--form",
-        "safetensors",
-        "--activation",
-        "gelu_tanh",
-    ],
-    "outputs": lambda path, folder: ["outputs", path, "--save", str(folder / "x.json")],
-    "doctor": lambda path, folder: ["doctor", "bert", path],
-    "check": lambda path, folder: ["check", "bert", path],
-    "check weights": lambda path, folder: ["check", "weights", path],
+    "inspect": ["inspect", "{archive}"],
+    "diff": ["diff", "{archive}", "{archive}"],
+    "convert": ["convert", "{archive}", "{new}", "--form", "safetensors", "--activation", "gelu_tanh"],
+    "outputs": ["outputs", "{path}", "--save", "{new}"],
+    "doctor": ["doctor", "bert", "{path}"],
+    "check": ["check", "bert", "{path}"],
+    "check weights": ["check", "weights", "{path}"],
 }
 """Command -> its arguments; those that count tensors once they have the files are given an archive, which is read first."""
 
@@ -85,7 +77,9 @@ def test_every_command_shows_what_comes(command, bert, tmp_path, monkeypatch):
     if command in ("outputs", "doctor"):
         pytest.importorskip("keras_bert")
     monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
-    done = CliRunner().invoke(main, COMMANDS[command](bert, tmp_path))
+    done = CliRunner().invoke(
+        main, [each.format(path=bert, archive=f"{bert}.tar.gz", new=tmp_path / "new") for each in COMMANDS[command]]
+    )
 
     assert done.exit_code == 0, done.output
     assert "reading bytes: " in done.stderr

@@ -79,10 +79,14 @@ def test_an_archive_of_allennlp_is_read_in_place(tmp_path):
     assert any(name.startswith("_classification_layer") for name in report.left_out)
 
 
-@pytest.mark.parametrize(("form", "pattern"), [("torch/model", "scalar_mix_0.*"), ("tensorflow/tf-hub", "aggregation/*")])
+@pytest.mark.parametrize(
+    ("form", "pattern"), [("torch/model", "scalar_mix_0.*"), ("tensorflow/tf-hub", "aggregation/*")]
+)
 def test_a_learned_sum_is_left_out_only_on_request(form, pattern, tmp_path):
     source = testing.write_elmo(tmp_path / "source", form=form)
-    with pytest.raises(errors.ArgumentError, match=r"the form hdf5 has no place for \d tensors of the source") as caught:
+    with pytest.raises(
+        errors.ArgumentError, match=r"the form hdf5 has no place for \d tensors of the source"
+    ) as caught:
         safeload.convert(source, tmp_path / "target", form="hdf5")
     assert caught.value.hints[0] == f"to leave them out, pass ignore_unused={[pattern]}"
     assert not (tmp_path / "target").exists()

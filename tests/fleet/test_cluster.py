@@ -138,9 +138,8 @@ def test_a_result_that_the_scheduler_takes_with_it_is_an_error(client, workers, 
     futures = client.map(str, range(20))
     distributed.wait(futures)
     scheduler[0].kill()
-    with pytest.raises(BackendError, match="the Dask cluster lost the check of model"):  # here, or once it is known
-        for future in futures:
-            _cluster._result_of(future, Model("model", "bert"))
+    with pytest.raises(BackendError, match="the Dask cluster lost the check of model"):
+        [_cluster._result_of(future, Model("model", "bert")) for future in futures]
 
 
 UNREADABLE = "type('Unreadable', (), {'__reduce__': lambda self: (eval, ('1 / 0',))})()"

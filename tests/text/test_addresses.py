@@ -15,7 +15,10 @@ from safeload._text.addresses import without_secrets
         ("https://user:P?W#@host/a", "https://host/a"),
         ("https://user:P W\n@host/a", "https://host/a"),
         ("zip://a.zip::https://user:PW@host/a?PW", "zip://a.zip::https://host/a"),
-        ("see http://host:80 and http://host:81/x@y, or mail a@b", "see http://host:80 and http://host:81/x@y, or mail a@b"),
+        (
+            "see http://host:80 and http://host:81/x@y, or mail a@b",
+            "see http://host:80 and http://host:81/x@y, or mail a@b",
+        ),
         ("http://[::1]:80/x@y", "http://[::1]:80/x@y"),
         ("hf://owner/name@main", "hf://owner/name@main"),
         ("C:\\models@home", "C:\\models@home"),
