@@ -6,9 +6,10 @@ import functools
 import os
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from safeload._bytes.absent import failed
+from safeload._bytes.absent import failed, hints_of
 from safeload._bytes.files import FileRef
 from safeload._bytes.shortage import not_enough_memory, shortage_behind
+from safeload._text.addresses import without_secrets
 from safeload._text.words import reason_of
 from safeload.errors import FileSystemError, SafeLoadError, UnsafeFileError
 
@@ -58,8 +59,11 @@ def _typed(exc: Exception, given: object) -> SafeLoadError | None:
     if isinstance(exc, SafeLoadError):
         return None
     if isinstance(exc, OSError):
-        path = os.fsdecode(exc.filename) if isinstance(exc.filename, (str, bytes, os.PathLike)) else ""
-        return failed(FileRef(path=path, role="model", given=given), exc)
+        if isinstance(exc.filename, (str, bytes, os.PathLike)):
+            return failed(FileRef(path=os.fsdecode(exc.filename), role="model", given=given), exc)
+        reason = without_secrets(exc.strerror or reason_of(exc)) or type(exc).__name__
+        text = f"the system cannot do what this call needs: {reason}"
+        return FileSystemError(text, errno=exc.errno, given=given, hints=hints_of(exc))
     message = next((text for kind, text in _UNSAFE.items() if isinstance(exc, kind)), None)
     if message is None:
         return None

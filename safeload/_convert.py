@@ -48,8 +48,8 @@ def convert(  # noqa: PLR0913  (those of the loads)
     the folder. If anything fails, the folder is as it was.
 
     Floats become float32, which loses nothing. Of a BERT, the encoder is written, and the pooler and the MLM and NSP
-    heads where the source has them; task heads where the library of the form has a name for them. What the form has no
-    place for is an error, unless `ignore_unused` names it. What only a training needs is left out, and the report lists it.
+    heads where the source has them; task heads where the library of the form has a name for them. Of an ELMo, the biLM is written. What
+    the form has no place for, such as the weights of an ELMo's learned sum, is an error, unless `ignore_unused` names it. What only a training needs is left out, and the report lists it.
 
     Args:
         source: The folder of the model, its config or options file, or an archive, as in `load_bert` and `load_elmo`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -18,14 +19,15 @@ from safeload._model_kind import Request
 from safeload._saving import lock_new, made, require_alone, require_free
 from safeload._steps import opened_model
 from safeload._streamed import FileValues, Row, Values
+from safeload._text.words import counted, first_few
 from safeload._values import as_stored_values
-from safeload.errors import BackendError
+from safeload.errors import ArgumentError, BackendError
 from safeload.lock import LOCK_NAME
 from safeload.lock._copies import UNLOCKED
 from safeload.report import FileRead, SaveReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
     from concurrent.futures import Executor, Future
 
     from numpy.typing import NDArray
@@ -261,6 +263,24 @@ def _sums(values: Array) -> Sums:
         crc = crc32c(block.data, crc)
         total += int(np.add.reduce(block[: block.size // 8 * 8].view(np.uint64), dtype=np.uint64))
     return values.dtype.name, crc, total
+
+
+def require_left_out(
+    left: Collection[str], patterns: Collection[str], form: str, pattern_of: Callable[[str], str]
+) -> None:
+    """Require that the caller allows to leave out what the form has no place for; `pattern_of` returns a pattern for a name.
+
+    Raises:
+        ArgumentError: No pattern matches a name.
+    """
+    found = [name for name in left if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+    if found:
+        message = f"the form {form} has no place for {counted(len(found), 'tensor')} of the source"
+        hints = [
+            f"to leave them out, pass ignore_unused={sorted(set(map(pattern_of, found)))}",
+            "or choose another form",
+        ]
+        raise ArgumentError(message, argument="form", given=form, details=first_few(found, "the source"), hints=hints)
 
 
 def unproven(message: str, folder: str) -> BackendError:

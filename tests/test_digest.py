@@ -91,11 +91,12 @@ def test_values_that_are_exchanged_make_another_digest(tmp_path):
 def test_settings_that_no_file_proves_are_part_of_it(bert, tmp_path):
     folder = shutil.copytree(bert, tmp_path / "m")
     before, config = digest(folder), json.loads((folder / "bert_config.json").read_text())
-    (folder / "bert_config.json").write_text(json.dumps({**config, "hidden_dropout_prob": 0.5}))
-    assert digest(folder) == before
-    (folder / "bert_config.json").write_text(json.dumps({**config, "num_attention_heads": 2}))
-
-    assert digest(folder) != before
+    for same in ({"hidden_dropout_prob": 0.5}, {"layer_norm_eps": 1e-12}):
+        (folder / "bert_config.json").write_text(json.dumps({**config, **same}))
+        assert digest(folder) == before
+    for other in ({"num_attention_heads": 2}, {"layer_norm_eps": 1e-13}):
+        (folder / "bert_config.json").write_text(json.dumps({**config, **other}))
+        assert digest(folder) != before
 
 
 def test_forms_that_store_the_same_tensors_have_the_same_digest(tmp_path):

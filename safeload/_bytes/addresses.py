@@ -61,3 +61,23 @@ _NO_PLACES = {
 def why_no_place(address: str) -> str:
     """Return why an address of fsspec's is not read; "" if it is of a place."""
     return _NO_PLACES.get(scheme_of(address), "chains others" if "::" in address else "")
+
+
+def fault_of(address: str) -> tuple[str, str]:
+    """Return what is wrong with the host or the user info of an address, and a hint; empty texts for nothing.
+
+    None of the address's own words are in it: they may be a password's.
+    """
+    outer = address.rpartition("::")[2]
+    if scheme_of(outer) == "hf" and ":" in outer[len("hf://") :]:
+        return "an hf:// address with a user, and the cache needs none", "write hf://OWNER/NAME[@REVISION]"
+    if scheme_of(outer) not in ("http", "https"):
+        return "", ""
+    hint = "in a user name or password, write a special character as % and two digits, such as %2F for a slash"
+    try:
+        parts = urlsplit(outer)
+        has_host = bool(parts.hostname) and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        has_host = False
+    is_whole = has_host and not any(map(str.isspace, parts.netloc))
+    return ("", "") if is_whole else ("an address without a valid host", hint)

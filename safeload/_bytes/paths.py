@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from safeload._arguments import as_python
 from safeload._bytes import windows
-from safeload._bytes.addresses import Address, is_address, why_no_place
+from safeload._bytes.addresses import Address, fault_of, is_address, why_no_place
 from safeload._bytes.tfhub import cached_at
 from safeload.errors import InvalidPathError, MissingFileError
 
@@ -137,7 +137,7 @@ def _address(text: str, given: object, argument: str) -> str:
     One of the Hugging Face hub is the path in the cache of huggingface_hub.
 
     Raises:
-        InvalidPathError: A variable is not set, or the address is of no place.
+        InvalidPathError: A variable is not set, or the address is of no place, or has no valid host.
         MissingFileError: The cache has not this model, or not this revision.
     """
     names = _names_in(text)
@@ -145,6 +145,9 @@ def _address(text: str, given: object, argument: str) -> str:
     text = os.path.expandvars(text)
     _require_text(text, given, argument, names)
     _require_no_tfhub(text, given, argument)
+    fault, hint = fault_of(text)
+    if fault:
+        raise InvalidPathError(f"{argument} is {fault}", given=given, hints=[hint])
     if text.lower().startswith("hf://"):
         return _in_hub_cache(text, given, argument)
     inner, chained, outer = text.partition("::")
@@ -200,7 +203,7 @@ def _local(text: str, given: object, argument: str, names: Sequence[str] = ()) -
         message = f"{argument} is not a valid file URL{because}: {exc}"
         raise InvalidPathError(message, given=given, hints=["write the absolute path"]) from exc
     if parts.netloc not in ("", "localhost"):
-        message = f"{argument} is a file URL on another host, {parts.netloc!r}{because}"
+        message = f"{argument} is a file URL on another host, {parts.hostname!r}{because}"
         raise InvalidPathError(message, given=given, hints=[hint])
     path = urllib.request.url2pathname(parts.path)
     if not path.strip():

@@ -38,7 +38,10 @@ def reduced(values: Array, mask: Array) -> Array:
 
 
 def differences(expected: Mapping[str, Array], found: Mapping[str, Array]) -> tuple[LayerDifference, ...]:
-    """Return how far each layer is from the expected one, as a part of the root mean square of the expected table."""
+    """Return how far each layer is from the expected one, as a part of the root mean square of the expected table.
+
+    The layers come in the order of the model, whatever sorted the file.
+    """
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
     scales = {
@@ -48,4 +51,5 @@ def differences(expected: Mapping[str, Array], found: Mapping[str, Array]) -> tu
     def scaled(layers: Mapping[str, Array]) -> dict[str, Array]:
         return {name: each.astype(np.float64) / scales.get(name, 1.0) for name, each in layers.items()}
 
-    return compare_layers({EXPECTED: scaled(expected), COMPUTED: scaled(found)})
+    in_order = {name: expected[name] for name in (*found, *expected) if name in expected}
+    return compare_layers({EXPECTED: scaled(in_order), COMPUTED: scaled(found)})

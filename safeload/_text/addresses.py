@@ -7,7 +7,10 @@ import re
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::[A-Za-z][A-Za-z0-9+.-]+)*://")
 """How an address begins, or fsspec's chain of several; a drive of Windows has one letter."""
 
-_PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+://)(?:[^/?#\s]*@)?((?:(?!::)[^?#\s])*)(?:[?#](?:(?!::)\S)*)?")
+_USER = r"[^/?#\s]*@|[^/?#\s@:\[]+:(?!:|\d*(?:[/?#\s]|::|$))[^@]{0,999}@"
+"""User info; where a name and a colon come before something else than a port, a password with any characters that nobody escaped."""
+
+_PARTS = re.compile(rf"([A-Za-z][A-Za-z0-9+.-]+://)(?:{_USER})?((?:(?!::)[^?#\s])*)(?:[?#](?:(?!::)\S)*)?")
 
 
 def without_secrets(text: str) -> str:

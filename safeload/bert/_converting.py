@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import require_patterns
-from safeload._bytes.small import read_small
-from safeload._converting import Job, save, unproven
+from safeload._converting import Job, require_left_out, save, unproven
 from safeload._forms.weight_file import WIDENED
 from safeload._json import read_json_object
 from safeload._model_kind import Clock
@@ -18,14 +16,13 @@ from safeload._naming import BUFFERS, COPIES, OTHER, TRAINING
 from safeload._saving import require_elsewhere
 from safeload._steps import opened_model
 from safeload._streamed import FileValues, Row
-from safeload._text.words import counted, first_few
 from safeload.bert._arguments import BuildOptions, build_options
 from safeload.bert._config import CONFIG_NAMES
 from safeload.bert._content import ANY, POOLER_PART, Content, part_of, stored_parameters
 from safeload.bert._model import bert
 from safeload.bert._parameters import POOLER
 from safeload.bert._runtimes import dropout_rates
-from safeload.bert._vocabulary import MAX_VOCAB_BYTES
+from safeload.bert._vocabulary import written_vocabulary
 from safeload.bert.writers._writer import dropped, epsilon, sizes_of
 from safeload.errors import ArgumentError, SafeLoadError
 
@@ -77,7 +74,7 @@ def convert(
             parameters=found.parameters,
             heads={name: found.weights.tensors[stored].spec for name, stored in heads.items()},
             naming=found.naming.id,
-            vocabulary=None if places.vocab is None else read_small(places.vocab, max_bytes=MAX_VOCAB_BYTES),
+            vocabulary=None if places.vocab is None else written_vocabulary(places.vocab),
             tokens=tokens,
             lowercase=_lowercase(places),
         ).without_words()
@@ -201,16 +198,11 @@ def _require_parts(content: Content, writer: Writer, parts: frozenset[str]) -> N
 
 def _require_left_out(left: list[str], patterns: Collection[str], writer: Writer) -> None:
     """Require that the caller allows to leave out what the form has no place for."""
-    found = [name for name in left if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
-    if found:
-        message = f"the form {writer.id} has no place for {counted(len(found), 'tensor')} of the source"
-        starts = sorted(
-            {f"{POOLER}/*" if part_of(name) == POOLER_PART else f"{_FIRST.split(name)[0]}*" for name in found}
-        )
-        hints = [f"to leave them out, pass ignore_unused={starts}", "or choose another form"]
-        raise ArgumentError(
-            message, argument="form", given=writer.id, details=first_few(found, "the source"), hints=hints
-        )
+
+    def start_of(name: str) -> str:
+        return f"{POOLER}/*" if part_of(name) == POOLER_PART else f"{_FIRST.split(name)[0]}*"
+
+    require_left_out(left, patterns, writer.id, start_of)
 
 
 def _require_same(wanted: BertConfig, found: BertConfig) -> None:

@@ -22,7 +22,7 @@ from safeload.bert._parameters import (
     list_parameters,
     with_positions_of,
 )
-from safeload.bert._runtimes import GELU, GELU_ERF, GELU_TANH
+from safeload.bert._runtimes import GELU, GELU_ERF, GELU_TANH, LAYER_NORM_EPS
 from safeload.bert._saved_config import require_agreement
 from safeload.bert.namings import NAMINGS, namings_of
 from safeload.bert.namings.google import SCOPE, Google
@@ -116,10 +116,7 @@ def bert(
             weights, scope, getattr(options.torch.model_class, "base_model_prefix", "")
         ),
         hints=hints,
-        unverified=lambda config: {
-            "num_attention_heads": config.num_attention_heads,
-            "hidden_act": config.hidden_act,
-        },
+        unverified=unverified,
         unused_keys=lambda config: [] if options.torch.model_class else unused_keys(config.raw, runtime),
         adapted=adapted,
         activation=lambda config: config.activation,
@@ -129,6 +126,13 @@ def bert(
         marks=MARKS,
     )
     return kind
+
+
+def unverified(config: BertConfig) -> dict[str, object]:
+    """Return the settings that no weight file can confirm; an epsilon only if it is not BERT's."""
+    epsilon = config.raw.get("layer_norm_eps")
+    others = {} if epsilon in (None, LAYER_NORM_EPS) else {"layer_norm_eps": epsilon}
+    return {"num_attention_heads": config.num_attention_heads, "hidden_act": config.hidden_act, **others}
 
 
 def recognise(weights: WeightFile, wanted: object = None, own: str = "") -> tuple[Naming, str, Mapping[str, str]]:

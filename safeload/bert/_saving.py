@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from safeload._arguments import require_patterns
 from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.files import FileRef
-from safeload._bytes.small import read_small
 from safeload._converting import save
 from safeload._fit import match_weights
 from safeload._forms.weight_file import WeightPlace
@@ -18,7 +17,7 @@ from safeload.bert._config import validate_config
 from safeload.bert._content import ANY, Content, stored_parameters
 from safeload.bert._converting import EXAMPLE, heads_of, job_of, reading_options
 from safeload.bert._model import bert
-from safeload.bert._vocabulary import MAX_VOCAB_BYTES, read_with_locks, require_fit
+from safeload.bert._vocabulary import read_with_locks, require_fit, written_vocabulary
 from safeload.bert.readers import held_bert
 from safeload.bert.writers import writer_of
 
@@ -80,4 +79,4 @@ def _vocabulary(vocab_file: object, config: BertConfig) -> tuple[bytes | None, d
     ref = given_ref(vocab_file, "vocab_file", "vocab")
     tokens = read_with_locks(ref)
     require_fit(tokens, config, ref)
-    return read_small(ref, max_bytes=MAX_VOCAB_BYTES), tokens
+    return written_vocabulary(ref), tokens

@@ -58,13 +58,41 @@ def read_vocabulary(ref: FileRef) -> dict[str, int]:
         line = data.count(b"\n", 0, exc.start) + 1
         problem = f"line {line} is not UTF-8: byte {data[exc.start]:#04x}"
         raise _error([problem], ref, ["save the file as UTF-8"]) from exc
-    lines = text.removesuffix("\n").split("\n")
-    tokens = [line.strip(" \t\r") for line in lines]
+    tokens = [_token(line) for line in _lines(text)]
     ids = {token: number for number, token in enumerate(tokens)}
     problems, hints = _faults(tokens, ids, text)
     if problems:
         raise _error(problems, ref, hints)
     return ids
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n")
+
+
+def _token(line: str) -> str:
+    return line.strip(" \t\r")
+
+
+def written_vocabulary(ref: FileRef) -> bytes:
+    """Return a vocabulary that was read, as every library reads the same tokens from it: nothing stands around a token.
+
+    Raises:
+        VocabularyError: A token has a carriage return in it, which ends a line for other libraries than Google's.
+        SafeLoadError: As `read_small`.
+    """
+    data = read_small(ref, max_bytes=MAX_VOCAB_BYTES)
+    lines = _lines(data.decode("utf-8"))
+    tokens = [_token(line) for line in lines]
+    problems = [
+        f"line {number} has a carriage return in its token {token!r}"
+        for number, token in enumerate(tokens, 1)
+        if "\r" in token
+    ]
+    if problems:
+        hints = ["other libraries than Google's would read two tokens, and shift every later id"]
+        raise _error(problems, ref, hints)
+    return data if tokens == lines else "".join(f"{token}\n" for token in tokens).encode("utf-8")
 
 
 def read_with_locks(ref: FileRef) -> dict[str, int]:

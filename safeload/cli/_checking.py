@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
 from safeload._text.progress import progress
 from safeload._version import __version__
@@ -195,7 +196,7 @@ def kept_file(path: str) -> Iterator[NewFile]:
         SafeLoadError: As `atomic_write`.
     """
     stopped = None
-    with atomic_write(path, role="output") as unfinished:
+    with atomic_write(resolve_path(path, argument="--output"), role="output") as unfinished:
         try:
             yield unfinished
         except Stopped as exc:

@@ -13,6 +13,7 @@ from safeload._model_kind import Request
 from safeload._saving import target_of
 from safeload._text.progress import progress
 from safeload.cli import _console
+from safeload.cli._receiving import receiving
 from safeload.errors import ArgumentError, InvalidPathError, MissingFileError, SafeLoadError, UnreadableFileError
 
 if TYPE_CHECKING:
@@ -58,9 +59,11 @@ def _converted(places: Places, form: str, options: Mapping[str, Any]) -> SaveRep
         ignore_unused=list(options["ignore_unused"]),
     )
     target = target_of(places.target, argument="target", overwrite=options["overwrite"], lock=options["lock"])
-    with ExitStack() as stack:
+    with ExitStack() as stack, ExitStack() as before:
+        before.enter_context(receiving())
 
         def started(job: Job) -> Advance:
+            before.close()
             bar = progress(_console.console(stderr=True), n_bytes_of(job), "converting")
             return stack.enter_context(bar)
 

@@ -15,6 +15,7 @@ from safeload.bert._trials import BERT
 from safeload.cli import _console
 from safeload.cli._doctoring import tried
 from safeload.cli._probe import AGAINST, DIAGNOSE_ELMO, DIAGNOSE_ELMO_IN_KERAS, use_keras
+from safeload.cli._receiving import receiving
 from safeload.elmo import diagnose_elmo
 from safeload.elmo._trials import elmo_subject
 from safeload.errors import SafeLoadError
@@ -67,7 +68,8 @@ def run(model: str, path: str, options: dict[str, Any], *, as_json: bool) -> int
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     kind.probes[tiny.call]()
     try:
-        found = kind.diagnose(path, **options)
+        with receiving():
+            found = kind.diagnose(path, **options)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 2

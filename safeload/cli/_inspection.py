@@ -16,6 +16,7 @@ from safeload._text.progress import progress
 from safeload._text.words import counted
 from safeload.bert._vocabulary import VOCAB_NAME, read_vocabulary
 from safeload.cli import _console
+from safeload.cli._receiving import receiving
 from safeload.cli._statistics import Statistics, number, remark, statistics_of
 from safeload.cli._weights import Tensor, Weights, open_given
 from safeload.errors import SafeLoadError, UnsafeFileError
@@ -49,9 +50,11 @@ def run(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
 
 @typed_errors
 def _describe(given: str, *, stats: bool, html: str | None, as_json: bool) -> int:
-    ref = located(given_ref(given, "path", "path"))
-    side = _beside_weights(ref)
-    if side is None and (models := _models_in(given, ref)):
+    with receiving():
+        ref = located(given_ref(given, "path", "path"))
+        side = _beside_weights(ref)
+        models = _models_in(given, ref) if side is None else []
+    if models:
         _print_models(ref.path, models, as_json=as_json)
         return 0
     if side is None:

@@ -18,6 +18,7 @@ from safeload.bert import load as load_bert
 from safeload.bert._arguments import FULL_LENGTH, build_options
 from safeload.bert._runtimes import KERAS_BERT
 from safeload.cli import _console
+from safeload.cli._receiving import receiving
 from safeload.elmo import _outputs as of_elmo
 from safeload.elmo import load as load_elmo
 from safeload.elmo._arguments import BACKENDS, STORED, elmo_arguments
@@ -61,7 +62,8 @@ def run(folder: str, wanted: Wanted, options: Mapping[str, Any], *, as_json: boo
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the model's report has safeload's; keras-bert warns about initialisers
-            report = _run(folder, wanted, options)
+            with receiving():
+                report = _run(folder, wanted, options)
     except SafeLoadError as exc:
         _console.print_error(exc, as_json=as_json)
         return 2 if isinstance(exc, _USAGE) else 1

@@ -16,6 +16,7 @@ from safeload._forms.finding import find_weights
 from safeload._text.words import with_article
 from safeload.bert._choice import preference_in
 from safeload.cli._console import bytes_text
+from safeload.cli._receiving import receiving
 from safeload.elmo import _places as elmo_places
 from safeload.errors import SafeLoadError
 
@@ -94,9 +95,10 @@ def open_given(given: str) -> Weights:
     Raises:
         SafeLoadError: As `find_weights` and `open_weights`.
     """
-    ref = located(given_ref(given, "path", "checkpoint"))
-    place = _place_of(ref)
-    file = open_weights(place)
+    with receiving():
+        ref = located(given_ref(given, "path", "checkpoint"))
+        place = _place_of(ref)
+        file = open_weights(place)
     what = f"{file.summary}, given as {with_article(place.place)}" if place.form == CHECKPOINT else file.summary
     tensors = [
         Tensor(spec=each.spec, layer=layer_of(name), n_bytes=each.n_bytes) for name, each in file.tensors.items()

@@ -18,7 +18,7 @@ from safeload.cli._options import PATH, activation, as_json, examples, scope, vo
         "safeload convert models/uncased hf --form safetensors --activation gelu_tanh",
         "safeload convert models/uncased.zip hf --form safetensors",
         "safeload convert hf preset --form keras-hub --activation gelu_tanh --ignore-unused 'cls*'",
-        "safeload convert elmo.tar.gz elmo --form hdf5    a fine-tuned one, out of AllenNLP's archive",
+        "safeload convert elmo.tar.gz elmo --form hdf5 --ignore-unused '*scalar_mix_*'    out of AllenNLP's archive, without its sums",
     ),
 )
 @click.argument("source", type=PATH)

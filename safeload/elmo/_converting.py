@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
-from safeload._converting import Job, save, unproven
+from safeload._arguments import require_patterns
+from safeload._converting import Job, require_left_out, save, unproven
 from safeload._model_kind import Clock
 from safeload._naming import BUFFERS, COPIES
 from safeload._saving import require_elsewhere
@@ -16,6 +18,7 @@ from safeload.elmo._module import CHARACTERS, dataset_of
 from safeload.elmo._parameters import list_parameters
 from safeload.elmo._places import OPTIONS_NAME, WEIGHTS_NAME
 from safeload.elmo.namings.allennlp import AllenNlp
+from safeload.elmo.namings.tf_hub import WEIGHTED_SUM
 from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 FORM = "hdf5"
+EXAMPLE = "*scalar_mix_*"
+_OF_A_SUM = re.compile(r"(.*scalar_mix_[0-9]+\.|.*aggregation/).*")
+"""What all names of a learned sum begin with: AllenNLP's, and TF-Hub's."""
 
 
 def convert(request: Request, target: Target, *, scope: object, started: Callable[[Job], Advance]) -> SaveReport:
@@ -50,6 +56,7 @@ def convert(request: Request, target: Target, *, scope: object, started: Callabl
         values: Values = FileValues(found, {})
         if isinstance(found.naming, AllenNlp):
             values = _OfModule(values, found.config)
+        _require_sums_left_out(found, require_patterns(request.ignore_unused, example=EXAMPLE))
         job = job_of(found.config, _left_out(found))._replace(warnings=warnings)
         return save(job, values, target, clock, started(job))
 
@@ -78,6 +85,11 @@ def job_of(options: ElmoOptions, left_out: tuple[str, ...]) -> Job:
         require_config=lambda found: _require_same(options, found),
         left_out=left_out,
     )
+
+
+def _require_sums_left_out(found: Matched[ElmoOptions], patterns: Collection[str]) -> None:
+    """Require that the caller allows to leave out the weights of a learned sum: without them, an ELMo gives other vectors."""
+    require_left_out(found.match.unused.get(WEIGHTED_SUM, ()), patterns, FORM, lambda name: _OF_A_SUM.sub(r"\1*", name))
 
 
 def _left_out(found: Matched[ElmoOptions]) -> tuple[str, ...]:

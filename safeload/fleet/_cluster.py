@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import sys
 import uuid
-from contextlib import suppress
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import bad_argument
 from safeload._frameworks.packages import REQUIREMENTS, import_installed, install, missing_dependency
+from safeload._text.addresses import without_secrets
 from safeload._text.words import reason_of
 from safeload.errors import ArgumentError, BackendError
 from safeload.fleet._checker import crashed, unexpected
@@ -17,7 +19,7 @@ from safeload.fleet._found import Model
 from safeload.fleet._result import CheckResult
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from safeload.fleet._ahead import Ahead, Outcome
     from safeload.fleet._checker import Checker
@@ -48,9 +50,11 @@ def connect(address: str) -> Any:  # noqa: ANN401  (untyped upstream)
     try:
         return distributed.Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TypeError) as exc:
-        message = f"no Dask scheduler answers at {address!r}: {reason_of(exc)}"
+        shown = without_secrets(address)
+        reason = f": {reason_of(exc)}" if shown == address else ""
+        message = f"no Dask scheduler answers at {shown!r}{reason}"
         hints = ["pass its address as `dask scheduler` prints it, such as tcp://127.0.0.1:8786"]
-        raise ArgumentError(message, argument="dask", given=address, hints=hints) from exc
+        raise ArgumentError(message, argument="dask", given=address, hints=hints) from (exc if reason else None)
 
 
 def require_client(client: object) -> None:
@@ -77,7 +81,8 @@ def checked_on(client: Any, checker: Checker, found: Ahead) -> Generator[tuple[i
     from distributed import as_completed  # noqa: PLC0415  (only a cluster needs it)
 
     prefix = f"safeload-check-{uuid.uuid4().hex}"
-    n_ahead = max(MIN_AHEAD, AHEAD_PER_THREAD * sum(client.nthreads().values()))
+    with _reached("before the first check"):
+        n_ahead = max(MIN_AHEAD, AHEAD_PER_THREAD * sum(client.nthreads().values()))
     waiting: dict[str, tuple[int, Model, Any]] = {}
     completed = as_completed()
     try:
@@ -88,7 +93,8 @@ def checked_on(client: Any, checker: Checker, found: Ahead) -> Generator[tuple[i
                     yield number, each
                     continue
                 key = f"{prefix}-{number}"
-                future = client.submit(checker, each, key=key, pure=False)
+                with _reached(f"before the check of {each.path}", each.path):
+                    future = client.submit(checker, each, key=key, pure=False)
                 waiting[key] = number, each, future
                 completed.add(future)
             if not waiting:
@@ -108,15 +114,41 @@ def checked_on(client: Any, checker: Checker, found: Ahead) -> Generator[tuple[i
 
 
 def _result_of(future: Any, model: Model) -> CheckResult:  # noqa: ANN401
-    if future.status == "finished":
-        found: CheckResult = future.result()
-        return found
-    if future.status != "error":
-        message = f"the Dask cluster lost the check of {model.path}: it is {future.status}"
-        raise BackendError(
-            message, given=model.path, hints=["the scheduler or the connection to it ended; run it again"]
-        )
-    exc = future.exception()
+    """Return the result of a check that has ended.
+
+    Raises:
+        BackendError: The scheduler went away with it.
+    """
+    status = future.status
+    if status not in ("finished", "error"):
+        raise _lost(f"lost the check of {model.path}: it is {status}", model.path)
+    try:
+        if status == "finished":
+            found: CheckResult = future.result()
+            return found
+        exc = future.exception()
+    except (OSError, CancelledError) as lost:  # CommClosedError is an OSError
+        raise _lost(f"lost the check of {model.path}: {reason_of(lost) or type(lost).__name__}", model.path) from lost
+    except Exception as unread:  # noqa: BLE001  (what one model causes on the way between two machines)
+        exc = unread
     if type(exc).__name__ == "KilledWorker":
         return crashed(model, "it ended each worker of the cluster that checked it", 0.0)
     return CheckResult(path=model.path, kind=model.kind, error=unexpected(model.path, exc))
+
+
+@contextmanager
+def _reached(when: str, path: str | None = None) -> Iterator[None]:
+    """Ask something of the cluster.
+
+    Raises:
+        BackendError: The scheduler went away, or the client was closed.
+    """
+    try:
+        yield
+    except Exception as exc:
+        raise _lost(f"was lost {when}: {reason_of(exc) or type(exc).__name__}", path) from exc
+
+
+def _lost(what: str, path: str | None) -> BackendError:
+    hints = ["the scheduler or the connection to it ended; run it again"]
+    return BackendError(f"the Dask cluster {what}", given=path, hints=hints)

@@ -16,7 +16,16 @@ import safeload
 from safeload import errors, testing
 from safeload.bert.namings import NAMINGS
 from safeload.testing._bert import bert_tensors
-from tests.bert.converted import HEADS, READABLE, TANH, WRITTEN, assert_same_values, read_values, write_source
+from tests.bert.converted import (
+    HEADS,
+    READABLE,
+    TANH,
+    WRITTEN,
+    assert_same_values,
+    change_config,
+    read_values,
+    write_source,
+)
 
 HUGGING_FACE = next(naming for naming in NAMINGS if naming.id == "hugging-face")
 
@@ -50,6 +59,17 @@ def test_transformers_loads_the_folder(source, tmp_path):
     assert model.config.hidden_act == "gelu_new"
     tokenizer = transformers.BertTokenizer.from_pretrained(tmp_path / "target")
     assert tokenizer.convert_tokens_to_ids(["[CLS]", "film"]) == [2, 7]
+
+
+def test_a_decoder_that_the_config_calls_untied_is_loaded(tmp_path):
+    transformers = pytest.importorskip("transformers", minversion="4.57")
+    source = change_config(testing.write_bert(tmp_path / "source"), tie_word_embeddings=False)
+    report = convert(source, tmp_path / "target", "safetensors")
+    assert report.notes == ("the decoder is tied to the embeddings, which have the same values",)
+    model, facts = transformers.BertForPreTraining.from_pretrained(tmp_path / "target", output_loading_info=True)
+
+    assert {*facts["missing_keys"]} <= {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
+    assert model.cls.predictions.decoder.weight is model.bert.embeddings.word_embeddings.weight
 
 
 @pytest.mark.parametrize("with_pooler", [False, True])

@@ -176,6 +176,41 @@ def test_settings_and_labels_are_translated(tmp_path):
     assert report.notes == ("the key auto_map of the config is left out",)
 
 
+@pytest.mark.parametrize("form", WRITTEN)
+def test_what_stands_around_a_token_is_not_written(form, tmp_path):
+    source = testing.write_bert(tmp_path / "source", vocab=31)
+    lines = [*(source / "vocab.txt").read_bytes().split()[:-1], "a\u2028b".encode()]
+    (source / "vocab.txt").write_bytes(b"\r\n".join([lines[0], b" \t" + lines[1], *lines[2:]]))
+    convert(source, tmp_path / "target", form)
+
+    vocabulary = "assets/tokenizer/vocabulary.txt" if form == "keras-hub" else "vocab.txt"
+    assert (tmp_path / "target" / vocabulary).read_bytes() == b"".join(line + b"\n" for line in lines)
+
+
+def test_a_carriage_return_in_a_token_is_an_error(tmp_path):
+    source = testing.write_bert(tmp_path / "source")
+    lines = (source / "vocab.txt").read_bytes().split()
+    (source / "vocab.txt").write_bytes(b"\n".join([*lines[:-1], b"a\rb"]))
+    with pytest.raises(errors.VocabularyError, match=r"line 30 has a carriage return in its token 'a\\rb'"):
+        convert(source, tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("key", ["transformers_weights", "_attn_implementation"])
+def test_a_key_that_names_other_files_or_code_is_left_out(key, tmp_path):
+    source = change_config(testing.write_bert(tmp_path / "source"), **{key: "other"})
+    report = convert(source, tmp_path / "target")
+
+    assert report.notes == (f"the key {key} of the config is left out",)
+    assert key not in json.loads((tmp_path / "target/config.json").read_text())
+
+
+def test_labels_that_are_none_are_an_error(tmp_path):
+    source = change_config(testing.write_bert(tmp_path / "source"), id2label=["bad", "good"])
+    with pytest.raises(errors.ConfigError, match="id2label: expected an object, found"):
+        convert(source, tmp_path / "target")
+
+
 @pytest.mark.parametrize(
     ("tokens", "wanted"), [(["bad", "good"], True), (["Bad", "good"], False)], ids=["uncased", "cased"]
 )

@@ -51,6 +51,25 @@ def test_an_address_of_a_file_is_its_path(given, here):
     assert resolved(given.format(here)) == str(here / "a b")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://user:SECRET@",
+        "https://user:SECRET@:99999999/x",
+        "https://user:p/SECRET@host/x",
+        "https://user:SECRET @host/x",
+        "zip://a.zip::https://user:p/SECRET@host/x",
+        "http://[::1/SECRET",
+        "hf://user:SECRET@owner/name",
+        "https://user:SECRET\n@host/x",
+    ],
+)
+def test_an_address_without_a_valid_host_is_said_without_its_secrets(given):
+    with pytest.raises(InvalidPathError) as caught:
+        resolve_path(given, argument="path", takes_address=True)
+    assert "SECRET" not in str(caught.value).replace("[::1/SECRET", "")
+
+
 @pytest.mark.parametrize("name", ["$LOST", "~nobody-of-this-name", "%s"])
 def test_a_name_that_is_there_is_taken_to_the_letter(name, here):
     (here / name).write_text("")

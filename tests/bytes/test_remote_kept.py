@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -97,6 +98,32 @@ def test_a_copy_that_fails_leaves_nothing(fault, server, cache):
     assert not cache.exists() or [*cache.iterdir()] == []
     server.faults, server.left = {fault}, 2
     assert load(server, cache).shape == (300, 1000)
+
+
+def test_what_a_killed_process_left_is_removed_a_day_later(server, cache):
+    server.bytes_per_second = 300_000
+    code = "import sys, safeload; safeload.check_weights(sys.argv[1], cache_dir=sys.argv[2])"
+    process = subprocess.Popen([sys.executable, "-c", code, f"{server.address}/{NAME}", str(cache)])
+    while not (cache.exists() and [*cache.iterdir()]):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    (left,) = cache.iterdir()
+    mine, link = cache / "new-model.part", cache / ".safeload-link.part"
+    mine.write_bytes(b"")
+    link.symlink_to(mine)
+    server.bytes_per_second = None
+    os.utime(left, (time.time() - kept.STALE_SECONDS + 600,) * 2)
+    load(server, cache)
+    assert left.exists()
+    write(server.folder, 2)
+    for path in (left, mine):
+        os.utime(path, (time.time() - kept.STALE_SECONDS - 600,) * 2)
+    load(server, cache)
+
+    assert not left.exists()
+    assert mine.exists()
+    assert link.is_symlink()
 
 
 def test_an_object_without_a_version_is_not_kept(server, cache, monkeypatch):

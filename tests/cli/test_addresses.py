@@ -155,3 +155,9 @@ def test_settings_have_addresses(server, tmp_path):
     file.write_text(f"[E]\noptions_file = {server.address}/elmo\n[B]\nconfig_file = {server.address}/bert\n")
     assert safeload.check_elmo(**safeload.read_settings(file, "E")).read
     assert safeload.check_bert(**safeload.read_settings(file, "B")).read
+
+
+def test_an_output_is_a_path_of_the_disk(tiny_bert):
+    shown = safeload_cli("check", tiny_bert, "--output", "https://user:SECRET@host/x.json", code=2).stderr
+    assert "--output is an address (https://), and must be on the disk" in shown
+    assert "SECRET" not in shown

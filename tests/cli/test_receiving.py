@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+
 import fsspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from safeload import check_weights
+from safeload import check_weights, testing
 from safeload._bytes.remote.reading import LISTENERS
 from safeload._text import progress
+from safeload.cli import main
 from safeload.cli._receiving import receiving
 from tests.weights.files import write_safetensors
 
@@ -41,6 +46,44 @@ def test_nothing_is_shown_of_files_of_the_disk(tmp_path, monkeypatch, capsys):
     with receiving():
         check_weights(tmp_path / "x.safetensors")
     assert capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def bert():
+    files = fsspec.filesystem("memory")
+    with tempfile.TemporaryDirectory() as folder:
+        for path in testing.write_bert(folder, vocab=6000).iterdir():
+            files.pipe(f"/received/{path.name}", path.read_bytes())
+        files.put(shutil.make_archive(f"{folder}/bert", "gztar", folder), "/received.tar.gz")
+    yield "memory://received"
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+
+
+COMMANDS = {
+    "inspect": ["inspect", "{archive}"],
+    "diff": ["diff", "{archive}", "{archive}"],
+    "convert": ["convert", "{archive}", "{new}", "--form", "safetensors", "--activation", "gelu_tanh"],
+    "outputs": ["outputs", "{path}", "--save", "{new}"],
+    "doctor": ["doctor", "bert", "{path}"],
+    "check": ["check", "bert", "{path}"],
+    "check weights": ["check", "weights", "{path}"],
+}
+"""Command -> its arguments; those that count tensors once they have the files are given an archive, which is read first."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_what_comes(command, bert, tmp_path, monkeypatch):
+    if command in ("outputs", "doctor"):
+        pytest.importorskip("keras_bert")
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
+    done = CliRunner().invoke(
+        main, [each.format(path=bert, archive=f"{bert}.tar.gz", new=tmp_path / "new") for each in COMMANDS[command]]
+    )
+
+    assert done.exit_code == 0, done.output
+    assert "reading bytes: " in done.stderr
+    assert LISTENERS == []
 
 
 def test_no_one_listens_after_an_error(address):

@@ -16,6 +16,7 @@ from safeload.testing._elmo_forms import ELMO_FORMS
 from tests.elmos import OPTIONS_NAME, WEIGHTS_NAME
 
 FORMS = [form for form in ELMO_FORMS if form != "hdf5/one-layer"]
+SUMS = ["*scalar_mix_*", "aggregation/*"]
 
 
 def read_datasets(folder, names):
@@ -33,7 +34,7 @@ def assert_same(ours, theirs):
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_written_with_the_same_bits(form, tmp_path):
     source = testing.write_elmo(tmp_path / "source", form=form)
-    safeload.convert(source, tmp_path / "first", form="hdf5")
+    safeload.convert(source, tmp_path / "first", form="hdf5", ignore_unused=SUMS)
     report = safeload.convert(tmp_path / "first", tmp_path / "target", form="hdf5")
 
     datasets = elmo_datasets()
@@ -58,7 +59,7 @@ def test_allennlp_loads_what_was_written(form, tmp_path):
     upstream = pytest.importorskip("allennlp.modules.elmo", reason="AllenNLP installs on Python 3.10 only")
     torch = pytest.importorskip("torch")
     source = testing.write_elmo(tmp_path / "source", form=form)
-    safeload.convert(source, tmp_path / "target", form="hdf5")
+    safeload.convert(source, tmp_path / "target", form="hdf5", ignore_unused=SUMS)
     theirs = upstream.Elmo(*(str(tmp_path / "target" / name) for name in (OPTIONS_NAME, WEIGHTS_NAME)), 1)
     ours = safeload.load_elmo(source, backend="torch", dropout=0.0)
 
@@ -72,10 +73,26 @@ def test_an_archive_of_allennlp_is_read_in_place(tmp_path):
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
         for path in source.iterdir():
             archive.add(path, path.name)
-    report = safeload.convert(tmp_path / "model.tar.gz", tmp_path / "target", form="hdf5")
+    report = safeload.convert(tmp_path / "model.tar.gz", tmp_path / "target", form="hdf5", ignore_unused=SUMS)
 
     assert safeload.check_elmo(tmp_path / "target").model == "ELMo"
     assert any(name.startswith("_classification_layer") for name in report.left_out)
+
+
+@pytest.mark.parametrize(
+    ("form", "pattern"), [("torch/model", "scalar_mix_0.*"), ("tensorflow/tf-hub", "aggregation/*")]
+)
+def test_a_learned_sum_is_left_out_only_on_request(form, pattern, tmp_path):
+    source = testing.write_elmo(tmp_path / "source", form=form)
+    with pytest.raises(
+        errors.ArgumentError, match=r"the form hdf5 has no place for \d tensors of the source"
+    ) as caught:
+        safeload.convert(source, tmp_path / "target", form="hdf5")
+    assert caught.value.hints[0] == f"to leave them out, pass ignore_unused={[pattern]}"
+    assert not (tmp_path / "target").exists()
+
+    report = safeload.convert(source, tmp_path / "target", form="hdf5", ignore_unused=[pattern])
+    assert set(caught.value.details) <= set(report.left_out)
 
 
 def test_trained_biases_that_the_form_cannot_hold_are_an_error(tmp_path):

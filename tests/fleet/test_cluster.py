@@ -15,6 +15,8 @@ import pytest
 import safeload
 from safeload import testing
 from safeload.errors import ArgumentError, BackendError
+from safeload.fleet import _cluster
+from safeload.fleet._found import Model
 from tests.command_line import safeload_cli
 
 distributed = pytest.importorskip("distributed")
@@ -131,6 +133,39 @@ def test_a_scheduler_that_goes_away_is_an_error(tiny_bert, client, workers, sche
         list(results)
 
 
+def test_a_result_that_the_scheduler_takes_with_it_is_an_error(client, workers, scheduler):
+    workers()
+    futures = client.map(str, range(20))
+    distributed.wait(futures)
+    scheduler[0].kill()
+    with pytest.raises(BackendError, match="the Dask cluster lost the check of model"):
+        [_cluster._result_of(future, Model("model", "bert")) for future in futures]
+
+
+UNREADABLE = "type('Unreadable', (), {'__reduce__': lambda self: (eval, ('1 / 0',))})()"
+
+
+def test_a_result_that_cannot_be_read_here_is_that_models(client, workers):
+    workers()
+    future = client.submit(eval, UNREADABLE)
+    distributed.wait(future)
+    found = _cluster._result_of(future, Model("model", "bert"))
+
+    assert (found.path, found.is_bad) == ("model", True)
+    assert "ZeroDivisionError" in str(found.error)
+
+
+def test_a_client_that_was_closed_is_an_error(tiny_bert, client):
+    client.close()
+    with pytest.raises(BackendError, match="the Dask cluster was lost before the"):
+        list(safeload.check_many(tiny_bert, client=client))
+
+
 def test_an_address_at_which_nothing_answers_is_an_error(tiny_bert):
     done = safeload_cli("check", tiny_bert, "--dask", "tcp://127.0.0.1:9", code=2)
     assert "no Dask scheduler answers at 'tcp://127.0.0.1:9'" in done.stderr
+
+
+def test_the_secrets_of_an_address_are_not_repeated(tiny_bert):
+    for given in ("tcp://user:SECRET@127.0.0.1:9", "tcp://user:SECRET@127.0.0.1:9?SECRET"):
+        assert "SECRET" not in safeload_cli("check", tiny_bert, "--dask", given, code=2).stderr

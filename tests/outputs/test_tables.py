@@ -35,3 +35,10 @@ def test_a_difference_is_a_part_of_the_size_of_the_layer():
     assert found.max_abs == pytest.approx(0.01)
     (found,) = differences({"x": np.zeros((2, 4), np.float32)}, {"x": np.zeros((2, 4), np.float32)})
     assert found.max_abs == 0
+
+
+def test_layers_come_in_the_order_of_the_model_whatever_sorted_the_file():
+    model = {name: np.ones((2, 4), np.float32) for name in ("embeddings", "layer 0", "layer 1", "layer 10", "pooler")}
+    file = dict.fromkeys(("layer 10", "layer 1", "mlm", "pooler", "layer 0", "embeddings"), model["pooler"])
+
+    assert [each.layer for each in differences(file, model)] == [*model, "mlm"]

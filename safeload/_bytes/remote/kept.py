@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 import threading
 import weakref
@@ -32,6 +33,10 @@ N_PART_BYTES = 8 << 20
 N_PARTS = 8
 """How many of these are under way."""
 
+STALE_SECONDS = 24 * 3600
+"""After how long without a write an unfinished copy is one of a process that was killed."""
+
+_UNFINISHED = re.compile(r"\.safeload-\w+\.part")
 _SHA256 = "sha256"
 
 
@@ -39,7 +44,8 @@ class KeptStore(Store):
     """A store whose objects are copied to a folder, and read there from then on.
 
     The name of a copy has a digest of the address, the version and the size of its object, and the SHA-256 of the bytes. Each copy is
-    hashed when it is opened, and written under another name until it is complete.
+    hashed when it is opened, and written under another name until it is complete. What killed processes left of these is removed a day
+    later, by whoever keeps the next object.
     """
 
     def __init__(self, store: Store, folder: str) -> None:
@@ -112,8 +118,9 @@ class KeptStore(Store):
 
     def _copied(self, key: str, address: str, found: Found) -> Hashed:
         os.makedirs(self._folder, exist_ok=True)
-        number, path = tempfile.mkstemp(prefix="new-", dir=self._folder)
+        number, path = tempfile.mkstemp(prefix=".safeload-", suffix=".part", dir=self._folder)
         try:
+            self._remove_stale(os.fstat(number).st_mtime)
             digest = hashlib.sha256()
             with open(number, "wb") as file:
                 for part in self._parts(address, found):
@@ -130,6 +137,16 @@ class KeptStore(Store):
         if copy is None:
             raise ReplacedError
         return copy
+
+    def _remove_stale(self, now: float) -> None:
+        """Remove copies that nobody completes; `now` is a time of the disk's own clock."""
+        with suppress(OSError), os.scandir(self._folder) as entries:
+            for entry in entries:
+                if not _UNFINISHED.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
+                    continue
+                with suppress(OSError):  # another process may remove it too
+                    if now - entry.stat(follow_symlinks=False).st_mtime > STALE_SECONDS:
+                        os.remove(entry.path)
 
     def _parts(self, address: str, found: Found) -> Iterator[bytearray]:
         """Yield the bytes of an object in order, with requests for the next ones on their way."""

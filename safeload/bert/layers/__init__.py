@@ -18,6 +18,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload.bert._runtimes import GELU_ERF, GELU_TANH
+from safeload.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -122,14 +123,14 @@ def fixed_inputs(vocab_size: int, positions: int, segments: int = 2, *, longest:
         longest: Most tokens in a row.
 
     Raises:
-        ValueError: The vocabulary has no token besides padding.
+        ArgumentError: The vocabulary has no token besides padding.
     """
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
     n_tokens, length = vocab_size - 1, min(positions, longest)
     if n_tokens < 1:
         message = f"vocab_size is {vocab_size}, but a text needs a token besides padding"
-        raise ValueError(message)
+        raise ArgumentError(message, argument="model")
     step = max(1, int(n_tokens * _GOLDEN))
     while math.gcd(step, n_tokens) > 1:
         step += 1

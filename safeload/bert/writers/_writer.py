@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from safeload._arguments import is_number
 from safeload._json import shown
+from safeload.bert._content import MLM
 from safeload.bert._runtimes import DROPOUTS, GELU_ERF, GELU_TANH, LAYER_NORM_EPS, dropout_rates
 from safeload.errors import ConfigError
 from safeload.report import KeyProblem
@@ -41,11 +42,15 @@ Source:
 _OF_THE_FILE = (
     *SIZES, "hidden_act", "layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob", "architectures",
     "model_type", "transformers_version", "_name_or_path", "name_or_path", "torch_dtype", "dtype", "position_embedding_type",
+    "tie_word_embeddings",
 )  # fmt: skip
 """Keys that say what a writer says anew, or of the file that the config stood beside."""
 
-_OF_CODE = ("auto_map", "quantization_config")
-"""Keys that name code, or how values were stored: what is written is neither."""
+_OF_CODE = (
+    "auto_map", "quantization_config", "transformers_weights", "attn_implementation", "_attn_implementation",
+    "experts_implementation", "_experts_implementation",
+)  # fmt: skip
+"""Keys that name code or files, or how values were stored: what is written is none of these."""
 
 
 class Writer(ABC):
@@ -145,8 +150,11 @@ def carried(content: Content) -> dict[str, Any]:
 
 def dropped(content: Content) -> list[str]:
     """Return a note for keys that no config is written with."""
-    found = [key for key in _OF_CODE if key in content.config.raw]
-    return [f"the key {key} of the config is left out" for key in found]
+    raw = content.config.raw
+    found = [key for key in _OF_CODE if key in raw]
+    tied = ["the decoder is tied to the embeddings, which have the same values"]
+    is_untied = raw.get("tie_word_embeddings") is False and MLM in content.parts
+    return [*(f"the key {key} of the config is left out" for key in found), *(tied if is_untied else [])]
 
 
 def require(content: Content, form: str, *problems: KeyProblem | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from safeload._json import shown
 from safeload.bert._content import MLM, NSP, PAD, POOLER_PART
 from safeload.bert._runtimes import GELU_ERF, GELU_TANH, TRANSFORMERS
 from safeload.bert.namings._heads import GOOGLE_HEADS
@@ -131,6 +132,8 @@ def _labels(content: Content, heads: Mapping[str, str]) -> tuple[dict[str, Any],
     """Return the keys of labels that a classifier needs, and the problem of a config with another number of them."""
     rows = [content.heads[name].shape[0] for name, theirs in heads.items() if theirs == "classifier.bias"]
     named = content.config.raw.get("id2label")
+    if named is not None and not isinstance(named, dict):
+        return {}, KeyProblem(key="id2label", problem=f"expected an object, found {shown(named)}")
     if not rows:
         return {}, None
     if isinstance(named, dict):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from safeload.bert.layers import LONGEST, fixed_inputs, without_padding
+from safeload.errors import ArgumentError
 
 SIZES = [(30, 20), (30522, 512), (119547, 512), (2, 1), (3, 2), (6, 3), (8, 7)]
 
@@ -48,7 +49,7 @@ def test_one_segment_is_one_segment():
 
 
 def test_a_vocabulary_of_padding_alone_has_no_text():
-    with pytest.raises(ValueError, match="vocab_size is 1, but a text needs a token besides padding"):
+    with pytest.raises(ArgumentError, match="vocab_size is 1, but a text needs a token besides padding"):
         fixed_inputs(1, 20)
 
 
