@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import h5py
 import numpy as np
 
+from safeload._forms.byte_order import little
 from safeload._forms.tensorflow.prefixes import VARIABLES
 from safeload.elmo._parameters import MIX_SCALE, MIX_WEIGHTS
 from safeload.elmo.namings import NAMINGS
@@ -58,7 +59,7 @@ def write_weights(path: Path, datasets: Tensors) -> None:
     """Write datasets to an HDF5 file."""
     with h5py.File(path, "w") as file:
         for name, values in datasets.items():
-            file[name] = values
+            file[name] = little(values) if isinstance(values, np.ndarray) else values  # a text, in a broken copy
 
 
 def _write_hdf5(folder: Path, datasets: Tensors) -> None:
