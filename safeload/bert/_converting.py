@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import require_patterns
-from safeload._bytes.small import read_small
 from safeload._converting import Job, save, unproven
 from safeload._forms.weight_file import WIDENED
 from safeload._json import read_json_object
@@ -25,7 +24,7 @@ from safeload.bert._content import ANY, POOLER_PART, Content, part_of, stored_pa
 from safeload.bert._model import bert
 from safeload.bert._parameters import POOLER
 from safeload.bert._runtimes import dropout_rates
-from safeload.bert._vocabulary import MAX_VOCAB_BYTES
+from safeload.bert._vocabulary import vocabulary_bytes
 from safeload.bert.writers._writer import dropped, epsilon, sizes_of
 from safeload.errors import ArgumentError, SafeLoadError
 
@@ -77,7 +76,7 @@ def convert(
             parameters=found.parameters,
             heads={name: found.weights.tensors[stored].spec for name, stored in heads.items()},
             naming=found.naming.id,
-            vocabulary=None if places.vocab is None else read_small(places.vocab, max_bytes=MAX_VOCAB_BYTES),
+            vocabulary=None if places.vocab is None else vocabulary_bytes(places.vocab),
             tokens=tokens,
             lowercase=_lowercase(places),
         ).without_words()

@@ -67,6 +67,15 @@ def read_vocabulary(ref: FileRef) -> dict[str, int]:
     return ids
 
 
+def vocabulary_bytes(ref: FileRef) -> bytes:
+    """Return a vocabulary as it is written again, with line feeds alone at the ends of lines.
+
+    Raises:
+        SafeLoadError: As `read_small`.
+    """
+    return read_small(ref, max_bytes=MAX_VOCAB_BYTES).replace(b"\r\n", b"\n")
+
+
 def read_with_locks(ref: FileRef) -> dict[str, int]:
     """Read a vocabulary by itself: it must match the lock file beside it, or that of its SavedModel, if there is one.
 
@@ -103,6 +112,8 @@ def _faults(tokens: list[str], ids: dict[str, int], text: str) -> tuple[list[str
     if lost:
         problems.append(f"the special token{' is' if len(lost) == 1 else 's are'} missing: {' '.join(lost)}")
         hints.append(f"this may not be a BERT vocabulary; its first lines are {tokens[:3]!r}"[:200])
+    if "\r" in tokens[0]:
+        hints.insert(0, "its lines end with carriage returns alone, which end none; save the file with line feeds")
     return problems, hints
 
 

@@ -69,7 +69,7 @@ def _write_hdf5(folder: Path, datasets: Tensors) -> None:
 def _write_training(folder: Path, variables: Tensors) -> None:
     write_bundle(folder / TRAINED, variables, 1)
     listed = f'model_checkpoint_path: "{TRAINED}"\nall_model_checkpoint_paths: "{TRAINED}"\n'
-    (folder / "checkpoint").write_text(listed, encoding="utf-8")
+    (folder / "checkpoint").write_text(listed, encoding="utf-8", newline="\n")
 
 
 def _write_module(folder: Path, variables: Tensors) -> None:
@@ -128,7 +128,7 @@ def write_elmo_form(folder: Path, form: str, options: ElmoOptions, tensors: Tens
     """Write the options and the weights of an ELMo; `tensors` are the datasets of its HDF5 file."""
     row = ELMO_FORMS[form]
     if written := row.options(options.raw):
-        (folder / OPTIONS_NAME).write_text(json.dumps(written, indent=2), encoding="utf-8")
+        (folder / OPTIONS_NAME).write_text(json.dumps(written, indent=2), encoding="utf-8", newline="\n")
     naming = naming_of_form(row, options.n_layers)
     parameters = module_values(tensors, options) if isinstance(naming, AllenNlp) else tensors
     stored = in_naming(parameters, naming, scope_of_form(row, naming))
