@@ -132,7 +132,7 @@ def _adapter(folder: FileRef, model: str) -> list[str]:
 
 def _deeper(folder: FileRef, model: str) -> list[str]:
     """Return hints for a folder whose weights are in a folder of it, as sentence-transformers stores them."""
-    inner = [folder.inside(name) for name in names_in(folder) if not name.startswith(".")]
+    inner = [folder.inside(name) for name in names_in(folder)]
     found = [each.path for each in inner if each.is_dir() and files_of_forms(names_in(each), model)]
     return [f"there are weights a level deeper: pass {path}" for path in found[:MAX_LISTED]]
 

@@ -160,5 +160,5 @@ def made(target: Target) -> Iterator[None]:
 def lock_new(new: Path, report: LoadReport, kind: ModelKind[Any]) -> None:
     """Write the lock of new files, and check the files against it."""
     path = new / LOCK_NAME
-    path.write_text(lock_text(make_lock(report, str(path))), encoding="utf-8")
+    path.write_text(lock_text(make_lock(report, str(path))), encoding="utf-8", newline="\n")
     check(kind, Request(config=str(new), lock_file=str(path)), keep_values=False)

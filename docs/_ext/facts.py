@@ -171,6 +171,9 @@ LIMITS = {
         "MAX_HEAP_ITEMS": "texts in the heaps of an HDF5 file",
     },
     "lock": {"MAX_LOCK_BYTES": "bytes of a lock file", "MAX_BITS": "bits of a number in a lock file"},
+    "lock._differences": {
+        "MAX_TEXT_BYTES": "bytes of a file that differs from its lock and is compared without its line ends"
+    },
     "_signatures.verifying": {"MAX_SIGNATURE_BYTES": "bytes of a signature file"},
     "_signatures.trusted": {"MAX_PEM_BYTES": "bytes of a file with a public key or certificates"},
     "settings._sections": {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeload._bytes import paths, windows
 from safeload._bytes.addresses import is_address
+from safeload._bytes.names import is_shown
 from safeload._bytes.open_file import ChangedDataError, DamagedDataError, NotRegularError, RemoteError, ReplacedError
 from safeload.errors import (
     CorruptFileError,
@@ -181,13 +182,13 @@ def nearest_folder(ref: FileRef) -> str:
 
 
 def list_names(ref: FileRef) -> list[str]:
-    """List the names in a folder, sorted, without hidden files.
+    """List the names in a folder, sorted, without hidden files and those of systems.
 
     Raises:
         MissingFileError, UnreadableFileError, FileSystemError: The system cannot list the folder.
     """
     try:
-        return sorted(name for name in ref.source.names_in(ref.path) if not name.startswith("."))
+        return sorted(name for name in ref.source.names_in(ref.path) if is_shown(name))
     except OSError as exc:
         raise failed(ref.at(ref.path, "folder"), exc) from exc
 
@@ -195,7 +196,7 @@ def list_names(ref: FileRef) -> list[str]:
 def names_in(ref: FileRef) -> list[str]:
     """List the names in a folder as `list_names` does, for a hint; empty if the folder cannot be read."""
     try:
-        return sorted(name for name in ref.source.names_in(ref.path) if not name.startswith("."))
+        return sorted(name for name in ref.source.names_in(ref.path) if is_shown(name))
     except OSError:
         return []
 

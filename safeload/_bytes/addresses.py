@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from urllib.parse import urlsplit
 
 from safeload._text.addresses import ADDRESS, without_secrets
@@ -44,6 +45,12 @@ class Address(str):
 def is_address(path: str) -> bool:
     """Return whether a resolved path is an address."""
     return ADDRESS.match(path) is not None
+
+
+def joined(folder: str, name: str) -> str:
+    """Return the path, or the address, of a name below a folder; the name may have slashes on every system."""
+    parts = name.replace(os.sep, "/").split("/")
+    return "/".join([folder, *parts]) if is_address(folder) else os.path.join(folder, *parts)
 
 
 def scheme_of(address: str) -> str:

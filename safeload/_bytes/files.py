@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import system
-from safeload._bytes.addresses import is_address
+from safeload._bytes.addresses import is_address, joined
 from safeload._bytes.open_file import NotRegularError, OpenFile
 from safeload.report import FileRead
 
@@ -187,7 +187,7 @@ class FileRef(NamedTuple):
 
     def inside(self, name: str, role: str | None = None) -> FileRef:
         """Return a reference to a file in this folder."""
-        return self.at(os.path.join(self.path, name), role)
+        return self.at(joined(self.path, name), role)
 
     def folder(self) -> FileRef:
         """Return a reference to the folder of this file."""

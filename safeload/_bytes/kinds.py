@@ -152,6 +152,8 @@ KINDS: tuple[tuple[FileKind, Callable[[Sample], bool]], ...] = (
      lambda sample: not sample.head),
     (FileKind("lfs", "Git LFS pointer", "run: git lfs install && git lfs pull, in the clone"),
      _begins(b"version https://git-lfs.github.com/spec/v1")),
+    (FileKind("appledouble", "AppleDouble file, which macOS puts beside the real one", "pass the file of the same name without ._"),
+     _begins(b"\x00\x05\x16\x07")),
     (FileKind("safetensors", "safetensors file", form="safetensors", models=("BERT",), endings=(".safetensors",),
               usual=("model.safetensors", "model.safetensors.index.json")), _is_safetensors),
     (FileKind("torch", "PyTorch file", _TORCH, form="torch", models=("BERT", ELMO), endings=(".bin", ".pt", ".pth", ".th"),

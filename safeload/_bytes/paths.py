@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from safeload._arguments import as_python
 from safeload._bytes import windows
 from safeload._bytes.addresses import Address, fault_of, is_address, why_no_place
+from safeload._bytes.names import as_spelled, slashed
 from safeload._bytes.tfhub import cached_at
 from safeload.errors import InvalidPathError, MissingFileError
 
@@ -29,7 +30,8 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None, takes
 
     `~`, `$VAR`, `${VAR}` and `file://` are expanded; a relative path is relative to `base_dir`, by default the working
     directory. A `$VAR` that exists as it is written is kept, and a `~` too where the expanded path does not exist. Symbolic
-    links are kept, because the other files of a model are found beside the link.
+    links are kept, because the other files of a model are found beside the link. A name that is not there is spelled as its folder
+    has it, if only the accents are written in another way.
 
     Args:
         given: str, bytes or `os.PathLike`.
@@ -40,6 +42,7 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None, takes
     Raises:
         InvalidPathError: `given` is not a path, is empty, contains a NUL or control character, or names an undefined
             variable, or an address that is not taken; or it becomes such a path when a variable is expanded.
+        AmbiguousCheckpointError: Nothing is at this very path, and several files are but for how their accents are written.
     """
     if isinstance(given, Address):
         return given
@@ -62,7 +65,16 @@ def resolve_path(given: object, *, argument: str, base_dir: object = None, takes
         raise InvalidPathError(
             message, given=given, hints=["write the absolute path, or pass base_dir to safeload's own call"]
         )
-    return _absolute(_native(expanded, given, argument), base or os.sep)
+    path = _absolute(_native(expanded, given, argument), base or os.sep)
+    return as_spelled(path, given=given, label=argument.removesuffix("_file"))
+
+
+def written_elsewhere(text: str, base: str) -> str:
+    """Return a relative path that was written on Windows with slashes, where this system has them and nothing is there otherwise."""
+    is_whole = text.startswith("\\") or re.match(r"[A-Za-z]:", text)
+    if os.sep != "/" or "\\" not in text or is_whole or _exists(os.path.join(base, text)):
+        return text
+    return slashed(text)
 
 
 def is_remote(given: object) -> bool:
@@ -304,8 +316,8 @@ def windows_hints(given: object) -> list[str]:
     drive = re.match(r"([A-Za-z]):[\\/]", text)
     if drive is None and "\\" not in text:
         return []
-    slashed = text.replace("\\", "/")
-    other = f"/mnt/{drive[1].lower()}/{slashed[3:]}" if drive else slashed  # where WSL mounts the drive
+    here = slashed(text)
+    other = f"/mnt/{drive[1].lower()}/{here[3:]}" if drive else here  # where WSL mounts the drive
     if os.path.lexists(other):
         return [f"this is written as a path of Windows; here it is {other}"]
     hint = (

@@ -56,6 +56,15 @@ def open_file(ref: FileRef) -> OpenFile:
         raise absent.failed(ref, exc, "open") from exc
 
 
+def require_opens(ref: FileRef) -> None:
+    """Require that a file can be opened, where nothing was recognised in it.
+
+    Raises:
+        MissingFileError, WrongFileKindError, UnsafeFileError, UnreadableFileError, FileSystemError: As `open_file`.
+    """
+    open_file(ref).close()
+
+
 def read_small(ref: FileRef, *, max_bytes: int) -> bytes:
     """Read a file of at most `max_bytes`.
 

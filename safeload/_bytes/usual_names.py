@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from safeload._bytes.kinds import CHECKPOINT, ELMO, KINDS, kinds_of
+from safeload._bytes.names import is_shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -41,7 +42,7 @@ def files_of_forms(names: list[str], model: str | None) -> list[tuple[str, str]]
     return [
         (name, kind.form)
         for name in sorted(without_usual(names))
-        if not name.startswith(".")
+        if is_shown(name)
         for kind in kinds
         if name.endswith(kind.endings)
     ]

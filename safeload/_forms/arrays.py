@@ -12,12 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
-from zlib_ng.zlib_ng import crc32
 
 from safeload._bytes.crc import crc32c
+from safeload._bytes.zlib import crc32
+from safeload._forms import byte_order
+from safeload._forms.byte_order import to_host
 from safeload._forms.element_types import N_ITEM_BYTES, NAN_BITS
 from safeload._forms.floats import put
 from safeload._forms.look import Look, block_bytes
+from safeload._forms.raw import bytes_of
 from safeload._forms.reused import memory
 from safeload._forms.seen import Seen
 
@@ -89,6 +92,7 @@ class Run(NamedTuple):
         crc: The checksum of the bytes; None if the file has none.
         columns: The length of a row; 1 for a vector.
         checksum: What kind of checksum it is.
+        number_bytes: The size of the numbers in it, whose bytes are in little-endian order; 1 for bytes.
     """
 
     file: OpenFile
@@ -98,10 +102,11 @@ class Run(NamedTuple):
     crc: int | None = None
     columns: int = 1
     checksum: Literal["crc32c", "crc32"] = "crc32c"
+    number_bytes: int = 1
 
     def held(self) -> Bytes | None:
-        """Return the bytes, if they are in memory and so aligned that any library can use them; else None."""
-        if not self.n_bytes or self.offset % N_ITEM_BYTES:
+        """Return the bytes, if they are in memory, as this host has them, and so aligned that any library can use them; else None."""
+        if not self.n_bytes or self.offset % N_ITEM_BYTES or byte_order.HOST_IS_BIG:
             return None
         found = self.file.held(self.offset, self.n_bytes)
         return None if found is None else np.frombuffer(found, np.uint8)
@@ -142,6 +147,7 @@ def read_run(
             block = scratch[:size] if scratch is not None else memory[start : start + size]  # type: ignore[index]
             fill(run, start, block)
         crc = checksum(block.data, crc)
+        to_host(block, run.number_bytes)
         if look:
             look.add(block.view(look.dtype))
             if keep:
@@ -221,12 +227,12 @@ def look_for(dtype: str, shape: tuple[int, ...]) -> Look | None:
 
 
 def add_to(look: Look | None, values: NDArray[Any], crc: int = 0) -> int:
-    """Look at the next values, block by block, and return the checksum of their bytes after `crc`, of those before."""
+    """Look at the next values, block by block, and return the checksum of their little-endian bytes after `crc`, of those before."""
     flat = values.reshape(-1)
     n_values = (look.n_block_bytes if look else block_bytes()) // flat.itemsize
     for start in range(0, flat.size, n_values):
         block = flat[start : start + n_values]
-        crc = crc32(np.ascontiguousarray(block).view(np.uint8).data, crc)
+        crc = crc32(bytes_of(block), crc)
         if look:
             look.add(block)
     return crc

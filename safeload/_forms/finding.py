@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from safeload._bytes import absent
+from safeload._bytes.addresses import joined
 from safeload._bytes.kinds import CHECKPOINT, UNKNOWN, kinds_of, sniff, wrong_kind
 from safeload._bytes.small import require_file
 from safeload._bytes.usual_names import files_of_forms, is_usual
@@ -77,7 +78,7 @@ def _with_indexes(folder: FileRef, files: list[tuple[str, str]]) -> list[tuple[s
 
 
 def _ambiguous(folder: FileRef, names: list[str], message: str) -> AmbiguousCheckpointError:
-    candidates = [os.path.join(folder.path, name) for name in names]
+    candidates = [joined(folder.path, name) for name in names]
     facts = folder.at(folder.path, "folder").facts
     return AmbiguousCheckpointError(message, candidates=candidates, **facts, hints=[f"pass one of: {', '.join(names)}"])
 

@@ -24,6 +24,7 @@ from safeload._forms.arrays import (
     read_run,
     seen_of,
 )
+from safeload._forms.byte_order import number_bytes, to_host
 from safeload._forms.element_types import PACKED, TYPES, n_bytes_of
 from safeload._forms.floats import put
 from safeload._forms.shards import index_of
@@ -250,7 +251,7 @@ class RangeFile(WeightFile):
             return values
         memory = memory_for(run.n_bytes)
         fill(run, 0, memory)
-        return self._shaped(name, memory.view(self._dtype(name)))
+        return self._shaped(name, to_host(memory, run.number_bytes).view(self._dtype(name)))
 
     def _run_of(self, name: str) -> Run | None:
         is_plain = self.extents[name].strides is None and self.tensors[name].spec.dtype in TYPES
@@ -258,10 +259,17 @@ class RangeFile(WeightFile):
 
     def _run(self, name: str) -> Run:
         spec, extent = self.tensors[name].spec, self.extents[name]
-        self._dtype(name)
+        self._dtype(name)  # which raises for one that is not known
         looked_at = spec.dtype if spec.dtype in LOOKED_AT else ""
         columns = columns_of(spec.shape) if extent.strides is None else 1
-        return Run(self.opened[extent.file], extent.offset, extent.n_bytes, looked_at, columns=columns)
+        return Run(
+            self.opened[extent.file],
+            extent.offset,
+            extent.n_bytes,
+            looked_at,
+            columns=columns,
+            number_bytes=number_bytes(spec.dtype, TYPES[spec.dtype].n_bits // 8),
+        )
 
     def _shaped(self, name: str, flat: Array) -> Array:
         spec, strides = self.tensors[name].spec, self.extents[name].strides

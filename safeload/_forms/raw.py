@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from safeload._forms.byte_order import little
+
 if TYPE_CHECKING:
     from io import FileIO
 
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
 
 def bytes_of(values: NDArray[Any]) -> memoryview:
     """Return the bytes of an array in C order, little-endian; without a copy where it is so in memory."""
-    stored = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
-    return stored.reshape(-1).view(np.uint8).data
+    return little(np.ascontiguousarray(values)).reshape(-1).view(np.uint8).data
 
 
 def write_all(file: FileIO, data: memoryview) -> None:

@@ -17,6 +17,8 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes import absent
+from safeload._bytes.addresses import joined
+from safeload._bytes.names import as_spelled
 from safeload._bytes.usual_names import is_usual
 from safeload._json import read_json_object
 from safeload._text.words import counted, one_line, some_of
@@ -126,7 +128,7 @@ class ShardIndex(NamedTuple):
 def index_beside(ref: FileRef) -> FileRef | None:
     """Return the index beside a file that has the name of a shard, such as `model-00001-of-00002.safetensors`."""
     folder, name = os.path.split(ref.path)
-    indexes = [ref.at(os.path.join(folder, index)) for index in _index_names(name)]
+    indexes = [ref.at(joined(folder, index)) for index in _index_names(name)]
     return next((index for index in indexes if index.is_file()), None)
 
 
@@ -140,7 +142,7 @@ def missing_index(folder: FileRef, names: Iterable[str]) -> MissingFileError | N
     if not found:
         return None
     index = _index_names(found[0])[0]
-    facts = absent.missing_facts(folder.at(os.path.join(folder.path, index), "index"), (index,))
+    facts = absent.missing_facts(folder.at(joined(folder.path, index), "index"), (index,))
     facts["hints"] = [f"copy or download {index} too, from where the shards are from", *facts["hints"]]
     message = f"the folder has {counted(len(found), 'shard')} of a model, without the index that lists them: {index}"
     return MissingFileError(message, **facts)
@@ -213,7 +215,7 @@ def read_index(ref: FileRef) -> ShardIndex:
     folder = os.path.dirname(ref.path)
     return ShardIndex(
         ref.at(ref.path, "index"),
-        [ref.at(os.path.join(folder, name), "shard") for name in files],
+        [ref.at(as_spelled(joined(folder, name), ref.source, label="shard"), "shard") for name in files],
         [by_file[name] for name in files],
         _total_size(table.get("metadata"), ref),
         lists_groups=all(name.startswith("/") for name in files_of),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from safeload._forms.arrays import fill
+from safeload._forms.byte_order import to_host
 from safeload._forms.look import block_bytes
 
 if TYPE_CHECKING:
@@ -60,5 +61,6 @@ def blocks_of(
         count = min(n_together, n_steps - start)
         part = scratch[: (count - 1) * step + inner]
         fill(run, start * step * dtype.itemsize, part.view(np.uint8))
+        to_host(part, run.number_bytes)
         place = (slice(start, start + count),) if order else ()
         yield place, np.lib.stride_tricks.as_strided(part, (count, *sizes[1:]) if order else (), n_bytes)

@@ -16,7 +16,7 @@ MAX_KEY_STEPS = 2_000_000
 
 
 def toml_table(data: bytes) -> dict[str, Any]:
-    """Parse a TOML document.
+    """Parse a TOML document; a UTF-8 byte order mark is allowed.
 
     Raises:
         ValueError: Not UTF-8, not TOML, nested too deeply, or dotted keys that take more than `MAX_KEY_STEPS`.
@@ -25,7 +25,7 @@ def toml_table(data: bytes) -> dict[str, Any]:
         message = "too many dots in its keys"
         raise ValueError(message)
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(data.decode("utf-8-sig"))
     except RecursionError as exc:
         message = "nested too deep"
         raise ValueError(message) from exc

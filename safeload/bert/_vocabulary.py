@@ -131,6 +131,8 @@ def _faults(tokens: list[str], ids: dict[str, int], text: str) -> tuple[list[str
     if lost:
         problems.append(f"the special token{' is' if len(lost) == 1 else 's are'} missing: {' '.join(lost)}")
         hints.append(f"this may not be a BERT vocabulary; its first lines are {tokens[:3]!r}"[:200])
+    if "\r" in tokens[0]:
+        hints.insert(0, "its lines end with carriage returns alone, which end none; save the file with line feeds")
     return problems, hints
 
 

@@ -16,7 +16,7 @@ from safeload._version import __version__
 from safeload.cli import _console
 from safeload.cli._ending import PROGRESS, Stopped
 from safeload.cli._receiving import receiving
-from safeload.cli.formats import FORMATS, Head, Totals, writer_of
+from safeload.cli.formats import FORMATS, IN_UTF8, Head, Totals, writer_of
 from safeload.cli.formats.text import Writer as TextWriter
 from safeload.errors import SafeLoadError
 from safeload.fleet._ahead import Ahead, as_result
@@ -177,7 +177,8 @@ def _writers(stack: ExitStack, out: Console, wanted: Wanted) -> list[Writer]:
         is_quiet=wanted.quiet,
     )
     if wanted.output is None:
-        return [TextWriter(out, head) if wanted.format == TEXT else writer_of(wanted.format, sys.stdout.write, head)]
+        printed = _console.write_markup if wanted.format in IN_UTF8 else sys.stdout.write
+        return [TextWriter(out, head) if wanted.format == TEXT else writer_of(wanted.format, printed, head)]
     file = stack.enter_context(kept_file(wanted.output))
 
     def write(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import itertools
 import json
@@ -93,6 +94,12 @@ def print_json(value: Mapping[str, Any]) -> None:
     for part in json.JSONEncoder(indent=2, allow_nan=False).iterencode(_finite(value)):
         sys.stdout.write(part)
     click.echo()
+
+
+def write_markup(text: str) -> None:
+    """Print HTML or XML: on a console that is not in UTF-8, characters beyond ASCII as references."""
+    is_utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    sys.stdout.write(text if is_utf8 else text.encode("ascii", "xmlcharrefreplace").decode("ascii"))
 
 
 def json_text(value: Mapping[str, Any], *, indent: int | None = 2) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from safeload import _recognise
 from safeload._bytes import absent
+from safeload._bytes.addresses import joined
 from safeload._bytes.archives.locating import archive_hints, given_ref, located, lock_folder
 from safeload._bytes.kinds import BY_ID, CHECKPOINT, JSON_TEXT, UNKNOWN, FileKind, sniff, wrong_kind
 from safeload._bytes.small import require_file
@@ -220,7 +221,7 @@ def find_weights(ref: FileRef) -> WeightPlace:
     if candidates:
         what = "HDF5 files" if dict(forms)[candidates[0]] == _HDF5 else "PyTorch files"
         message = f"the folder has {len(candidates)} {what} that could be the weights"
-        paths = [os.path.join(folder, name) for name in candidates]
+        paths = [joined(folder, name) for name in candidates]
         hints = [f"pass weight_file, one of: {', '.join(candidates)}"]
         folder_ref = ref.at(folder, "folder")
         raise AmbiguousCheckpointError(message, candidates=paths, **folder_ref.facts, hints=hints)

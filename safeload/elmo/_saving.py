@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload import _recognise
 from safeload._bytes.files import DISK
 from safeload._bytes.writing import new_files
+from safeload._forms.byte_order import little
 from safeload._model_kind import Clock, Request
 from safeload._saving import flag, lock_new, made, require_free, target_of
 from safeload._steps import check
@@ -91,7 +92,7 @@ def _write(held: Held, folder: Path) -> None:
     from safeload._forms.hdf5.writing import new_hdf5  # noqa: PLC0415
 
     options = {part: held.options.raw[part] for part in ("lstm", "char_cnn")}
-    (folder / _places.OPTIONS_NAME).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+    (folder / _places.OPTIONS_NAME).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8", newline="\n")
     faults = []
     with new_hdf5(str(folder / _places.WEIGHTS_NAME)) as file:
         for name, spec in list_parameters(held.options).items():
@@ -101,7 +102,7 @@ def _write(held: Held, folder: Path) -> None:
                 raise ArgumentError(message, argument="module", hints=HINTS)
             if not np.isfinite(values).all():
                 faults.append(name)
-            file[name] = values
+            file[name] = little(values)
     if faults:
         message = f"the module holds NaN or infinite values in {len(faults)} of its datasets"
         hints = ["the training diverged: save an earlier state", "or the weights were never loaded"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from safeload._advice import may_be_of_allennlp
 from safeload._bytes.archives.locating import located
 from safeload._bytes.files import FileRef
+from safeload._bytes.names import is_shown
 from safeload._forms.tensorflow.prefixes import ASSETS, SAVED_MODEL, VARIABLES
 from safeload._recognise import BERT, ELMO, WEIGHTS_OF_ALLENNLP, has_piece_of
 from safeload.errors import SafeLoadError, UnsafeFileError
@@ -39,9 +40,9 @@ def models_in_archive(kinds: tuple[str, ...], ref: FileRef) -> Iterator[Model]:
         yield Model(path, kinds[0] if len(kinds) == 1 else "")
         return
     shown = {
-        folder: [name for name in names if not name.startswith(".")]
+        folder: [*filter(is_shown, names)]
         for folder, names in folders.items()
-        if not any(part.startswith(".") for part in folder.split("/"))
+        if not folder or all(map(is_shown, folder.split("/")))
     }
     tops = {folder.partition("/")[0] for folder, names in shown.items() if names}
     only = tops.pop() if len(tops) == 1 else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from safeload._bytes.addresses import Address, is_address
 from safeload._bytes.archives.locating import ENDINGS
 from safeload._bytes.files import real_path
+from safeload._bytes.names import is_shown
 from safeload._bytes.remote.source import RemoteSource
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 MAX_SORTED = 10_000
 """The most folders in one folder that are sorted; more are taken in the order of the file system, so that no list of them is kept."""
-
-_NO_MODELS = ("__MACOSX", "lost+found")
-"""Folders that systems make; no model is copied into them."""
 
 
 class Listing(NamedTuple):
@@ -41,11 +39,6 @@ class Listing(NamedTuple):
     lost: list[tuple[str, OSError]]
 
 
-def is_left_out(name: str) -> bool:
-    """Return whether a name in a tree is passed over: it is hidden, or a folder that systems make."""
-    return name.startswith(".") or name in _NO_MODELS
-
-
 def listed(ref: FileRef) -> Listing:
     """List a folder, of the disk or at an address.
 
@@ -53,7 +46,7 @@ def listed(ref: FileRef) -> Listing:
         OSError: The folder cannot be read.
     """
     if isinstance(ref.source, RemoteSource):
-        entries = {name: is_dir for name, is_dir in ref.source.entries_in(ref.path).items() if not is_left_out(name)}
+        entries = {name: is_dir for name, is_dir in ref.source.entries_in(ref.path).items() if is_shown(name)}
         files = sorted(name for name, is_dir in entries.items() if not is_dir)
         return Listing(files, sorted(entries.keys() - {*files}), len(files) < len(entries), set(), [])
     return _listed_on_disk(ref.path)
@@ -77,7 +70,7 @@ def _listed_on_disk(folder: str) -> Listing:
     n_folders = 0
     with os.scandir(folder) as entries:
         for entry in entries:
-            if is_left_out(entry.name):
+            if not is_shown(entry.name):
                 continue
             try:
                 is_folder = _is_folder(entry)
@@ -102,7 +95,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _in_any_order(folder: str) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not is_left_out(entry.name) and entry.is_dir():
+            if is_shown(entry.name) and entry.is_dir():
                 yield entry.name
 
 
@@ -134,7 +127,7 @@ class Entered:
             return not self._files or real_path(path) not in self._files
         real = os.path.realpath(path)
         name = os.path.basename(real)
-        is_found_there = name.lower().endswith(ENDINGS) and not is_left_out(name)
+        is_found_there = name.lower().endswith(ENDINGS) and is_shown(name)
         if real in self._files or (is_found_there and self._is_below_top(os.path.dirname(real))):
             return False
         self._files.add(real)
@@ -144,7 +137,7 @@ class Entered:
         """Return whether the walk comes to a folder without the link that leads to it."""
         while real not in self._tops:
             parent, name = os.path.split(real)
-            if parent == real or is_left_out(name) or self._is_excluded(real):
+            if parent == real or not is_shown(name) or self._is_excluded(real):
                 return False
             real = parent
         return True

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from safeload._boundary import typed_errors
 from safeload._bytes.absent import failed
-from safeload._bytes.addresses import is_address
+from safeload._bytes.addresses import is_address, joined
 from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.files import DISK, FileRef
 from safeload._bytes.kinds import kind_of_data, wrong_kind
+from safeload._bytes.names import key_of, leads_out, slashed
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import read_small
 from safeload._text.words import reason_of
@@ -58,7 +60,7 @@ class LockedFile(NamedTuple):
     """A file in a lock.
 
     Attributes:
-        name: Its path relative to the lock file's folder, with forward slashes.
+        name: Its path relative to the lock file's folder, with forward slashes; backslashes in the file are read as such.
         role: "config", "vocab", "index", "shard", ...
         n_bytes: Size in bytes.
         sha256: SHA-256, 64 hexadecimal digits.
@@ -92,7 +94,7 @@ class Lock(NamedTuple):
 
     def path_of(self, name: str) -> str:
         """Return the absolute path, or the address, of a locked file."""
-        return os.path.join(self.folder, name)
+        return joined(self.folder, name)
 
 
 @typed_errors
@@ -144,7 +146,7 @@ def _validated(table: dict[str, Any], ref: FileRef) -> Lock:
         raise _malformed(ref, f"it lists {len(table['file'])} of {table['n_files']} files")
     files = [_validated_file(entry, ref) for entry in table["file"]]
     names = [file.name for file in files]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise _malformed(ref, f"it lists {twice[0]} more than once")
     return Lock(path=ref.path, model=table["model"], files=tuple(sorted(files)))
@@ -154,8 +156,8 @@ def _validated_file(entry: object, ref: FileRef) -> LockedFile:
     if not isinstance(entry, dict):
         raise _malformed(ref, "file contains something other than tables")
     _require_keys(entry, _FILE_KEYS, "a file", ref)
-    file = LockedFile(**entry)
-    name = file.name
+    name = slashed(entry["name"])
+    file = LockedFile(**entry)._replace(name=name)
     if not is_canonical(name):
         message = "the lock file names a file outside its folder, or in a form that is not canonical"
         raise UnsafeFileError(
@@ -168,8 +170,7 @@ def _validated_file(entry: object, ref: FileRef) -> LockedFile:
 
 def is_canonical(name: str) -> bool:
     """Return whether a lock may have this name: a path down, as it is written on every system, in characters of UTF-8."""
-    leads_out = name != os.path.normpath(name) or name.startswith("/") or name.split("/", 1)[0] == ".."
-    return not (leads_out or re.search(r"[\x00-\x1f\\\ud800-\udfff]", name))
+    return not (leads_out(name) or re.search(r"[\x00-\x1f\\\ud800-\udfff]", name))
 
 
 def _require_keys(table: dict[str, Any], wanted: dict[str, type], what: str, ref: FileRef) -> None:
@@ -229,8 +230,8 @@ def make_lock(report: Report, path: StrPath, *, root: FileRef | None = None) -> 
     for file in report.files:
         if file.role in ("lock", "signature") or file.path.startswith(archives):
             continue
-        name = os.path.relpath(file.path, lock.folder)
-        if name.split(os.sep, 1)[0] == "..":
+        name = os.path.relpath(file.path, lock.folder).replace(os.sep, "/")
+        if name.split("/", 1)[0] == "..":
             message = f"the {file.role} is outside the lock file's folder"
             hints = ["a lock names files relative to itself: put it into a folder above all of them"]
             raise LockError(message, resolved=file.path, label=file.role, context=[("lock", path)], hints=hints)
@@ -255,12 +256,14 @@ def with_others(lock: Lock, old: Lock) -> Lock:
     Raises:
         LockError: The other models are of another kind.
     """
-    own = {file.name for file in lock.files}
+    own = {key_of(lock.path_of(file.name)) for file in lock.files}
     is_archive = any(file.role == "archive" for file in lock.files)
     others = [
         file
         for file in old.files
-        if file.name not in own and (is_archive or file.role == "archive") and os.path.lexists(lock.path_of(file.name))
+        if (is_archive or file.role == "archive")
+        and os.path.lexists(path := lock.path_of(file.name))
+        and key_of(path) not in own
     ]
     if others and lock.model != old.model:
         message = f"the lock also names the files of another model, of {old.model}, and this model is {lock.model}"

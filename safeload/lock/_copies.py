@@ -16,10 +16,11 @@ from safeload._bytes.addresses import is_address
 from safeload._bytes.archives.locating import given_ref
 from safeload._bytes.files import DISK, FileRef, real_path
 from safeload._bytes.kinds import NOT_THE_FILE, sniff
+from safeload._bytes.names import as_spelled, key_of, key_of_folder
 from safeload._bytes.open_file import OpenFile
 from safeload.errors import LockError
-from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock_at
-from safeload.lock._differences import absence, key_of, lock_error, not_locked, rehashed, resized
+from safeload.lock import LOCK_NAME, Lock, LockedFile, hash_of, read_lock_at, write_again
+from safeload.lock._differences import absence, lock_error, not_locked, rehashed, resized
 from safeload.lock._signed import resigned
 from safeload.lock._signed_source import SignedSource
 from safeload.report import FileRead
@@ -236,7 +237,7 @@ def find_locks(lock_file: object, *, folders: Sequence[FileRef], base_dir: objec
     if lock_file is UNLOCKED:
         return []
     if lock_file is None:
-        found = {real_path(folder.path): folder.inside(LOCK_NAME, "lock") for folder in reversed(folders)}
+        found = {key_of_folder(folder.path): folder.inside(LOCK_NAME, "lock") for folder in reversed(folders)}
         return [ref._replace(given=None) for ref in reversed(found.values()) if _is_there(ref)]
     ref = given_ref(lock_file, "lock_file", "lock", base_dir=base_dir, source=base_of(folders))
     return [ref.inside(LOCK_NAME) if ref.is_dir() else ref]
@@ -303,8 +304,33 @@ def read_locks(refs: Sequence[FileRef], *, folder: str, model: str | None = None
             raise LockError(message, resolved=lock.path, given=ref.given, label="lock", hints=hints)
         is_away = is_address(lock.path) or is_address(folder)
         is_away = is_away and not f"{folder}/".startswith(f"{lock.folder.rstrip('/')}/")
-        locks.append(lock._replace(root=folder) if is_away and ref.given is not None else lock)
+        lock = lock._replace(root=folder) if is_away and ref.given is not None else lock
+        locks.append(_as_stored(lock, ref))
     return locks
+
+
+def _as_stored(lock: Lock, ref: FileRef) -> Lock:
+    """Return a lock with its names spelled as the folders have them.
+
+    Raises:
+        LockError: It has two names that lead to one file here.
+        AmbiguousCheckpointError: As `as_spelled`.
+    """
+    if is_address(lock.folder):
+        return lock
+    found: dict[tuple[str, str], LockedFile] = {}
+    for file in lock.files:
+        path = as_spelled(lock.path_of(file.name), ref.source, given=ref.given, label="lock")
+        name = os.path.relpath(path, lock.folder).replace(os.sep, "/")
+        key = key_of(path)
+        other = found.setdefault(key, file)
+        if other is not file:
+            message = "the lock file cannot be used: it has two names that are those of one file on this system"
+            context = [("names", f"{other.name}, {file.name}")]
+            hints = [write_again(lock.folder, lock.model)]
+            raise LockError(message, resolved=lock.path, given=ref.given, label="lock", context=context, hints=hints)
+        found[key] = file._replace(name=name)
+    return lock._replace(files=tuple(found.values()))
 
 
 def open_locked(

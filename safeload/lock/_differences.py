@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from safeload._bytes.absent import MAX_NAMES_PRINTED, failed
 from safeload._bytes.archives.locating import archive_at
-from safeload._bytes.files import real_path
 from safeload._bytes.kinds import sniff
+from safeload._bytes.names import other_case
 from safeload._text.words import some_of, two_lines
 from safeload.errors import LockError
 from safeload.lock import write_again
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     from safeload._bytes.files import FileRef
     from safeload.lock import Lock, LockedFile
+
+
+MAX_TEXT_BYTES = 1 << 22
+"""The size up to which a file that differs is compared without its line ends."""
 
 
 def not_locked(path: str, locks: Sequence[Lock]) -> LockError:
@@ -35,12 +39,6 @@ def not_locked(path: str, locks: Sequence[Lock]) -> LockError:
     return LockError(message, files=[os.path.basename(path)], resolved=path, label="file", context=context, hints=hints)
 
 
-def key_of(path: str) -> tuple[str, str]:
-    """Return the folder's real path and the file's name; symbolic links to the file itself are not followed."""
-    folder, name = os.path.split(path)
-    return real_path(folder), name
-
-
 def absence(ref: FileRef) -> tuple[str, str] | None:
     """Return why a locked or signed file cannot be opened: a kind and a description; None if it is there.
 
@@ -50,7 +48,9 @@ def absence(ref: FileRef) -> tuple[str, str] | None:
     try:
         is_file = stat.S_ISREG(ref.source.mode(ref.path))
     except FileNotFoundError:
-        return "MISSING", f"in {os.path.dirname(ref.path)}"
+        other = other_case(ref.path, ref.source)
+        beside = f", which has {other}: case counts there" if other else ""
+        return "MISSING", f"in {os.path.dirname(ref.path)}{beside}"
     except OSError as exc:
         raise failed(ref, exc) from exc
     return None if is_file else ("NOT A FILE", f"in {os.path.dirname(ref.path)}")
@@ -60,7 +60,24 @@ def resized(ref: FileRef, file: LockedFile, n_bytes: int) -> str:
     """Describe a file that has another size than the lock says."""
     kind = sniff(ref)
     looks = f"; it is now: {kind.name}" if kind and kind.hint else ""
+    if _has_other_line_ends(ref, file, n_bytes):
+        looks = "; only its line ends are others, as git changes them: see core.autocrlf"
     return f"locked with {file.n_bytes:,} bytes, found {n_bytes:,}{looks}"
+
+
+def _has_other_line_ends(ref: FileRef, file: LockedFile, n_bytes: int) -> bool:
+    """Return whether a small file would be the locked one with the line ends of another system."""
+    if n_bytes > MAX_TEXT_BYTES:
+        return False
+    try:
+        with ref.source.look_at(ref.path) as opened:
+            plain = opened.read(n_bytes).replace(b"\r\n", b"\n")
+    except OSError:
+        return False
+    import hashlib  # noqa: PLC0415  (only a difference needs it)
+
+    others = (plain, plain.replace(b"\n", b"\r\n"))
+    return file.sha256 in {hashlib.sha256(other).hexdigest() for other in others}
 
 
 def rehashed(file: LockedFile, sha256: str) -> str:

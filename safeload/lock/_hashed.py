@@ -15,10 +15,11 @@ from safeload._bytes.files import DISK, FileRef, real_path
 from safeload._bytes.hashing import hashed
 from safeload._bytes.hub import digest_of_blob
 from safeload._bytes.kinds import sniff
+from safeload._bytes.names import key_of
 from safeload._forms.element_types import N_ITEM_BYTES
 from safeload._text.words import counted, some_of, two_lines
 from safeload.errors import CorruptFileError
-from safeload.lock._differences import absence, key_of, lock_error, not_locked, rehashed, resized
+from safeload.lock._differences import absence, lock_error, not_locked, rehashed, resized
 from safeload.lock._signed import resigned
 from safeload.lock._signed_source import SignedSource
 from safeload.report import FileRead

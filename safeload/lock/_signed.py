@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._bytes.absent import names_text
-from safeload._bytes.addresses import is_address
+from safeload._bytes.addresses import is_address, joined
 from safeload._bytes.archives.locating import archive_at, lock_folder
 from safeload._bytes.files import real_path
+from safeload._bytes.names import as_spelled, as_stored, composed, is_of_the_system
 from safeload._text.words import some_of, two_lines
 from safeload.errors import LockError
 
@@ -66,7 +67,7 @@ class Signed(NamedTuple):
             return self._replace(root=_real(path), spelled=path)
         folder = lock_folder(ref.path, ref.source)
         above = next((found for spelled in _spellings(folder) if (found := self._above(spelled))), folder)
-        return self._replace(root=real_path(above), spelled=above)
+        return _as_stored(self._replace(root=real_path(above), spelled=above), ref.source)
 
     def _above(self, folder: str) -> str:
         """Return the outermost folder above one from which a name leads into it; "" if there is none."""
@@ -74,13 +75,13 @@ class Signed(NamedTuple):
         while (parent := os.path.dirname(above)) != above and is_address(parent) == is_address(folder):
             above = parent
             inner = os.path.relpath(folder, above).replace(os.sep, "/") + "/"
-            if any(name.startswith(inner) for name in self.files):
+            if any(composed(name).startswith(composed(inner)) for name in self.files):
                 found = above
         return found
 
     def name_of(self, path: str) -> str:
         """Return how the signature names a path, whose last part is not followed if it is a link; "" for one outside the root."""
-        folder, name = os.path.split(path)
+        folder, name = os.path.split(as_stored(path))
         inner = self._name(folder)
         if inner == ITSELF:
             return name
@@ -111,7 +112,8 @@ class Signed(NamedTuple):
 
     def notes(self, source: Source) -> list[str]:
         """Return the note on signed files that are not there, none of which the load would read."""
-        lost = [name for name in self.files if name != ITSELF and not source.is_there(os.path.join(self.root, name))]
+        needed = [name for name in self.files if name != ITSELF and not is_of_the_system(os.path.basename(name))]
+        lost = [name for name in needed if not source.is_there(joined(self.root, name))]
         if not lost:
             return []
         return [
@@ -153,6 +155,15 @@ class Signed(NamedTuple):
 
     def _facts(self) -> list[tuple[str, str]]:
         return [("signature", self.by.path), ("signed by", self.by.who())]
+
+
+def _as_stored(signed: Signed, source: Source) -> Signed:
+    """Return a signature with its names spelled as the folders have them; as it is, where two of them would be one."""
+    files = {}
+    for name, digest in signed.files.items():
+        path = as_spelled(joined(signed.root, name), source, label="signed")
+        files[name if name.isascii() else os.path.relpath(path, signed.root).replace(os.sep, "/")] = digest
+    return signed._replace(files=files) if len(files) == len(signed.files) else signed
 
 
 def resigned(wanted: Digest, value: str, n_bytes: int) -> tuple[str, str] | None:

@@ -7,8 +7,9 @@ import os
 import stat
 from typing import TYPE_CHECKING, TypeVar
 
-from safeload._bytes.addresses import is_address
+from safeload._bytes.addresses import is_address, joined
 from safeload._bytes.files import DISK, Source
+from safeload._bytes.names import is_of_the_system
 from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class SignedSource(Source):
                 raise
             found = []
         if self._hidden is not None:
-            self._hidden |= {os.path.join(path, name) for name in found if name not in signed}
+            self._hidden |= {joined(path, name) for name in found if name not in signed and not is_of_the_system(name)}
             return sorted(signed)
         return [*found, *sorted(signed - {*found})]
 

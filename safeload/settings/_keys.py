@@ -187,7 +187,8 @@ def value_of(key: str, value: object, keys: Mapping[str, Key], section: Section)
     if kind.is_path:
         try:
             folder = os.path.dirname(section.path)
-            return paths.resolve_path(value, argument=key, base_dir=folder, takes_address=True)
+            text = paths.written_elsewhere(str(value), folder)
+            return paths.resolve_path(text, argument=key, base_dir=folder, takes_address=True)
         except InvalidPathError as exc:
             raise ValueError(exc.message.removeprefix(f"{key}: ").removeprefix(f"{key} ")) from exc
     return float(value) if kind is _NUMBER and is_number(value) else value

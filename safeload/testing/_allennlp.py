@@ -93,11 +93,11 @@ def write_state_dict(folder: Path, tensors: Tensors) -> None:
 def write_model(folder: Path, tensors: Tensors) -> None:
     """Write the files that AllenNLP puts into an archive."""
     write_state_dict(folder, tensors)
-    (folder / "config.json").write_text(json.dumps(_CONFIG, indent=4), encoding="utf-8")
-    (folder / "meta.json").write_text('{"version": "2.10.1"}', encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps(_CONFIG, indent=4), encoding="utf-8", newline="\n")
+    (folder / "meta.json").write_text('{"version": "2.10.1"}', encoding="utf-8", newline="\n")
     (folder / "vocabulary").mkdir()
-    (folder / "vocabulary" / "labels.txt").write_text("\n".join(_LABELS) + "\n", encoding="utf-8")
-    (folder / "vocabulary" / "non_padded_namespaces.txt").write_text("*tags\n*labels\n", encoding="utf-8")
+    (folder / "vocabulary" / "labels.txt").write_text("\n".join(_LABELS) + "\n", encoding="utf-8", newline="\n")
+    (folder / "vocabulary" / "non_padded_namespaces.txt").write_text("*tags\n*labels\n", encoding="utf-8", newline="\n")
 
 
 def others_of_model(tensors: Tensors) -> dict[str, NDArray[Any]]:

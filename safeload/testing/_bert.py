@@ -156,7 +156,7 @@ def write_bert_checkpoint(  # noqa: PLR0913  (what a test varies)
         named["global_step"] = np.array(1000, np.int64)
     path = created(folder)
     with new_files(path) as new:
-        (new / CONFIG_NAME).write_text(json.dumps(config, indent=2), encoding="utf-8")
+        (new / CONFIG_NAME).write_text(json.dumps(config, indent=2), encoding="utf-8", newline="\n")
         _write_vocabulary(new, config)
         write_bundle(new / PREFIX, named, n_shards)
     return path
@@ -178,7 +178,7 @@ def _config_of(sizes: tuple[int, ...]) -> dict[str, Any]:
 
 def _write_vocabulary(folder: Path, config: Mapping[str, Any]) -> None:
     more = [f"word{number}" for number in range(config["vocab_size"] - len(TOKENS))]
-    (folder / VOCAB_NAME).write_text("\n".join([*TOKENS, *more]) + "\n", encoding="utf-8")
+    (folder / VOCAB_NAME).write_text("\n".join([*TOKENS, *more]) + "\n", encoding="utf-8", newline="\n")
 
 
 def bert_tensors(

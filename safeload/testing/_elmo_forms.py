@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import h5py
 import numpy as np
 
+from safeload._forms.byte_order import little
 from safeload._forms.tensorflow.prefixes import VARIABLES
 from safeload.elmo._parameters import MIX_SCALE, MIX_WEIGHTS
 from safeload.elmo.namings import NAMINGS
@@ -58,7 +59,7 @@ def write_weights(path: Path, datasets: Tensors) -> None:
     """Write datasets to an HDF5 file."""
     with h5py.File(path, "w") as file:
         for name, values in datasets.items():
-            file[name] = values
+            file[name] = little(values) if isinstance(values, np.ndarray) else values  # a text, in a broken copy
 
 
 def _write_hdf5(folder: Path, datasets: Tensors) -> None:
@@ -68,7 +69,7 @@ def _write_hdf5(folder: Path, datasets: Tensors) -> None:
 def _write_training(folder: Path, variables: Tensors) -> None:
     write_bundle(folder / TRAINED, variables, 1)
     listed = f'model_checkpoint_path: "{TRAINED}"\nall_model_checkpoint_paths: "{TRAINED}"\n'
-    (folder / "checkpoint").write_text(listed, encoding="utf-8")
+    (folder / "checkpoint").write_text(listed, encoding="utf-8", newline="\n")
 
 
 def _write_module(folder: Path, variables: Tensors) -> None:
@@ -127,7 +128,7 @@ def write_elmo_form(folder: Path, form: str, options: ElmoOptions, tensors: Tens
     """Write the options and the weights of an ELMo; `tensors` are the datasets of its HDF5 file."""
     row = ELMO_FORMS[form]
     if written := row.options(options.raw):
-        (folder / OPTIONS_NAME).write_text(json.dumps(written, indent=2), encoding="utf-8")
+        (folder / OPTIONS_NAME).write_text(json.dumps(written, indent=2), encoding="utf-8", newline="\n")
     naming = naming_of_form(row, options.n_layers)
     parameters = module_values(tensors, options) if isinstance(naming, AllenNlp) else tensors
     stored = in_naming(parameters, naming, scope_of_form(row, naming))

@@ -83,7 +83,7 @@ FORMS = {
 def write_form(folder: Path, form: str, config: Mapping[str, Any], tensors: Tensors) -> None:
     """Write the config and the weights of a BERT; `tensors` have the names and shapes of its parameters."""
     row = FORMS[form]
-    (folder / row.config_name).write_text(json.dumps(row.config(config), indent=2), encoding="utf-8")
+    (folder / row.config_name).write_text(json.dumps(row.config(config), indent=2), encoding="utf-8", newline="\n")
     row.write(folder, renamed(tensors, row, config["num_attention_heads"]))
 
 

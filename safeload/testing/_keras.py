@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from safeload._forms.byte_order import little
 from safeload._forms.hdf5.layers import put_layers
 from safeload.bert.namings.hugging_face_tf import HuggingFaceTf
 
@@ -54,7 +55,7 @@ def write_keras(folder: Path, tensors: Tensors) -> None:
     weights = io.BytesIO()
     with h5py.File(weights, "w") as file:
         for name, values in tensors.items():
-            file[name] = np.asarray(values)
+            file[name] = little(np.asarray(values))
     config = {"module": "keras", "class_name": "Functional", "config": {"name": "model", "layers": []}}
     with zipfile.ZipFile(folder / "model.keras", "w") as archive:
         archive.writestr(zipfile.ZipInfo("metadata.json"), json.dumps({"keras_version": "2.15.0"}))

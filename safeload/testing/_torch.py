@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from safeload._forms.byte_order import little
 from safeload._forms.torch.calls import STORAGES
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def write_torch(path: Path, tensors: Mapping[str, NDArray[Any]], *, transposed: 
         for number, (name, values) in enumerate(tensors.items())
     )
     members = {"data.pkl": b"\x80\x02" + _ORDERED_DICT + b"(" + rows + b"u."}
-    members |= {f"data/{number}": values.tobytes() for number, values in enumerate(stored.values())}
+    members |= {f"data/{number}": little(values).tobytes() for number, values in enumerate(stored.values())}
     write_members(path, {**members, "version": b"3\n"})
 
 

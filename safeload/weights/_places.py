@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from safeload._bytes import absent
 from safeload._bytes.archives.locating import located
 from safeload._bytes.kinds import CHECKPOINT, UNKNOWN, kinds_of, sniff, wrong_kind
+from safeload._bytes.small import require_opens
 from safeload._bytes.usual_names import files_of_forms
 from safeload._forms.finding import find_weights
 from safeload._forms.shards import first_shard
@@ -109,6 +110,7 @@ def _require_weight_file(ref: FileRef) -> None:
     kind = sniff(ref)
     is_index = kind is not None and kind.id == "json" and first_shard(ref) is not None
     if (kind is None or not kind.form) and not is_index:
+        require_opens(ref)
         raise wrong_kind(ref, kind or UNKNOWN, wanted="a weight file")
 
 

@@ -59,6 +59,7 @@ JSON_HEAD = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 
 EXAMPLES = {
     "empty": b"",
     "lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:12ab\nsize 77\n",
+    "appledouble": b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        \x00\x02",
     "safetensors": len(JSON_HEAD).to_bytes(8, "little") + JSON_HEAD + bytes(4),
     "torch": made(zipped_by_torch),
     "keras": made(zipped_by_keras),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import ntpath
 import os
+import types
 
 import pytest
 
-from safeload._bytes import absent, paths, windows
+from safeload import lock, testing
+from safeload._bytes import absent, addresses, files, paths, windows
 from safeload._bytes.files import FileRef
 from safeload._bytes.paths import resolve_path
 from safeload.errors import FileSystemError, InvalidPathError, MissingFileError, UnreadableFileError
@@ -28,7 +30,8 @@ class Windows:
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch, tmp_path):
-    monkeypatch.setattr(paths, "os", Windows())
+    for module in (paths, addresses):
+        monkeypatch.setattr(module, "os", Windows())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("USERPROFILE", "C:\\Users\\me")
     monkeypatch.setenv("MODELS", "D:\\models")
@@ -147,3 +150,90 @@ def test_a_file_that_cannot_be_written_since_it_is_in_use_says_so(here):
 
     assert type(error) is FileSystemError
     assert error.message == "the system cannot write the lock file: it is in use by another process"
+
+
+@pytest.mark.parametrize("name", ["sub/vocab.txt", "sub\\vocab.txt"])
+@pytest.mark.parametrize(
+    ("folder", "wanted"),
+    [("C:\\models", "C:\\models\\sub\\vocab.txt"), ("s3://bucket/bert", "s3://bucket/bert/sub/vocab.txt")],
+)
+def test_a_name_below_a_folder_has_its_separators(folder, wanted, name):
+    assert FileRef(folder, "folder").inside(name).path == wanted
+    assert lock.Lock(f"{folder}\\safeload.lock", "BERT", (), folder).path_of("sub/vocab.txt") == wanted
+
+
+@pytest.mark.parametrize("name", ["C:/x", "c:x", "../x", "a/../../x", "//server/share/x"])
+def test_what_a_lock_may_name_is_the_same_as_elsewhere(name, monkeypatch):
+    monkeypatch.setattr(lock, "os", Windows())
+
+    assert not lock.is_canonical(name)
+    assert lock.is_canonical("models/bert/vocab.txt")
+
+
+class Separated:
+    """`os` as it is there in what it separates names with; the disk is this system's."""
+
+    sep = "\\"
+
+    class path:  # noqa: N801  (the name of a module)
+        lexists = os.path.lexists
+
+        @staticmethod
+        def relpath(path, start):
+            return os.path.relpath(path, start).replace("/", "\\")
+
+        @staticmethod
+        def dirname(path):
+            return os.path.dirname(path)
+
+
+def test_a_lock_is_written_with_slashes(here, monkeypatch):
+    monkeypatch.undo()
+    folder = testing.write_bert(here / "model", form="safetensors")
+    (folder / "sub").mkdir()
+    for path in [each for each in folder.iterdir() if each.is_file()]:
+        path.rename(folder / "sub" / path.name)
+    read = [
+        files.DISK.file_read(role, str(folder / "sub" / name))
+        for role, name in (("config", "config.json"), ("vocab", "vocab.txt"), ("weight", "model.safetensors"))
+    ]
+    monkeypatch.setattr(lock, "os", Separated())
+    made = lock.make_lock(types.SimpleNamespace(model="BERT", files=tuple(read)), folder / "safeload.lock")
+
+    assert [file.name for file in made.files] == ["sub/config.json", "sub/model.safetensors", "sub/vocab.txt"]
+
+
+@pytest.mark.parametrize("winerror", [32, 33])
+def test_a_model_with_a_file_that_another_program_keeps_open_is_an_error_that_says_so(here, monkeypatch, winerror):
+    import safeload
+
+    monkeypatch.undo()
+    folder = testing.write_bert(here / "model", form="safetensors")
+    real = files.system.open_without_waiting
+
+    def refused(path, flags):
+        if str(path).endswith("model.safetensors"):
+            exc = PermissionError(errno.EACCES, "what Windows says", path)
+            exc.winerror = winerror
+            raise exc
+        return real(path, flags)
+
+    monkeypatch.setattr(files.system, "open_without_waiting", refused)
+    with pytest.raises(FileSystemError, match="it is in use by another process") as caught:
+        safeload.check_weights(folder / "model.safetensors")
+    assert caught.value.hints == ("close the program that has the file open, then try again",)
+
+
+def test_without_bits_of_permission_new_files_and_locks_are_written(here, monkeypatch):
+    """Windows has none: `chmod` only takes away the right to write, and each file may be read."""
+    import safeload
+
+    monkeypatch.undo()
+    for name in ("fchmod", "getuid", "geteuid"):
+        monkeypatch.delattr(os, name, raising=False)
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+    monkeypatch.setattr(os, "access", lambda *_, **__: True)
+    folder = testing.write_bert(here / "model", form="safetensors")
+    safeload.convert(folder, here / "new", form="google", activation="gelu_tanh", lock=True)
+
+    assert safeload.check_bert(here / "new").files[-1].role == "lock"

@@ -116,7 +116,7 @@ def chunk(data):
     filters, mask, packed = PIPELINES[data[0] % len(PIPELINES)] if data else (), data[1] if data[1:] else 0, data[2:]
     chunks = Chunks((16,), (16,), 4, filters, (Chunk((0,), mask, 0, len(packed)),))
     with suppress(ValueError), DISK.open(written("chunk", packed)) as file:
-        read_chunks(file, chunks, np.empty(16, np.float32))
+        read_chunks(file, chunks, np.empty(16, np.float32), is_big=False)
 
 
 def hdf5(data):

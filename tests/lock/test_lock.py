@@ -192,10 +192,25 @@ def test_a_malformed_lock_is_told(old, new, told, bert):
     assert caught.value.hints
 
 
-@pytest.mark.parametrize("name", ["../vocab.txt", "/etc/passwd", "a/../../x", "./vocab.txt", "a\\\\b", "a//b"])
-def test_a_lock_leads_nowhere_but_down(name, bert):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../vocab.txt",
+        "/etc/passwd",
+        "a/../../x",
+        "./vocab.txt",
+        "a//b",
+        ".",
+        "C:/x",
+        "c:x",
+        "//server/share/x",
+        "a/..",
+    ],
+)
+@pytest.mark.parametrize("separator", ["/", "\\\\"], ids=["slashes", "backslashes"])
+def test_a_lock_leads_nowhere_but_down(name, separator, bert):
     path = write_lock(bert)
-    path.write_text(path.read_text().replace('"vocab.txt"', f'"{name}"'))
+    path.write_text(path.read_text().replace('"vocab.txt"', f'"{name.replace("/", separator)}"'))
     with pytest.raises(UnsafeFileError, match="outside its folder"):
         safeload.check_bert(bert)
 

@@ -72,6 +72,14 @@ def test_a_lock_of_the_first_edition_is_read_and_is_of_the_schema(tmp_path, vali
     assert lock.files[1] == LockedFile("vocab.txt", "vocab", 182, DIGEST)
 
 
+def test_a_name_with_backslashes_is_of_the_schema(tmp_path, validator):
+    text = FIRST_EDITION.replace('"vocab.txt"', r'"a.b\\..c\\vocab.txt"')
+    (tmp_path / LOCK_NAME).write_text(text)
+
+    validator.validate(toml_table(text.encode()))
+    assert "a.b/..c/vocab.txt" in {file.name for file in read_lock(tmp_path / LOCK_NAME).files}
+
+
 CHANGES = {
     "version": lambda table: table.update(version=2),
     "model": lambda table: table.update(model="GPT"),
@@ -93,7 +101,10 @@ CHANGES = {
     "fraction": lambda table: table["file"][0].update(n_bytes=1.5),
     "up": lambda table: table["file"][0].update(name="../x"),
     "absolute": lambda table: table["file"][0].update(name="/x"),
-    "backslash": lambda table: table["file"][0].update(name="a\\b"),
+    "up with a backslash": lambda table: table["file"][0].update(name="a\\..\\x"),
+    "drive": lambda table: table["file"][0].update(name="C:\\x"),
+    "share": lambda table: table["file"][0].update(name="\\\\server\\x"),
+    "not the shortest": lambda table: table["file"][0].update(name="a/./x"),
 }
 
 

@@ -505,3 +505,32 @@ def test_other_files_in_the_place_of_the_key_are_told(signed, keys, tmp_path):
     )
     os.truncate(other, 1 << 30)
     refused(safeload.check_bert, folder, {**arguments, "signed_by": other}, UnsafeFileError)
+
+
+@pytest.mark.parametrize(("there", "then"), [("mod\u00e8le", "mode\u0300le"), ("mode\u0300le", "mod\u00e8le")])
+def test_a_name_is_signed_however_its_accents_are_written(there, then, signed, keys):
+    folder, arguments = signed
+    (folder / "vocab.txt").rename(folder / f"{there}.txt")
+    sign(folder, folder / "model.sig", keys[0])
+    (folder / f"{there}.txt").rename(folder / f"{then}.txt")
+
+    for asked in (there, then):
+        report = safeload.check_bert(folder, vocab_file=folder / f"{asked}.txt", **arguments)
+        assert {file.path for file in report.files} >= {str(folder / f"{then}.txt")}
+    (folder / f"{then}.txt").write_text("[PAD]\n", encoding="utf-8")
+    error = refused(
+        lambda path, **more: safeload.check_bert(path, vocab_file=path / f"{then}.txt", **more), folder, arguments
+    )
+    assert error.files == (f"{then}.txt",)
+
+
+def test_what_systems_put_beside_signed_files_needs_no_signature_and_is_not_missed(signed, keys):
+    folder, arguments = signed
+    for name in (".DS_Store", "._vocab.txt", "Thumbs.db", "desktop.ini"):
+        (folder / name).write_bytes(b"x")
+    before = safeload.check_bert(folder, **arguments)
+    sign(folder, folder / "model.sig", keys[0])
+    for name in (".DS_Store", "._vocab.txt", "Thumbs.db", "desktop.ini"):
+        (folder / name).unlink()
+
+    assert safeload.check_bert(folder, **arguments).notes == before.notes

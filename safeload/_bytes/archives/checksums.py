@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zlib_ng.zlib_ng import crc32, crc32_combine
+from safeload._bytes.zlib import crc32, crc32_combine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,15 +9,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zlib_ng import zlib_ng
-
 from safeload._bytes.archives.kept import MAX_KEPT_BYTES, Kept
 from safeload._bytes.open_file import DamagedDataError
+from safeload._bytes.zlib import zlib
 
 if TYPE_CHECKING:
     from safeload._bytes.open_file import OpenFile
 
-zlib: Any = zlib_ng  # whose types lack copies and the error
 N_BETWEEN_STATES = 4 << 20
 """The inflated bytes between two states of zlib, each of which takes about 40 kB."""
 

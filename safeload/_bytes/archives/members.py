@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from safeload._bytes import names
 from safeload._text.words import one_line
 from safeload.errors import CorruptFileError, UnsafeFileError
 
@@ -65,9 +66,8 @@ def checked_name(name: str, ref: FileRef) -> str:
 
 
 def is_of_the_system(name: str) -> bool:
-    """Return whether macOS put a member beside those of the user."""
-    parts = name.split("/")
-    return parts[0] == "__MACOSX" or parts[-1] == ".DS_Store" or parts[-1].startswith("._")
+    """Return whether a member, or a folder that it is in, was put by a system beside those of the user."""
+    return any(map(names.is_of_the_system, name.split("/")))
 
 
 def require_few(n_members: int, ref: FileRef, max_members: int = MAX_MEMBERS) -> None:

@@ -16,6 +16,7 @@ from safeload._bytes.archives.tars import list_tar
 from safeload._bytes.archives.zips import list_zip
 from safeload._bytes.files import Source
 from safeload._bytes.kinds import kind_of_open
+from safeload._bytes.names import is_shown
 from safeload._bytes.open_file import DamagedDataError, OpenFile
 from safeload._bytes.small import open_file
 from safeload.report import FileRead
@@ -97,7 +98,7 @@ class ArchiveSource(Source):
 
     def top(self) -> str:
         """Return the path of the model's folder: of the only folder, if the archive has nothing else at its top."""
-        names = [name for name in self._folders[""] if not name.startswith(".")]
+        names = [name for name in self._folders[""] if is_shown(name)]
         is_alone = len(names) == 1 and names[0] in self._folders
         return os.path.join(self.archive, names[0]) if is_alone else self.archive
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from safeload._forms.byte_order import stored_as
 from safeload._forms.hdf5 import lzf
 from safeload._forms.intact import require_intact
 
@@ -133,8 +134,8 @@ def list_chunks(dataset: Any) -> Chunks:  # noqa: ANN401  (h5py's low-level ids)
     return Chunks(dataset.shape, plan.get_chunk(), n_value_bytes, tuple(filters), tuple(rows))
 
 
-def read_chunks(file: OpenFile, chunks: Chunks, values: NDArray[Any]) -> None:
-    """Read all chunks into `values`.
+def read_chunks(file: OpenFile, chunks: Chunks, values: NDArray[Any], *, is_big: bool) -> None:
+    """Read all chunks into `values`; `is_big` tells the byte order in the file.
 
     Raises:
         ValueError: A chunk is cut off, does not unpack to its size, or its checksum does not match.
@@ -150,13 +151,13 @@ def read_chunks(file: OpenFile, chunks: Chunks, values: NDArray[Any]) -> None:
         except (ValueError, zlib.error) as exc:
             message = f"the chunk at {row.origin}, byte {row.offset:,}: {exc}"
             raise ValueError(message) from exc
-        block = np.frombuffer(data, values.dtype).reshape(chunks.step)
+        block = np.frombuffer(data, stored_as(values.dtype, is_big=is_big)).reshape(chunks.step)
         place = tuple(slice(at, at + step) for at, step in zip(row.origin, chunks.step, strict=True))
         inside = tuple(slice(size - at) for at, size in zip(row.origin, chunks.shape, strict=True))
         values[place] = block[inside]
 
 
-def read_bands(file: OpenFile, chunks: Chunks, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+def read_bands(file: OpenFile, chunks: Chunks, dtype: np.dtype[Any], *, is_big: bool) -> Iterator[NDArray[Any]]:
     """Yield the values in order: the rows of a chunk together with those beside it.
 
     Raises:
@@ -168,7 +169,7 @@ def read_bands(file: OpenFile, chunks: Chunks, dtype: np.dtype[Any]) -> Iterator
     for start, rows in sorted(bands.items()):
         shape = (min(chunks.step[0], chunks.shape[0] - start), *chunks.shape[1:])
         values = np.empty(shape, dtype)
-        read_chunks(file, chunks._replace(shape=shape, rows=tuple(rows)), values)
+        read_chunks(file, chunks._replace(shape=shape, rows=tuple(rows)), values, is_big=is_big)
         yield values
 
 

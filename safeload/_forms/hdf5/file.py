@@ -30,6 +30,7 @@ from safeload._forms.arrays import (
     read_run,
     seen_of,
 )
+from safeload._forms.byte_order import to_host
 from safeload._forms.hdf5.attributes import read_text, read_texts
 from safeload._forms.hdf5.chunks import read_bands, read_chunks
 from safeload._forms.hdf5.listing import Listing, MisplacedError, RefusedError
@@ -179,8 +180,8 @@ class Hdf5File(WeightFile):
         spec = dataset.spec
         look, crc = look_for(spec.dtype, spec.shape), 0
         with self._translated(f"the dataset {spec.name} cannot be read"):
-            for values in read_bands(self._file, chunks, np.dtype(spec.dtype)):
-                crc = add_to(look, values.byteswap(inplace=True) if dataset.is_swapped else values, crc)
+            for values in read_bands(self._file, chunks, np.dtype(spec.dtype), is_big=dataset.is_big):
+                crc = add_to(look, values, crc)
         return seen_of(look, dataset.n_bytes, checksum_text(crc))
 
     def _read(self, name: str) -> tuple[Array, Seen]:
@@ -206,7 +207,9 @@ class Hdf5File(WeightFile):
 
     def _run(self, dataset: Dataset) -> Run:
         dtype = dataset.spec.dtype if dataset.spec.dtype in FLOATS else ""
-        return Run(self._file, dataset.offset or 0, dataset.n_bytes, dtype, columns=columns_of(dataset.spec.shape))
+        columns = columns_of(dataset.spec.shape)
+        number = np.dtype(dataset.spec.dtype).itemsize if dataset.spec.dtype in _NUMBERS else 1
+        return Run(self._file, dataset.offset or 0, dataset.n_bytes, dtype, columns=columns, number_bytes=number)
 
     def _read_unchecked(self, dataset: Dataset) -> Array:
         """Return a dataset's values, in any layout, without testing for NaN and infinity."""
@@ -215,13 +218,14 @@ class Hdf5File(WeightFile):
         values = memory.view(dataset.spec.dtype).reshape(dataset.spec.shape)
         with self._translated(f"the dataset {name} cannot be read"):
             if dataset.offset is not None:
-                fill(self._run(dataset), 0, memory)
+                run = self._run(dataset)
+                fill(run, 0, memory)
+                to_host(memory, run.number_bytes, is_big=dataset.is_big)
             elif dataset.chunks is not None:
-                read_chunks(self._file, dataset.chunks, values)
+                read_chunks(self._file, dataset.chunks, values, is_big=dataset.is_big)
             else:
                 h5py.h5d.open(self._h5.id, name.encode()).read(h5py.h5s.ALL, h5py.h5s.ALL, values)
-                return values  # HDF5 has swapped their bytes
-        return values.byteswap(inplace=True) if dataset.is_swapped else values
+        return values
 
     def position(self, name: str) -> tuple[int, int]:
         """Return the number of the file, and the offset there, of a tensor."""

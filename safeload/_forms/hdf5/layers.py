@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from safeload._forms.byte_order import little
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -39,7 +41,7 @@ def put_layers(file: Any, names: Iterable[str], tensors: Iterable[tuple[str, NDA
     file.attrs["backend"] = b"tensorflow"
     file.attrs["keras_version"] = b"2.15.0"
     for name, values in tensors:
-        file[name] = values
+        file[name] = little(values)
     for layer, weights in layers.items():
         put_list(file[layer], "weight_names", weights)
 
@@ -69,6 +71,6 @@ def put_numbered(file: Any, tensors: Iterable[tuple[str, NDArray[Any]]], labels:
         OSError: The system cannot write.
     """
     for name, values in tensors:
-        file[name] = values
+        file[name] = little(values)
     for group, label in labels.items():
         file.require_group(group).attrs["name"] = label

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 
+from safeload._forms.byte_order import is_big_endian
 from safeload._forms.hdf5.chunks import BUILT_IN, FILTERS, MAX_RATIO, MIN_CHUNK_BYTES, Chunks, list_chunks
 from safeload._forms.hdf5.trees import require_trees
 from safeload.report import TensorSpec
@@ -61,7 +62,7 @@ class Dataset(NamedTuple):
         offset: The offset of contiguous values; None for other layouts.
         chunks: The chunks of chunked values; None for other layouts.
         lacks: Why values are missing; "" if none are.
-        is_swapped: Whether the file stores the values in big-endian byte order.
+        is_big: Whether the file has the values in big-endian byte order.
     """
 
     spec: TensorSpec
@@ -69,12 +70,12 @@ class Dataset(NamedTuple):
     offset: int | None = None
     chunks: Chunks | None = None
     lacks: str = ""
-    is_swapped: bool = False
+    is_big: bool = False
 
     @property
     def is_plain(self) -> bool:
         """Whether the values lie together in the file as they are in memory."""
-        return self.offset is not None and not self.is_swapped
+        return self.offset is not None and not self.is_big
 
     def places(self) -> Iterator[tuple[int, int]]:
         """Yield (offset, size in bytes) of contiguous values and of each chunk."""
@@ -161,9 +162,9 @@ class Listing:
                 why = "safeload does not read" if code in BUILT_IN else "would run the code of a plugin"
                 raise RefusedError(name, f"the filter {code} ({shown}), which {why}")
         kind = dataset.get_type()
-        dtype, is_swapped = _dtype_name(kind)
+        dtype, is_big = _dtype_name(kind)
         spec = TensorSpec(name=name, shape=dataset.shape or (), dtype=dtype)
-        return self._describe_layout(dataset, spec)._replace(is_swapped=is_swapped)
+        return self._describe_layout(dataset, spec)._replace(is_big=is_big)
 
     def _describe_layout(self, dataset: Any, spec: TensorSpec) -> Dataset:  # noqa: ANN401  (as above)
         name, layout = spec.name, dataset.get_create_plist().get_layout()
@@ -227,4 +228,4 @@ def _dtype_name(kind: Any) -> tuple[str, bool]:  # noqa: ANN401  (h5py's TypeID)
         is_exact = False
     if not is_exact:
         return f"{word} of {kind.get_size()} bytes", False
-    return dtype.name, dtype.byteorder == ">"
+    return dtype.name, is_big_endian(dtype)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import posixpath
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from safeload._bytes import absent, paths
-from safeload._bytes.addresses import is_address
+from safeload._bytes.addresses import joined
 from safeload._bytes.archives.locating import archive_hints
 from safeload._bytes.kinds import UNKNOWN, FileKind, kind_of_data, sniff, wrong_kind
-from safeload._bytes.small import read_small, require_file
+from safeload._bytes.names import as_spelled, leads_out, slashed
+from safeload._bytes.small import read_small, require_opens
 from safeload._forms.weight_file import WeightPlace
 from safeload.errors import AmbiguousCheckpointError, CheckpointNotFoundError, CorruptFileError, UnsafeFileError
 
@@ -29,7 +32,6 @@ _SUFFIXES = (
     (r"\.meta$", "meta graph file"),
 )
 _STATE = rb'(?m)^[^\S\n]*model_checkpoint_path\s*:\s*(?:"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\')'
-_HIDDEN = (".", "__MACOSX")
 _OTHER_WEIGHTS = ("saved_model.pb", "tfhub_module.pb", "pytorch_model.bin", "model.safetensors", "tf_model.h5")
 
 
@@ -80,14 +82,9 @@ def names_in_assets(folder: FileRef) -> list[str]:
 
 
 def list_prefixes(folder: FileRef) -> list[str]:
-    """List the prefixes of the index files in a folder, sorted; none if it cannot be read.
-
-    Hidden and AppleDouble files do not count.
-    """
+    """List the prefixes of the index files in a folder, sorted; none if it cannot be read."""
     return [
-        os.path.join(folder.path, name.removesuffix(".index"))
-        for name in absent.names_in(folder)
-        if name.endswith(".index") and not name.startswith(_HIDDEN)
+        joined(folder.path, name.removesuffix(".index")) for name in absent.names_in(folder) if name.endswith(".index")
     ]
 
 
@@ -97,13 +94,13 @@ def _place(ref: FileRef, prefix: str, place: str, state_file: str | None = None)
 
 def _in_folder(ref: FileRef) -> WeightPlace:
     folder = ref.path
-    state = os.path.join(folder, STATE_NAME)
+    state = joined(folder, STATE_NAME)
     prefixes = list_prefixes(ref)
     if ref.source.is_file(state) and state not in prefixes:
         return _from_state(ref, state, "folder with a checkpoint state file")
     if len(prefixes) == 1:
         return _place(ref, prefixes[0], "folder with one checkpoint")
-    inner = os.path.join(folder, VARIABLES, VARIABLES)
+    inner = joined(folder, f"{VARIABLES}/{VARIABLES}")
     if not prefixes and saved_model_of(ref) == ref and ref.source.is_file(inner + ".index"):
         return _place(ref, inner, "SavedModel")
     if prefixes:
@@ -116,8 +113,8 @@ def _in_folder(ref: FileRef) -> WeightPlace:
         "the folder contains no weights that safeload reads: no TensorFlow checkpoint (no file in it ends in .index), "
         "and no other form"
     )
-    facts = absent.missing_facts(ref.at(os.path.join(folder, "*.index"), "folder"), ("checkpoint", "*.index"))
-    deeper = [ref.inside(name) for name in inside if ref.inside(name).is_dir() and not name.startswith(_HIDDEN)]
+    facts = absent.missing_facts(ref.at(joined(folder, "*.index"), "folder"), ("checkpoint", "*.index"))
+    deeper = [ref.inside(name) for name in inside if ref.inside(name).is_dir()]
     hints = [f"there is one a level deeper: pass {found}" for inner in deeper for found in list_prefixes(inner)]
     hints += [
         f"{name} is another format; safeload reads TensorFlow V2 checkpoints"
@@ -156,14 +153,14 @@ def _siblings(folder: FileRef, name: str, beside: tuple[str, ...]) -> tuple[str,
         message = f"the checkpoint has no index file; found only {', '.join(siblings[:4])}"
     near = [os.path.basename(found) for found in list_prefixes(folder)]
     close = paths.close_names(name, near) or [other for other in near if other.startswith(name)]
-    hints = [f"did you mean the prefix {os.path.join(folder.path, other)}?" for other in close]
+    hints = [f"did you mean the prefix {joined(folder.path, other)}?" for other in close]
     renamed = [other for other in siblings if re.search(r"\(\d+\)", other)]
     hints += [f"{other} looks renamed by a browser; all files of a checkpoint share one prefix" for other in renamed]
     return message, hints
 
 
 def _refuse_single_file(ref: FileRef, prefix: str) -> NoReturn:
-    require_file(ref)
+    require_opens(ref)
     if ref.path != prefix:
         message = f"the index file that belongs to {os.path.basename(ref.path)} is missing"
         name = os.path.basename(prefix) + ".index"
@@ -180,10 +177,9 @@ def _refuse_single_file(ref: FileRef, prefix: str) -> NoReturn:
 
 
 def _from_state(ref: FileRef, state: str, place: str) -> WeightPlace:
-    folder = os.path.dirname(state)
     ref = ref.at(state, "state file")
     data = read_small(ref, max_bytes=MAX_STATE_BYTES)
-    match = re.search(_STATE, data)
+    match = re.search(_STATE, data.removeprefix(codecs.BOM_UTF8).replace(b"\r", b"\n"))
     listed = "" if match is None else _unescape(match[1] if match[1] is not None else match[2])
     if match is None or "\0" in listed:
         kind = kind_of_data(data)
@@ -191,11 +187,12 @@ def _from_state(ref: FileRef, state: str, place: str) -> WeightPlace:
             raise wrong_kind(ref, kind, wanted="a checkpoint state file")
         message = "the checkpoint state file names no checkpoint: it has no model_checkpoint_path"
         raise CorruptFileError(message, **ref.facts, hints=["pass the checkpoint prefix itself"])
-    prefix = _inside(folder, listed)
+    prefix = _inside(ref.folder(), listed)
     if prefix is None:
         message = "the checkpoint state file points outside its folder"
         hints = ["pass the checkpoint prefix itself, if that is the one you mean"]
         raise UnsafeFileError(message, **ref.facts, context=[("leads to", listed)], hints=hints)
+    prefix = as_spelled(prefix, ref.source, given=ref.given, label="prefix")
     if not ref.source.is_file(prefix + ".index"):
         message = "the checkpoint that the state file names does not exist"
         facts: dict[str, Any] = absent.missing_facts(
@@ -207,20 +204,20 @@ def _from_state(ref: FileRef, state: str, place: str) -> WeightPlace:
     return _place(ref, prefix, place, state)
 
 
-def _inside(folder: str, listed: str) -> str | None:
-    """Return the prefix in `folder` that a state file names; None if it is outside.
+def _inside(folder: FileRef, listed: str) -> str | None:
+    """Return the prefix in a folder that a state file names; None if it is outside.
 
-    An absolute path belongs to the machine on which the checkpoint was saved; only its last component is used.
+    An absolute path belongs to the machine on which the checkpoint was saved; only its last component is used. Backslashes are
+    those of Windows, unless a name has them.
     """
     absolute = listed.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", listed) or "://" in listed
     if absolute:
-        if os.path.dirname(listed).rstrip("/") == folder:
+        if os.path.dirname(listed).rstrip("/") == folder.path:
             return listed
         listed = re.split(r"[\\/]", listed)[-1]
-    below = folder.partition("://")[2] if is_address(folder) else folder
-    prefix = os.path.normpath(os.path.join(below, listed))
-    is_inside = prefix.startswith(below.rstrip("/") + "/")
-    return folder.removesuffix(below) + prefix if is_inside else None
+    is_name = folder.source.is_file(f"{folder.inside(listed).path}.index")
+    name = posixpath.normpath(listed if is_name else slashed(listed))
+    return None if leads_out(name) else joined(folder.path, name)
 
 
 def _unescape(text: bytes) -> str:

@@ -11,8 +11,8 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-from zlib_ng.zlib_ng import crc32
 
+from safeload._bytes.zlib import crc32
 from safeload._forms.arrays import (
     LOOKED_AT,
     DamagedError,
@@ -25,7 +25,9 @@ from safeload._forms.arrays import (
     read_run,
     require_crc,
 )
+from safeload._forms.byte_order import number_bytes, to_host
 from safeload._forms.look import Look
+from safeload._forms.raw import bytes_of
 from safeload._forms.seen import Seen
 from safeload._forms.tensorflow.index_file import N_BYTES_OF, STRING, VARIANT, Entry
 from safeload._forms.tensorflow.parts import parts_of
@@ -94,8 +96,9 @@ class Values(NamedTuple):
             DamagedError: The file ends early.
         """
         memory = memory_for(entry.n_bytes)
-        fill(self._run(entry), 0, memory)
-        return memory.view(_dtype_of(entry)).reshape(entry.shape)
+        run = self._run(entry)
+        fill(run, 0, memory)
+        return to_host(memory, run.number_bytes).view(_dtype_of(entry)).reshape(entry.shape)
 
     def run(self, entry: Entry) -> Run | None:
         """Return where a variable's values are, if they lie together and are as many as its shape says; else None."""
@@ -104,7 +107,10 @@ class Values(NamedTuple):
 
     def _run(self, entry: Entry) -> Run:
         dtype = entry.dtype if entry.dtype in LOOKED_AT else ""
-        return Run(self.shards[entry.shard], entry.offset, entry.n_bytes, dtype, entry.crc, columns_of(entry.shape))
+        number = number_bytes(entry.dtype, N_BYTES_OF.get(entry.dtype, 1))
+        columns = columns_of(entry.shape)
+        shard = self.shards[entry.shard]
+        return Run(shard, entry.offset, entry.n_bytes, dtype, entry.crc, columns, number_bytes=number)
 
     def _read_strings(self, entry: Entry) -> Array:
         data = np.empty(entry.n_bytes, np.uint8)
@@ -127,7 +133,7 @@ class Values(NamedTuple):
 
         def keep(_: int, block: Array) -> None:
             nonlocal crc
-            crc = crc32(block.view(np.uint8).data, crc)
+            crc = crc32(bytes_of(block), crc)
 
         for _, part in parts:
             _in_part(part, lambda part: read_run(self._run(part), look=look, keep=keep))

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zlib_ng.zlib_ng import crc32
-
 from safeload._bytes import absent
 from safeload._bytes.archives.reading import InflatedFile, StoredFile
 from safeload._bytes.archives.zips import list_zip
 from safeload._bytes.kinds import MAX_ZIPPED, FileKind, wrong_kind
+from safeload._bytes.zlib import crc32
 from safeload._forms.torch.described import Content, Place, damaged, truncated, unsafe
 from safeload._forms.torch.pickle import MAX_PICKLE_BYTES, CutPickleError, Machine
 from safeload._forms.torch.state import tensors_of

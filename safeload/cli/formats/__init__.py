@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from safeload.fleet._result import CheckResult
 
 FORMATS = ("text", "json", "jsonl", "junit", "sarif", "github", "html")
+IN_UTF8 = ("junit", "html")
+"""Those that say in themselves that they are in UTF-8, whatever a console has."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,7 @@ def read(path, chunks, dtype="<f4"):
     values = np.full(chunks.shape, 77, dtype)
     file = DISK.open(str(path))
     try:
-        read_chunks(file, chunks, values)
+        read_chunks(file, chunks, values, is_big=False)
     finally:
         file.close()
     return values

@@ -170,6 +170,33 @@ def test_a_state_file_leads_nowhere_but_down(listed, tmp_path):
     assert error.hints == ("pass the checkpoint prefix itself, if that is the one you mean",)
 
 
+@pytest.mark.parametrize("listed", [r"..\\m", r"sub\\..\\..\\m", r"sub/..\\../m"])
+def test_a_state_file_with_backslashes_leads_nowhere_but_down(listed, tmp_path):
+    (tmp_path / "sub").mkdir()
+    files(tmp_path.parent, "m.index")
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{listed}"')
+
+    assert type(failure(tmp_path, "", UnsafeFileError)) is UnsafeFileError
+
+
+@pytest.mark.parametrize(
+    ("listed", "prefix"),
+    [
+        (r"sub\\m", "sub/m"),
+        (r"sub\\..\\m", "m"),
+        (r"C:\\runs\\sub\\m", "m"),
+        (r"literal\\m", r"literal\m"),
+        ("mode\u0300le", "mod\u00e8le"),
+    ],
+)
+def test_a_state_file_of_another_system_names_the_same_prefix(listed, prefix, tmp_path):
+    (tmp_path / "sub").mkdir()
+    files(tmp_path, "m.index", "sub/m.index", r"literal\m.index", "mod\u00e8le.index")
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{listed}"', encoding="utf-8")
+
+    assert find_checkpoint(ref(tmp_path, "checkpoint", tmp_path)).ref.path == f"{tmp_path}/{prefix}"
+
+
 def test_a_state_file_that_names_what_is_gone_offers_three_prefixes(tmp_path):
     files(tmp_path, *(f"m{number}.index" for number in range(4)))
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "gone"')
