@@ -1,9 +1,11 @@
 """`nox -s tests-3.12` and the like; `nox --list` shows them all.
 
-The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); on the wheel, away from
-this checkout (`wheel`); the part of it that needs no extra, installed from the sdist (`bare`); a BERT in torch on the last
-release of transformers 4 (`transformers4`), since `tests` takes the newest; the wheels that the Dockerfiles need (`images`);
-what the next releases will break (`prereleases`), which may fail. What the suite leaves out, since it takes long: `mutants`, `fuzz`, `benchmarks`, and the libraries that wrote the golden files (`golden`).
+The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); the part of it that needs no
+framework (`checks`); the suite on the wheel, away from this checkout (`wheel`); the part of it that needs no extra, installed
+from the sdist (`bare`); a BERT in torch on the last release of transformers 4 (`transformers4`), since `tests` takes the
+newest; the wheels that the Dockerfiles need (`images`); what the next releases will break (`prereleases`), which may fail. What
+the suite leaves out, since it takes long: `mutants`, `fuzz`, `benchmarks`, and the libraries that wrote the golden files
+(`golden`).
 """
 
 from __future__ import annotations
@@ -83,6 +85,14 @@ def bare(session: nox.Session) -> None:
         "tests/packaging/test_without_extras.py",
         *session.posargs,
     )
+
+
+@nox.session(python=PYTHONS)
+def checks(session: nox.Session) -> None:
+    """The tests of the checks and of what is below them, without any framework."""
+    session.install("-e", ".[test-checks]")
+    folders = [f"tests/{name}" for name in ("bytes", "forms", "lock", "settings", "text", "cli")]
+    session.run("pytest", "--without-frameworks", *folders, *session.posargs)
 
 
 @nox.session(requires=["build"])
