@@ -1,9 +1,11 @@
 """`nox -s tests-3.12` and the like; `nox --list` shows them all.
 
-The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); on the wheel, away from
-this checkout (`wheel`); the part of it that needs no extra, installed from the sdist (`bare`); a BERT in torch on the last
-release of transformers 4 (`transformers4`), since `tests` takes the newest; what the next releases will break
-(`prereleases`), which may fail. What the suite leaves out, since it takes long: `mutants`, `fuzz`, `benchmarks`, and the libraries that wrote the golden files (`golden`).
+The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); the part of it that needs no
+framework (`checks`); the suite on the wheel, away from this checkout (`wheel`); the part of it that needs no extra, installed
+from the sdist (`bare`); a BERT in torch on the last release of transformers 4 (`transformers4`), since `tests` takes the
+newest; the wheels that the Dockerfiles need (`images`); what the next releases will break (`prereleases`), which may fail. What
+the suite leaves out, since it takes long: `mutants`, `fuzz`, `benchmarks`, and the libraries that wrote the golden files
+(`golden`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,12 @@ WRITERS = {
     "keras_hub": ["keras-hub==0.32.0", "keras==3.15.1", "tensorflow-cpu==2.21.0"],
 }
 """Script in `tests/bert/golden/` -> the releases that wrote its files."""
+
+PLATFORMS = {
+    "slim": ["manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014"],
+    "alpine": ["musllinux_1_2", "musllinux_1_1"],
+}
+"""Variant of Python's image -> the tags of the wheels that pip takes there."""
 
 FRAMEWORKS = ["tensorflow", "tf-keras", "keras-hub", "torch", "transformers", "jax"]
 
@@ -77,6 +85,28 @@ def bare(session: nox.Session) -> None:
         "tests/packaging/test_without_extras.py",
         *session.posargs,
     )
+
+
+@nox.session(python=PYTHONS)
+def checks(session: nox.Session) -> None:
+    """The tests of the checks and of what is below them, without any framework."""
+    session.install("-e", ".[test-checks]")
+    folders = [f"tests/{name}" for name in ("bytes", "forms", "lock", "settings", "text", "cli")]
+    session.run("pytest", "--without-frameworks", *folders, *session.posargs)
+
+
+@nox.session(requires=["build"])
+@nox.parametrize("machine", ["x86_64", "aarch64"])
+@nox.parametrize("recipe", sorted(path.stem for path in Path("examples/docker").glob("*.Dockerfile")))
+def images(session: nox.Session, recipe: str, machine: str) -> None:
+    """Whether a Dockerfile finds a wheel of each package that it installs, on each processor."""
+    (built,) = Path("dist").glob("*.whl")
+    image = re.search(
+        r"^FROM python:([\d.]+)-(\w+)$", Path(f"examples/docker/{recipe}.Dockerfile").read_text(), re.MULTILINE
+    )
+    platforms = [f"--platform={platform}_{machine}" for platform in PLATFORMS[image[2]]]
+    options = [f"--python-version={image[1]}", *platforms, "--only-binary=:all:"]
+    session.run("python", "-m", "pip", "download", *options, "--dest", session.create_tmp(), str(built))
 
 
 @nox.session(python="3.11")

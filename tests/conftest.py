@@ -75,8 +75,27 @@ def elmo(tiny_elmo, tmp_path):
 
 def pytest_addoption(parser):
     parser.addoption("--write-golden", action="store_true", help="write the messages of the faults anew")
+    parser.addoption(
+        "--without-frameworks", action="store_true", help="skip tests that import a framework which is not here"
+    )
     parser.addoption("--without-system-calls", action="store_true", help=without_system_calls.__doc__)
 
+
+FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "keras_bert", "keras_hub", "torch", "allennlp", "transformers"}
+
+
+def needing_a_framework(item):
+    """Skip a test that imports a framework, where the session is one without them."""
+    try:
+        return (yield)
+    except ModuleNotFoundError as exc:
+        if not item.config.option.without_frameworks or (exc.name or "").partition(".")[0] not in FRAMEWORKS:
+            raise
+        pytest.skip(f"needs {exc.name}")
+
+
+pytest_runtest_setup = pytest.hookimpl(wrapper=True)(needing_a_framework)
+pytest_runtest_call = pytest.hookimpl(wrapper=True)(needing_a_framework)
 
 LONGEST = ("tests/elmo/builders/test_keras.py", "tests/elmo/test_distributed.py", "tests/bert/test_diagnosis.py")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -18,12 +19,24 @@ PROGRESS_AFTER = 1.0
 LINE_EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
 
+IN_A_NOTEBOOK = "JPY_PARENT_PID"
+"""A variable that Jupyter sets for its kernels, and that the commands of a cell inherit."""
+
 
 class Advance(Protocol):
     """Say how far the work is."""
 
     def __call__(self, done: int, total: int | None = None, /) -> None:
         """Update the bar; `total` is new if it was not known before."""
+
+
+def has_screen(out: Console) -> bool:
+    """Return whether a console prints on a terminal that can move its cursor.
+
+    A notebook is none: what its cells start writes to a terminal whose output is kept as text, and its kernel sets FORCE_COLOR, by
+    which rich would take a pipe for a terminal. That variable, which many CI services set too, asks for colours alone.
+    """
+    return out.is_terminal and bool(out.file.isatty()) and IN_A_NOTEBOOK not in os.environ
 
 
 @contextmanager
@@ -37,7 +50,7 @@ def progress(out: Console, total: int | None, doing: str) -> Iterator[Advance]:
         total: How much there is to do; None where it is not known yet.
         doing: What is done.
     """
-    if not out.is_terminal:
+    if not has_screen(out):
         yield _lines(total, doing)
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415  (slow to import)

@@ -18,6 +18,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from safeload._text.progress import has_screen
 from safeload._text.words import visible
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ OK, BAD, NOTE, TITLE = "green", "bold red", "dim", "bold cyan"
 def console(*, stderr: bool = False) -> Console:
     """Return a console that does not wrap lines and prints markup unchanged."""
     out = Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True, emoji=False)
-    if not out.is_terminal:
+    if not has_screen(out):
         out.width = PIPED_WIDTH
     return out
 
@@ -51,7 +52,7 @@ def console(*, stderr: bool = False) -> Console:
 def progress_console() -> Console:
     """Return the console for a progress bar: standard output's if it is a terminal, else standard error's."""
     out = console()
-    return out if out.is_terminal else console(stderr=True)
+    return out if has_screen(out) else console(stderr=True)
 
 
 def file_console(write: Callable[[str], object]) -> Console:

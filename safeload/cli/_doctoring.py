@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,12 @@ _PACKAGES = (
     "cached-path", "PyYAML",
     "transformers", "keras-hub", "safetensors", "fsspec", "distributed", "model-signing",
 )  # fmt: skip
+_NAME = r"[^\s\\/'\"<>:,;()]+"
+_NAMES = rf"{_NAME}(?: {_NAME}){{0,2}}"
+_HOMES = re.compile(rf"(?i)(?:[a-z]:[\\/]+Users|/home|/Users)[\\/]+(?:{_NAMES}(?=[\\/])|{_NAME})")
+"""A user's folder that is not this process's own."""
+_FOLDERS = re.compile(rf"(?i)(?<![\w.~>/\\])(?:[a-z]:[\\/]+|\\{{2,4}}|/)(?:{_NAMES}[\\/]+)+")
+"""An absolute path but for its last name, with at most two spaces in a name."""
 _RUNNING: set[subprocess.Popen[str]] = set()
 _EXTRAS = {"load_bert": "bert", "load_elmo torch": "elmo", "load_elmo allennlp": "elmo"}
 
@@ -86,18 +93,26 @@ def run(*, as_json: bool) -> int:
 
 
 def without_paths(text: str) -> str:
-    """Return a message without the folders of this machine, which may name its user."""
+    """Return a message without the folders of this machine, which may name its user; the name of a file is kept."""
     folders = {
         sys.prefix: "<prefix>",
         sys.base_prefix: "<python>",
         tempfile.gettempdir(): "<tmp>",
-        os.getcwd(): "<cwd>",
+        _working_directory(): "<cwd>",
+        os.path.expanduser("~"): "~",
     }
-    folders[os.path.expanduser("~")] = "~"
+    folders |= {os.path.realpath(folder): name for folder, name in folders.items() if folder}
     for folder in sorted(folders, key=len, reverse=True):
         if len(folder) > 1:
-            text = text.replace(folder, folders[folder])
-    return text
+            text = re.sub(rf"{re.escape(folder)}(?![\w.-])", folders[folder], text)
+    return _FOLDERS.sub(".../", _HOMES.sub("~", text))
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # somebody removed it
+        return ""
 
 
 def tried(call: str) -> Finding:
@@ -114,7 +129,7 @@ def tried(call: str) -> Finding:
     seconds = time.perf_counter() - start
     found = _last_object(printed)
     if found is None:
-        message = without_paths(f"the process ended with {system.exit_text(code)}{_last_line(complaints)}")
+        message = f"the process ended with {system.exit_text(code)}{_last_line(complaints)}"
         return Finding(call=call, ok=False, message=message, remedy=_remedy(call), seconds=seconds, returned=False)
     hints = [str(hint) for hint in found["hints"]]
     remedies = [*(hint for hint in hints if hint.startswith("pip ")), *hints, _remedy(call)]
@@ -122,7 +137,7 @@ def tried(call: str) -> Finding:
         call=call,
         ok=bool(found["ok"]),
         message=without_paths(" ".join(str(found["message"]).split()))[:300],
-        remedy="" if found["ok"] else remedies[0],
+        remedy="" if found["ok"] else without_paths(remedies[0]),
         seconds=seconds,
         versions=found["versions"],
     )
@@ -165,7 +180,7 @@ def _last_object(text: str) -> dict[str, Any] | None:
 
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return f": {lines[-1][:200]}" if lines else ""
+    return f": {without_paths(lines[-1])[:200]}" if lines else ""
 
 
 def _remedy(call: str) -> str:

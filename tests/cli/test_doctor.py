@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from safeload._bytes import system
 from safeload._frameworks.packages import install
 from safeload.cli import _doctoring
 from tests.command_line import safeload_cli
+from tests.docs.blocks import ROOT
 
 
 def test_the_doctor_tries_every_call():
@@ -47,6 +49,53 @@ def test_what_is_printed_for_a_bug_report_has_no_paths(tmp_path, monkeypatch):
     assert "no libhdf5.so in <cwd>/h5py.py" in message
     assert "someone" not in message
     assert _doctoring.without_paths(f"{home}/x and {sys.prefix}/lib") == "~/x and <prefix>/lib"
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=" ".join)
+def test_the_whole_block_names_no_user(options, tmp_path):
+    home = tmp_path / "home/annabel smith"
+    (home / "code/torch").mkdir(parents=True)
+    (home / "tmp").mkdir()
+    said = f"{home}/lib/x.so, /opt/annabel/lib/y.so and C:\\\\Users\\\\annabel\\\\z.dll are no libraries"
+    (home / "code/torch/__init__.py").write_text(f"raise ImportError({said!r} + __file__)")
+    (home / "code/keras_bert.py").write_text(f"import os, sys; print({said!r}, file=sys.stderr); os.abort()")
+    code = home / "code"
+    environment = {"HOME": str(home), "USER": "annabel", "TMPDIR": str(home / "tmp"), "PYTHONPATH": f"{code}:{ROOT}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "safeload", "doctor", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=code,
+        env={**os.environ, **environment},
+    )
+
+    assert done.returncode == 1
+    assert "no libraries" in done.stdout
+    assert "annabel" not in done.stdout + done.stderr
+    assert str(tmp_path) not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("no file /home/annabel", "no file ~"),
+        ("no file '/home/annabel/x/y.so'", "no file '~/x/y.so'"),
+        ("/Users/Annabel Smith/lib/libtorch.dylib is cut", "~/lib/libtorch.dylib is cut"),
+        (r"no C:\Users\Annabel Smith\x\y.dll", r"no ~\x\y.dll"),
+        (r"no 'C:\\Users\\annabel\\y.dll'", r"no '~\\y.dll'"),
+        (r"no \\annabel-pc\share\y.dll", "no .../y.dll"),
+        (
+            "/scratch/annabel/env/lib/libstdc++.so.6: version `GLIBCXX_3.4.29' not found (required by /opt/annabel/x.so)",
+            ".../libstdc++.so.6: version `GLIBCXX_3.4.29' not found (required by .../x.so)",
+        ),
+        ("PATH=/bin:/mnt/annabel/bin:/sbin", "PATH=/bin:.../bin:/sbin"),
+        ("see https://example.org/annabel/page and a/b", "see https://example.org/annabel/page and a/b"),
+        ("torch 2.13/CPU and/or 'pip install -r x/y.txt'", "torch 2.13/CPU and/or 'pip install -r x/y.txt'"),
+    ],
+)
+def test_a_message_keeps_names_of_files_and_no_folder(text, printed):
+    assert _doctoring.without_paths(text) == printed
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -96,6 +98,42 @@ assert "37 variables" in str(check_bert(sys.argv[1] + "/good"))
 @pytest.mark.parametrize("script", [IN_THREADS, FORKED], ids=["asyncio.to_thread", "os.fork"])
 def test_a_check_works_in_threads_of_asyncio_and_in_a_forked_process(tree, script):
     run("-W", "error", "-c", script, tree, timeout=120)
+
+
+IN_A_PROCESS = """
+import dataclasses, multiprocessing, sys, safeload
+
+def checked(path):
+    return safeload.check_bert(path)
+
+def outputs(path):
+    elmo = safeload.load_elmo(path, backend="torch", dropout=0.0)
+    return elmo(safeload.character_ids([["A", "film"]]))["elmo_representations"][0].tolist()
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    with multiprocessing.Pool(2) as pool:
+        here, there = checked(sys.argv[2] + "/good"), pool.apply(checked, [sys.argv[2] + "/good"])
+        assert dataclasses.replace(there, seconds=here.seconds) == here, "the reports differ"
+        try:
+            pool.apply(checked, [sys.argv[2] + "/poisoned"])
+        except safeload.errors.CorruptFileError as error:
+            assert sys.argv[2] + "/poisoned" in str(error), error
+        else:
+            raise AssertionError("a damaged file was accepted")
+        assert not {"tensorflow", "torch"} & set(sys.modules)
+        if len(sys.argv) > 3:
+            assert pool.apply(outputs, [sys.argv[3]]) == outputs(sys.argv[3]), "the outputs differ"
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_process_that_inherits_nothing_loads_the_same(tree, method, tiny_elmo, tmp_path):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip("needs a fork server")
+    (tmp_path / "script.py").write_text(IN_A_PROCESS)
+    elmo = [tiny_elmo] if importlib.util.find_spec("torch") else []
+    run(tmp_path / "script.py", method, tree, *elmo, timeout=240, env={"PYTHONPATH": str(ROOT)})
 
 
 def test_a_name_beyond_ascii_is_checked_and_said_without_a_locale(tree):

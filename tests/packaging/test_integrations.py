@@ -9,14 +9,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from safeload import testing
 from tests.docs.blocks import ROOT
 
-HOOKS, ACTION, DOCKERFILE = ROOT / ".pre-commit-hooks.yaml", ROOT / "action.yml", ROOT / "examples/docker/Dockerfile"
+HOOKS, ACTION = ROOT / ".pre-commit-hooks.yaml", ROOT / "action.yml"
+RECIPES = sorted((ROOT / "examples/docker").glob("*.Dockerfile"))
 pytestmark = pytest.mark.skipif(
     not HOOKS.exists(), reason="no checkout: the sdist has no files whose name begins with a dot"
 )
@@ -103,9 +103,48 @@ def test_the_action_annotates_bad_models(run, project):
     assert shown.startswith("::error file=bert model/bert_model.ckpt.data-00000-of-00001,title=CorruptFileError::")
 
 
-def test_the_image_runs_the_check(run, project):
-    lines = dict(line.partition(" ")[::2] for line in DOCKERFILE.read_text().splitlines() if re.match("[A-Z]+ ", line))
-    command = [*json.loads(lines["ENTRYPOINT"]), *json.loads(lines["CMD"])]
+@pytest.fixture(params=RECIPES, ids=lambda path: path.name)
+def recipe(request):
+    """Return the instructions of a Dockerfile, and their arguments, in order."""
+    return [line.split(maxsplit=1) for line in request.param.read_text().splitlines() if re.match("[A-Z]+ ", line)]
+
+
+def test_the_image_runs_the_check(run, project, recipe):
+    last = dict(recipe)
+    command = [*json.loads(last["ENTRYPOINT"]), *json.loads(last["CMD"])]
+
+    assert last["USER"] == "nobody"
     assert "2 good" in run(*[str(project) if part == "/models" else part for part in command])
-    assert Path(lines["COPY"].split()[1]) == Path("/src")
-    assert "/src" in lines["RUN"]
+
+
+def test_the_image_installs_safeload_from_what_it_copies(project, recipe, tmp_path):
+    pytest.importorskip("setuptools", minversion="77.0.3", reason="it is older than what builds safeload")
+    for _, arguments in (each for each in recipe if each[0] == "COPY"):
+        *sources, target = arguments.split()
+        for source in sources:
+            into = tmp_path / target.lstrip("/") / (source if target.endswith("/") else "")
+            into.parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, into, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / source, into)
+    ((_, install),) = [each for each in recipe if each[0] == "RUN"]
+    python, *pip = shlex.split(install.replace("/src", str(tmp_path / "src")))
+    # what safeload requires is installed here; whether the image finds wheels of it, the session `images` asks
+    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--target", str(tmp_path / "installed")]
+    subprocess.run([sys.executable, *pip, *offline], check=True, capture_output=True)
+
+    assert python == "python"
+    done = subprocess.run(
+        [sys.executable, tmp_path / "installed/bin/safeload", "check", project],
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "2 good" in done.stdout
+
+
+def test_there_are_two_images():
+    assert [path.stem for path in RECIPES] == ["alpine", "slim"]

@@ -73,7 +73,14 @@ def test_every_job_runs_sessions_of_nox(workflow, noxfile):
         named |= {*matrix["session"], *(row["session"] for row in matrix["include"])}
 
     assert named <= set(noxfile[1])
-    assert {"lint", "transformers4", "prereleases", "tests-3.10", "tests-3.13"} <= named
+    assert {"lint", "transformers4", "prereleases", "images", "tests-3.10", "tests-3.13", "checks-3.13"} <= named
+
+
+@pytest.mark.parametrize("system", ["ubuntu", "macos", "windows"])
+def test_the_checks_run_on_every_system(system):
+    rows = read_yaml(ROOT / ".github/workflows/ci.yml")["jobs"]["sessions"]["strategy"]["matrix"]["include"]
+
+    assert {row["session"].partition("-")[0] for row in rows if row["os"] == f"{system}-latest"} >= {"checks"}
 
 
 def test_permissions_are_read_only_and_actions_are_pinned(workflow):

@@ -10,10 +10,17 @@ from safeload._text import progress as module
 from safeload._text.progress import counts_text, progress
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
 @pytest.fixture
-def console():
+def console(monkeypatch):
     rich = pytest.importorskip("rich.console")
-    return lambda *, is_terminal: rich.Console(file=io.StringIO(), force_terminal=is_terminal, width=100)
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    return lambda *, is_terminal: rich.Console(file=Terminal() if is_terminal else io.StringIO(), width=100)
 
 
 def test_there_is_a_line_now_and_then_where_no_terminal_is(console, capsys, monkeypatch):
@@ -28,6 +35,26 @@ def test_there_is_a_line_now_and_then_where_no_terminal_is(console, capsys, monk
     assert second.startswith("checking: 10 of 40, ")
     assert second.endswith(" s left")
     assert "\x1b" not in first + second
+    assert out.file.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "name"),
+    [(False, "FORCE_COLOR"), (True, "JPY_PARENT_PID")],
+    ids=["a pipe with colours", "a notebook"],
+)
+def test_colours_make_no_screen_of_what_keeps_each_line(is_terminal, name, console, capsys, monkeypatch):
+    monkeypatch.setattr(module, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(module, "PROGRESS_AFTER", -1.0)
+    monkeypatch.setenv(name, "1")
+    out = console(is_terminal=is_terminal)
+    with progress(out, 40, "checking") as advance:
+        advance(10)
+    shown = capsys.readouterr().err
+
+    assert out.is_terminal
+    assert shown.startswith("checking: 10 of 40, ")
+    assert "\x1b" not in shown
     assert out.file.getvalue() == ""
 
 
