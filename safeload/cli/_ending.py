@@ -94,10 +94,14 @@ def _end(exit_code: int, line: str) -> NoReturn:
 
 
 class _Guarded(io.RawIOBase):
-    """A raw output stream that stops the command when the system cannot write."""
+    """A raw output stream that stops the command when the system cannot write.
+
+    It does so once: what is left in the buffer is written again when Python closes the stream, which 3.13 would complain of.
+    """
 
     def __init__(self, raw: Any) -> None:  # noqa: ANN401  (a raw stream of any system)
         self._raw = raw
+        self._has_stopped = False
 
     def writable(self) -> bool:
         return True
@@ -109,11 +113,15 @@ class _Guarded(io.RawIOBase):
         return bool(self._raw.isatty())
 
     def write(self, data: Any) -> int | None:  # noqa: ANN401  (a buffer)
+        if self._has_stopped:
+            return memoryview(data).nbytes
         try:
             return self._raw.write(data)  # type: ignore[no-any-return]
         except BrokenPipeError as exc:
+            self._has_stopped = True
             raise Stopped(CLOSED_PIPE, "") from exc
         except OSError as exc:
+            self._has_stopped = True
             reason = os.strerror(exc.errno or errno.EIO)
             raise Stopped(NO_OUTPUT, f"the output cannot be written: {reason}") from exc
 
