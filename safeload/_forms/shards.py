@@ -25,7 +25,7 @@ from safeload._text.words import counted, one_line, some_of
 from safeload.errors import ConfigError, CorruptFileError, MissingFileError, UnsafeFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from safeload._bytes.files import FileRef
     from safeload._forms.weight_file import StoredTensor
@@ -40,6 +40,7 @@ _NAMES = (
 )
 """The name of a shard, and that of its index; the second is of a variant, as transformers names it."""
 
+_OF_ALL = re.compile(r"(?s)(.*)-[0-9]{5}-of-([0-9]{5})\.[^.]+")
 _ALONE = "-00001-of-00001."
 """What is in the name of a shard that is the whole model."""
 
@@ -212,6 +213,7 @@ def read_index(ref: FileRef) -> ShardIndex:
     if len(files) > MAX_FILES:
         message = f"the index names {len(files):,} files; no model needs more than {MAX_FILES:,}"
         raise UnsafeFileError(message, **ref.facts, hints=_PUBLISHED)
+    _require_whole(files, ref)
     folder = os.path.dirname(ref.path)
     return ShardIndex(
         ref.at(ref.path, "index"),
@@ -221,6 +223,20 @@ def read_index(ref: FileRef) -> ShardIndex:
         lists_groups=all(name.startswith("/") for name in files_of),
         model=_model_in(files_of),
     )
+
+
+def _require_whole(files: Sequence[str], ref: FileRef) -> None:
+    """Require as many shards as their names say that there are: `model-00001-of-00002.safetensors` is one of two.
+
+    Raises:
+        CorruptFileError: The index names fewer.
+    """
+    found = [(match[1], match[2]) for name in files if (match := _OF_ALL.fullmatch(name))]
+    for stem, n_all in sorted(set(found)):
+        n_named = found.count((stem, n_all))
+        if n_named < int(n_all):
+            message = f"the index names {n_named} of {int(n_all):,} files: {one_line(stem)}-...-of-{n_all}"
+            raise CorruptFileError(message, **ref.facts, hints=[*_OF_ONE_MODEL, *_PUBLISHED])
 
 
 def _files_of(weight_map: Any) -> dict[str, list[str]]:  # noqa: ANN401  (JSON)

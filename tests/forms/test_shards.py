@@ -116,3 +116,25 @@ def test_the_index_of_a_shard_is_beside_it(tmp_path, shard, beside):
 
     found = index_beside(ref(tmp_path / shard))
     assert (found and found.path) == (beside and str(tmp_path / beside))
+
+
+@pytest.mark.parametrize(
+    ("files", "text"),
+    [
+        (["m-00001-of-00002.bin"], "the index names 1 of 2 files: m-...-of-00002"),
+        (["m-00001-of-00003.bin", "m-00003-of-00003.bin"], "the index names 2 of 3 files"),
+        (["a.bin", "m-00001-of-00002.bin"], "the index names 1 of 2 files"),
+    ],
+)
+def test_a_whole_shard_that_is_left_out_is_noticed_by_the_names_of_the_others(files, text, tmp_path):
+    error = failure(index, tmp_path, {str(number): name for number, name in enumerate(files)})
+
+    assert type(error) is CorruptFileError
+    assert text in error.message
+
+
+@pytest.mark.parametrize(
+    "files", [["m-00001-of-00002.bin", "m-00002-of-00002.bin"], ["m-00000-of-00001.bin"], ["a.bin"], ["m_00001.h5"]]
+)
+def test_other_names_and_all_shards_are_read(files, tmp_path):
+    assert len(index(tmp_path, {str(number): name for number, name in enumerate(files)}).refs) == len(files)
