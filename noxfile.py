@@ -31,6 +31,7 @@ PLATFORMS = {
 }
 """Variant of Python's image -> the tags of the wheels that pip takes there."""
 
+TRANSFORMERS = sorted(map(str, Path("tests/bert").rglob("test_transformers*.py")))
 FRAMEWORKS = ["tensorflow", "tf-keras", "keras-hub", "torch", "transformers", "jax"]
 
 nox.options.default_venv_backend = "venv"
@@ -46,10 +47,33 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=["3.10", "3.11"])  # 3.12 and 3.13 have no wheels of the oldest releases
 def oldest(session: nox.Session) -> None:
     """The suite on the oldest releases within the bounds."""
-    constraints = Path(session.create_tmp()) / "oldest.txt"
-    constraints.write_text(oldest_releases(), encoding="utf-8")
-    session.install("-e", ".[all,test]", "-c", str(constraints))
+    install_oldest(session, [BASE, "bert", "elmo", "yaml"], "all,test")
     session.run("pytest", *session.posargs)
+
+
+BASE = ""
+"""What is required without any extra; some extras need newer releases of it."""
+
+OLDEST = {
+    "remote,dask,signing": (
+        "tests/bytes/test_remote.py",
+        "tests/bytes/test_remote_kept.py",
+        "tests/fleet/test_addresses.py",
+        "tests/fleet/test_cluster.py",
+        "tests/signatures",
+    ),
+    "transformers": (*TRANSFORMERS, "tests/frameworks/test_transformers.py"),
+    "keras-hub": ("tests/bert/builders/test_keras_hub.py", "tests/frameworks/test_keras_hub.py"),
+}
+"""Extras that do not install beside the oldest of the others -> their tests."""
+
+
+@nox.session(python="3.11")
+@nox.parametrize("extras", list(OLDEST), ids=[name.replace(",", "+") for name in OLDEST])
+def oldest_extras(session: nox.Session, extras: str) -> None:
+    """The tests of extras on their oldest releases."""
+    install_oldest(session, extras.split(","), f"{extras},test-checks")
+    session.run("pytest", *OLDEST[extras], *session.posargs)
 
 
 @nox.session
@@ -113,8 +137,7 @@ def images(session: nox.Session, recipe: str, machine: str) -> None:
 def transformers4(session: nox.Session) -> None:
     """What builds a BERT in torch, on transformers 4's last release and without TensorFlow."""
     session.install("-e", ".[transformers]", "transformers==4.57.*", "pytest>=8,<10", "pytest-xdist>=3.5,<4")
-    files = sorted(map(str, Path("tests/bert").rglob("test_transformers*.py")))
-    session.run("pytest", *files, "tests/frameworks/test_transformers.py", *session.posargs)
+    session.run("pytest", *TRANSFORMERS, "tests/frameworks/test_transformers.py", *session.posargs)
 
 
 @nox.session(python="3.11")
@@ -174,13 +197,19 @@ def lint(session: nox.Session) -> None:
     session.run("pyright")
 
 
-def oldest_releases() -> str:
+def install_oldest(session: nox.Session, extras: list[str], installed: str) -> None:
+    """Install this checkout with the oldest releases that it and some of its extras admit."""
+    constraints = Path(session.create_tmp()) / "oldest.txt"
+    constraints.write_text(oldest_releases(extras), encoding="utf-8")
+    session.install("-e", f".[{installed}]", "-c", str(constraints))
+
+
+def oldest_releases(extras: list[str]) -> str:
     """Return the lower bounds of setup.cfg as pip's constraints."""
     setup = configparser.ConfigParser()
     setup.read("setup.cfg", encoding="utf-8")
-    extras = setup["options.extras_require"]
-    required = [setup["options"]["install_requires"], *(extras[name] for name in ("bert", "elmo", "yaml"))]
-    return re.sub(r">=([\w.]+),<[\w.]+", r"==\1", "\n".join(required))
+    required = {BASE: setup["options"]["install_requires"], **setup["options.extras_require"]}
+    return re.sub(r">=([\w.]+)(,<[\w.]+)?", r"==\1", "\n".join(required[name] for name in extras))
 
 
 def tree_without_bounds(session: nox.Session) -> Path:

@@ -59,7 +59,7 @@ REQUIREMENTS = {
     "dask": (Requirement("distributed", ">=2024.8,<2027"),),
     "signing": (
         Requirement("model-signing", ">=1.1,<2", _FROM_3_11),
-        Requirement("pyOpenSSL", ">=24,<27", _FROM_3_11),
+        Requirement("pyOpenSSL", ">=25,<27", _FROM_3_11),
     ),
     "yaml": (Requirement("PyYAML", ">=6,<7"),),
 }

@@ -88,7 +88,9 @@ def test_every_extra_that_a_user_installs_is_in_the_table():
     setup = configparser.ConfigParser()
     setup.read(Path(__file__).parents[2] / "setup.cfg")
 
-    assert set(setup["options.extras_require"]) - {"all", "test", "bench", "dev", "docs"} == set(packages.REQUIREMENTS)
+    assert set(setup["options.extras_require"]) - {"all", "test", "test-checks", "bench", "dev", "docs"} == set(
+        packages.REQUIREMENTS
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def noxfile(monkeypatch):
         return listed(function) if function else listed
 
     nox = types.SimpleNamespace(
-        session=session, parametrize=lambda *_: lambda function: function, options=types.SimpleNamespace()
+        session=session, parametrize=lambda *_, **__: lambda function: function, options=types.SimpleNamespace()
     )
     monkeypatch.setitem(sys.modules, "nox", nox)
     spec = importlib.util.spec_from_file_location("noxfile", ROOT / "noxfile.py")

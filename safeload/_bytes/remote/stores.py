@@ -37,7 +37,7 @@ def store_for(address: str, given: object) -> Store:
     except ImportError as exc:
         raise _missing(_package_of(scheme), scheme, given) from exc
     except Exception as exc:  # noqa: BLE001  (each protocol's package has its own)
-        if scheme in core.available_protocols():
+        if scheme in importlib.import_module("fsspec.registry").available_protocols():
             raise typed(exc) from None
         message = f"no store is known for {scheme}:// addresses"
         hints = ["write the scheme as fsspec does: s3://, gs://, az://"]
