@@ -22,9 +22,6 @@ MAX_TREE_DEPTH = 16
 
 MAX_HEADER_BYTES = 16 << 20
 MAX_HEADER_BLOCKS = 1_000
-N_BLOCK_BYTES = 1 << 12
-N_BLOCKS = 256
-"""Structures have a few bytes and are near each other: a model has hundreds of them in some ten blocks."""
 
 _GROUP, _CHUNKS = 0, 1
 _LINK_INFO, _LAYOUT, _CONTINUATION, _SYMBOL_TABLE = 0x02, 0x08, 0x10, 0x11
@@ -42,7 +39,6 @@ class Place(NamedTuple):
         n_length: Bytes of a length.
         taken: (first, last + 1) byte of each structure so far, where no values can be.
         heaps: Address of a global heap -> the address and size of each of its items, by its number.
-        blocks: The number of a block of the file -> its bytes, of those that were read last.
     """
 
     file: OpenFile
@@ -51,7 +47,6 @@ class Place(NamedTuple):
     n_length: int
     taken: set[tuple[int, int]]
     heaps: dict[int, dict[int, tuple[int, int]]]
-    blocks: dict[int, bytes]
 
     def take(self, address: int, n_bytes: int) -> None:
         """Note the bytes of a structure."""
@@ -59,22 +54,11 @@ class Place(NamedTuple):
 
     def read(self, address: int, n_bytes: int) -> bytes:
         """Return all of the bytes at an address; raises ValueError if they are not there."""
-        start = self.base + address
-        require_intact(start + n_bytes <= self.file.n_bytes)
-        number, at = divmod(start, N_BLOCK_BYTES)
-        data = (
-            self._block(number)[at : at + n_bytes] if at + n_bytes <= N_BLOCK_BYTES else self.file.read(n_bytes, start)
-        )
+        require_intact(self.base + address + n_bytes <= self.file.n_bytes)
+        data = self.file.read(n_bytes, self.base + address)
         require_intact(len(data) == n_bytes)
         self.take(address, n_bytes)
         return data
-
-    def _block(self, number: int) -> bytes:
-        if number not in self.blocks:
-            if len(self.blocks) == N_BLOCKS:
-                self.blocks.clear()
-            self.blocks[number] = self.file.read(N_BLOCK_BYTES, number * N_BLOCK_BYTES)
-        return self.blocks[number]
 
     def address(self, data: bytes, at: int) -> int | None:
         """Return the address in a structure; None if it is undefined."""
@@ -85,7 +69,7 @@ class Place(NamedTuple):
 
 def place_of(file: OpenFile) -> Place:
     """Return how an open file writes addresses; raises ValueError if it has no superblock."""
-    return Place(file, *find_widths(file), set(), {}, {})
+    return Place(file, *find_widths(file), set(), {})
 
 
 def require_trees(place: Place, address: int) -> None:
