@@ -15,7 +15,10 @@ from safeload import testing
 from tests.docs.blocks import ROOT, blocks_of
 
 PAGE = "docs/how-to/load-in-many-workers.md"
-TENSORFLOW, TORCH = (block.text for block in blocks_of(PAGE) if block.language == "python")
+TENSORFLOW, TORCH = (
+    next(block.text for block in blocks_of(PAGE) if block.language == "python" and f"import {name}" in block.text)
+    for name in ("tensorflow", "torch")
+)
 WRITE = {"bert": testing.write_bert, "elmo": testing.write_elmo}
 
 FIRST = """
