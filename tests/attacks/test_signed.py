@@ -401,12 +401,19 @@ def test_hashes_of_shards_of_a_file_that_was_cut_or_lengthened(call, tmp_path, k
 
 
 def test_a_signed_model_at_an_address(tmp_path, keys):
-    """Names of a signature start at a folder of the disk: an address is not covered."""
-    pytest.importorskip("fsspec")
+    """An address is covered by its bytes: the same are those of the model that was signed."""
+    memory = pytest.importorskip("fsspec").filesystem("memory")
     folder = tmp_path / "model"
     testing.write_bert(folder, form="safetensors")
-    import fsspec
-
-    fsspec.filesystem("memory").put(str(folder), "/signed", recursive=True)
-    assert not is_refused(outcome("bert", "memory://signed", {}))
-    assert is_refused(outcome("bert", "memory://signed", proven(folder, keys)))
+    memory.put(str(folder), "/signed", recursive=True)
+    arguments = proven(folder, keys)
+    assert not is_refused(outcome("bert", "memory://signed", arguments))
+    for name in ("config.json", "vocab.txt", "model.safetensors"):
+        before = memory.cat_file(f"/signed/{name}")
+        memory.pipe_file(f"/signed/{name}", before + b" ")
+        assert outcome("bert", "memory://signed", arguments) is LockError
+        memory.pipe_file(f"/signed/{name}", before)
+    testing.write_bert(tmp_path / "other", form="torch", seed=1)
+    memory.put(str(tmp_path / "other" / "pytorch_model.bin"), "/signed/pytorch_model.bin")
+    memory.rm("/signed/model.safetensors")
+    assert is_refused(outcome("bert", "memory://signed", arguments))
