@@ -115,7 +115,7 @@ def as_spelled(path: str, source: Source = DISK, *, given: object = None, label:
 
 
 def other_case(path: str, source: Source = DISK) -> str:
-    """Return the name beside a path that differs from its own only in case; "" if there is none, or several are."""
+    """Return the name beside a path that differs from its own only in case; "" unless there is exactly one."""
     folder, name = os.path.split(path)
     try:
         found = spellings(name, source.names_in(folder), folds_case=True)

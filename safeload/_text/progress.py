@@ -33,7 +33,7 @@ class Advance(Protocol):
 def has_screen(out: Console) -> bool:
     """Return whether a console prints on a terminal that can move its cursor.
 
-    A notebook is none: what its cells start writes to a terminal whose output is kept as text, and its kernel sets FORCE_COLOR, by
+    A notebook does not: what its cells start writes to a terminal whose output is kept as text, and its kernel sets FORCE_COLOR, by
     which rich would take a pipe for a terminal. That variable, which many CI services set too, asks for colours alone.
     """
     return out.is_terminal and bool(out.file.isatty()) and IN_A_NOTEBOOK not in os.environ

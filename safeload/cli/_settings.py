@@ -27,8 +27,7 @@ class ProjectCommand(click.Command):
         Raises:
             click.UsageError: The file is not TOML, or its table has an unknown key or a value of another type.
         """
-        folder = Path.cwd()
-        path = next((each / FILE for each in (folder, *folder.parents) if (each / FILE).is_file()), None)
+        path = _nearest_file()
         if path and (table := _table_of(path)):
             extra["default_map"] = {self._param(key, value, path).name: value for key, value in table.items()}
             click.echo(visible(f"options from {path}: {', '.join(sorted(table))}"), err=True)
@@ -42,6 +41,14 @@ class ProjectCommand(click.Command):
         if wanted:
             raise _wrong(path, f"{key} = {value!r} is not {wanted}")
         return options[0]
+
+
+def _nearest_file() -> Path | None:
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:  # somebody removed it
+        return None
+    return next((each / FILE for each in (folder, *folder.parents) if (each / FILE).is_file()), None)
 
 
 def _table_of(path: Path) -> Mapping[str, Any]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import safeload
 from safeload import testing
 from safeload.cli import _settings
 from tests.command_line import safeload_cli
@@ -80,3 +85,19 @@ def test_every_key_is_an_option_of_each_check():
     for command in (check_any, *check.commands.values()):
         options = {option for param in command.params for option in param.opts}
         assert {f"--{key}" for key in _settings.SETTABLE} <= options
+
+
+def test_a_working_directory_that_was_removed_has_no_settings(tiny_bert, tmp_path):
+    (tmp_path / "gone").mkdir()
+    code = f"import os; os.rmdir(os.getcwd()); from safeload.cli import main; main(['check', {str(tiny_bert)!r}])"
+    environment = {**os.environ, "PYTHONPATH": str(Path(safeload.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path / "gone",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout[:3]) == (0, "ok "), done.stderr
