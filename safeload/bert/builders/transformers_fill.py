@@ -118,7 +118,7 @@ def fill(
 def _initialises() -> bool:
     """Return whether torch's initialisation gives a tensor values; transformers' `no_init_weights` switches it off."""
     probe = torch.zeros(1, device="cpu")
-    torch.nn.init.ones_(probe)
+    torch.nn.init.constant_(probe, 1.0)  # ones_ is left alone by transformers 4
     return bool(probe)
 
 
