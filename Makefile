@@ -25,6 +25,8 @@ lint: $(VENV)/lint.installed
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy tests/typing
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+	$(VENV)/bin/python -m venv --without-pip build/bare  # what an editor knows without a framework
+	$(VENV)/bin/pyright --pythonpath build/bare/bin/python tests/typing/models.py
 
 docs: $(VENV)/docs.installed
 	$(VENV)/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet -d docs/_build/trees docs docs/_build/html

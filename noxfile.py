@@ -195,6 +195,8 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("mypy", "tests/typing")
     session.run("pyright")
+    session.run("python", "-m", "venv", "--without-pip", "build/bare")
+    session.run("pyright", "--pythonpath", "build/bare/bin/python", "tests/typing/models.py")
 
 
 def install_oldest(session: nox.Session, extras: list[str], installed: str) -> None:

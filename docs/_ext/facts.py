@@ -205,6 +205,11 @@ def public_names() -> frozenset[str]:
     return frozenset(names | {f"safeload.{name}" for name in safeload.__all__})
 
 
+def public_modules() -> set[str]:
+    """Return the modules that define the public calls."""
+    return {getattr(safeload, name).__module__ for name in safeload.__all__ if callable(getattr(safeload, name))}
+
+
 def linked(line: str) -> str:
     """Return a line of a docstring with its code marked as such, and with links where that is a public name."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import facts
 import pages
 from docutils import nodes
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.nodes import make_refnode
 
 if TYPE_CHECKING:
@@ -19,12 +20,21 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions below."""
+    app.connect("builder-inited", show_one_signature)
     app.connect("source-read", fill_in)
     app.connect("autodoc-process-docstring", link_names, priority=600)
     app.connect("autodoc-process-signature", leave_out_signature)
     app.connect("doctree-read", word_fields)
     app.connect("missing-reference", find_name)
     return {"parallel_read_safe": True}
+
+
+def show_one_signature(_app: Sphinx) -> None:
+    """Show every parameter of a call once, and not again for each of its overloads."""
+    for module in facts.public_modules():
+        analyzer = ModuleAnalyzer.for_module(module)
+        analyzer.analyze()
+        analyzer.overloads.clear()
 
 
 def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from safeload._boundary import typed_errors
 from safeload._diagnosis import Diagnosis, Difference, Step
@@ -14,10 +14,14 @@ from safeload.bert._arguments import FULL_LENGTH, build_options
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from typing_extensions import Unpack
+
     from safeload._bytes.paths import StrPath
     from safeload._model_kind import Request
     from safeload.bert._arguments import BuildOptions
+    from safeload.bert._calls import OfKerasBert, OfKerasHub, OfTransformers
     from safeload.bert._config import BertConfig
+    from safeload.models import KerasBert, KerasHubBert, TransformersBert, TransformersBertForPreTraining
     from safeload.report import LoadReport
 
 __all__ = [
@@ -33,6 +37,70 @@ __all__ = [
 ]
 
 
+Model = TypeVar("Model")
+
+
+@overload
+def load_bert(
+    config_file: StrPath,
+    checkpoint_file: StrPath | None = None,
+    vocab_file: StrPath | None = None,
+    *,
+    backend: Literal["keras-bert"] = "keras-bert",
+    **options: Unpack[OfKerasBert],
+) -> KerasBert: ...
+@overload
+def load_bert(
+    config_file: StrPath,
+    checkpoint_file: StrPath | None = None,
+    vocab_file: StrPath | None = None,
+    *,
+    backend: Literal["transformers"],
+    training: Literal[False] = False,
+    model_class: None = None,
+    **options: Unpack[OfTransformers],
+) -> TransformersBert: ...
+@overload
+def load_bert(
+    config_file: StrPath,
+    checkpoint_file: StrPath | None = None,
+    vocab_file: StrPath | None = None,
+    *,
+    backend: Literal["transformers"],
+    training: Literal[True],
+    model_class: None = None,
+    **options: Unpack[OfTransformers],
+) -> TransformersBertForPreTraining: ...
+@overload
+def load_bert(
+    config_file: StrPath,
+    checkpoint_file: StrPath | None = None,
+    vocab_file: StrPath | None = None,
+    *,
+    backend: Literal["transformers"],
+    training: Literal[False] = False,
+    model_class: type[Model],
+    **options: Unpack[OfTransformers],
+) -> Model: ...
+@overload
+def load_bert(
+    config_file: StrPath,
+    checkpoint_file: StrPath | None = None,
+    vocab_file: StrPath | None = None,
+    *,
+    backend: Literal["keras-hub"],
+    training: Literal[False] = False,
+    **options: Unpack[OfKerasHub],
+) -> KerasHubBert: ...
+@overload
+def load_bert(
+    config_file: StrPath,
+    checkpoint_file: StrPath | None = None,
+    vocab_file: StrPath | None = None,
+    *,
+    backend: str,
+    **options: Any,  # noqa: ANN401  (those of the backend, which is known only later)
+) -> Any: ...  # noqa: ANN401  (as above)
 @typed_errors
 def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     config_file: StrPath,
@@ -54,10 +122,10 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
     expected_outputs: StrPath | None = None,
     backend: str = "keras-bert",
     model_class: type | None = None,
-    dtype: Any = None,  # noqa: ANN401  (torch's name of a type, or its object)
-    device: Any = None,  # noqa: ANN401  (as above)
-    **get_model_options: Any,  # noqa: ANN401  (keras-bert's own, each checked)
-) -> Any:  # noqa: ANN401  (a Keras model or a torch module)
+    dtype: Any = None,
+    device: Any = None,
+    **get_model_options: Any,
+) -> Any:
     """Verify the files of a BERT model and load it.
 
     The model is the one that `keras_bert.load_trained_model_from_checkpoint` builds. With `backend="transformers"` it is a

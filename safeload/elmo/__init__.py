@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from safeload._boundary import typed_errors
 from safeload._reports import remember, warn_of
@@ -11,15 +11,56 @@ from safeload.elmo._arguments import elmo_arguments
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from typing_extensions import Unpack
+
     from safeload._bytes.paths import StrPath
     from safeload._diagnosis import Diagnosis
     from safeload._model_kind import Request
     from safeload.elmo._arguments import ElmoArguments
+    from safeload.elmo._calls import OfKeras, OfTorch
+    from safeload.elmo.builders.keras import ElmoLayer
+    from safeload.models import AllenNlpElmo, ElmoModule
     from safeload.report import LoadReport, SaveReport
 
 __all__ = ["character_ids", "check_elmo", "diagnose_elmo", "load_elmo", "save_elmo"]
 
 
+@overload
+def load_elmo(
+    options_file: StrPath,
+    weight_file: StrPath | None = None,
+    num_output_representations: int = 1,
+    *,
+    backend: Literal["auto", "torch"] = "auto",
+    **options: Unpack[OfTorch],
+) -> ElmoModule: ...
+@overload
+def load_elmo(
+    options_file: StrPath,
+    weight_file: StrPath | None = None,
+    num_output_representations: int = 1,
+    *,
+    backend: Literal["allennlp"],
+    **options: Unpack[OfTorch],
+) -> AllenNlpElmo: ...
+@overload
+def load_elmo(
+    options_file: StrPath,
+    weight_file: StrPath | None = None,
+    num_output_representations: int = 1,
+    *,
+    backend: Literal["keras"],
+    **options: Unpack[OfKeras],
+) -> ElmoLayer: ...
+@overload
+def load_elmo(
+    options_file: StrPath,
+    weight_file: StrPath | None = None,
+    num_output_representations: int = 1,
+    *,
+    backend: str,
+    **options: Unpack[OfTorch],
+) -> Any: ...  # noqa: ANN401  (the backend is known only later)
 @typed_errors
 def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     options_file: StrPath,
@@ -42,7 +83,7 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     cache_dir: StrPath | None = None,
     scope: str | None = None,
     expected_outputs: StrPath | None = None,
-) -> Any:  # noqa: ANN401  (a torch module, of AllenNLP's class or of safeload's; a Keras layer)
+) -> Any:
     """Verify the files of an ELMo and load it, as a torch module or a Keras layer.
 
     The torch module is the one that `allennlp.modules.elmo.Elmo(...)` builds, or one that behaves like it. Its

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 from safeload._boundary import typed_errors
 from safeload.weights.report import WeightsReport
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from typing_extensions import Unpack
+
     from safeload._bytes.paths import StrPath
 
 __all__ = ["WeightsReport", "check_weights", "load_state_dict"]
@@ -85,6 +88,20 @@ def check_weights(
     return report
 
 
+class _Places(TypedDict, total=False):
+    base_dir: StrPath | None
+    lock_file: StrPath | None
+    signature: StrPath | None
+    signed_by: StrPath | None
+    cache_dir: StrPath | None
+
+
+@overload
+def load_state_dict(
+    path: StrPath, *, framework: Literal["numpy"] = "numpy", **places: Unpack[_Places]
+) -> dict[str, NDArray[Any]]: ...
+@overload
+def load_state_dict(path: StrPath, *, framework: str, **places: Unpack[_Places]) -> dict[str, Any]: ...
 @typed_errors
 def load_state_dict(  # noqa: PLR0913  (check_weights' arguments)
     path: StrPath,
