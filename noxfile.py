@@ -1,7 +1,7 @@
 """`nox -s tests-3.12` and the like; `nox --list` shows them all.
 
 The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); the part of it that needs no
-framework (`checks`); the suite on the wheel, away from this checkout (`wheel`); the part of it that needs no extra, installed
+framework (`checks`); the suite on the wheel, away from this checkout (`wheel`), whose bytes are the same on each Python (`builds`); the part of it that needs no extra, installed
 from the sdist (`bare`); a BERT in torch on the last release of transformers 4 (`transformers4`), since `tests` takes the
 newest; the wheels that the Dockerfiles need (`images`); what the next releases will break (`prereleases`), which may fail. What
 the suite leaves out, since it takes long: `mutants`, `fuzz`, `benchmarks`, and the libraries that wrote the golden files
@@ -83,6 +83,18 @@ def build(session: nox.Session) -> None:
     session.install("build", "twine")
     session.run("python", "-m", "build")
     session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+
+
+@nox.session(python=PYTHONS, requires=["build"])
+def builds(session: nox.Session) -> None:
+    """Whether each Python builds the same bytes as the first."""
+    folder = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", str(folder))
+    for first in sorted(Path("dist").iterdir()):
+        if (folder / first.name).read_bytes() != first.read_bytes():
+            session.error(f"{first.name} has other bytes on this Python")
 
 
 @nox.session(python=["3.10", "3.11"], requires=["build"])
@@ -192,6 +204,7 @@ def lint(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("codespell")
     session.run("mypy")
     session.run("mypy", "tests/typing")
     session.run("pyright")

@@ -1,10 +1,12 @@
-"""The sdist and the wheel as the same bytes from the same files; setup.cfg has everything else about the package."""
+"""The sdist and the wheel as the same bytes from the same files, and the README for an index; setup.cfg has everything else."""
 
 from __future__ import annotations
 
 import gzip
 import os
+import re
 import tarfile
+from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.sdist import sdist
@@ -38,4 +40,21 @@ class ReproducibleSdist(sdist):
         return archive
 
 
-setup(cmdclass={"sdist": ReproducibleSdist})
+def readme_for_an_index() -> str:
+    """Return the README without links into the sources, which an index does not have: the path in code, after the text."""
+    text = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
+    code_or_link = r"(?P<code>^```.*?^```|``?[^`\n]+``?)|(?P<image>!?)\[(?P<text>(?:[^]`]|`[^`]*`)*)\]\((?!\w+:|#)(?P<path>[^)\s]+)\)"
+
+    def plain(match: re.Match[str]) -> str:
+        if match["code"]:
+            return match[0]
+        return f"({match['text']})" if match["image"] else f"{match['text']} (`{match['path'].partition('#')[0]}`)"
+
+    return re.sub(code_or_link, plain, text, flags=re.MULTILINE | re.DOTALL)
+
+
+setup(
+    long_description=readme_for_an_index(),
+    long_description_content_type="text/markdown",
+    cmdclass={"sdist": ReproducibleSdist},
+)

@@ -11,8 +11,9 @@ from safeload._text.words import visible
 from safeload._version import __version__
 from safeload.cli import _console
 from safeload.cli._ending import ended_early
-from safeload.cli._options import examples
+from safeload.cli._options import ending
 from safeload.cli.check import check
+from safeload.cli.completion import completion
 from safeload.cli.convert import convert
 from safeload.cli.doctor import doctor
 from safeload.cli.inspect import diff, inspect
@@ -54,7 +55,8 @@ def _escaped_usage() -> Iterator[None]:
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=examples(
+    epilog=ending(
+        "",
         "safeload check bert models/uncased   is it whole, and does it fit its config?",
         "safeload inspect models/uncased      what is in it?",
         "safeload convert models/uncased hf --form safetensors   write it in another form",
@@ -64,13 +66,13 @@ def _escaped_usage() -> Iterator[None]:
 )
 @click.version_option(__version__, "-V", "--version", prog_name="safeload")
 def main() -> None:
-    """Check, inspect, compare and lock BERT and ELMo weights.
-
-    Shell completion: eval "$(_SAFELOAD_COMPLETE=bash_source safeload)"; for zsh or fish, use zsh_source or fish_source.
-    """
+    """Check, inspect, compare and lock BERT and ELMo weights."""
 
 
-@main.command(short_help="Load a tiny BERT and a tiny ELMo, then broken copies of them.")
+@main.command(
+    short_help="Load a tiny BERT and a tiny ELMo, then broken copies of them.",
+    epilog=ending("demo", "safeload demo"),
+)
 def demo() -> None:
     """Write a tiny BERT and a tiny ELMo, load them in every form, then load broken copies of each.
 
@@ -90,5 +92,5 @@ def demo() -> None:
         raise click.exceptions.Exit(1)
 
 
-for _command in (check, inspect, diff, lock, outputs, convert, doctor):
+for _command in (check, inspect, diff, lock, outputs, convert, doctor, completion):
     main.add_command(_command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from safeload.bert._runtimes import GELU_ERF, GELU_TANH, RUNTIMES
+from safeload.cli._exit_codes import exit_codes
 
 PATH = click.Path(exists=False)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
@@ -40,6 +41,7 @@ signed_by = click.option(
 )
 
 
-def examples(*lines: str) -> str:
-    """Return the epilog of a command's help, with calls to copy."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+def ending(command: str, *examples: str) -> str:
+    """Return the epilog of a command's help: calls to copy, and the exit codes; "" is `safeload` itself."""
+    calls = "\n".join(f"  {line}" for line in examples)
+    return f"\b\nExamples:\n{calls}\n\n{exit_codes(command)}"

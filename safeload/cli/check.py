@@ -14,7 +14,7 @@ from safeload.cli._options import (
     backend,
     cache_dir,
     checkpoint,
-    examples,
+    ending,
     ignore_unused,
     scope,
     signature,
@@ -70,7 +70,8 @@ def _require_path(ctx: click.Context, first: str) -> None:
     cls=_KindGroup,
     invoke_without_command=True,
     no_args_is_help=True,
-    epilog=examples(
+    epilog=ending(
+        "check",
         "safeload check models/                 every BERT and ELMo in the tree",
         "safeload check models/ --expect 12 --exclude 'draft-*'",
         "safeload check models/ --format sarif --output safeload.sarif",
@@ -83,9 +84,6 @@ def check() -> None:
     Each PATH is a model in any form, or a folder above several; which of them is a BERT and which an ELMo is found out. The commands
     check one kind of model, with the options of its load. Defaults may be in the table [tool.safeload.check] of the nearest
     pyproject.toml.
-
-    Exit code: 0 every model is good, 1 a model is bad or --expect fails, 2 wrong usage, a folder that cannot be read, or a FILE that
-    cannot be written.
     """
 
 
@@ -157,7 +155,8 @@ def check_any(paths: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401
 @check.command(
     "bert",
     cls=ProjectCommand,
-    epilog=examples(
+    epilog=ending(
+        "check",
         "safeload check bert models/uncased",
         "safeload check bert models/            every model in the tree",
         "safeload check bert models/ --expect 12",
@@ -183,7 +182,8 @@ def check_bert(paths: tuple[str, ...], checkpoint: str | None, vocab: str | None
 @check.command(
     "elmo",
     cls=ProjectCommand,
-    epilog=examples(
+    epilog=ending(
+        "check",
         "safeload check elmo models/elmo",
         "safeload check elmo elmo_options.json --weights elmo_weights.hdf5",
     ),
@@ -198,7 +198,8 @@ def check_elmo(paths: tuple[str, ...], weights: str | None, **rest: Any) -> None
 @check.command(
     "weights",
     cls=ProjectCommand,
-    epilog=examples(
+    epilog=ending(
+        "check",
         "safeload check weights model.safetensors",
         "safeload check weights ~/.cache/huggingface/hub     every model in the cache, by the names of its blobs",
         "safeload check weights stable-diffusion/ --lock     every part of a pipeline",

@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from safeload._convert import FORMS
-from safeload.cli._options import PATH, activation, as_json, examples, scope, vocab
+from safeload.cli._options import PATH, activation, as_json, ending, scope, vocab
 
 
 @click.command(
     short_help="Write a model in another form.",
-    epilog=examples(
+    epilog=ending(
+        "convert",
         "safeload convert models/uncased hf --form safetensors --activation gelu_tanh",
         "safeload convert models/uncased.zip hf --form safetensors",
         "safeload convert hf preset --form keras-hub --activation gelu_tanh --ignore-unused 'cls*'",
@@ -46,8 +47,8 @@ def convert(source: str, target: str, *, form: str, as_json: bool, **options: An
     """Check the model in SOURCE, write it in another form to the folder TARGET, and compare what was written with it.
 
     SOURCE may be an archive. What was written is read back: the CRC32C and the sum of the bits of each tensor must be
-    those of the source. Config and vocabulary are translated. What the form cannot express is an error, and then TARGET is as it was. Exit code: 0 written and verified, 1 the model is bad or cannot be
-    expressed, 2 wrong usage or an unreadable path.
+    those of the source. Config and vocabulary are translated. What the form cannot express is an error, and then TARGET is
+    as it was.
     """
     from safeload.cli import _converting  # noqa: PLC0415  (not for `safeload --help`)
 

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from safeload.bert._runtimes import OTHERS
-from safeload.cli._options import PATH, activation, as_json, examples
+from safeload.cli._options import PATH, activation, as_json, ending
 
 
 @click.group(
     short_help="Check which parts of safeload work here, and how to fix the rest.",
     invoke_without_command=True,
-    epilog=examples(
+    epilog=ending(
+        "doctor",
         "safeload doctor                       what works here?",
         "safeload doctor bert models/uncased   the files, the versions, or keras-bert?",
         "safeload doctor bert models/uncased --against transformers   the same there?",
@@ -26,8 +27,7 @@ from safeload.cli._options import PATH, activation, as_json, examples
 def doctor(context: click.Context, *, as_json: bool) -> None:
     """Check which of safeload's calls work in this environment, and how to fix those that do not.
 
-    Each call is tried on a tiny model in its own process, so that a library that aborts is detected too. Exit code: 0
-    load_bert and load_elmo work, 1 one of them does not.
+    Each call is tried on a tiny model in its own process, so that a library that aborts is detected too.
     """
     if context.invoked_subcommand is None:
         from safeload.cli import _doctoring  # noqa: PLC0415  (not for `safeload --help`)
@@ -35,7 +35,7 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
         sys.exit(_doctoring.run(as_json=as_json))
 
 
-@doctor.command()
+@doctor.command(epilog=ending("doctor bert", "safeload doctor bert models/uncased"))
 @click.argument("path", type=PATH)
 @click.option("--checkpoint", "checkpoint_file", type=PATH, help="Prefix, any file of the checkpoint, or its folder.")
 @click.option("--training", is_flag=True, help="With the MLM and NSP heads.")
@@ -56,16 +56,13 @@ def bert(path: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  
 
     With --against, safeload loads the model with keras-bert and with the other library, gives both the same texts, and
     prints how far each layer is apart, and which is the first that differs.
-
-    Exit code: 0 nothing is at fault, or no layer differs by more than 0.0001; 1 something is, or a layer does, or a load
-    fails; 2 wrong usage.
     """
     from safeload.cli import _diagnosing  # noqa: PLC0415  (not for `safeload --help`)
 
     sys.exit(_diagnosing.run("bert", path, options, as_json=as_json))
 
 
-@doctor.command()
+@doctor.command(epilog=ending("doctor elmo", "safeload doctor elmo models/elmo"))
 @click.argument("path", type=PATH)
 @click.option(
     "--weights", "weight_file", type=PATH, help="The HDF5 file, a training checkpoint, or the folder of either."
@@ -76,8 +73,7 @@ def elmo(path: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401  
     """Find the fault when an ELMo does not load or its numbers look wrong.
 
     Runs safeload's check, AllenNLP's own loader, a direct read with h5py or TensorFlow and safeload's load in torch, in
-    AllenNLP and in Keras, as far as they are installed, and compares what each put into every parameter. Exit code: 0 nothing
-    is at fault, 1 something is, 2 wrong usage.
+    AllenNLP and in Keras, as far as they are installed, and compares what each put into every parameter.
     """
     from safeload.cli import _diagnosing  # noqa: PLC0415  (not for `safeload --help`)
 

@@ -6,12 +6,13 @@ import sys
 
 import click
 
-from safeload.cli._options import PATH, as_json, examples
+from safeload.cli._options import PATH, as_json, ending
 
 
 @click.command(
     short_help="Show what a file or folder is, and what it contains.",
-    epilog=examples(
+    epilog=ending(
+        "inspect",
         "safeload inspect models/uncased/bert_model.ckpt",
         "safeload inspect models/elmo/weights.hdf5 --stats",
         "safeload inspect models/uncased --html uncased.html",
@@ -27,8 +28,7 @@ from safeload.cli._options import PATH, as_json, examples
 def inspect(path: str, *, stats: bool, html: str | None, as_json: bool) -> None:
     """Show what PATH is: a checkpoint in any form, an HDF5 file, a config, a vocabulary, or a model's folder.
 
-    Its tensors are listed by layer, with shape, dtype and size. Exit code: 0 it was read, 1 it cannot be read, or
-    with --stats some of it is damaged.
+    Its tensors are listed by layer, with shape, dtype and size.
     """
     from safeload.cli import _inspection  # noqa: PLC0415  (not for `safeload --help`)
 
@@ -36,7 +36,8 @@ def inspect(path: str, *, stats: bool, html: str | None, as_json: bool) -> None:
 
 
 @click.command(
-    epilog=examples(
+    epilog=ending(
+        "diff",
         "safeload diff pretrained/bert_model.ckpt finetuned/model.ckpt-3000",
         "safeload diff elmo/weights.hdf5 copy/weights.hdf5 --json",
         "safeload diff bert/model.safetensors both.safetensors --scope teacher",
@@ -50,8 +51,7 @@ def diff(first: str, second: str, *, scope: str | None, as_json: bool) -> None:
     """Compare two weight files: names, shapes, dtypes and values.
 
     A scope before every name, such as `module/`, is ignored, and so is one before the names of a BERT's encoder, such as
-    `bert.`. Exit code: 0 the same weights, 1 they differ or one is
-    damaged, 2 wrong usage or a file that cannot be read.
+    `bert.`.
     """
     from safeload.cli import _difference  # noqa: PLC0415  (not for `safeload --help`)
 

@@ -14,7 +14,7 @@ from safeload.cli._options import (
     as_json,
     backend,
     checkpoint,
-    examples,
+    ending,
     ignore_unused,
     scope,
     vocab,
@@ -24,7 +24,8 @@ from safeload.cli._options import (
 
 @click.command(
     short_help="Record the SHA-256 of a model's files.",
-    epilog=examples(
+    epilog=ending(
+        "lock",
         "safeload lock models/uncased                writes safeload.lock into it",
         "safeload lock models/                       each model in the tree",
         "safeload lock models/uncased --update       after an intended change",
@@ -56,11 +57,11 @@ from safeload.cli._options import (
 def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (click's own)
     """Check the model in FOLDER and write its safeload.lock: the size and SHA-256 of each of its files.
 
-    FOLDER may be an archive, an address, whose lock is written to --output, or a folder above several models, each of which is locked. --checkpoint, --vocab, --activation and --backend are of a BERT, --weights is of an ELMo.
+    FOLDER may be an archive, an address, whose lock is written to --output, or a folder above several models, each of which
+    is locked. --checkpoint, --vocab, --activation and --backend are of a BERT, --weights is of an ELMo.
 
     From then on, every load and check of the model compares its files with the lock. With --sign, all files in FOLDER are
-    signed in the format of OpenSSF model signing, for a load with `signature` and `signed_by`. Exit code: 0 the lock exists and
-    matches, 1 the model is bad or differs from its lock, 2 wrong usage.
+    signed in the format of OpenSSF model signing, for a load with `signature` and `signed_by`.
     """
     from safeload.cli import _locking  # noqa: PLC0415  (not for `safeload --help`)
 

@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from safeload.bert._runtimes import KERAS_BERT, RUNTIMES
-from safeload.cli._options import PATH, activation, as_json, checkpoint, examples, scope, vocab, weights
+from safeload.cli._options import PATH, activation, as_json, checkpoint, ending, scope, vocab, weights
 from safeload.elmo._arguments import BACKENDS
 
 
 @click.command(
     short_help="Save what a model computes, or compare it with what is expected.",
-    epilog=examples(
+    epilog=ending(
+        "outputs",
         "safeload outputs models/uncased --save uncased.outputs.json",
         "safeload outputs models/uncased --compare uncased.outputs.json --backend transformers",
         "safeload outputs converted/ --compare uncased.outputs.json    the same model in another form?",
@@ -43,8 +44,7 @@ def outputs(folder: str, *, save: str | None, compare: str | None, as_json: bool
 
     FOLDER may be an archive; which model is in it is found out. The file is small, and of no library: save it with one, and compare
     another library, another version or a converted copy with it. A difference says in which layer it begins. --checkpoint, --vocab,
-    --training and --activation are of a BERT, --weights of an ELMo. Exit code: 0 saved, or as expected; 1 the model is bad or computes
-    something else; 2 wrong usage, or a path that cannot be read or written.
+    --training and --activation are of a BERT, --weights of an ELMo.
     """
     from safeload.cli import _outputting  # noqa: PLC0415  (not for `safeload --help`)
 

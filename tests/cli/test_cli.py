@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
 from functools import partial
@@ -27,21 +26,6 @@ def test_help_teaches_every_command():
         assert "Examples:\n    safeload" in safeload_cli(*command, "-h").stdout
     for option in ("-V", "--version"):
         assert safeload_cli(option).stdout.strip() == f"safeload, version {safeload.__version__}"
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_names_can_be_completed(shell):
-    def completing(mode, **env):
-        code = "import sys; sys.argv = ['safeload']; from safeload.cli import main; main()"
-        environment = {**os.environ, "_SAFELOAD_COMPLETE": f"{shell}_{mode}", **env}
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
-        )
-        return done.stdout
-
-    if shutil.which(shell) or shell != "bash":
-        assert "_SAFELOAD_COMPLETE" in completing("source")
-    assert "bert" in completing("complete", COMP_WORDS="safeload check b", COMP_CWORD="b" if shell == "fish" else "2")
 
 
 @pytest.mark.parametrize(

@@ -122,8 +122,24 @@ def test_the_metadata_says_what_is_so(metadata):
     assert metadata["Version"] == safeload.__version__
     assert (metadata["License-Expression"], metadata["License-File"]) == ("Apache-2.0", "LICENSE")
     assert metadata["Description-Content-Type"] == "text/markdown"
-    assert metadata.get_payload().strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
+    assert metadata["Author"] == "the safeload authors"
+    assert [metadata[name] for name in ("Project-URL", "Home-page", "Download-URL")] == [None, None, None]
     assert "Typing :: Typed" in metadata.get_all("Classifier")
+
+
+def test_the_readme_of_an_index_names_files_of_the_sdist_and_links_to_none(metadata):
+    shown, kept = metadata.get_payload(), (ROOT / "README.md").read_text(encoding="utf-8")
+    links = [
+        (text, path) for text, path in re.findall(r"\[([^]\n]+)\]\(([^)\s:]+)\)", kept) if not path.startswith("#")
+    ]
+    blocks = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+    assert links
+    for text, path in links:
+        assert f"{text} (`{path.partition('#')[0]}`)" in shown
+        assert (ROOT / path.partition("#")[0]).exists()
+    assert re.findall(r"\]\((?!\w+:|#)", blocks.sub("", shown)) == []
+    assert blocks.findall(shown) == blocks.findall(kept)
 
 
 def test_the_pythons_are_those_of_the_nox_sessions(metadata):
