@@ -10,7 +10,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PIP = $(VENV)/bin/python -m pip install --quiet
+INSTALL = $(VENV)/bin/python tools/install.py
 
 .PHONY: demo test lint docs news npm bench clean
 
@@ -49,29 +49,29 @@ bench: $(VENV)/bench.installed
 $(VENV)/bin/python:
 	@echo "making the environment $(VENV) with $$($(PYTHON) --version)"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) wheel
+	$(VENV)/bin/python -m pip install --quiet wheel
 
 $(VENV)/demo.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "installing safeload, TensorFlow, keras-bert, torch and AllenNLP: about two minutes"
-	$(PIP) --editable '.[all]'
+	@echo "installing safeload, TensorFlow, keras-bert, torch and AllenNLP: one to three minutes"
+	$(INSTALL) --editable '.[all]'
 	@touch $@
 
 $(VENV)/test.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "installing safeload, TensorFlow, keras-bert, torch, AllenNLP and the test tools: about two minutes"
-	$(PIP) --editable '.[all,test]'
+	@echo "installing safeload, TensorFlow, keras-bert, torch, AllenNLP and the test tools: one to three minutes"
+	$(INSTALL) --editable '.[all,test]'
 	@touch $@ $(VENV)/demo.installed
 
 $(VENV)/bench.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(PIP) --editable '.[bench]'
+	$(INSTALL) --editable '.[bench]'
 	@touch $@ $(VENV)/demo.installed
 
 $(VENV)/lint.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(PIP) --editable '.[dev]'
+	$(INSTALL) --editable '.[dev]'
 	@touch $@
 
 $(VENV)/docs.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "installing safeload and Sphinx"
-	$(PIP) --editable '.[docs]'
+	$(INSTALL) --editable '.[docs]'
 	@touch $@
 
 clean:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import facts
@@ -26,6 +27,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-signature", leave_out_signature)
     app.connect("doctree-read", word_fields)
     app.connect("missing-reference", find_name)
+    app.connect("html-page-context", leave_out_address, priority=900)
     return {"parallel_read_safe": True}
 
 
@@ -62,6 +64,13 @@ def word_fields(_app: Sphinx, page: nodes.document) -> None:
     for body in page.findall(nodes.field_body):
         for text in [text for text in body.findall(nodes.Text) if text == " -- "]:
             text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
+
+
+def leave_out_address(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _document: nodes.document | None
+) -> None:
+    """Leave out a page's own address, which is not known where the site has none."""
+    context["metatags"] = re.sub(r'<meta property="og:url"[^>]*>\n?', "", context.get("metatags", ""))
 
 
 def find_name(app: Sphinx, env: BuildEnvironment, node: Any, content: nodes.TextElement) -> nodes.Element | None:  # noqa: ANN401

@@ -45,7 +45,7 @@ for (const page of pages) {
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """Return the folder of the built site."""
-    if importlib.util.find_spec("sphinx") is None or importlib.util.find_spec("furo") is None:
+    if importlib.util.find_spec("sphinx") is None or importlib.util.find_spec("sphinx_copybutton") is None:
         pytest.skip("needs the extra 'docs'")
     folder = tmp_path_factory.mktemp("site")
     flags = ["--fresh-env", "--nitpicky", "--fail-on-warning", "--keep-going", "--quiet", "-d", str(folder / "trees")]
@@ -59,6 +59,34 @@ def test_the_site_has_every_page(site):
     pages = {path.relative_to(DOCS).with_suffix(".html") for path in DOCS.rglob("*.md") if "_build" not in path.parts}
     assert {page for page in pages if not (site / page).exists()} == set()
     assert "from-code" not in "".join((site / page).read_text(encoding="utf-8") for page in pages)
+
+
+def test_a_page_has_what_readers_and_previews_need(site):
+    page = (site / "how-to/save-a-model.html").read_text(encoding="utf-8")
+
+    assert '<meta property="og:title" content="Save a model"' in page
+    assert re.search(r'<meta property="og:description" content="\w[^"]{40,}', page)
+    assert "og:url" not in page
+    assert f"safeload {safeload.__version__}" in page  # the header
+    assert "theme-toggle" in page
+    assert 'action="../search.html"' in page
+    assert "copybutton.js" in page
+    assert "clipboard" in (site / "_static/copybutton.js").read_text(encoding="utf-8")
+
+
+def test_a_page_that_is_not_there_has_a_way_back(site):
+    page = (site / "404.html").read_text(encoding="utf-8")
+
+    assert "Page not found" in page
+    assert {link for link in re.findall(r'href="([^"#]+)"', page) if not link.startswith(("/", "https:"))} == set()
+    assert (site / "how-to/troubleshooting.html").exists()
+
+
+def test_the_changelog_is_a_page_whose_links_lead_to_pages(site):
+    page = (site / "changes.html").read_text(encoding="utf-8")
+
+    assert "0.1.0 (2026-11-24)" in page
+    assert 'href="explanation/stability.html"' in page
 
 
 def test_the_site_shows_every_golden_message(site):
