@@ -1,8 +1,8 @@
 """`nox -s tests-3.12` and the like; `nox --list` shows them all.
 
 The suite on the newest releases that setup.cfg admits (`tests`) and on the oldest (`oldest`); the part of it that needs no
-framework (`checks`); the suite on the wheel, away from this checkout (`wheel`), whose bytes are the same on each Python (`builds`); the part of it that needs no extra, installed
-from the sdist (`bare`); a BERT in torch on the last release of transformers 4 (`transformers4`), since `tests` takes the
+framework (`checks`); the suite on the wheel, away from this checkout (`wheel`); whether each Python builds the same bytes
+(`builds`); the part of the suite that needs no extra, installed from the sdist (`bare`); a BERT in torch on the last release of transformers 4 (`transformers4`), since `tests` takes the
 newest; the wheels that the Dockerfiles need (`images`); what the next releases will break (`prereleases`), which may fail. What
 the suite leaves out, since it takes long: `mutants`, `fuzz`, `benchmarks`, and the libraries that wrote the golden files
 (`golden`).

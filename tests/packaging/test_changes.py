@@ -21,12 +21,12 @@ TYPES = {
 FRAGMENTS = sorted(path for path in (ROOT / "news").iterdir() if path.name != "README.md")
 
 
-def test_the_newest_section_is_of_this_version():
+def test_a_release_has_its_section_and_only_its_development_may_lack_the_date():
     (newest, date), *older = re.findall(r"^## (\S+) \((.+)\)$", TEXT, re.MULTILINE)
+    base, _, development = __version__.partition(".dev")
 
-    assert newest == __version__.partition(".dev")[0]
-    assert (date == "unreleased") == (".dev" in __version__)
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", released) for _, released in older)
+    assert (newest == base) == (not development or date == "unreleased")
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", each) for _, each in older + [(newest, date)] * (not development))
     assert [version for version, _ in older] == sorted((version for version, _ in older), reverse=True)
 
 
