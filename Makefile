@@ -15,7 +15,7 @@ INSTALL = $(VENV)/bin/python tools/install.py
 .PHONY: demo test lint docs news npm bench clean
 
 demo: $(VENV)/demo.installed
-	$(VENV)/bin/safeload demo
+	@$(VENV)/bin/safeload demo
 
 test: $(VENV)/test.installed
 	$(VENV)/bin/python -m pytest
@@ -48,30 +48,30 @@ bench: $(VENV)/bench.installed
 
 $(VENV)/bin/python:
 	@echo "making the environment $(VENV) with $$($(PYTHON) --version)"
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet wheel
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet wheel
 
 $(VENV)/demo.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "installing safeload, TensorFlow, keras-bert, torch and AllenNLP: one to three minutes"
-	$(INSTALL) --editable '.[all]'
+	@$(INSTALL) --editable '.[all]'
 	@touch $@
 
 $(VENV)/test.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "installing safeload, TensorFlow, keras-bert, torch, AllenNLP and the test tools: one to three minutes"
-	$(INSTALL) --editable '.[all,test]'
+	@$(INSTALL) --editable '.[all,test]'
 	@touch $@ $(VENV)/demo.installed
 
 $(VENV)/bench.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(INSTALL) --editable '.[bench]'
+	@$(INSTALL) --editable '.[bench]'
 	@touch $@ $(VENV)/demo.installed
 
 $(VENV)/lint.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(INSTALL) --editable '.[dev]'
+	@$(INSTALL) --editable '.[dev]'
 	@touch $@
 
 $(VENV)/docs.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "installing safeload and Sphinx"
-	$(INSTALL) --editable '.[docs]'
+	@$(INSTALL) --editable '.[docs]'
 	@touch $@
 
 clean:
