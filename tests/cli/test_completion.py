@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import select
 import shutil
 import signal
@@ -15,6 +14,7 @@ import pytest
 from safeload.cli.completion import SHELLS
 from tests.command_line import safeload_cli
 
+pty = pytest.importorskip("pty", reason="needs terminals of Unix")
 SECONDS = 60
 
 
