@@ -52,12 +52,12 @@ $(VENV)/bin/python:
 	@$(VENV)/bin/python -m pip install --quiet wheel
 
 $(VENV)/demo.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "installing safeload, TensorFlow, keras-bert, torch and AllenNLP: one to three minutes"
+	@echo "installing safeload, TensorFlow, keras-bert, torch and AllenNLP: one to five minutes"
 	@$(INSTALL) --editable '.[all]'
 	@touch $@
 
 $(VENV)/test.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "installing safeload, TensorFlow, keras-bert, torch, AllenNLP and the test tools: one to three minutes"
+	@echo "installing safeload, TensorFlow, keras-bert, torch, AllenNLP and the test tools: one to five minutes"
 	@$(INSTALL) --editable '.[all,test]'
 	@touch $@ $(VENV)/demo.installed
 
