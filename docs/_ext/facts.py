@@ -240,20 +240,20 @@ def bert_variables(part: str) -> str:
         graph = target.name.replace("Encoder-1-", "Encoder-(N+1)-")
         how = {"": "", "rows": "<br>of which the first `seq_len` rows", "transposed": "<br>transposed"}[target.change]
         rows.append((f"`{name.replace('layer_0', 'layer_N')}`<br>`{graph}`", f"`{spec.shape_text()}`{how}"))
-    return long_names(table(("in the checkpoint, and below it in the model graph", "shape"), rows))
+    return long_names(table(("Name in the checkpoint, and below it in the model graph", "Shape"), rows))
 
 
 def elmo_datasets() -> str:
     """Return the table of the datasets of the original ELMo."""
     specs = elmo_parameters(published_options()).values()
-    return long_names(table(("dataset", "shape"), [(f"`{spec.name}`", f"`{spec.shape_text()}`") for spec in specs]))
+    return long_names(table(("Dataset", "Shape"), [(f"`{spec.name}`", f"`{spec.shape_text()}`") for spec in specs]))
 
 
 FORMS = (
     ("the prefix", "bert_model.ckpt"),
     ("the index file", "bert_model.ckpt.index"),
     ("a data shard", "bert_model.ckpt.data-00000-of-00001"),
-    ("the meta graph file, which need not be there", "bert_model.ckpt.meta"),
+    ("the meta graph file, which need not exist", "bert_model.ckpt.meta"),
     ("the folder", ""),
     ("the folder, with a checkpoint state file in it", ""),
     ("the checkpoint state file", "checkpoint"),
@@ -274,7 +274,7 @@ def checkpoint_forms() -> str:
                 message = f"{last} means {index}"
                 raise ValueError(message)
             rows.append((what, f"`{os.path.join('models/uncased', last)}`", report.place))
-    return long_names(table(("what", "written", "`place` in the report"), rows))
+    return long_names(table(("What you pass", "Example", "`place` in the report"), rows))
 
 
 WRITERS = {
@@ -294,7 +294,7 @@ def bert_forms() -> str:
     """Return the table of the forms of a BERT's weights; each is written, and loaded as the table says."""
     written = [(writer, functools.partial(testing.write_bert, form=form)) for form, writer in WRITERS.items()]
     rows = sorted((_form_row(*each) for each in (*written, *bert_files.MORE)), key=lambda row: row[:2])
-    head = ("`form`", "`naming`", "written by", "files", "`activation` of gelu", "checksums", "not proven")
+    head = ("`form`", "`naming`", "Written by", "Files", "`activation` for gelu", "Checksums", "Not proven")
     return table(head, rows)
 
 
@@ -319,7 +319,7 @@ def elmo_forms() -> str:
         unused = ", ".join(report.unused) or "nothing"
         row = (f"`{report.form}`", f"`{report.naming}`", writer, names, report.checksums.partition(":")[0], unused)
         rows.append(row)
-    return table(("`form`", "`naming`", "written by", "files", "checksums", "stored and not read"), rows)
+    return table(("`form`", "`naming`", "Written by", "Files", "Checksums", "Stored but not read"), rows)
 
 
 def _form_row(writer: str, write: Callable[[Path], object]) -> tuple[str, ...]:
@@ -340,13 +340,13 @@ def limits() -> str:
         for module, listed in LIMITS.items()
         for name, what in listed.items()
     ]
-    return long_names(table(("at most", "", "constant"), rows))
+    return long_names(table(("Limit on", "At most", "Constant"), rows))
 
 
 def faults(model: str) -> str:
     """Return the table of the faults that `safeload.testing` knows, of a "BERT" or an "ELMO"."""
     catalogue = getattr(testing, f"{model}_FAULTS")
-    return table(("name", "error"), [(name, f"`{fault.error.__name__}`") for name, fault in catalogue.items()])
+    return table(("Name", "Error"), [(name, f"`{fault.error.__name__}`") for name, fault in catalogue.items()])
 
 
 def error_classes() -> str:
@@ -413,7 +413,7 @@ def _helps(command: click.Command, name: str, parent: click.Context | None = Non
 
 def modules() -> str:
     """Return the table of the modules, with the first line of each one's docstring."""
-    return table(("module", "what it is for"), [(f"`{name}`", house.what_is(name)) for name in house.modules()])
+    return table(("Module", "Purpose"), [(f"`{name}`", house.what_is(name)) for name in house.modules()])
 
 
 def house_picture() -> str:
