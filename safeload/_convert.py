@@ -40,41 +40,42 @@ def convert(  # noqa: PLR0913  (those of the loads)
     overwrite: bool = False,
     lock: bool = False,
 ) -> SaveReport:
-    """Write a BERT or an ELMo in another form, which the library that owns the form loads.
+    """Write a BERT or an ELMo in another form, for the library that owns the form.
 
-    The config and the vocabulary are translated with the weights. Tensors are read, checked and written one after the other. The
-    files are written under new names, read back, checked as `check_bert` and `check_elmo` do, and compared with the
-    source: the CRC32C and the sum of the bits of each tensor must be the same. Then they are brought to the disk and moved to
-    the folder. If anything fails, the folder is as it was.
+    The config and the vocabulary are translated with the weights. Tensors are read, checked and written one after the other.
+    The files are written under temporary names, read back, checked as `check_bert` and `check_elmo` do, and compared with
+    the source: the CRC32C and the sum of the bits of each tensor must be the same. Then they are flushed to disk and moved
+    to the folder. If anything fails, the folder is unchanged.
 
-    Floats become float32, which loses nothing. Of a BERT, the encoder is written, and the pooler and the MLM and NSP
-    heads where the source has them; task heads where the library of the form has a name for them. Of an ELMo, the biLM is written. What
-    the form has no place for, such as the weights of an ELMo's learned sum, is an error, unless `ignore_unused` names it. What only a training needs is left out, and the report lists it.
+    Floats become float32 without loss. For a BERT, the encoder is written, and the pooler and the MLM and NSP heads if the
+    source has them. Task heads are written if the library of the form has names for them. For an ELMo, the biLM is written. A
+    tensor that the form cannot store, such as the weights of an ELMo's learned sum, is an error unless `ignore_unused`
+    names it. Tensors that only training needs are left out, and the report lists them.
 
     Args:
         source: The folder of the model, its config or options file, or an archive, as in `load_bert` and `load_elmo`.
-        target: The folder to write to; made if missing.
+        target: The folder to write to. It is created if missing.
         form: "safetensors" for Hugging Face's files, which transformers loads; "google" for `bert_config.json` and a
             TensorFlow checkpoint; "keras-bert-h5" for the weights of keras-bert's model; "keras-hub" for a preset of KerasHub;
             "hdf5" for an ELMo's `options.json` and `weights.hdf5`.
         weight_file: The weights. Defaults to those in the folder of `source`.
-        vocab_file: As in `load_bert`; it is written too.
+        vocab_file: As in `load_bert`. It is written too.
         scope: As in `load_bert` and `load_elmo`.
-        activation: As in `load_bert`: "gelu_tanh" accepts a form that has no other GELU.
+        activation: As in `load_bert`. Pass "gelu_tanh" to accept a form that has no other GELU.
         base_dir: The folder that relative paths start from. Defaults to the working directory.
         ignore_unused: Shell-style patterns of tensors that may be left out, such as `["cls/*"]`, and of unexpected ones.
-        lock_file: As in `load_bert`, of the source.
-        overwrite: Whether to replace the files of these names that the target has.
-        lock: Whether to write a `safeload.lock` of the new files too.
+        lock_file: As in `load_bert`, for the source.
+        overwrite: Whether to replace existing files with these names.
+        lock: Whether to write a `safeload.lock` for the new files too.
 
     Returns:
         The report on what was written.
 
     Raises:
-        ArgumentError: An argument is invalid; the target has such files, or is the source's folder; the form has no place for
-            a tensor, or needs one that the source lacks.
+        ArgumentError: An argument is invalid; the files exist in the target; the target is the source's folder; or the form
+            cannot store a tensor, or needs one that the source lacks.
         ConfigError: The form cannot express the config: its activation, epsilon, sizes or dropouts.
-        BackendError: What was read back differs from the source.
+        BackendError: The files that were read back differ from the source.
         FileSystemError: The system failed to read or to write: the disk is full, ...
         SafeLoadError: The source is bad, as in `check_bert` and `check_elmo`.
 
@@ -116,33 +117,33 @@ def save_bert(  # noqa: PLR0913  (what a form needs)
 ) -> SaveReport:
     """Save a BERT of any runtime, fine-tuned or not, in any form that `safeload.convert` writes.
 
-    The files are written under new names, read back, checked as `check_bert` does, and compared with the model as `convert`
-    does. Then they are brought to the disk and moved to the folder. If anything fails, the folder is as it was.
+    The files are written under temporary names, read back, checked as `check_bert` does, and compared with the model as
+    `convert` does. Then they are flushed to disk and moved to the folder. If anything fails, the folder is unchanged.
 
     Args:
         model: A model of transformers with a BERT, KerasHub's `BertBackbone`, or a model built on keras-bert's layers.
-        folder: The folder to write to; made if missing.
+        folder: The folder to write to. It is created if missing.
         form: As in `convert`. Defaults to that of the library: "safetensors" for transformers, "keras-hub" for KerasHub,
             "google" for keras-bert, whose own loader reads it.
-        vocab_file: `vocab.txt`, which is written too; a model has none.
+        vocab_file: `vocab.txt`. It is written too, because a model does not contain it.
         ignore_unused: Shell-style patterns of tensors that may be left out, such as `["cls/*"]`.
-        overwrite: Whether to replace the files of these names that the folder has.
+        overwrite: Whether to replace existing files with these names.
         lock: Whether to write a `safeload.lock` too.
 
     Returns:
         The report on what was written.
 
     Raises:
-        ArgumentError: `model` is no BERT, or holds NaN, infinite values or values that are not exactly float32; the folder has
-            such files; the form has no place for a tensor, or needs one that the model lacks.
+        ArgumentError: `model` is not a BERT, or has NaN, infinite values, or values that are not exactly float32; the files
+            exist; or the form cannot store a tensor, or needs one that the model lacks.
         ConfigError: The form cannot express the model's settings.
         VocabularyError: The vocabulary is faulty or does not fit the model.
-        VariableMismatchError: The model lacks parts of a BERT, or two that must be equal differ.
+        VariableMismatchError: The model lacks parts of a BERT, or two tensors that must be equal differ.
         InvalidPathError: `folder` is invalid.
         WrongFileKindError: `folder`, or a folder above it, is a file.
-        UnreadableFileError: This process may not write there.
+        UnreadableFileError: This process has no permission to write there.
         FileSystemError: The system failed to write: the disk is full, ...
-        BackendError: What was read back differs from the model.
+        BackendError: The files that were read back differ from the model.
 
     Warns:
         SafeLoadWarning: The values are suspicious, as in `load_bert`.

@@ -89,7 +89,7 @@ class Diagnosis:
         differences: Every variable, output and layer on which two loads disagree; layers in the order of the model.
         report: The report of the check, if it passed.
         layers: Every layer of the two models that `against` compares, in the order of the model.
-        bound: The largest difference at which two layers count as equal; None where no layers were compared.
+        bound: The largest difference at which two layers count as equal; None if no layers were compared.
         notes: What may explain a difference, such as another GELU.
     """
 

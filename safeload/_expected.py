@@ -23,31 +23,31 @@ def save_outputs(
 ) -> OutputsReport:
     """Save what each layer of a BERT or ELMo computes for a few fixed texts, as a small JSON file.
 
-    Another load, with another library, another version or of a converted copy, can then be compared with it: by
-    `load_bert(..., expected_outputs=file)` or `load_elmo(..., expected_outputs=file)`, or by `compare_outputs`.
+    Use the file to compare another load: with another library, with another version, or of a converted copy. Pass it to
+    `load_bert(..., expected_outputs=file)`, `load_elmo(..., expected_outputs=file)` or `compare_outputs`.
 
-    For a BERT three texts of at most 12 tokens are computed, with padding and both segments; for an ELMo three sentences, without
-    the state of calls before, which is left as it is. Dropout is off. Of each vector 4 numbers are kept.
+    A BERT computes three texts of at most 12 tokens, with padding and both segments. An ELMo computes three sentences,
+    from a zero state; its own state is unchanged. Dropout is off. The file keeps 4 numbers for each vector.
 
     Args:
         model: A model of transformers with a BERT, KerasHub's `BertBackbone`, or a model built on keras-bert's layers; AllenNLP's
             `Elmo`, `_ElmoBiLm` or `ElmoTokenEmbedder`, or what `load_elmo` returned.
         file: The file to write, such as `model.outputs.json`.
-        vocab_file: `vocab.txt` of a BERT, whose digest is saved too; a model has none.
-        overwrite: Whether to replace a file that is there.
+        vocab_file: `vocab.txt` of a BERT, because a model does not contain it. Its digest is saved too.
+        overwrite: Whether to replace an existing file.
 
     Returns:
         The report on what was computed.
 
     Raises:
-        ArgumentError: `model` is no BERT or ELMo, or computes in half precision; there is a file already, and `overwrite` is
-            false; `vocab_file` is passed with an ELMo.
-        ConfigError: The config of the model is no BERT's, or the sizes no ELMo's.
+        ArgumentError: `model` is not a BERT or an ELMo, or computes in half precision; the file exists and `overwrite` is
+            false; or `vocab_file` is passed with an ELMo.
+        ConfigError: The config is not that of a BERT, or the sizes are not those of an ELMo.
         VocabularyError: The vocabulary is faulty or does not fit the model.
         InvalidPathError: A path is invalid.
         MissingFileError: The folder of `file`, or the vocabulary, does not exist.
         WrongFileKindError: A folder is at the path, or the vocabulary is of another kind.
-        UnreadableFileError: This process may not write there, or not read the vocabulary.
+        UnreadableFileError: This process has no permission to write there, or to read the vocabulary.
         UnsafeFileError: A FIFO, socket or device is at the path.
         LockError: The vocabulary does not match its lock.
         FileSystemError: The system failed to write: the disk is full, ...
@@ -72,23 +72,23 @@ def compare_outputs(
 ) -> OutputsReport:
     """Compare what each layer of a BERT or ELMo computes with a file of `save_outputs`.
 
-    The model is called as it is: in training mode its dropout is on, and that is a difference. `load_elmo` returns a torch module in
-    training mode.
+    The model is called as it is. In training mode its dropout is on, and the outputs differ. Call `eval()` first:
+    `load_elmo` returns a torch module in training mode.
 
     Args:
-        model: As in `save_outputs`; of any library, whichever the file was saved with.
+        model: As in `save_outputs`. It may be of another library than the one that the file was saved with.
         file: The file.
         vocab_file: `vocab.txt` of a BERT, to compare it with the vocabulary whose digest was saved.
 
     Returns:
-        The report: how far each layer is from the expected one. Heads, or an ELMo's weighted sums, that only one of the two has are
-        not compared.
+        The report, with the difference of each layer. Heads, and weighted sums of an ELMo, are compared only if both sides
+        have them.
 
     Raises:
         OutputMismatchError: A layer differs by more than the bound, or sizes or the vocabulary differ.
         ConfigError: The file is not JSON, or has missing or invalid keys.
         WrongFileKindError: The file is of another kind, or of another model.
-        ArgumentError: `model` is no BERT or ELMo.
+        ArgumentError: `model` is not a BERT or an ELMo.
         SafeLoadError: The vocabulary is bad, as in `load_vocabulary`, or a file cannot be read.
 
     Source:

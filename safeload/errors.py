@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class SafeLoadWarning(UserWarning):
-    """A load or check succeeded, but something is suspicious; not an error, even if a filter raises it."""
+    """A load or check succeeded, but something is suspicious. It is not a `SafeLoadError`, even if a filter raises it."""
 
 
 class SafeLoadError(Exception):
@@ -178,7 +178,7 @@ class CheckpointNotFoundError(MissingFileError):
 
 
 class UnreadableFileError(SafeLoadError, PermissionError):
-    """The file exists, but this process may not read it."""
+    """The file exists, but this process has no permission to read it."""
 
 
 class FileSystemError(SafeLoadError, OSError):
@@ -285,7 +285,7 @@ class ArgumentError(SafeLoadError, ValueError, TypeError):
 
 
 class LockError(SafeLoadError, ValueError):
-    """A file does not match its lock or signature; or that is malformed, partial, of another model or of another signer.
+    """A file does not match its lock or signature; or these are malformed, incomplete, or from another model or signer.
 
     Attributes:
         files: The names of the files that do not match, as in the lock file or the signature.
@@ -296,14 +296,14 @@ class LockError(SafeLoadError, ValueError):
 
 
 class OutputMismatchError(SafeLoadError, ValueError):
-    """A model computes something else than the file of expected outputs says, or has other sizes or another vocabulary.
+    """The outputs of a model differ from the expected ones; or it has other sizes or another vocabulary.
 
     Attributes:
         first_layer: The first layer that differs, "sizes" or "vocabulary".
-        layers: Each layer that was compared, and its largest difference, as a part of the root mean square of the expected values;
-            None where they are not finite, or of another shape.
+        layers: Each layer that was compared, and its largest difference, as a fraction of the root mean square of the
+            expected values; None if they are not finite, or of another shape.
         bound: The largest difference that counts as equal; None if no layer was computed.
-        causes: What explains the difference, as far as the model shows it.
+        causes: What explains the difference, if the model shows it.
     """
 
     first_layer: str = ""

@@ -45,7 +45,7 @@ class BrokenModel:
 
 @pytest.fixture(scope="session")
 def bert_form(request: pytest.FixtureRequest) -> str:
-    """Return the form of `tiny_bert`, which a test may choose among those of `safeload.testing.write_bert`.
+    """Return the form of `tiny_bert`. A test may choose any form of `safeload.testing.write_bert`.
 
     ```python
     @pytest.mark.parametrize("bert_form", ["tensorflow", "safetensors", "torch"], indirect=True)
@@ -65,7 +65,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory, bert_form: str) -> Itera
 
 @pytest.fixture(scope="session")
 def elmo_form(request: pytest.FixtureRequest) -> str:
-    """Return the form of `tiny_elmo`, which a test may choose among those of `safeload.testing.write_elmo`."""
+    """Return the form of `tiny_elmo`. A test may choose any form of `safeload.testing.write_elmo`."""
     return getattr(request, "param", "hdf5")
 
 

@@ -104,7 +104,7 @@ class FileRead:
         path: The resolved path.
         n_bytes: Size in bytes.
         real_path: The target of symbolic links, if it differs from `path`.
-        sha256: SHA-256 of the bytes that were read, if a lock file lists the file, or a signature by that digest.
+        sha256: SHA-256 of the bytes that were read, if a lock file lists the file, or a signature lists it by SHA-256.
     """
 
     role: str
@@ -127,7 +127,7 @@ class Signature:
         path: The signature file.
         method: "key" or "certificate".
         fingerprint: The SHA-256 of the public key, as `sha256sum` prints it of its PEM file; or of the certificate's DER.
-        subject: Whom the certificate names; "" for a key.
+        subject: The subject of the certificate; "" for a key.
         signed_by: The file with the trusted key or certificates.
         n_files: The number of files that it covers.
     """
@@ -156,23 +156,24 @@ class LoadReport:
         given: The weights argument, as the caller passed it.
         place: What that argument is: "checkpoint prefix", "index file", "folder with one checkpoint", ...
         form: The form of the weights: "tensorflow", "hdf5", "safetensors", ...
-        naming: Whose names the tensors have: "google", "hugging-face", ...
-        scope: What stands before `embeddings/` in the names of a BERT's file, "bert/" as published, or before `char_embed` in those of
-            an ELMo's.
+        naming: The library whose names the tensors have: "google", "hugging-face", ...
+        scope: The part of the names before `embeddings/` in a BERT's file ("bert/" as published), or before `char_embed` in an
+            ELMo's.
         read: The tensors that were read, checked and, by `load_*`, filled.
         unused: Tensors in the file that this load does not need, by class.
         ignored: Unexpected variables that `ignore_unused` covers.
-        initialised: Variables of the model graph that no checkpoint has, initialised as upstream does.
+        initialised: Variables of the model that the file does not contain. They keep the initial values of the upstream library.
         checksums: Which bytes were compared with a checksum, and which could not be.
-        digest: SHA-256, in hex, of what was read: each tensor's name, type, shape and checksum, and the settings that shape the model. Equal in any process, on any
-            machine and for any backend. It is made of CRCs, which find an accident and no attacker.
+        digest: SHA-256, in hex, of what was read: each tensor's name, type, shape and checksum, and the settings that shape
+            the model. It is equal in any process, on any machine and for any backend. It is made from CRCs, which detect
+            accidents but not attacks.
         signature: Who signed the files, if a signature was passed.
         problems: Every variable that does not fit; empty after a successful load.
         activation: The activation of a BERT's feed-forward layers: "gelu_erf", "gelu_tanh", "relu", ...; "" for an ELMo.
         taken_from_config: Settings that no weight file can confirm, taken from the config unverified.
         unused_keys: Keys of the config or options that have no effect on the model, such as "hidden_dropout_prob".
         notes: Non-fatal observations.
-        warnings: Suspicious facts, of which the call also warned.
+        warnings: Suspicious facts. The call also warned of them.
         seconds: Step -> duration in seconds.
         versions: Package -> version.
     """
@@ -279,13 +280,13 @@ class SaveReport:
         form: The form of the new files, as the argument `form` names it.
         files: Every file that was written.
         written: The tensors that were written, read back and checked.
-        n_values: The number of values that the model holds.
-        n_inexact: How many of them a load of the files does not give back exactly.
-        largest_difference: The largest difference of such a value; 0.0 if there is none.
-        inexact: The names of the parameters that have such values.
-        left_out: The tensors of the source that the files do not hold.
+        n_values: The number of values in the model.
+        n_inexact: How many of them change when the files are loaded.
+        largest_difference: The largest such change; 0.0 if there is none.
+        inexact: The names of the parameters with such values.
+        left_out: The tensors of the source that the files do not contain.
         notes: Non-fatal observations.
-        warnings: Suspicious facts, of which the call also warned.
+        warnings: Suspicious facts. The call also warned of them.
         seconds: Step -> duration in seconds.
         versions: Package -> version.
     """

@@ -74,7 +74,7 @@ def elmo(tiny_elmo, tmp_path):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--write-golden", action="store_true", help="write the messages of the faults anew")
+    parser.addoption("--write-golden", action="store_true", help="rewrite the golden messages of the faults")
     parser.addoption(
         "--without-frameworks", action="store_true", help="skip tests that import a framework which is not here"
     )

@@ -63,10 +63,10 @@ EXAMPLES = {
 LIMITS = {
     "_bytes.remote.http": {
         "MAX_REDIRECTS": "redirects of one request",
-        "MAX_PAGE_BYTES": "bytes of the page in which a server lists a folder",
+        "MAX_PAGE_BYTES": "bytes of a page on which a server lists a folder",
     },
-    "_bytes.windows": {"MAX_PLAIN": "characters of a path of Windows, beyond which it gets a prefix"},
-    "lock._signed": {"MAX_LINKS": "links on the way to a signed file that are followed"},
+    "_bytes.windows": {"MAX_PLAIN": "characters of a Windows path, beyond which it gets a prefix"},
+    "lock._signed": {"MAX_LINKS": "links that are followed on the way to a signed file"},
     "_bytes.remote.attempts": {"MAX_WAIT": "seconds that a server may ask to wait before the next attempt"},
     "_json": {"MAX_JSON_BYTES": "bytes of a config or options file", "MAX_DIGITS": "digits of an integer in JSON"},
     "bert._config": {
@@ -85,24 +85,22 @@ LIMITS = {
         "MAX_LAYERS": "layers in a file of expected outputs",
         "MAX_VECTORS": "vectors of a layer there, and ids of its texts",
     },
-    "_compare": {"MAX_DIGITS": "digits of a layer's number in a name; a longer one is no layer's"},
+    "_compare": {"MAX_DIGITS": "digits of a layer number in a name; a longer number is not read as a layer"},
     "_caches": {
-        "MAX_ENTRIES": "entries of another library's cache, in which models are looked for",
+        "MAX_ENTRIES": "entries of another library's cache that are searched for models",
         "MAX_DEPTH": "levels of folders there",
     },
     "weights._places": {
-        "MAX_FOLDERS": "folders below one that has no weights itself, in which they are looked for",
+        "MAX_FOLDERS": "folders that are searched for weights, below one without weights",
         "MAX_DEPTH": "levels of such folders",
     },
-    "_forms.shards": {"MAX_FILES": "files that the index of a model in several files names"},
+    "_forms.shards": {"MAX_FILES": "files in the index of a model in several files"},
     "_forms.safetensors.header": {
         "MAX_HEADER_BYTES": "bytes of a safetensors file's header",
         "MAX_ENTRIES": "tensors in a safetensors file",
         "MAX_AXES": "dimensions of a tensor in a safetensors file",
     },
-    "_bytes.archives.kept": {
-        "MAX_KEPT_BYTES": "bytes of a compressed file that is kept in memory while it is read at many places"
-    },
+    "_bytes.archives.kept": {"MAX_KEPT_BYTES": "bytes of a compressed file that is kept in memory while it is read"},
     "_bytes.kinds": {
         "MAX_ZIPPED": "members of a PyTorch file",
         "MAX_USER_BLOCK_BYTES": "bytes before an HDF5 file begins",
@@ -112,15 +110,15 @@ LIMITS = {
         "MAX_MEMBERS": "members of an archive",
         "MAX_NAME_BYTES": "bytes of a member's name",
         "MAX_EXPANSION": "ratio of a member's bytes, or of an unpacked .tar.gz's, to the compressed ones, beyond",
-        "MIN_EXPANDED_BYTES": "bytes, which an archive may always unpack to",
+        "MIN_EXPANDED_BYTES": "bytes that an archive may always unpack to",
     },
     "_bytes.archives.zips": {"MAX_DIRECTORY_BYTES": "bytes of a zip's central directory"},
-    "_bytes.archives.tars": {"MAX_HEADER_BYTES": "bytes of a name or of facts before a tar's member"},
+    "_bytes.archives.tars": {"MAX_HEADER_BYTES": "bytes of a header before a tar's member"},
     "_forms.torch.pickle": {
         "MAX_PICKLE_BYTES": "bytes of the pickle in a PyTorch file",
         "MAX_OPCODES": "opcodes of that pickle",
         "MAX_STRING_BYTES": "bytes of a string in it",
-        "MAX_MARKS": "levels of what it opens and has not closed",
+        "MAX_MARKS": "levels of open marks in it",
     },
     "_forms.torch.calls": {"MAX_AXES": "dimensions of a tensor in a PyTorch file"},
     "_forms.torch.state": {
@@ -130,7 +128,7 @@ LIMITS = {
         "MAX_DEPTH": "levels of dicts there",
     },
     "_forms.torch.file": {
-        "MAX_REPEATS": "times the bytes of a PyTorch file that its tensors have together, or",
+        "MAX_REPEATS": "times the bytes of a PyTorch file that its tensors may have together, or",
         "MIN_REPEATED_BYTES": "bytes, whichever is more",
     },
     "_forms.tensorflow.prefixes": {"MAX_STATE_BYTES": "bytes of a checkpoint state file"},
@@ -167,12 +165,12 @@ LIMITS = {
         "MAX_HEADER_BLOCKS": "blocks of an object's header",
     },
     "_forms.hdf5.attributes": {
-        "MAX_TEXT_BYTES": "bytes of a text that Keras stores with a model, such as its config",
+        "MAX_TEXT_BYTES": "bytes of a text that Keras stores in a model, such as its config",
         "MAX_HEAP_ITEMS": "texts in the heaps of an HDF5 file",
     },
     "lock": {"MAX_LOCK_BYTES": "bytes of a lock file", "MAX_BITS": "bits of a number in a lock file"},
     "lock._differences": {
-        "MAX_TEXT_BYTES": "bytes of a file that differs from its lock and is compared without its line ends"
+        "MAX_TEXT_BYTES": "bytes of a file that differs from its lock and is compared without its line endings"
     },
     "_signatures.verifying": {"MAX_SIGNATURE_BYTES": "bytes of a signature file"},
     "_signatures.trusted": {"MAX_PEM_BYTES": "bytes of a file with a public key or certificates"},
@@ -183,15 +181,13 @@ LIMITS = {
         "MAX_YAML_PAIRS": "keys of a YAML mapping after `<<` has merged others into it",
     },
     "settings._keys": {"MAX_BITS": "bits of a number in a settings file"},
-    "_text.toml": {"MAX_KEY_STEPS": "steps to nested tables in TOML, which dotted keys and headers take"},
-    "fleet._ahead": {"MAX_AHEAD": "models that are found and not yet checked"},
-    "fleet._listing": {
-        "MAX_SORTED": "folders in one folder that are taken by name, and not in the order of the file system"
-    },
-    "cli._checking": {"MAX_HELD": "results that are held up by a model before them"},
+    "_text.toml": {"MAX_KEY_STEPS": "nested tables that dotted keys and headers in TOML open"},
+    "fleet._ahead": {"MAX_AHEAD": "models that are found but not yet checked"},
+    "fleet._listing": {"MAX_SORTED": "folders in one folder that are sorted by name"},
+    "cli._checking": {"MAX_HELD": "results that wait for an earlier model"},
     "cli._inspection": {"MAX_MODELS": "models of a folder that `inspect` lists"},
     "cli.formats.html": {"MAX_TEXT": "characters of a message on a page of results"},
-    "_text.words": {"MAX_LINE": "characters of a line of a message; the rest is cut off"},
+    "_text.words": {"MAX_LINE": "characters of a line of a message; the rest is left out"},
 }
 """Module -> limit -> what it bounds."""
 
@@ -249,20 +245,20 @@ def bert_variables(part: str) -> str:
         graph = target.name.replace("Encoder-1-", "Encoder-(N+1)-")
         how = {"": "", "rows": "<br>of which the first `seq_len` rows", "transposed": "<br>transposed"}[target.change]
         rows.append((f"`{name.replace('layer_0', 'layer_N')}`<br>`{graph}`", f"`{spec.shape_text()}`{how}"))
-    return long_names(table(("in the checkpoint, and below it in the model graph", "shape"), rows))
+    return long_names(table(("Name in the checkpoint, and below it in the model graph", "Shape"), rows))
 
 
 def elmo_datasets() -> str:
     """Return the table of the datasets of the original ELMo."""
     specs = elmo_parameters(published_options()).values()
-    return long_names(table(("dataset", "shape"), [(f"`{spec.name}`", f"`{spec.shape_text()}`") for spec in specs]))
+    return long_names(table(("Dataset", "Shape"), [(f"`{spec.name}`", f"`{spec.shape_text()}`") for spec in specs]))
 
 
 FORMS = (
     ("the prefix", "bert_model.ckpt"),
     ("the index file", "bert_model.ckpt.index"),
     ("a data shard", "bert_model.ckpt.data-00000-of-00001"),
-    ("the meta graph file, which need not be there", "bert_model.ckpt.meta"),
+    ("the meta graph file, which need not exist", "bert_model.ckpt.meta"),
     ("the folder", ""),
     ("the folder, with a checkpoint state file in it", ""),
     ("the checkpoint state file", "checkpoint"),
@@ -283,7 +279,7 @@ def checkpoint_forms() -> str:
                 message = f"{last} means {index}"
                 raise ValueError(message)
             rows.append((what, f"`{os.path.join('models/uncased', last)}`", report.place))
-    return long_names(table(("what", "written", "`place` in the report"), rows))
+    return long_names(table(("What you pass", "Example", "`place` in the report"), rows))
 
 
 WRITERS = {
@@ -303,7 +299,7 @@ def bert_forms() -> str:
     """Return the table of the forms of a BERT's weights; each is written, and loaded as the table says."""
     written = [(writer, functools.partial(testing.write_bert, form=form)) for form, writer in WRITERS.items()]
     rows = sorted((_form_row(*each) for each in (*written, *bert_files.MORE)), key=lambda row: row[:2])
-    head = ("`form`", "`naming`", "written by", "files", "`activation` of gelu", "checksums", "not proven")
+    head = ("`form`", "`naming`", "Written by", "Files", "`activation` for gelu", "Checksums", "Not proven")
     return table(head, rows)
 
 
@@ -312,7 +308,7 @@ ELMO_WRITERS = {
     "hdf5/one-layer": "bilm-tf's `dump_weights`, of a biLM of one layer",
     "tensorflow": "bilm-tf's training",
     "tensorflow/tf-hub": "TF-Hub's modules, Google's and DeepPavlov's",
-    "torch": "torch.save, of an `Elmo` of AllenNLP or of what has one",
+    "torch": "torch.save, of AllenNLP's `Elmo` or a module that contains one",
     "torch/model": "AllenNLP's training, in its folder or its `model.tar.gz`",
 }
 """Form of `testing.write_elmo` -> who writes it."""
@@ -328,7 +324,7 @@ def elmo_forms() -> str:
         unused = ", ".join(report.unused) or "nothing"
         row = (f"`{report.form}`", f"`{report.naming}`", writer, names, report.checksums.partition(":")[0], unused)
         rows.append(row)
-    return table(("`form`", "`naming`", "written by", "files", "checksums", "stored and not read"), rows)
+    return table(("`form`", "`naming`", "Written by", "Files", "Checksums", "Stored but not read"), rows)
 
 
 def _form_row(writer: str, write: Callable[[Path], object]) -> tuple[str, ...]:
@@ -349,13 +345,13 @@ def limits() -> str:
         for module, listed in LIMITS.items()
         for name, what in listed.items()
     ]
-    return long_names(table(("at most", "", "constant"), rows))
+    return long_names(table(("Limit on", "At most", "Constant"), rows))
 
 
 def faults(model: str) -> str:
     """Return the table of the faults that `safeload.testing` knows, of a "BERT" or an "ELMO"."""
     catalogue = getattr(testing, f"{model}_FAULTS")
-    return table(("name", "error"), [(name, f"`{fault.error.__name__}`") for name, fault in catalogue.items()])
+    return table(("Name", "Error"), [(name, f"`{fault.error.__name__}`") for name, fault in catalogue.items()])
 
 
 def error_classes() -> str:
@@ -401,7 +397,7 @@ def said(number: str) -> str:
     kind, _, text = (SAID / f"{number}.txt").read_text(encoding="utf-8").partition("\n")
     if kind in SAID_IN_A_LINE:
         return f"**{SAID_IN_A_LINE[kind]}**: {text.strip()}."
-    return f"**safeload says**:\n\n{text_block(text)}"
+    return f"**safeload raises**:\n\n{text_block(text)}"
 
 
 def help_texts() -> str:
@@ -422,7 +418,7 @@ def _helps(command: click.Command, name: str, parent: click.Context | None = Non
 
 def modules() -> str:
     """Return the table of the modules, with the first line of each one's docstring."""
-    return table(("module", "what it is for"), [(f"`{name}`", house.what_is(name)) for name in house.modules()])
+    return table(("Module", "Purpose"), [(f"`{name}`", house.what_is(name)) for name in house.modules()])
 
 
 def house_picture() -> str:

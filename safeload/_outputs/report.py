@@ -31,7 +31,7 @@ class OutputsReport:
         runtime: The library that computed the layers now.
         settings: What the model computes with.
         computed: The layers that were computed, in the order of the model.
-        layers: How far each layer is from the expected one, as a part of its root mean square; empty after `save_outputs`.
+        layers: The largest difference of each layer, as a fraction of its root mean square; empty after `save_outputs`.
         bound: The largest difference that counts as equal.
         notes: What was not compared.
         seconds: Step -> duration in seconds.

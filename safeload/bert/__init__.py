@@ -128,52 +128,54 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
 ) -> Any:
     """Verify the files of a BERT model and load it.
 
-    The model is the one that `keras_bert.load_trained_model_from_checkpoint` builds. With `backend="transformers"` it is a
-    `transformers.BertModel`, with the pooler if the weights have one, or with `training=True` a
-    `transformers.BertForPreTraining`; in `eval()`, whatever file the weights are from. With `backend="keras-hub"` it is a
-    `keras_hub.models.BertBackbone`, on the framework that Keras 3 uses.
+    The type of the model depends on `backend`:
+
+    - "keras-bert": the Keras model that `keras_bert.load_trained_model_from_checkpoint` builds.
+    - "transformers": a `transformers.BertModel`, with the pooler if the weights have one, or with `training=True` a
+      `transformers.BertForPreTraining`; in `eval()` mode, from any form of weights.
+    - "keras-hub": a `keras_hub.models.BertBackbone`, on the framework that Keras 3 uses.
 
     Args:
         config_file: `bert_config.json`, or the folder that contains the model's files: a path, or an address such as
-            `s3://bucket/bert`, as every path here.
+            `s3://bucket/bert`, like every path here.
         checkpoint_file: The checkpoint prefix, any file of the checkpoint, or its folder. Defaults to the config's folder.
-        vocab_file: `vocab.txt`. Defaults to the one beside the config, if present. It is verified but not used.
+        vocab_file: `vocab.txt`. Defaults to the one in the config's folder, if present. It is verified but not used.
         training: If true, build the whole model with the MLM and NSP heads: inputs token, segment and masked, each
             `(batch, seq_len)`; outputs `(batch, seq_len, vocab_size)` and `(batch, 2)`. If false, build the encoder:
             inputs token and segment; output `(batch, seq_len, hidden_size * output layers)`.
-        trainable: Whether the layers are trainable, or name prefixes of the layers that are. Defaults to `training`.
+        trainable: Whether the layers are trainable, or the name prefixes of those that are. Defaults to `training`.
         output_layer_num: How many of the last layers to concatenate, or a list of layer numbers. Has no effect if
             `training` is true.
         seq_len: Number of tokens per input; None for any length. Defaults to `max_position_embeddings`.
         base_dir: The folder that relative paths start from. Defaults to the working directory.
         ignore_unused: Shell-style patterns of unexpected variables to allow, such as `["bert/encoder/layer_*"]`.
-        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the config and the one beside the checkpoint,
-            where present; each file of the model is then in one of them. Each file is copied to memory, checked
+        lock_file: `safeload.lock`, or its folder. Defaults to the ones in the config's and in the checkpoint's folder, if
+            present; together they must then list each file of the model. Each file is copied to memory, checked
             against its locked size and SHA-256, and read from that copy.
-        signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". Each file that is read
-            must be covered by it and be as it was signed: it is hashed while it is copied to memory, and read from there. Needs
-            `signed_by`, and the package model-signing.
-        signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
-        cache_dir: A folder of the disk in which objects at addresses are kept, by their address and version, and read the next time.
-            Each copy is hashed when it is opened. Defaults to None: nothing is written.
-        scope: What stands before `embeddings/` in the names of the encoder to load, such as "bert_1/"; a final slash may be
-            left out. Defaults to the only encoder of the checkpoint; of several, to the one under "bert/", with a warning.
+        signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". It must cover each file
+            that is read, and the file must not have changed since. Each file is hashed while it is copied to memory, and read
+            from there. Needs `signed_by`, and the package model-signing.
+        signed_by: The PEM file with the signer's public key, or with the root certificates that you trust.
+        cache_dir: A folder on disk for copies of files at addresses, stored by address and version. The next load reads the
+            copy, and hashes it first. Defaults to None: nothing is written.
+        scope: The part of the names before `embeddings/` of the encoder to load, such as "bert_1/"; the final slash is
+            optional. Defaults to the only encoder of the checkpoint. If there are several, to the one under "bert/", with
+            a warning.
         activation: Which GELU the feed-forward layers compute: "gelu_erf" or "gelu_tanh". Defaults to that of the library
-            that owns the form of the files: erf for Hugging Face's, tanh for Google's and Keras's; where the config is
-            Hugging Face's and says "gelu", and the weights are not, with a warning. A whole model that Keras saved says
-            it itself. A saved model needs the `get_custom_objects` of `safeload.compat.keras_bert` where it is erf. KerasHub
-            has tanh alone.
+            that owns the files: erf for Hugging Face's, tanh for Google's and Keras's. Warns if a config of Hugging Face
+            says "gelu" for weights in another form. A whole model that Keras saved stores its GELU. To read back a saved
+            Keras model with erf, pass `get_custom_objects` of `safeload.compat.keras_bert`. KerasHub only has tanh.
         expected_outputs: A file that `safeload.save_outputs` or `safeload outputs` wrote. Sizes and vocabulary are compared
-            before the model is built; then a few texts are computed, and each layer is compared with that file.
-        backend: "keras-bert", "transformers" or "keras-hub": the library that builds the model. The last two have neither
-            `trainable`, `output_layer_num`, `seq_len` nor the options of `get_model`, KerasHub no `training`.
-        model_class: With transformers, the class to build in place of `BertModel`, of its own or derived from its
-            `PreTrainedModel`. Its encoder is filled, and of its heads those that the weights have under the same names; the
-            report lists as `initialised` what keeps its initial values.
-        dtype: With transformers, the type of the parameters: a name such as "bfloat16", or torch's own object. Defaults to
+            before the model is built. Then the model computes a few texts, and each layer is compared with the file.
+        backend: The library that builds the model: "keras-bert", "transformers" or "keras-hub". The last two do not take
+            `trainable`, `output_layer_num`, `seq_len` or the options of `get_model`. KerasHub does not take `training`.
+        model_class: With transformers, the class to build instead of `BertModel`: one of its own, or one derived from its
+            `PreTrainedModel`. Its encoder is filled, and so are the heads that the weights have under the same names. The
+            report lists the parameters that keep their initial values as `initialised`.
+        dtype: With transformers, the type of the parameters: a name such as "bfloat16", or a torch dtype. Defaults to
             float32.
-        device: With transformers, where the parameters are: a name such as "cuda:0", or torch's own object. Defaults to the
-            processor.
+        device: With transformers, the device of the parameters: a name such as "cuda:0", or a torch device. Defaults to the
+            CPU.
         **get_model_options: `dropout_rate`, `attention_activation`, `use_task_embed` and `task_num` of
             `keras_bert.get_model`.
 
@@ -185,7 +187,7 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         MissingFileError: A file does not exist.
         CheckpointNotFoundError: The path does not point to a complete checkpoint.
         AmbiguousCheckpointError: The folder contains several checkpoints, or the checkpoint several encoders.
-        UnreadableFileError: This process may not read a file.
+        UnreadableFileError: This process has no permission to read a file.
         FileSystemError: The system failed to read: a disk or network error, too many open files, not enough memory.
         WrongFileKindError: A file is of another kind, or the checkpoint is of another model.
         CorruptFileError: A file is truncated, fails its checksum, has NaN or infinite values, or was replaced during
@@ -193,9 +195,9 @@ def load_bert(  # noqa: PLR0913  (keras-bert's arguments)
         UnsafeFileError: A file points outside its folder or declares a size out of proportion.
         ConfigError: The config has missing or invalid keys.
         VocabularyError: The vocabulary is faulty or does not fit the config.
-        LockError: A file does not match the lock or the signature, or one of these is invalid, or of another signer.
+        LockError: A file does not match the lock or the signature; or one of these is invalid or from another signer.
         VariableMismatchError: Variables are missing, unexpected, or have another shape or dtype.
-        OutputMismatchError: The model computes something else than `expected_outputs` says.
+        OutputMismatchError: The model's outputs differ from `expected_outputs`.
         ArgumentError: Another argument is invalid.
         MissingDependencyError: A package that the backend needs is missing or does not work.
         BackendError: The backend failed although every check passed.
@@ -317,7 +319,7 @@ def check_bert(  # noqa: PLR0913  (load_bert's arguments)
         The report on what was read.
 
     Raises:
-        SafeLoadError: As `load_bert`, except BackendError; MissingDependencyError is about model-signing alone.
+        SafeLoadError: As `load_bert`, except BackendError. MissingDependencyError can only be about model-signing.
 
     Source:
         keras_bert/loader.py, load_model_weights_from_checkpoint, keras-bert 0.89.0.
@@ -363,11 +365,12 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
     Use it when a load fails or a model's outputs look wrong. It runs five independent steps: safeload's check; the
     packages; keras-bert's own loader; TensorFlow's reader, filling the graph that keras-bert builds; and safeload's load.
     It then compares the values of every variable, and the outputs for one input, between the three loads. The two loads
-    that are not safeload's are skipped for what they cannot load: other forms and namings than Google's, archives.
+    that are not safeload's are skipped for models that they cannot load: archives, and other forms and namings than
+    Google's.
 
-    With `against` it answers another question: does another runtime compute what keras-bert does? safeload loads the model
-    with each, one at a time, gives both the same texts, and compares what each layer computes: embeddings, encoder
-    layers, and the pooler and heads that both have, these as logarithms of probabilities.
+    With `against`, it compares keras-bert with another runtime instead. safeload loads the model with each library, one
+    at a time, and computes the same texts. It compares the embeddings, the encoder layers, and the pooler and heads that
+    both have. Heads are compared as logarithms of probabilities.
 
     Args:
         config_file: As in `load_bert`.
@@ -379,13 +382,13 @@ def diagnose_bert(  # noqa: PLR0913  (load_bert's arguments)
         ignore_unused: As in `load_bert`.
         lock_file: As in `load_bert`.
         scope: As in `load_bert`.
-        activation: As in `load_bert`; with `against`, of the other runtime alone, so that the cost of another GELU is seen.
+        activation: As in `load_bert`. With `against`, only for the other runtime, to show the effect of another GELU.
         against: "transformers" or "keras-hub": the runtime to compare keras-bert with, layer by layer. With `training`,
-            the pooler and the heads are compared too, with KerasHub the pooler.
+            the pooler and the heads are compared too (for KerasHub, only the pooler).
 
     Returns:
         What is at fault, the verdict in one sentence, and the evidence. `print` shows all of it. With `against`, `layers`
-        has every layer, and `differences` those beyond `bound`; at fault is "nothing" if there are none.
+        has every layer, and `differences` has those beyond `bound`. If there are none, `at_fault` is "nothing".
 
     Raises:
         ArgumentError: An argument is invalid.
@@ -445,19 +448,19 @@ def _compared(paths: tuple[StrPath, StrPath | None, StrPath | None], shared: dic
 def load_vocabulary(vocab_file: StrPath, *, base_dir: StrPath | None = None) -> dict[str, int]:
     """Verify a vocabulary and return its token ids.
 
-    Lines are split as Google's BERT splits them. If a lock file is beside the vocabulary, the vocabulary must match it.
+    Lines are split as Google's BERT splits them. If the folder has a lock file, the vocabulary must match it.
 
     Args:
         vocab_file: `vocab.txt`, in UTF-8 with one token per line; a path or an address.
         base_dir: The folder that a relative path starts from. Defaults to the working directory.
 
     Returns:
-        Token -> id, which is the line number counted from 0.
+        Token -> id. The id is the line number, counted from 0.
 
     Raises:
         InvalidPathError: `vocab_file` is invalid.
         MissingFileError: The file does not exist.
-        UnreadableFileError: This process may not read the file.
+        UnreadableFileError: This process has no permission to read the file.
         FileSystemError: The system failed to read it.
         WrongFileKindError: The file is of another kind.
         UnsafeFileError: The file is larger than any vocabulary, or not a regular file.

@@ -78,7 +78,7 @@ def _public_names() -> list[str]:
 
 @typed_errors
 def get_custom_objects() -> dict[str, Any]:
-    """Return what Keras needs to read a saved model: keras-bert's own layers, and the GELU of models from PyTorch.
+    """Return the custom objects of a saved model: keras-bert's own layers, and the GELU of models from PyTorch.
 
     Raises:
         MissingDependencyError: keras-bert cannot be imported.
@@ -155,7 +155,7 @@ def load_model_weights_from_checkpoint(
     Args:
         model: The Keras model.
         config: The config as a dict. Its `max_position_embeddings` may be smaller than the checkpoint's, as
-            `build_model_from_config` returns it for a shorter `seq_len`; then only the first rows are loaded.
+            `build_model_from_config` returns it for a shorter `seq_len`. Then only the first rows are loaded.
         checkpoint_file: As in `safeload.load_bert`.
         training: If true, also load the pooler and the heads.
 
@@ -239,11 +239,11 @@ def extract_embeddings_generator(  # noqa: PLR0913, PLR0917  (keras-bert's signa
     """Return an iterator over the embeddings of texts, from keras-bert's own function.
 
     Args:
-        model: A model without heads, or a folder with `bert_config.json`, `bert_model.ckpt` and `vocab.txt`, which is
-            loaded now, through `safeload.load_bert`.
+        model: A model without heads, or a folder with `bert_config.json`, `bert_model.ckpt` and `vocab.txt`. The folder is
+            loaded with `safeload.load_bert`.
         texts: As in keras-bert.
         poolings: As in keras-bert.
-        vocabs: Token -> id; with a folder, its vocabulary is used instead.
+        vocabs: Token -> id. With a folder, its vocabulary is used instead.
         cased: As in keras-bert.
         batch_size: As in keras-bert.
         cut_embed: As in keras-bert.
@@ -283,7 +283,7 @@ def extract_embeddings(  # noqa: PLR0913, PLR0917  (keras-bert's signature)
     cut_embed: bool = True,  # noqa: FBT001, FBT002
     output_layer_num: int = 1,
 ) -> list[Any]:
-    """Return the embeddings of texts, a NumPy array each; the arguments are those of `extract_embeddings_generator`.
+    """Return the embeddings of each text as a NumPy array. The arguments are those of `extract_embeddings_generator`.
 
     Raises:
         SafeLoadError: As `extract_embeddings_generator`.

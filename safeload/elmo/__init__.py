@@ -98,23 +98,23 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
     calls by default.
 
     Args:
-        options_file: `options.json`, or the folder that contains it and the weights; a path, or an address such as
-            `s3://bucket/elmo`, which is read straight into memory. A TF-Hub module, and a folder, an archive or the weights of
-            an AllenNLP model, need no options: the original ELMo's are taken, of an AllenNLP model with the sizes of its
-            weights, and the report says so.
-        weight_file: `weights.hdf5`, a training checkpoint of bilm-tf, a state dict with an ELMo of AllenNLP, the folder or archive
-            of one of these, or that of a TF-Hub module; a path or an address. Defaults to the only HDF5 file in the options'
-            folder, or else to the checkpoint or the state dict there.
+        options_file: `options.json`, or the folder that contains it and the weights: a path, or an address such as
+            `s3://bucket/elmo`, which is read straight into memory. A TF-Hub module needs no options, and neither does a
+            folder, an archive or the weights of an AllenNLP model. Then the original ELMo's options are used, for an
+            AllenNLP model with the sizes of its weights, and the report says so.
+        weight_file: `weights.hdf5`, a training checkpoint of bilm-tf, a state dict with an ELMo of AllenNLP, the folder or
+            archive of one of these, or that of a TF-Hub module: a path or an address. Defaults to the only HDF5 file in the
+            options' folder, or else to the checkpoint or the state dict there.
         num_output_representations: How many weighted sums of the layers to return; not a number of layers.
         requires_grad: Whether to train the biLM itself. The weighted sums are trainable either way.
         do_layer_norm: Whether to normalise each layer before summing.
         dropout: Dropout rate of each returned tensor.
-        vocab_to_cache: Words whose vectors before the LSTMs are computed now, to look up by the word ids
-            `(batch, tokens)` in `word_inputs`. Id 0 is padding, so the first word must be a padding token.
+        vocab_to_cache: Words whose vectors before the LSTMs are computed at the load. The word ids `(batch, tokens)` in
+            `word_inputs` look them up. Id 0 is padding, so the first word must be a padding token.
         keep_sentence_boundaries: Whether to return the vectors of the begin and end marks of each sentence too.
         scalar_mix_parameters: Fixed weights of the layers, before the softmax, instead of learned ones:
-            `lstm.n_layers + 1` numbers. "stored" for those that a TF-Hub module or a model of AllenNLP has learned, with
-            their scale.
+            `lstm.n_layers + 1` numbers. Pass "stored" for the weights and the scale that a TF-Hub module or a model of
+            AllenNLP has learned.
         stateful: Whether the LSTMs keep their state between calls. Defaults to true for a torch module, as in AllenNLP,
             and to false for a Keras layer.
         backend: "allennlp" builds `allennlp.modules.elmo.Elmo`. "torch" builds safeload's own biLM, with the same
@@ -122,20 +122,20 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
             otherwise. "keras" builds a layer for the Keras that the process uses, on TensorFlow.
         base_dir: The folder that relative paths start from. Defaults to the working directory.
         ignore_unused: Shell-style patterns of unexpected datasets to allow, such as `["extra/*"]`.
-        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the options and the one beside the weights,
-            where present; each file of the model is then in one of them. Both files are copied to memory, checked
+        lock_file: `safeload.lock`, or its folder. Defaults to the ones in the folders of the options and of the weights, if
+            present; together they must then list each file of the model. Both files are copied to memory, checked
             against their locked size and SHA-256, and read from those copies.
-        signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". Each file that is read
-            must be covered by it and be as it was signed: it is hashed while it is copied to memory, and read from there. Needs
-            `signed_by`, and the package model-signing.
-        signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
-        cache_dir: A folder of the disk in which objects at addresses are kept, by their address and version, and read the next time.
-            Each copy is hashed when it is opened. Defaults to None: nothing is written.
-        scope: What stands before `char_embed`, or in a model of AllenNLP before `._elmo`, in the names of the biLM to load, if a
-            checkpoint has several; the datasets of an HDF5 file have none.
-        expected_outputs: A file that `safeload.save_outputs` or `safeload outputs` wrote. Sizes are compared before the model is
-            built; then a few sentences are computed, with dropout off, and each layer is compared with that file. A weighted sum
-            to which this call gives other weights is not compared, unless they are "stored".
+        signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". It must cover each file
+            that is read, and the file must not have changed since. Each file is hashed while it is copied to memory, and read
+            from there. Needs `signed_by`, and the package model-signing.
+        signed_by: The PEM file with the signer's public key, or with the root certificates that you trust.
+        cache_dir: A folder on disk for copies of files at addresses, stored by address and version. The next load reads the
+            copy, and hashes it first. Defaults to None: nothing is written.
+        scope: If a checkpoint has several biLMs, the part of the names before `char_embed` of the one to load; in a model of
+            AllenNLP, the part before `._elmo`. The datasets of an HDF5 file have no scope.
+        expected_outputs: A file that `safeload.save_outputs` or `safeload outputs` wrote. Sizes are compared before the model
+            is built. Then the model computes a few sentences with dropout off, and each layer is compared with the file. A
+            weighted sum for which you pass other weights is not compared, unless they are "stored".
 
     Returns:
         The torch module, on the CPU, or the Keras layer. `safeload.report_of(module)` returns the report on what was read
@@ -146,19 +146,21 @@ def load_elmo(  # noqa: PLR0913  (AllenNLP's arguments)
         MissingFileError: A file does not exist.
         AmbiguousCheckpointError: The folder contains several HDF5 files or checkpoints, or the checkpoint several biLMs.
         CheckpointNotFoundError: A checkpoint has no index file, or lacks a data shard.
-        UnreadableFileError: This process may not read a file.
-        FileSystemError: The system, or a server, failed to read: a disk or network error, too many open files, not enough memory.
+        UnreadableFileError: This process has no permission to read a file.
+        FileSystemError: The system or a server failed to read: a disk or network error, too many open files, not enough
+            memory.
         WrongFileKindError: A file is of another kind, the weights are of another model, or the two files are swapped.
         CorruptFileError: A file is truncated, has unwritten datasets or NaN or infinite values, or changed during the
             load.
         UnsafeFileError: A file has links, external storage, virtual datasets, unknown filters or sizes out of proportion.
         ConfigError: The options have missing or invalid keys, or are of another model.
-        VocabularyError: A vocabulary lies beside the options, and is not UTF-8. It is not used.
-        LockError: A file does not match the lock or the signature, or one of these is invalid, or of another signer.
+        VocabularyError: A vocabulary in the options' folder is not UTF-8. It is not used.
+        LockError: A file does not match the lock or the signature; or one of these is invalid or from another signer.
         VariableMismatchError: Datasets are missing, unexpected, or have another shape or dtype.
-        OutputMismatchError: The model computes something else than `expected_outputs` says.
+        OutputMismatchError: The model's outputs differ from `expected_outputs`.
         ArgumentError: Another argument is invalid.
-        MissingDependencyError: torch, AllenNLP, TensorFlow or Keras is missing or does not work, or the package that reads an address.
+        MissingDependencyError: torch, AllenNLP, TensorFlow, Keras, or the package that reads an address, is missing or does not
+            work.
         BackendError: AllenNLP failed although every check passed.
 
     Source:
@@ -257,7 +259,8 @@ def check_elmo(  # noqa: PLR0913  (load_elmo's arguments)
         The report on what was read.
 
     Raises:
-        SafeLoadError: As `load_elmo`, except BackendError; MissingDependencyError is about model-signing and the packages that read addresses.
+        SafeLoadError: As `load_elmo`, except BackendError. MissingDependencyError can only be about model-signing and the
+            packages that read addresses.
 
     Source:
         allennlp/modules/elmo.py and elmo_lstm.py, AllenNLP 2.10.1.
@@ -295,9 +298,9 @@ def diagnose_elmo(
 
     Use it when a load fails or a model's outputs look wrong. It runs independent steps: safeload's check; the packages;
     AllenNLP's own loader; a direct read with h5py, or TensorFlow for checkpoints; and safeload's load in torch, in AllenNLP,
-    and in Keras if the process has imported `safeload.keras`. It then compares every parameter of the biLM between them, and what the
-    loaded models make of one sentence. What is not installed, or cannot read such files, is skipped: AllenNLP's loader reads
-    only HDF5, the direct read only HDF5 and TensorFlow's checkpoints, and neither reads archives.
+    and in Keras if the process has imported `safeload.keras`. It then compares every parameter of the biLM between them, and
+    the outputs of the loaded models for one sentence. It skips what is not installed or cannot read these files: AllenNLP's
+    loader reads only HDF5, the direct read only HDF5 and TensorFlow's checkpoints, and neither reads archives.
 
     Args:
         options_file: As in `load_elmo`.
@@ -344,31 +347,31 @@ def save_elmo(
 ) -> SaveReport:
     """Save the biLM of an ELMo as `options.json` and `weights.hdf5`, which AllenNLP, bilm-tf and `load_elmo` read.
 
-    The files are written under new names, read back, checked as `check_elmo` does, and compared with the module. Then they
-    are moved to the folder. If anything fails, the folder is as it was.
+    The files are written under temporary names, read back, checked as `check_elmo` does, and compared with the module. Then
+    they are moved to the folder. If anything fails, the folder is unchanged.
 
-    A torch module has 1 added to the biases of its forget gates, the file has not. After a training a few of these biases
-    cannot come back in the last bit: the report counts them, and gives the largest difference.
+    A torch module adds 1 to the biases of its forget gates; the file stores them without the 1. After training, a few of
+    these biases change in their last bit. The report counts them, and has the largest difference.
 
     Args:
         module: The torch module or Keras layer that `load_elmo` returned, AllenNLP's `Elmo`, its `_ElmoBiLm` or
             `ElmoTokenEmbedder`; fine-tuned or not, on any device.
-        folder: The folder to write to; made if missing.
-        overwrite: Whether to replace the files of these names that the folder has.
-        lock: Whether to write a `safeload.lock` with the size and SHA-256 of both files too.
+        folder: The folder to write to. It is created if missing.
+        overwrite: Whether to replace existing files with these names.
+        lock: Whether to write a `safeload.lock` too, with the size and SHA-256 of both files.
 
     Returns:
         The report on what was written.
 
     Raises:
-        ArgumentError: `module` is not an ELMo or holds NaN or infinite values; the folder has such files and `overwrite` is
-            false, or has a lock and `lock` is false.
-        ConfigError: The sizes of the module are not those of an ELMo that files can hold.
+        ArgumentError: `module` is not an ELMo, or has NaN or infinite values; the files exist and `overwrite` is false; or
+            the folder has a lock and `lock` is false.
+        ConfigError: The files cannot store an ELMo of these sizes.
         InvalidPathError: `folder` is invalid.
         WrongFileKindError: `folder`, or a folder above it, is a file.
-        UnreadableFileError: This process may not write there.
+        UnreadableFileError: This process has no permission to write there.
         FileSystemError: The system failed to write: the disk is full, ...
-        BackendError: What was read back differs from the module.
+        BackendError: The files that were read back differ from the module.
 
     Warns:
         SafeLoadWarning: The values are suspicious, as in `load_elmo`.
@@ -397,7 +400,7 @@ def character_ids(sentences: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401  (
         `(sentences, 0)` if no sentence has a word, as in AllenNLP.
 
     Raises:
-        ArgumentError: `sentences` is empty, or is a string or a flat list of words, whose letters would become words.
+        ArgumentError: `sentences` is empty; or it is a string or a flat list of words, whose letters would become words.
         MissingDependencyError: torch is missing.
 
     Warns:

@@ -25,27 +25,29 @@ def check_many(
     jobs: int | None = None,
     client: Any | None = None,  # noqa: ANN401  (untyped upstream)
 ) -> Iterator[CheckResult]:
-    """Check many models in worker processes; what is wrong with one of them is its result, and ends no other.
+    """Check many models in worker processes.
 
-    Each path is a model in any form, or a folder above models, which are found as they are checked: the first result comes
-    before the last model is found, and nothing is kept of those before. A crash, a check that takes more than an hour or 300 s
-    of CPU time, and one that takes more memory than the machine or its container has, are results too. The workers do not import the caller's
-    script, so it needs no `if __name__ == "__main__"`. They end with the iterator.
+    A bad model is a result with an error; it does not stop the other checks. A crash is a result too, and so is a check that
+    takes more than an hour, more than 300 s of CPU time, or more memory than the machine or its container has.
+
+    Each path is a model in any form, or a folder that contains models at any depth. Models are checked while the search
+    continues: the first result comes before the last model is found, and earlier results are not kept. The workers do not
+    import the caller's script, so it needs no `if __name__ == "__main__"`. They end with the iterator.
 
     Args:
-        paths: A path, or any number of them; they are taken as they are needed.
+        paths: A path, or an iterable of paths, which is read as needed.
         jobs: How many models are checked at once. Defaults to the number of cores.
-        client: A `dask.distributed.Client`: models are checked on the workers of its cluster, which need safeload and see the same
-            paths. A model whose worker goes away is checked by another one.
+        client: A `dask.distributed.Client`, to check models on the workers of its cluster. The workers need safeload, and
+            must see the same paths. If a worker is lost, another one checks its model.
 
     Returns:
-        An iterator of the results in the order of completion. Each has `path`, `kind` ("bert", "elmo", or "" where nothing says
-        which), `report` or `error`, `seconds` and `n_bytes`. A folder that cannot be read is a result with an error. A folder
-        below a path that has weights and no config is left out.
+        An iterator of the results in the order of completion. Each has `path`, `kind` ("bert", "elmo", or "" if it is
+        unknown), `report` or `error`, `seconds` and `n_bytes`. A folder that cannot be read is a result with an error. A
+        folder below a path that has weights but no config is left out.
 
     Raises:
-        ArgumentError: `jobs` is not an integer from 1, `client` is no client, or both are given.
-        BackendError: While results are taken: the cluster's scheduler went away.
+        ArgumentError: `jobs` is not a positive integer, `client` is not a client, or both are passed.
+        BackendError: The cluster's scheduler was lost while results were read.
     """
     n_jobs = as_python(jobs)
     if n_jobs is not None and not (is_int(n_jobs) and n_jobs > 0):

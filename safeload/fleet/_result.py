@@ -17,7 +17,7 @@ class CheckResult:
 
     Attributes:
         path: Path of the model, as given or found.
-        kind: "bert", "elmo" or "weights"; "" where nothing says which model is there.
+        kind: "bert", "elmo" or "weights"; "" if it is unknown.
         report: The report, or None if the check failed.
         error: The error, or None if the check passed.
         seconds: How long the check took.

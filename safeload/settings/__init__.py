@@ -29,8 +29,8 @@ def read_settings(file: StrPath, section: str) -> dict[str, Any]:
         section: The section's name; in TOML, JSON and YAML "a.b" means the table `b` in the table `a`.
 
     Returns:
-        Key -> value: paths as absolute strings, or addresses, other values with the type of the parameter. In INI, where every value
-        is text, a flag is true/false, yes/no, on/off or 1/0; `none` is None; a list is separated by commas or JSON.
+        Key -> value. Paths are absolute strings or addresses. Other values have the type of the parameter. In INI, every
+        value is text: write a flag as true/false, yes/no, on/off or 1/0, None as `none`, and a list with commas or as JSON.
 
     Raises:
         ArgumentError: `section` is not a str.
@@ -39,7 +39,7 @@ def read_settings(file: StrPath, section: str) -> dict[str, Any]:
         InvalidPathError: `file` is not a path.
         MissingDependencyError: PyYAML is needed and missing.
         MissingFileError: The file does not exist.
-        UnreadableFileError: This process may not read the file.
+        UnreadableFileError: This process has no permission to read the file.
         FileSystemError: The system failed to read it.
         UnsafeFileError: The file is larger than 1 MiB, or not a regular file.
         WrongFileKindError: The format is unknown.

@@ -68,8 +68,8 @@ def write_bert(  # noqa: PLR0913  (what a test varies)
 
     Args:
         folder: The folder to write to; created if missing.
-        form: The form of the weights, as `LoadReport.form` names it: "tensorflow" for Google's files, "safetensors" for
-            Hugging Face's, ... With another naming than the form's usual one, both: "tensorflow/tf-models".
+        form: The form of the weights, as in `LoadReport.form`: "tensorflow" for Google's files, "safetensors" for
+            Hugging Face's, ... For another naming than the form's usual one, add it: "tensorflow/tf-models".
         layers: As in `write_bert_checkpoint`.
         hidden: As in `write_bert_checkpoint`.
         attention_heads: As in `write_bert_checkpoint`.
@@ -115,7 +115,7 @@ def write_bert_checkpoint(  # noqa: PLR0913  (what a test varies)
 ) -> Path:
     """Write a BERT as Google publishes it: `bert_config.json`, `vocab.txt` and `bert_model.ckpt.*`.
 
-    TensorFlow is not needed; the bytes are those that it would write.
+    TensorFlow is not needed. The bytes are the same as TensorFlow would write.
 
     Args:
         folder: The folder to write to; created if missing.

@@ -90,8 +90,8 @@ def bert_faults(form: str = "tensorflow") -> Mapping[str, Fault]:
     """Return name -> fault, for a BERT that `write_bert` wrote in a form, with default arguments otherwise.
 
     Args:
-        form: As in `write_bert`. Another form than Google's has those that it can have: without an index file
-            there is none to cut, and without checksums a flipped bit is not found.
+        form: As in `write_bert`. Other forms than Google's have only the faults that are possible there: no truncated
+            index file if the form has none, no flipped bit if it has no checksums.
 
     Raises:
         ArgumentError: There is no such form.
@@ -149,8 +149,8 @@ def elmo_faults(form: str = "hdf5") -> Mapping[str, Fault]:
     """Return name -> fault, for an ELMo that `write_elmo` wrote in a form, with default arguments otherwise.
 
     Args:
-        form: As in `write_elmo`. Another form than HDF5 has those that it can have: the files of a checkpoint are not
-            exchanged with the options, but with their checksums a flipped bit is found.
+        form: As in `write_elmo`. Other forms than HDF5 have only the faults that are possible there: the files of a
+            checkpoint are not exchanged with the options, but a flipped bit is detected by their checksums.
 
     Raises:
         ArgumentError: There is no such form.

@@ -61,17 +61,17 @@ def write_elmo(  # noqa: PLR0913  (what a test varies)
     skip_connections: bool = True,
     seed: int = 0,
 ) -> Path:
-    """Write an ELMo in any form that safeload reads: `options.json`, where the form has it, and the weights.
+    """Write an ELMo in any form that safeload reads: `options.json` if the form has it, and the weights.
 
     No framework is needed. The same arguments give the same values in each form.
 
     Args:
         folder: The folder to write to; created if missing.
-        form: The form of the weights, as `LoadReport.form` names it: "hdf5" for bilm-tf's `weights.hdf5`, which AllenNLP can
-            load, "tensorflow" for its training checkpoints. With another naming than the form's usual one, both:
-            "hdf5/one-layer" for what bilm-tf writes of a biLM of one layer, "tensorflow/tf-hub" for TF-Hub's modules. "torch"
-            for `weights.th`, the state dict of AllenNLP's `Elmo`, and "torch/model" for the folder of a model of AllenNLP, without
-            options, as it is archived.
+        form: The form of the weights, as in `LoadReport.form`: "hdf5" for bilm-tf's `weights.hdf5`, which AllenNLP can
+            load; "tensorflow" for bilm-tf's training checkpoints; "torch" for `weights.th`, the state dict of AllenNLP's
+            `Elmo`. For another naming than the form's usual one, add it: "hdf5/one-layer" for bilm-tf's files of a biLM of one
+            layer; "tensorflow/tf-hub" for TF-Hub's modules; "torch/model" for the archived folder of an AllenNLP model,
+            without options.
         layers: `lstm.n_layers`, LSTM layers per direction. Defaults to 2, and to 1 in "hdf5/one-layer".
         dim: `lstm.dim`, units of an LSTM's cell.
         projection: `lstm.projection_dim`, units of an LSTM's output.

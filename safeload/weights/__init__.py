@@ -26,46 +26,46 @@ def check_weights(
     signed_by: StrPath | None = None,
     cache_dir: StrPath | None = None,
 ) -> WeightsReport:
-    """Verify weights of any model, in any form that safeload reads; no config is needed or read.
+    """Verify the weights of any model, in any form that safeload reads, without a config.
 
-    It checks the structure of each file, shards against their index, every checksum that the files have, each value for NaN
+    It checks the structure of each file, shards against their index, every checksum in the files, each value for NaN
     and infinity, and each file against its lock. In a cache of huggingface_hub, it compares each file with the SHA-256 or
-    SHA-1 that is the name of its blob. Files of any size are read in blocks, several at once, by less than 200 MB of memory;
-    of a file with a digest, what is verified is what was hashed.
+    SHA-1 in the name of its blob. Files of any size are read in blocks, several at once, with less than 200 MB of memory.
+    If a file has a digest, the bytes that are verified are the bytes that were hashed.
 
     Args:
-        path: A weight file, an index of shards, a checkpoint prefix, a folder with one of these, or an archive of one: a path, or an
-            address such as `s3://bucket/bert`. Of a folder with several weights, those with a usual name are read.
+        path: A weight file, an index of shards, a checkpoint prefix, a folder with one of these, or an archive of one: a path,
+            or an address such as `s3://bucket/bert`. If a folder has several weights, those with a usual name are read.
         base_dir: The folder that a relative path starts from. Defaults to the working directory.
-        lock_file: `safeload.lock`, or its folder. Defaults to the one beside the weights, if present. One that is passed may be
-            somewhere else than weights at an address.
-        signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". Each file that is read
-            must be covered by it and be as it was signed; what is verified is what was hashed. Needs `signed_by`, and the package
-            model-signing.
-        signed_by: The PEM file with the public key of whoever signed, or with the certificates that are trusted to vouch for it.
-        cache_dir: A folder of the disk in which objects at addresses are kept, by their address and version, and read the next time.
-            Each copy is hashed when it is opened. Defaults to None: nothing is written.
+        lock_file: `safeload.lock`, or its folder. Defaults to the one in the folder of the weights, if present. For weights at
+            an address, it may be in another place.
+        signature: A signature of the model in the format of OpenSSF model signing, such as "model.sig". It must cover each file
+            that is read, and the file must not have changed since. The bytes that are verified are the bytes that were hashed.
+            Needs `signed_by`, and the package model-signing.
+        signed_by: The PEM file with the signer's public key, or with the root certificates that you trust.
+        cache_dir: A folder on disk for copies of files at addresses, stored by address and version. The next load reads the
+            copy, and hashes it first. Defaults to None: nothing is written.
 
     Returns:
         The report on what was read. Tensors of integers, complex numbers and floats of fewer than 8 bits are read and
-        verified too, but no values are looked for in them; the report counts them.
+        verified too, but not searched for NaN and infinity. The report counts them.
 
     Raises:
         InvalidPathError: The path is invalid.
         MissingFileError: A file does not exist, or a shard that the index lists.
-        CheckpointNotFoundError: The path has no weights. Those in sub-folders, as of a pipeline of diffusers, are named.
+        CheckpointNotFoundError: The path has no weights. The error lists weights in sub-folders, as in a diffusers pipeline.
         AmbiguousCheckpointError: The folder has several weights, or its sub-folders have; the error lists them.
-        UnreadableFileError: This process may not read a file.
-        FileSystemError: The system, or a server, failed to read.
+        UnreadableFileError: This process has no permission to read a file.
+        FileSystemError: The system or a server failed to read.
         WrongFileKindError: A file is of another kind.
         CorruptFileError: A file is truncated, fails a checksum, has NaN or infinite values, contradicts its index, or was
-            replaced during the check; names every damaged tensor.
+            replaced during the check. The error lists every damaged tensor.
         UnsafeFileError: A file points outside its folder, asks for code, or declares a size out of proportion.
-        ConfigError: The index of shards is no JSON, or the config inside a `.keras` file.
-        LockError: A file does not match the lock or the signature, or one of these is invalid, or of another signer.
-        ArgumentError: Of `signature` and `signed_by`, one was passed without the other.
-        MissingDependencyError: A signature was passed, and model-signing is missing or does not work; or the package that reads an
-            address.
+        ConfigError: The index of shards, or the config inside a `.keras` file, is not JSON.
+        LockError: A file does not match the lock or the signature; or one of these is invalid or from another signer.
+        ArgumentError: Only one of `signature` and `signed_by` was passed.
+        MissingDependencyError: A package is missing or does not work: model-signing for a signature, or the package that reads
+            an address.
 
     Source:
         safetensors/src/tensor.rs, safetensors 0.8; torch/serialization.py, torch 2.13; tensorflow's tensor_bundle.cc,
@@ -115,7 +115,7 @@ def load_state_dict(  # noqa: PLR0913  (check_weights' arguments)
 ) -> dict[str, Any]:
     """Verify weights as `check_weights` does, and return their tensors.
 
-    The tensors are made of the bytes that were verified, and each is in memory once. They can be passed to
+    The tensors are made from the bytes that were verified, and each is in memory once. Pass them to
     `model.load_state_dict(...)`, or to transformers' `from_pretrained(None, config=config, state_dict=...)`.
 
     Args:
@@ -128,15 +128,14 @@ def load_state_dict(  # noqa: PLR0913  (check_weights' arguments)
         cache_dir: As in `check_weights`.
 
     Returns:
-        Name -> tensor of the stored shape and dtype, in the order of the file, on the processor. In NumPy's, bfloat16 is
-        widened to float32, without loss, and strings are objects of bytes. A PyTorch file can say of two names that they are
-        the same tensor, as of tied embeddings: these share their memory. Tensors that are different views of one storage, such
-        as a matrix and its transpose or rows of a larger one, do not, as they would by `torch.load`: each has its own. The
-        names of tensors in inner dicts are joined by dots.
+        Name -> tensor of the stored shape and dtype, in the order of the file, on the CPU. In NumPy, bfloat16 becomes
+        float32 without loss, and strings become objects of bytes. If a PyTorch file gives the same tensor two names, as for
+        tied embeddings, both share their memory. Different views of one storage, such as a matrix and its transpose, each get
+        their own memory; with `torch.load` they share it. The names of tensors in nested dicts are joined by dots.
 
     Raises:
-        ArgumentError: `framework` is another, or it has no such type as a tensor: NumPy has no floats of fewer than 16 bits,
-            and torch no strings. The error names the tensors and their types; no values are read before.
+        ArgumentError: `framework` is unknown, or lacks the type of a tensor: NumPy has no floats of fewer than 16 bits, and
+            torch has no strings. The error lists the tensors and their types. It is raised before any values are read.
         MissingDependencyError: torch is missing or does not work.
         SafeLoadError: As `check_weights`.
 

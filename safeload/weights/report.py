@@ -20,7 +20,7 @@ class WeightsReport:
     """The result of `check_weights`.
 
     Attributes:
-        model: "any": no model is compared.
+        model: "any", because the weights are not compared with a model.
         noun: "tensors", "variables" of a TensorFlow checkpoint, or "datasets" of an HDF5 file.
         files: Every file that was read.
         given: The path, as the caller passed it.
@@ -28,15 +28,15 @@ class WeightsReport:
         form: The form of the weights: "tensorflow", "hdf5", "safetensors", ...
         read: The tensors whose bytes were read and verified.
         n_bytes: The size of their values, in bytes.
-        not_looked_at: Element type -> number of tensors, of the types in which NaN and infinity are not looked for.
+        not_looked_at: Element type -> number of tensors, for the types that are not searched for NaN and infinity.
         not_read: Tensors of types that safeload does not read, such as strings in HDF5 or quantized tensors in PyTorch's files.
-        checksums: Which bytes were compared with checksums that are in the files.
-        digest: SHA-256, in hex, of what was read: each tensor's name, type, shape and checksum. Equal in any process, on any
-            machine and for any backend. It is made of CRCs, which find an accident and no attacker.
+        checksums: Which bytes were compared with checksums in the files.
+        digest: SHA-256, in hex, of what was read: each tensor's name, type, shape and checksum. It is equal in any process,
+            on any machine and for any backend. It is made from CRCs, which detect accidents but not attacks.
         proofs: What whole files were compared with: a lock, a signature, the names of blobs in a Hugging Face cache.
         signature: Who signed the files, if a signature was passed.
         notes: Non-fatal observations.
-        warnings: Suspicious facts, of which the call also warned.
+        warnings: Suspicious facts. The call also warned of them.
         seconds: Step -> duration in seconds.
         versions: Package -> version.
     """

@@ -108,7 +108,7 @@ def test_a_file_that_becomes_a_fifo(name, request, monkeypatch):
         path.write_bytes(content)
 
 
-def test_a_config_is_read_or_told_at_every_depth(bert):
+def test_a_config_is_read_or_rejected_at_every_depth(bert):
     """The reader of JSON gives up at a depth that depends on the stack; the message is made a few calls deeper."""
     path = bert / "bert_config.json"
     good = path.read_text()

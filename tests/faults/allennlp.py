@@ -87,7 +87,7 @@ FAULTS = [
     attack("config_is_a_device", "the config is /dev/zero", then(
         lambda folder: (folder / "config.json").unlink(), lambda folder: (folder / "config.json").symlink_to("/dev/zero")), Unsafe),
     attack("five_thousand_elmos", "a state dict of 5,000 biLMs", tensors(many_elmos), errors.AmbiguousCheckpointError),
-    attack("table_without_columns", "a table of characters without a value", tensors(lambda: {
+    attack("table_without_columns", "a table of characters without values", tensors(lambda: {
         TABLE: np.zeros((262, 0), np.float32), OUTPUT.format(0): np.ones((8, 12), np.float32)}), Mismatch),
     attack("layer_of_900_digits", "a layer whose number has 900 digits", tensors(lambda: {
         OUTPUT.format("9" * 900): np.ones((8, 12), np.float32)}), Mismatch),

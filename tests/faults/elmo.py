@@ -393,8 +393,8 @@ FAULTS = [
     # what no weight file needs
     row(name="soft_link", error=Unsafe, path=WEIGHTS_NAME, spoil=link(lambda: h5py.SoftLink("/CNN/b_cnn_1")), what="a dataset is a soft link"),
     row(name="external_link", error=Unsafe, path=WEIGHTS_NAME, spoil=link(lambda: h5py.ExternalLink("other.hdf5", "/secret"))),
-    row(name="external_storage", error=Unsafe, path=WEIGHTS_NAME, spoil=replaced(BIAS, shape=(4,), dtype="f4", external=[("/etc/hostname", 0, 16)]), what="a dataset's values lie in /etc/hostname"),
-    row(name="virtual_dataset", error=Unsafe, path=WEIGHTS_NAME, spoil=hdf5(virtual), what="a dataset's values lie in another HDF5 file"),
+    row(name="external_storage", error=Unsafe, path=WEIGHTS_NAME, spoil=replaced(BIAS, shape=(4,), dtype="f4", external=[("/etc/hostname", 0, 16)]), what="the values of a dataset are stored in /etc/hostname"),
+    row(name="virtual_dataset", error=Unsafe, path=WEIGHTS_NAME, spoil=hdf5(virtual), what="the values of a dataset are stored in another HDF5 file"),
     row(name="unknown_filter", error=Unsafe, path=WEIGHTS_NAME, spoil=hdf5(with_filter), what="a filter that a plugin would run"),
     row(name="size_bomb", error=Unsafe, path=WEIGHTS_NAME, spoil=replaced(BIAS, shape=(1 << 38,), dtype="f4", chunks=(1 << 20,)), what="a chunked dataset of 1 TB that was never written"),
     row(name="named_type", error=Unsafe, path=WEIGHTS_NAME, spoil=hdf5(lambda file: file.__setitem__("kind", np.dtype("f8")))),

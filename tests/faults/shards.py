@@ -65,7 +65,7 @@ def attack(name, what, spoil, error):
 
 FAULTS = [
     attack("lead_up", "the index of an HDF5 model names a file a level up", of_transformers(lambda found: dict.fromkeys(found, f"../{SHARD}")), Unsafe),
-    attack("of_one_name", "an index whose tensors have one name once the model's is left out", of_transformers(lambda found: {**found, **{f"tf_model/{name}": SHARD for name in found}}), Corrupt),
+    attack("of_one_name", "an index whose tensors have the same name without the model's prefix", of_transformers(lambda found: {**found, **{f"tf_model/{name}": SHARD for name in found}}), Corrupt),
     attack("of_other_names", "an index of 90,000 tensors that no shard has", of_transformers(lambda _: {f"x/{number}:0": SHARD for number in range(90_000)}), Corrupt),
     attack("are_a_device", "a shard is /dev/zero", device, Unsafe),
     attack("of_a_group_lead_up", "one of the files of a group is /etc/passwd", of_keras({GROUP: [SHARD_OF_KERAS, "/etc/passwd"]}), Unsafe),

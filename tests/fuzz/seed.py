@@ -1,4 +1,4 @@
-"""Write the corpus anew: one sound input for each target, and what a fuzzer would take long to find."""
+"""Rewrite the corpus: one sound input for each target, and what a fuzzer would take long to find."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make the page of reported failures of what the tests keep: `python -m tests.reports.reports_page` writes it."""
+"""Make the page of reported failures from what the tests keep: `python -m tests.reports.reports_page` writes it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ SAID = Path(__file__).parent / "said"
 PAGE = Path(__file__).parent.parent.parent / "docs/reference/reported-failures.md"
 HEAD = """# Failures that people reported, and what safeload does
 
-{n_all} classes of failures, most of them found in public threads of eight years. safeload loads {loads} of them rightly, {odd} of these with a
-warning or a note, raises a typed error for {typed}, and deals with {told} in its commands; {out} are out of a loader's reach. This page is made of the
-tests: each class has one, named by its id (`tests/reports/test_reports_*.py`), or a row of the catalogue of faults (`tests/faults/`),
-and what stands in the third column is what it saw. The last column has one of the threads.
+This page lists {n_all} classes of failures, most of them from public threads of the last eight years. safeload:
 
-Made by `python -m tests.reports.reports_page`.
+- loads {loads} of them correctly, {odd} of these with a warning or a note;
+- raises a typed error for {typed};
+- handles {told} in its commands;
+- cannot do anything about {out}, which no loader can reach.
+
+The tests make this page. Each class has a test that is named by its id (`tests/reports/test_reports_*.py`), or a row in the catalogue of
+faults (`tests/faults/`). The third column shows what safeload did in this test. The last column links one of the threads.
+
+`python -m tests.reports.reports_page` writes this page.
 """
 LABELS = {
     "handled": "Loads",
@@ -40,7 +45,7 @@ def page():
     ]
     for letter, title in SECTIONS.items():
         parts.append(
-            f"\n## {letter}. {title}\n\n| id | what people see | what safeload does | thread |\n| --- | --- | --- | --- |\n"
+            f"\n## {letter}. {title}\n\n| Id | What people see | What safeload does | Thread |\n| --- | --- | --- | --- |\n"
         )
         for number, (symptom, thread) in REPORTS.items():
             if number[0] == letter:
@@ -51,7 +56,7 @@ def page():
 
 def kind_and_text(number):
     if number in OUT_OF_REACH:
-        return "out", f"Out of reach: {OUT_OF_REACH[number]}"
+        return "out", f"Cannot be checked: {OUT_OF_REACH[number]}"
     kind, _, text = (SAID / f"{number}.txt").read_text(encoding="utf-8").partition("\n")
     first, *hints = text.strip().split("\n")
     if kind in LABELS:

@@ -33,23 +33,23 @@ def calling(*arguments, **options):
 def test_A1_prefix_is_no_file(bert, said):
     assert not (bert / PREFIX).exists()
     assert check(bert, bert / PREFIX).place == "checkpoint prefix"
-    said.handled("takes the prefix, though no file has that name, and the folder, which needs no choice at all")
+    said.handled("pass the prefix, although no file has that name; or pass the folder, and choose none")
 
 
 def test_A2_data_shard_given(bert, said):
     assert check(bert, bert / f"{PREFIX}.data-00000-of-00001").place == "data shard"
-    said.handled("takes the data shard for its prefix; the report's `form` says so")
+    said.handled("the path of the data shard means the prefix; the report's `place` says so")
 
 
 def test_A3_index_given(bert, said):
     assert check(bert, bert / f"{PREFIX}.index").place == "index file"
-    said.handled("takes the index file for its prefix; the report's `form` says so")
+    said.handled("the path of the index file means the prefix; the report's `place` says so")
 
 
 def test_A4_any_convention(bert, said):
     reports = [check(bert, bert / f"{PREFIX}{suffix}") for suffix in ("", ".index", ".meta", ".data-00000-of-00001")]
     assert len({report.files for report in reports}) == 1
-    said.handled("prefix, .index, .meta and .data-00000-of-00001 are the same checkpoint")
+    said.handled("the prefix and the paths of .index, .meta and .data-00000-of-00001 all mean the same checkpoint")
 
 
 def test_A5_folder_given(bert, said):
@@ -63,7 +63,7 @@ def test_A6_state_file_of_another_machine(bert, said):
     (bert / "checkpoint").write_text(f'model_checkpoint_path: "/usr/local/google/home/x/{PREFIX}"\n')
     assert check(bert, bert).place == "folder with a checkpoint state file"
     said.handled(
-        "an absolute path in the state file is that of another machine; its last name is looked for beside the file"
+        "an absolute path in the state file may be from another machine; its last name is searched for beside the state file"
     )
 
 
@@ -80,7 +80,7 @@ def test_A9_nothing_there(bert, reported):
 def test_A12_no_meta_file(bert, said):
     assert not (bert / f"{PREFIX}.meta").exists()
     assert check(bert, bert / f"{PREFIX}.meta").place == "meta graph file"
-    said.handled("the .meta file is never needed, and its path means the prefix")
+    said.handled("the .meta file is never needed; its path means the prefix")
 
 
 def test_A13_not_unpacked(bert, tmp_path, reported):
@@ -122,7 +122,7 @@ def test_B3_brackets_in_the_folder(bert, tmp_path, said):
     for name in ("run[1]", "a*b", "a?b", "back\\slash"):
         other = shutil.copytree(bert, tmp_path / name)
         assert len(check(other, other / PREFIX).read) == 37
-    said.handled("[ ] * ? and a backslash in a folder's name are themselves: nothing is taken for a pattern")
+    said.handled("[ ] * ? and a backslash in a folder's name have no special meaning; paths are never patterns")
 
 
 def test_B5_invisible_character(bert, said):
@@ -145,7 +145,7 @@ def test_B10_apple_double(bert, said):
     for path in list(bert.iterdir()):
         Path(bert / f"._{path.name}").write_bytes(b"\0\5\26\7")
     assert len(check(bert).read) == 37
-    said.handled("names that begin with a dot do not count")
+    said.handled("files whose names begin with a dot are ignored")
 
 
 def test_B12_parameters_of_the_call(said):

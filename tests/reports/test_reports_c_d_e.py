@@ -56,9 +56,7 @@ def test_C12_locked_by_another_job(elmo, said):
     with (elmo / "weights.hdf5").open("rb+") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert len(safeload.check_elmo(elmo).read) == 29
-    said.handled(
-        "the file is opened for reading only and through no lock of HDF5's, so no other job's lock is in the way"
-    )
+    said.handled("the file is opened read-only and without HDF5's file locks, so another job's lock does not matter")
 
 
 def test_D4_another_number_of_heads(bert, said):
@@ -68,7 +66,7 @@ def test_D4_another_number_of_heads(bert, said):
     with pytest.raises(ConfigError, match="num_attention_heads"):
         safeload.check_bert(bert)
     said.handled(
-        "no file proves it: the report's `taken_from_config` has it, and a number that does not divide is an error"
+        "no file proves this number; the report lists it in `taken_from_config`, and a number that does not divide hidden_size is an error"
     )
 
 
@@ -85,7 +83,7 @@ def test_D8_config_of_another_name(bert, said):
     for name in ("config.json", "bert_config_uncased.json"):
         next(bert.glob("*config*.json")).rename(bert / name)
         assert safeload.check_bert(bert).files[0].path == str(bert / name)
-    said.handled("in a folder, bert_config.json, config.json and a single other bert_config*.json are found")
+    said.handled("in a folder, safeload finds bert_config.json, config.json, or a single file named bert_config*.json")
 
 
 def test_D9_byte_order_mark(bert):
@@ -113,13 +111,13 @@ def test_E1_locale(bert, monkeypatch, said):
     testing.edit_vocabulary(bert, lambda lines: [*lines[:-1], "\u4e2d"])
     monkeypatch.setenv("LC_ALL", "C")
     assert safeload.load_vocabulary(bert / "vocab.txt")["\u4e2d"] == 29
-    said.handled("text is read as UTF-8 whatever the locale is")
+    said.handled("text is read as UTF-8, whatever the locale")
 
 
 def test_E2_line_separators(bert, said):
     testing.edit_vocabulary(bert, lambda lines: [*lines[:-2], "\u2028", "last"])
     assert safeload.load_vocabulary(bert / "vocab.txt")["last"] == 29
-    said.handled("lines end at a newline alone: U+2028, U+0085 and form feeds belong to their token, and no id moves")
+    said.handled("only a newline ends a line; U+2028, U+0085 and form feeds are part of their token, so no id shifts")
 
 
 def test_E9_fewer_lines_than_rows(tmp_path, said):
@@ -136,4 +134,4 @@ def test_E10_an_empty_first_token(bert, said):
     testing.edit_vocabulary(bert, lambda lines: ["", *lines[1:]])
     assert not safeload.check_bert(bert).warnings
     assert safeload.load_vocabulary(bert / "vocab.txt")[""] == 0
-    said.handled("an empty first line is the token '' with the id 0, as in keras-bert's own vocabularies")
+    said.handled("an empty first line is the token '' with id 0, as in keras-bert's own vocabularies")

@@ -35,7 +35,7 @@ def with_more(folder, more):
 def test_F1_scope_in_front(tmp_path, said):
     testing.write_bert_checkpoint(tmp_path / "m", scope="module/")
     assert safeload.check_bert(tmp_path / "m").scope == "module/bert/"
-    said.handled("one scope before every name is seen through, and the report's `scope` says so")
+    said.handled("one scope before every name is detected and removed; the report's `scope` says which")
 
 
 def test_F8_no_heads(tmp_path):
@@ -48,7 +48,7 @@ def test_F11_task_heads(bert, said):
         bert / PREFIX, {**tensors, "output_weights": np.zeros((2, 16), np.float32), "output_bias": np.zeros(2)}
     )
     assert safeload.check_bert(bert).unused["task heads"] == ("output_bias", "output_weights")
-    said.handled("a task's variables are left out and listed in the report's `unused`")
+    said.handled("the variables of a task are left out, and listed in the report's `unused`")
 
 
 def test_F12_optimizer_slots(tmp_path, said):
@@ -56,9 +56,7 @@ def test_F12_optimizer_slots(tmp_path, said):
     unused = safeload.check_bert(tmp_path / "m").unused
     assert len(unused["training"]) == 93
     assert "global_step" in unused["training"]
-    said.handled(
-        "the optimizer's variables and the step are left out and listed in the report's `unused`, class by class"
-    )
+    said.handled("the optimizer's variables and the step are left out, and listed by class in the report's `unused`")
 
 
 def test_F13_saver_and_placeholders(bert, said):
@@ -67,9 +65,7 @@ def test_F13_saver_and_placeholders(bert, said):
     before = len(tf.compat.v1.get_default_graph().get_operations())
     loaded(bert)
     assert len(tf.compat.v1.get_default_graph().get_operations()) == before
-    said.handled(
-        "no Saver and no graph operation takes part: the values are read without TensorFlow and assigned eagerly"
-    )
+    said.handled("the values are read without TensorFlow and assigned eagerly, without a Saver or a graph operation")
 
 
 def test_G2_weights_without_effect(bert, said):
@@ -77,14 +73,16 @@ def test_G2_weights_without_effect(bert, said):
     words = testing._bert.bert_tensors()[WORDS]
     assert np.array_equal(values["Embedding-Token/embeddings:0"], words)
     said.handled(
-        "every variable of the finished model is filled once and compared with the file's values before the call returns"
+        "every variable of the finished model is filled once, and compared with the file before the call returns"
     )
 
 
 def test_G3_loaded_twice(bert, said):
     first, second = values_of(loaded(bert)), values_of(loaded(bert))
     assert all(np.array_equal(a, b) for a, b in zip(first.values(), second.values(), strict=True))
-    said.handled("the second load of a process is as complete as the first: nothing is matched by a layer's number")
+    said.handled(
+        "a second load in the same process is as complete as the first, because layers are not matched by number"
+    )
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
@@ -98,7 +96,7 @@ def test_G7_unknown_layer(bert, tmp_path, said):
     inputs = [np.ones((1, 8)), np.zeros((1, 8))]
     assert np.array_equal(again(inputs), model(inputs))
     said.handled(
-        "the model is keras-bert's own, so a saved one is read with custom_objects=keras_bert.get_custom_objects()"
+        "the model is keras-bert's own; to read a saved one with Keras, pass custom_objects=keras_bert.get_custom_objects()"
     )
 
 
@@ -112,8 +110,8 @@ def test_F14_slots_of_any_optimizer(bert, said):
     report = safeload.check_bert(with_more(bert, {**slots, **adafactor, "beta1_power": np.float32(1)}))
     assert sorted(report.unused["training"]) == sorted([*slots, *adafactor, "beta1_power"])
     said.handled(
-        "a variable named as another one and one more part, in the same shape or without one axis of it, is of an optimizer, "
-        'whatever its name; the report\'s `unused` lists it under "training"'
+        "a variable named like another one plus one more part, with the same shape or one axis less, belongs to an "
+        'optimizer; the report\'s `unused` lists it under "training"'
     )
 
 
@@ -123,7 +121,7 @@ def test_F16_buffers_of_a_converter(bert, said):
         "bert/embeddings/token_type_ids": np.zeros((1, 20), np.int64),
     }
     assert safeload.check_bert(with_more(bert, buffers)).unused["buffers"] == tuple(buffers)
-    said.handled("buffers that hold what BERT computes itself are left out and listed in the report's `unused`")
+    said.handled("buffers that BERT computes itself are left out, and listed in the report's `unused`")
 
 
 def test_F18_half_precision(bert, said):
@@ -148,9 +146,7 @@ def test_F20_two_encoders(bert, said):
 def test_F24_a_discriminator_of_ones_own(bert, said):
     more = {"discriminator/dense/kernel": np.ones((16, 2), np.float32)}
     assert safeload.check_bert(with_more(bert, more)).unused["task heads"] == tuple(more)
-    said.handled(
-        "only ELECTRA's own names are taken for an ELECTRA; other variables beside the encoder belong to a task"
-    )
+    said.handled("only ELECTRA's own names mean an ELECTRA; other variables beside the encoder belong to a task")
 
 
 def test_G8_more_layers_than_there_are(bert, said):

@@ -41,14 +41,14 @@ def test_H1_keras_beside_tf_keras(bert, said):
     pytest.importorskip("keras_bert")
     code = "import sys, keras, safeload; model = safeload.load_bert(sys.argv[1]); import tensorflow as tf; print(isinstance(model, tf.keras.Model))"
     assert in_process(code, bert) == "True"
-    said.handled("keras-bert is bound to the Keras behind tf.keras, whatever `import keras` is")
+    said.handled("keras-bert always uses the Keras of tf.keras, whatever `import keras` gives")
 
 
 def test_H2_keras_3(bert, said):
     pytest.importorskip("keras_bert")
     code = "import sys, safeload; print(safeload.load_bert(sys.argv[1]).output_shape)"
     assert in_process(code, bert) == "(None, 20, 16)"
-    said.handled("where TensorFlow comes with Keras 3, safeload chooses tf-keras before TensorFlow is imported")
+    said.handled("if TensorFlow comes with Keras 3, safeload selects tf-keras before it imports TensorFlow")
 
 
 def test_H3_no_tf_keras(monkeypatch, said):
@@ -77,14 +77,14 @@ def test_H5_text_of_hdf5(elmo, said):
 
     assert int(h5py.__version__.split(".")[0]) >= 3
     assert len(safeload.check_elmo(elmo).read) == 29
-    said.handled("h5py 3 is what is asked for and used; no attribute of the file is decoded")
+    said.handled("safeload requires h5py 3, and decodes no attribute of the file")
 
 
 def test_H6_aborting_library(tmp_path, monkeypatch, said):
     (tmp_path / "h5py.py").write_text("import os; os.abort()")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert "SIGABRT" in _doctoring.tried("check_elmo").message
-    said.handled("`safeload doctor` imports each library in a process of its own, and names the one that aborts")
+    said.handled("`safeload doctor` imports each library in a separate process, and reports the one that aborts")
 
 
 def test_H7_import_error_behind_another(tmp_path, said):
@@ -101,13 +101,15 @@ def test_H7_import_error_behind_another(tmp_path, said):
     )
     told = in_process(code, tmp_path)
     assert told.endswith("allennlp is installed but cannot be imported: ImportError: protobuf is too new | ImportError")
-    said.handled("the package's own failure is in the first line and is the error's cause; 'auto' then takes torch")
+    said.handled(
+        "the first line shows the failure of the package, which is also the error's cause; 'auto' then uses torch"
+    )
 
 
 def test_H8_devices(bert, said):
     code = "import sys, safeload; safeload.check_bert(sys.argv[1]); print('tensorflow' in sys.modules)"
     assert in_process(code, bert) == "False"
-    said.handled("a check touches no device: neither TensorFlow nor torch is imported")
+    said.handled("a check uses no device: it imports neither TensorFlow nor torch")
 
 
 def test_H9_another_thread(bert, said):
@@ -117,7 +119,7 @@ def test_H9_another_thread(bert, said):
     thread.start()
     thread.join()
     assert tuple(found[0]) == (1, 8, 16)
-    said.handled("the model is eager and belongs to no graph or thread")
+    said.handled("the model is eager, and belongs to no graph or thread")
 
 
 def test_H10_mixed_precision(bert, said):
@@ -181,7 +183,7 @@ def test_H15_numbers_are_checked(bert, said):
     finally:
         tf.debugging.disable_check_numerics()
     assert model.output_shape == (None, 8, 16)
-    said.handled("no operation of a load computes a NaN or an infinity")
+    said.handled("a load computes no NaN and no infinity")
 
 
 def test_H16_other_names_of_keras_bert(said):
@@ -190,4 +192,4 @@ def test_H16_other_names_of_keras_bert(said):
 
     assert (AdamWarmup, Tokenizer) == (keras_bert.AdamWarmup, keras_bert.Tokenizer)
     assert get_custom_objects().items() > keras_bert.get_custom_objects().items()
-    said.handled("safeload.compat.keras_bert has every public name of keras_bert, so one changed import line is enough")
+    said.handled("safeload.compat.keras_bert has every public name of keras_bert; change one import line")

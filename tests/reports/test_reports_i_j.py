@@ -50,22 +50,22 @@ def test_I11_other_names(elmo, said):
     (elmo / "vocab.txt").write_text("the\n")
     assert safeload.check_elmo(elmo).place == "folder"
     said.handled(
-        "in a folder, the one JSON file with 'options' and the one HDF5 file with 'weights' in its name are found"
+        "in a folder, safeload finds the one JSON file with 'options' and the one HDF5 file with 'weights' in its name"
     )
 
 
 def test_I20_a_module_of_tf_hub(tmp_path, said):
     folder = testing.write_elmo(tmp_path / "module", form="tensorflow/tf-hub")
     assert len(safeload.check_elmo(folder).read) == 29
-    said.handled(
-        "loads the variables of the module's folder, or of its archive, in every backend; its graph is not run"
-    )
+    said.handled("the variables in the module's folder or archive load in every backend; its graph is not run")
 
 
 def test_I26_a_training_checkpoint(tmp_path, said):
     folder = testing.write_elmo(tmp_path / "training", form="tensorflow")
     assert len(safeload.check_elmo(folder).read) == 29
-    said.handled("loads it, with the options.json of the training: its softmax and the optimizer's slots are not read")
+    said.handled(
+        "pass the checkpoint with the options.json of the training; its softmax and the optimizer's slots are not read"
+    )
 
 
 def test_I27_the_weights_of_a_model(tmp_path, said):
@@ -73,7 +73,7 @@ def test_I27_the_weights_of_a_model(tmp_path, said):
     (folder / "weights.th").rename(folder / "best.th")
     assert len(safeload.check_elmo(folder).read) == len(safeload.check_elmo(folder / "best.th").read) == 29
     said.handled(
-        "loads the ELMo in the state dict, in its folder or its archive, in every backend, without AllenNLP; nothing is unpickled"
+        "the ELMo in the state dict, its folder or its archive loads in every backend, without AllenNLP; nothing is unpickled"
     )
 
 
@@ -89,7 +89,7 @@ def test_I14_other_vectors_each_time(elmo, said):
     module.reset_states()
     assert np.array_equal(first, vectors(module))
     said.handled(
-        "as upstream's, the module carries its state from call to call; the docstring says so, and reset_states() starts anew"
+        "like upstream's, the module keeps its state between calls, as its docstring says; reset_states() resets it"
     )
 
 
@@ -100,7 +100,7 @@ def test_I15_representations_are_no_layers(elmo, said):
     assert np.array_equal(out[0].detach().numpy(), out[1].detach().numpy())
     assert "not a number of layers" in safeload.load_elmo.__doc__
     said.handled(
-        "`num_output_representations` counts weighted sums of all layers, equal until they are trained; the docstring says so"
+        "`num_output_representations` counts weighted sums of all layers, which are equal until they are trained; the docstring says so"
     )
 
 
@@ -118,7 +118,7 @@ def test_I18_string_as_sentence(said):
 def test_I19_two_models(tmp_path, said):
     models = [loaded(testing.write_elmo(tmp_path / str(seed), seed=seed)) for seed in (1, 2)]
     assert not np.array_equal(vectors(models[0]), vectors(models[1]))
-    said.handled("each load has parameters of its own")
+    said.handled("each load makes its own parameters")
 
 
 def test_I22_padding_before_words(elmo, said):
@@ -128,8 +128,8 @@ def test_I22_padding_before_words(elmo, said):
     assert output["mask"].tolist() == [[False, False, True]]
     assert output["elmo_representations"][0][0, 2].any()
     said.handled(
-        '`character_ids` pads with zeros behind the words; `backend="torch"` and the Keras layer also compute words behind '
-        "padding, and AllenNLP's module warns of it"
+        '`character_ids` pads with zeros after the words; `backend="torch"` and the Keras layer also compute words after '
+        "padding, and AllenNLP's module warns about them"
     )
 
 
@@ -140,7 +140,7 @@ def test_I23_a_sentence_as_a_word(said):
 
 def test_I24_an_empty_sentence(elmo, said):
     assert loaded(elmo)(safeload.character_ids([[]]))["elmo_representations"][0].shape == (1, 0, 16)
-    said.handled("sentences without words have no vectors, and no NaN")
+    said.handled("a sentence without words gives no vectors and no NaN")
 
 
 def test_I25_the_mean_of_no_words(elmo, said):
@@ -153,12 +153,12 @@ def test_I25_the_mean_of_no_words(elmo, said):
     found = np.asarray(ElmoMean()(layer(ids), mask=layer.compute_mask(ids)))
     assert found[0].any()
     assert not found[1].any()
-    said.handled("`safeload.keras.ElmoMean` gives zeros for a text without words")
+    said.handled("`safeload.keras.ElmoMean` returns zeros for a text without words")
 
 
 def test_I21_device(elmo, said):
     assert {parameter.device.type for parameter in loaded(elmo).parameters()} == {"cpu"}
-    said.handled("the module is on the CPU until the caller moves it")
+    said.handled("the module is on the CPU until you move it")
 
 
 def test_I28_ids_that_no_character_has(elmo, said):
@@ -216,7 +216,7 @@ def test_J7_a_link_in_the_place_of_a_new_file(elmo, tmp_path, said):
     safeload_cli("inspect", elmo, "--html", elmo / "page.html")
     assert (tmp_path / "other").read_text() == "of another program"
     assert not any((elmo / name).is_symlink() for name in (LOCK_NAME, "page.html"))
-    said.told("what it wrote; a lock or page replaces the link, and nothing is written through it")
+    said.told("what it wrote; the new lock or page replaces the link, and nothing is written to the link's target")
 
 
 def test_J9_what_installs_a_missing_package(monkeypatch, said):

@@ -32,14 +32,14 @@ def test_K1_stopped(elmo, tmp_path, said):
         os.killpg(process.pid, signal.SIGINT)
         _, complaints = process.communicate(timeout=20)
     assert process.returncode == 130
-    said.told(f"{complaints.decode().strip()}; the workers end with it, and the exit code is 130")
+    said.told(f"{complaints.decode().strip()}; the workers end too, and the exit code is 130")
 
 
 def test_K2_a_reader_that_goes_away(elmo, said):
     command = f"{' '.join(SAFELOAD)} inspect {elmo} | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("141\n", "")
-    said.told("nothing; the exit code is 141, as the system's own commands have it")
+    said.told("nothing; the exit code is 141, as for the system's own commands")
 
 
 def test_K3_no_space_for_a_lock(bert, said):
@@ -50,7 +50,7 @@ def test_K3_no_space_for_a_lock(bert, said):
     assert done.returncode == 1
     assert (bert / LOCK_NAME).read_bytes() == kept
     assert not [name for name in os.listdir(bert) if name.startswith(".")]
-    said.told(f"{done.stderr.splitlines()[0]}; the old file is left as it was")
+    said.told(f"{done.stderr.splitlines()[0]}; the old file is unchanged")
 
 
 def test_K4_a_folder_that_cannot_be_read(bert, tmp_path, said):
@@ -78,7 +78,7 @@ def test_K5_a_model_copied_half(bert, tmp_path, said):
     (tmp_path / "half/bert_config.json").unlink()
     done = safeload_cli("check", "bert", tmp_path, code=1)
     assert safeload_cli("check", "bert", bert, "--expect", "2", code=1)
-    said.told(f"{line_of(done, 'BAD', tmp_path)}; `--expect N` also fails if N models are not there")
+    said.told(f"{line_of(done, 'BAD', tmp_path)}; `--expect N` also fails if fewer than N models are found")
 
 
 def test_K6_a_lock_in_the_other_folder(bert, tmp_path, said):
@@ -109,7 +109,7 @@ def test_K9_a_name_of_any_characters(bert, said):
     lock = safeload.lock.make_lock(report, str(bert / LOCK_NAME))
     (bert / LOCK_NAME).write_text(safeload.lock.lock_text(lock), encoding="utf-8")
     assert safeload.lock.read_lock(str(bert / LOCK_NAME)) == lock
-    said.handled("a lock names files by any characters that UTF-8 has")
+    said.handled("a lock can list files with any characters of UTF-8 in their names")
 
 
 def test_K10_a_thousand_files(bert, said):
@@ -120,7 +120,7 @@ def test_K10_a_thousand_files(bert, said):
         assert all(safeload.check_bert(folder) for folder in folders)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    said.handled("every file is closed again; a check has no more than a dozen of them open at a time")
+    said.handled("every file is closed after use; a check has at most a dozen files open at a time")
 
 
 def test_K11_tensors_that_one_file_has(tmp_path, said):
@@ -128,7 +128,9 @@ def test_K11_tensors_that_one_file_has(tmp_path, said):
     write_checkpoint(tmp_path / "b", {**bert_tensors(), "head/kernel": np.ones(3, np.float32)})
     shown = safeload_cli("diff", tmp_path / "a", tmp_path / "b", code=1).stdout
     assert "head/kernel" in shown
-    said.told(f'{shown.splitlines()[0]}; the tensor is named, and "the same" is left to files where all is')
+    said.told(
+        f'{shown.splitlines()[0]}; the tensor is named; "the same weights" is printed only if every tensor is equal'
+    )
 
 
 def test_K12_nan_beside_other_values(tmp_path, said):

@@ -84,7 +84,7 @@ def test_L1_google_s_files_where_others_are_looked_for(model, said):
     folder = model("tensorflow")
     (folder / "bert_config.json").rename(folder / "config.json")
     assert read(folder, training=True).naming == "google"
-    said.handled("Google's files load as they were downloaded, whether the config is bert_config.json or config.json")
+    said.handled("Google's files load as downloaded, whether the config is named bert_config.json or config.json")
 
 
 def test_L2_a_config_without_weights(model, said):
@@ -149,12 +149,12 @@ def test_L10_saved_on_a_gpu(model, said):
     members["data.pkl"] = members["data.pkl"].replace(b"X\3\0\0\0cpu", b"X\6\0\0\0cuda:0")
     (folder / TORCH).write_bytes(torch_files.zipped(members))
     read(folder)
-    said.handled("the device in a file is not looked at: the values are read into memory")
+    said.handled("the device in the file is ignored; the values are read into memory")
 
 
 def test_L11_names_of_data_parallel(tmp_path, said):
     assert read(torch_model(tmp_path / "model", lambda name: f"module.{name}")).scope == "module.bert."
-    said.handled("what stands before the encoder's names is found, whatever it is; the report's `scope` says it")
+    said.handled("any prefix before the encoder's names is detected; the report's `scope` says which")
 
 
 def test_L12_a_checkpoint_of_lightning(tmp_path, said):
@@ -164,13 +164,13 @@ def test_L12_a_checkpoint_of_lightning(tmp_path, said):
     (folder / TORCH).unlink()
     torch.save({"epoch": 3, "state_dict": state, "optimizer_states": []}, folder / "last.ckpt")
     assert read(folder, folder / "last.ckpt").scope == "state_dict.model.bert."
-    said.handled("the tensors are found below state_dict and model; what is no tensor is left out")
+    said.handled("the tensors below state_dict and model are found; everything else is left out")
 
 
 def test_L13_with_and_without_bert(tmp_path, said):
     assert read(torch_model(tmp_path / "a", lambda name: name)).scope == "bert."
     assert read(torch_model(tmp_path / "b", lambda name: name.removeprefix("bert."))).scope == ""
-    said.handled("names with and without `bert.` are the same encoder")
+    said.handled("names with and without `bert.` mean the same encoder")
 
 
 def test_L14_gamma_and_beta(tmp_path, said):
@@ -180,7 +180,7 @@ def test_L14_gamma_and_beta(tmp_path, said):
         return next((name.replace(new, other) for new, other in old.items() if name.endswith(new)), name)
 
     read(torch_model(tmp_path / "model", rename), training=True)
-    said.handled("`gamma` and `beta` of old files are read as `weight` and `bias`")
+    said.handled("`gamma` and `beta` in old files are read as `weight` and `bias`")
 
 
 def test_L15_no_pooler(model, said):
@@ -219,7 +219,7 @@ def test_L19_safetensors_without_metadata(model, said):
     folder = model("safetensors")
     write_safetensors(folder / SAFETENSORS, TENSORS, {})
     read(folder, training=True)
-    said.handled("the metadata is not needed: names, shapes and dtypes are in the header")
+    said.handled("the metadata is not needed; names, shapes and dtypes are in the header")
 
 
 def test_L20_a_shard_is_missing(model, said):
@@ -277,7 +277,7 @@ def test_L25_kernels_column_by_column(model, said):
     folder = model("torch")
     write_torch(folder / TORCH, TENSORS, transposed=True)
     read(folder, training=True)
-    said.handled("strides are read: a kernel that lies column by column has the same values")
+    said.handled("strides are read, so a kernel that is stored column by column has the same values")
 
 
 def test_L26_a_pytorch_file_without_checksums(model, said):
@@ -287,12 +287,12 @@ def test_L26_a_pytorch_file_without_checksums(model, said):
     with config.patch({"save.compute_crc32": False}):
         torch.save({name: torch.tensor(values) for name, values in TENSORS.items()}, folder / TORCH)
     assert read(folder, training=True).checksums.startswith("none: ")
-    said.handled("the file loads, and the report's `checksums` says that it has none")
+    said.handled("the report's `checksums` says that the file has none")
 
 
 def test_L27_tf_model_h5(model, said):
     assert read(model("hdf5"), training=True).naming == "hugging-face-tf"
-    said.handled("tf_model.h5 of transformers loads, with nothing converted")
+    said.handled("tf_model.h5 of transformers loads without a conversion")
 
 
 def test_L28_more_layers_in_the_file(model, said):
@@ -300,9 +300,7 @@ def test_L28_more_layers_in_the_file(model, said):
     with h5py.File(folder / "model.h5") as file:
         assert len(file.attrs["layer_names"]) > 12
     assert read(folder).unused.keys() == {"heads", "pooler"}
-    said.handled(
-        "layers are found by their names: those of heads that are not loaded are listed in the report's `unused`"
-    )
+    said.handled("layers are matched by name; layers of heads that are not loaded are listed in the report's `unused`")
 
 
 def test_L29_fewer_layers_in_the_file(model, said):
@@ -316,7 +314,7 @@ def test_L30_weights_without_a_model(model, said):
     with h5py.File(folder / "model.h5") as file:
         assert "model_config" not in file.attrs
     read(folder, training=True)
-    said.handled("a file of `save_weights` loads as one of `save` does; the sizes are those of bert_config.json")
+    said.handled("files of `save_weights` and of `save` both load; the sizes come from bert_config.json")
 
 
 def changed_keras(folder, change, member):
@@ -370,7 +368,7 @@ def test_L33_a_saved_model_of_classes_that_are_not_here(model, tmp_path, said):
     source = model("tensorflow/tf-models")
     report = read(source / "bert_config.json", saved_model(tmp_path / "saved", source), training=True)
     assert report.place == "SavedModel"
-    said.handled("only the variables of a SavedModel are read: its graph and classes are not needed, and not looked at")
+    said.handled("only the variables of a SavedModel are read; its graph and classes are not needed")
 
 
 def test_L34_a_saved_model_without_a_config(model, tmp_path, said):
@@ -383,7 +381,7 @@ def test_L35_a_checkpoint_without_an_object_graph(model, said):
     with pytest.raises(tf.errors.NotFoundError, match="_CHECKPOINTABLE_OBJECT_GRAPH"):
         tf.train.load_checkpoint(str(folder / "bert_model.ckpt")).get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
     read(folder, training=True)
-    said.handled("checkpoints of TensorFlow 1, by names, and of TensorFlow 2, by an object graph, load alike")
+    said.handled("checkpoints of TensorFlow 1 (by names) and of TensorFlow 2 (by an object graph) both load")
 
 
 def test_L36_a_checkpoint_of_tf_models(model, said):
@@ -407,7 +405,7 @@ def test_L38_two_gelus(model, tmp_path, said):
     assert 1e-7 < np.abs(np.subtract(erf(inputs), tanh(inputs))).max() < 1e-2
     assert safeload.check_bert(testing.write_bert(tmp_path / "google")).activation == "gelu_tanh"
     said.handled(
-        "the model computes what the library of the file's form computes; the report's `activation` says which, and "
+        "the model uses the GELU of the library that owns the files; the report's `activation` says which, and "
         "`activation=` chooses"
     )
 

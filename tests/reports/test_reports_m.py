@@ -38,14 +38,16 @@ def test_M1_a_variable_of_the_module_in_keras(elmo_text, said):
         with pytest.raises(tf.errors.FailedPreconditionError, match=name):
             session.run(tf.sigmoid(carry))
     assert np.asarray(elmo_text("default")(text_of(SENTENCES))).all()
-    said.handled("`safeload.keras.ElmoText(folder)` reads the module's variables, and fills each before it returns")
+    said.handled(
+        "`safeload.keras.ElmoText(folder)` reads the variables of the module, and fills each one before it returns"
+    )
 
 
 def test_M2_a_vector_for_each_word_of_a_module(elmo_text, said):
     assert elmo_text("elmo")(text_of(SENTENCES)).shape == (2, 3, 16)
     assert elmo_text("lstm_outputs2")(text_of([["A", "film"], ["Bad", ""]])).shape == (2, 2, 16)
     said.handled(
-        '`safeload.keras.ElmoText(folder, output="elmo")` takes sentences or words, and has all of the module\'s outputs'
+        '`safeload.keras.ElmoText(folder, output="elmo")` takes sentences or words, and returns any of the module\'s outputs'
     )
 
 
@@ -55,7 +57,7 @@ def test_M3_a_graph_of_tensorflow_1(elmo_text, said):
     assert tf.executing_eagerly()
     assert safeload.report_of(elmo_text("default")).place == "SavedModel"
     said.handled(
-        "a module's graph is never imported: its variables are read, with eager execution or without TensorFlow"
+        "only the module's variables are read, with eager execution or without TensorFlow; its graph is never imported"
     )
 
 
@@ -74,7 +76,7 @@ def test_M4_a_fine_tuned_elmo_as_hdf5(tiny_elmo, tmp_path, said):
         parameters.eval().reset_states()
     found, wanted = (each(ids)["elmo_representations"][0].detach() for each in (again, elmo))
     assert torch.allclose(found, wanted, atol=1e-6)
-    said.handled("`safeload.save_elmo(module, folder)` writes `options.json` and `weights.hdf5`, and proves both")
+    said.handled("`safeload.save_elmo(module, folder)` writes `options.json` and `weights.hdf5`, and verifies both")
 
 
 def test_M5_the_elmo_embedder_of_allennlp_0(tiny_elmo, said):
@@ -83,10 +85,12 @@ def test_M5_the_elmo_embedder_of_allennlp_0(tiny_elmo, said):
 
     embedder = ElmoEmbedder(str(tiny_elmo / "options.json"), str(tiny_elmo / "weights.hdf5"))
     assert embedder.embed_sentence(["A", "good", "film"]).shape == (3, 3, 16)
-    said.handled("`from safeload.compat.allennlp import ElmoEmbedder`: the class of AllenNLP 0.9, without AllenNLP")
+    said.handled(
+        "`from safeload.compat.allennlp import ElmoEmbedder` gives the class of AllenNLP 0.9, without AllenNLP"
+    )
 
 
 def test_M6_a_bilm_of_one_layer(tmp_path, said):
     folder = testing.write_elmo(tmp_path / "elmo", form="hdf5/one-layer")
     assert safeload.check_elmo(folder).naming == "one-layer"
-    said.handled("loads it: bilm-tf gives a biLM of one layer other names, without MultiRNNCell")
+    said.handled("bilm-tf's other names for a biLM of one layer, without MultiRNNCell, are known")

@@ -48,8 +48,8 @@ OUTPUT_FORMATS = ("all", "top", "average")
 class ElmoEmbedder:
     """Vectors of each layer of an ELMo for sentences of words.
 
-    The LSTMs keep their state between calls: the same sentence gives other vectors the second time. The state belongs to a
-    sentence's place in its batch, so sentences are embedded in the order in which they come, never sorted by length.
+    The LSTMs keep their state between calls, so the same sentence gives other vectors the second time. The state belongs to
+    a position in the batch, so sentences are embedded in the order in which you pass them, and never sorted by length.
 
     Attributes:
         elmo_bilm: The biLM, safeload's own torch module.
@@ -66,8 +66,8 @@ class ElmoEmbedder:
         """Load the ELMo.
 
         Args:
-            options_file: As in `safeload.load_elmo`; by default the address of the original ELMo.
-            weight_file: As in `safeload.load_elmo`. With options of your own and without this, the weights beside them.
+            options_file: As in `safeload.load_elmo`. Defaults to the address of the original ELMo.
+            weight_file: As in `safeload.load_elmo`. If you pass only options, defaults to the weights in their folder.
             cuda_device: The GPU to run on, -1 for the CPU.
 
         Raises:
@@ -140,7 +140,7 @@ class ElmoEmbedder:
     def embed_sentences(
         self, sentences: Iterable[Sequence[str]], batch_size: int = DEFAULT_BATCH_SIZE
     ) -> Iterator[NDArray[Any]]:
-        """Yield the vectors of each sentence as `embed_batch` returns them; `batch_size` sentences are read at once.
+        """Yield the vectors of each sentence like `embed_batch`, reading `batch_size` sentences at once.
 
         Raises:
             ArgumentError: A sentence is not a list of words, or `batch_size` is not a positive int.
@@ -164,16 +164,16 @@ class ElmoEmbedder:
         """Embed each line of a file and write the vectors to an HDF5 file, with progress on a terminal.
 
         The HDF5 file has a dataset for each line, float32, named by its number from 0, and `sentence_to_index`, a JSON object
-        of sentence -> that number. It is written under a new name and then takes its place: a failure leaves an older file.
+        of sentence -> that number. It is written under a temporary name and then moved; if it fails, an older file is kept.
 
         Args:
-            input_file: An open text file with a sentence per line, whose words are separated by spaces; it is closed.
-            output_file_path: The HDF5 file to write; an older one is replaced.
+            input_file: An open text file with one sentence per line and spaces between words. It is closed at the end.
+            output_file_path: The HDF5 file to write. An older one is replaced.
             output_format: "all" for the layers, `(n_layers + 1, words, 2 * projection_dim)`; "top" for the last one and
                 "average" for their mean, `(words, 2 * projection_dim)`.
             batch_size: How many sentences to embed at once.
-            forget_sentences: Whether to leave `sentence_to_index` out.
-            use_sentence_keys: Whether to name the datasets by the sentences; there is no `sentence_to_index` then.
+            forget_sentences: Whether to leave out `sentence_to_index`.
+            use_sentence_keys: Whether to name the datasets by the sentences. Then there is no `sentence_to_index`.
 
         Raises:
             ArgumentError: An argument is invalid, a line is empty, or a sentence occurs twice or cannot be a name.

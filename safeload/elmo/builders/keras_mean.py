@@ -23,8 +23,8 @@ def mean_of(vectors: Any, mask: Any) -> Any:  # noqa: ANN401  (tensors)
 class ElmoMean(_Layer):  # type: ignore[misc]
     """Keras layer that averages the words of each text: `(batch, tokens, units)` to `(batch, units)`.
 
-    It uses the mask, which `ElmoLayer` passes on. A text without words gives zeros; Keras's own `GlobalAveragePooling1D`
-    divides by their number, and gives NaN.
+    It uses the mask that `ElmoLayer` passes on. A text without words gives zeros. Keras's own `GlobalAveragePooling1D`
+    divides by zero there, and gives NaN.
     """
 
     def call(self, inputs: Any, mask: Any = None) -> Any:  # noqa: ANN401

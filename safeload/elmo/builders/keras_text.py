@@ -41,13 +41,13 @@ class ElmoText(BilmLayer):
     Call it on a string tensor: sentences `(batch,)`, which are split at spaces, or words `(batch, tokens)`, where an empty
     string is padding. `output` says what it returns, with zeros for padding:
 
-    - "default": the mean of "elmo" over the words of each sentence, `(batch, 2 * lstm.projection_dim)`; zeros where a
-      sentence has none, for which TF-Hub's module gives NaN.
+    - "default": the mean of "elmo" over the words of each sentence, `(batch, 2 * lstm.projection_dim)`; zeros for a
+      sentence without words, for which TF-Hub's module gives NaN.
     - "elmo": the learned sum of the layers, `(batch, tokens, 2 * lstm.projection_dim)`.
     - "word_emb": the vector of each word before the LSTMs, `(batch, tokens, lstm.projection_dim)`.
     - "lstm_outputs1", "lstm_outputs2", ...: the vectors of that LSTM layer, `(batch, tokens, 2 * lstm.projection_dim)`.
 
-    The mask of the words is passed on as by Keras's own layers, except with "default".
+    The mask of the words is passed on like in Keras's own layers, except with "default".
 
     Source:
         The signatures `default` and `tokens` of tfhub.dev/google/elmo/3.
@@ -68,20 +68,20 @@ class ElmoText(BilmLayer):
         """Read and verify the files as `load_elmo` does.
 
         Args:
-            options_file: As in `load_elmo`: mostly the folder of the ELMo, or of the TF-Hub module.
+            options_file: As in `load_elmo`; usually the folder of the ELMo or of the TF-Hub module.
             weight_file: As in `load_elmo`.
             output: What to return.
-            trainable: Whether the weights of the sum of the layers and its scale are trained, as in TF-Hub's module; they begin
-                with the module's learned ones, with equal ones from other files. The biLM stays as it is.
+            trainable: Whether to train the weights and the scale of the sum of the layers, as in TF-Hub's module. They start
+                with the module's learned values; for other files, with equal weights. The biLM is never trained.
             scope: As in `load_elmo`.
             lock_file: As in `load_elmo`.
-            options: The JSON object of an `options.json`, in place of files: what Keras passes when it loads a saved
-                model. The layer is full of NaN until its weights are loaded.
+            options: The JSON object of an `options.json` instead of files. Keras passes it when it loads a saved model. The
+                layer contains NaN until its weights are loaded.
             layer_options: Keras's own layer arguments.
 
         Raises:
             SafeLoadError: As `load_elmo`.
-            ArgumentError: There is no such output; neither files nor options are passed.
+            ArgumentError: There is no such output, or neither files nor options are passed.
 
         Warns:
             SafeLoadWarning: As `load_elmo`.
