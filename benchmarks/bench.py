@@ -1,4 +1,4 @@
-"""Measure safeload against what it replaces: `python benchmarks/bench.py [--rounds 5] [--only TEXT] [--out FOLDER]`.
+"""Measure safeload against what it replaces: `python benchmarks/bench.py [--rounds 5] [--only TEXT...] [--out FOLDER]`.
 
 Every sample is a fresh process, as a training script is. The sides of a group alternate, and each ratio is of one round, so
 that a slow minute of the machine falls on all sides alike. Prints a table; writes a file such as bench-3.11.json into FOLDER, which
@@ -144,10 +144,10 @@ def main() -> None:
     """Measure, print the table, write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="samples of each side (default: 5)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="the groups whose name holds this, as 'ELMo, load'")
+    parser.add_argument("--only", nargs="+", default=[""], metavar="TEXT", help="groups whose name holds one of these")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), metavar="FOLDER")
     arguments = parser.parse_args()
-    wanted = [group for group in groups() if arguments.only in f"{group.model}, {group.title}"]
+    wanted = [group for group in groups() if any(text in f"{group.model}, {group.title}" for text in arguments.only)]
     results = []
     with tempfile.TemporaryDirectory() as name:
         written = set()

@@ -71,7 +71,9 @@ def signed(tmp_path):
 @pytest.fixture
 def tree(tmp_path):
     """Return the tree that other scanners check too."""
-    printed(f"import fleet, json, pathlib; print(json.dumps(fleet.make(pathlib.Path({str(tmp_path / '300 folders')!r}))))")
+    printed(
+        f"import fleet, json, pathlib; print(json.dumps(fleet.make(pathlib.Path({str(tmp_path / '300 folders')!r}))))"
+    )
     return tmp_path / "300 folders"
 
 
