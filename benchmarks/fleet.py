@@ -50,25 +50,23 @@ def make(root: Path) -> list[str]:
     return [f"model_{number:03d}" for number in FAULTS]
 
 
+def arguments(scanner: str, root: Path, out: Path) -> list[str]:
+    """Return the arguments of a scanner's command, which writes what it finds into a file, as JSON."""
+    return {
+        "safeload": ["check", str(root), "--format", "json", "-q", "-o", str(out)],
+        "ModelAudit": ["scan", str(root), "--format", "json", "--output", str(out), "--no-cache"],
+        "ModelScan": ["-p", str(root), "-r", "json", "-o", str(out)],
+    }[scanner]
+
+
 def scanners(options: argparse.Namespace, root: Path, out: Path) -> dict[str, list[str]]:
-    """Return the command of each scanner; each writes what it found into a file, as JSON."""
-    commands = {
-        "safeload": [sys.executable, "-m", "safeload", "check", str(root), "--format", "json", "-q", "-o", str(out)]
+    """Return the command of each scanner that is there."""
+    programs = {
+        "safeload": [sys.executable, "-m", "safeload"],
+        "ModelAudit": options.modelaudit and [options.modelaudit],
+        "ModelScan": options.modelscan and [options.modelscan],
     }
-    if options.modelaudit:
-        commands["ModelAudit"] = [
-            options.modelaudit,
-            "scan",
-            str(root),
-            "--format",
-            "json",
-            "--output",
-            str(out),
-            "--no-cache",
-        ]
-    if options.modelscan:
-        commands["ModelScan"] = [options.modelscan, "-p", str(root), "-r", "json", "-o", str(out)]
-    return commands
+    return {name: [*program, *arguments(name, root, out)] for name, program in programs.items() if program}
 
 
 def named_by(out: Path) -> set[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import fleet
+
 from safeload.testing import write_bert, write_bert_checkpoint, write_elmo
 from safeload.testing._forms import FORMS
 
@@ -27,8 +29,8 @@ GOOGLES = "google"
 IN_FORMS = {f"BERT-Base as {form}": form for form in FORMS if form != "tensorflow"}
 """The same BERT in each other form, with Google's files in a folder `GOOGLES` beside it."""
 
-TF_HUB = "ELMo of TF-Hub"
-MODELS = (*BERTS, *IN_FORMS, "ELMo", TF_HUB)
+TF_HUB, SIGNED, TREE = "ELMo of TF-Hub", "BERT-Base, signed", "300 folders"
+MODELS = (*BERTS, *IN_FORMS, "ELMo", TF_HUB, SIGNED, TREE)
 
 
 def write(model: str, folder: Path) -> None:
@@ -37,6 +39,10 @@ def write(model: str, folder: Path) -> None:
         return
     if model == "ELMo":
         write_elmo(folder, **ELMO)
+    elif model == TREE:
+        fleet.make(folder)
+    elif model == SIGNED:
+        write_bert(folder, form="safetensors", **BASE)
     elif model in IN_FORMS:
         write_bert(folder, form=IN_FORMS[model], **BASE)
         write_bert_checkpoint(folder / GOOGLES, **BASE)
@@ -52,6 +58,8 @@ def form_of(folder: Path) -> str:
 def weight_files(folder: Path) -> list[Path]:
     """Return the files that hold the values."""
     others, variables = (".json", ".txt", ".index"), folder / "variables"
+    if folder.name == TREE:
+        return sorted(path for path in folder.rglob("*") if path.is_file())
     return sorted(
         path
         for path in (variables if variables.is_dir() else folder).iterdir()

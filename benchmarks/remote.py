@@ -1,43 +1,21 @@
-"""Time a check at an address against a download of the same bytes: `python benchmarks/remote.py [--rounds 5] [--delay 0.02] [--rate 200e6]`.
+"""Serve a folder as a distant store does: `python benchmarks/remote.py FOLDER [--delay 0.02] [--rate 200e6]`.
 
-A local server waits before each answer, and sends at most so many bytes a second over all connections together. The two take turns; each
-has a process of its own, with its imports done before the clock starts.
+It waits before each answer, and sends at most so many bytes a second over all connections together. It serves until its standard input is closed.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import re
-import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from models import write
-
 N_BLOCK_BYTES = 1 << 18
-DOWNLOAD = """
-import requests, sys, time
-session = requests.Session()
-block = bytearray(1 << 18)
-begun = time.perf_counter()
-for url in sys.argv[1:]:
-    with session.get(url, stream=True) as answer:
-        while answer.raw.readinto(block):
-            pass
-print(time.perf_counter() - begun)
-"""
-CHECK = """
-import numpy, requests, safeload, sys, time
-import safeload._bytes.remote.http, safeload._forms.arrays
-begun = time.perf_counter()
-safeload.check_bert(sys.argv[1])
-print(time.perf_counter() - begun)
-"""
 
 
 class Limiter:
@@ -105,29 +83,25 @@ def server_of(folder: Path, delay: float, rate: float) -> ThreadingHTTPServer:
     return server
 
 
-def seconds(code: str, *arguments: str) -> float:
-    """Return what a script prints."""
-    return float(subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=True).stdout)
+def serve(folder: Path) -> str:
+    """Serve a folder from a process of its own until this one ends, and return the address."""
+    command = [sys.executable, __file__, str(folder)]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(server.communicate)
+    return (server.stdout or sys.stdin).readline().strip()
 
 
 def main() -> None:
-    """Print the medians and the ratio."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--delay", type=float, default=0.02, help="Seconds before each answer.")
-    parser.add_argument("--rate", type=float, default=200e6, help="Bytes a second, of all answers together.")
+    """Print the address, and serve until nothing more can come from the standard input."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--delay", type=float, default=0.02, help="seconds before each answer")
+    parser.add_argument("--rate", type=float, default=200e6, help="bytes a second, of all answers together")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        write("BERT-Base", folder)
-        server = server_of(folder, options.delay, options.rate)
-        address = f"http://127.0.0.1:{server.server_address[1]}/"
-        urls = [address + path.name for path in sorted(folder.iterdir())]
-        rows = [(seconds(DOWNLOAD, *urls), seconds(CHECK, address)) for _ in range(options.rounds)]
-        server.shutdown()
-    download, check = (statistics.median(column) for column in zip(*rows, strict=True))
-    ratio = statistics.median(check / download for download, check in rows)
-    print(f"download {download:.2f} s, check {check:.2f} s, ratio {ratio:.2f}")
+    server = server_of(options.folder, options.delay, options.rate)
+    print(f"http://127.0.0.1:{server.server_address[1]}/", flush=True)
+    sys.stdin.read()
+    server.shutdown()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from safeload._text.words import counted, first_few
 from safeload._values import as_stored_values
 from safeload.errors import ArgumentError, BackendError
 from safeload.lock import LOCK_NAME
-from safeload.lock._copies import UNLOCKED
+from safeload.lock._finding import UNLOCKED
 from safeload.report import FileRead, SaveReport
 
 if TYPE_CHECKING:

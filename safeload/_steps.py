@@ -14,7 +14,8 @@ from safeload._fit import check_weights, matched_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._model_kind import Clock
 from safeload._signatures import signed_for
-from safeload.lock._copies import LockedSource, base_of, find_locks, open_locked
+from safeload.lock._copies import LockedSource, open_locked
+from safeload.lock._finding import base_of, find_locks
 from safeload.lock._signed_source import SignedSource, paths_of_weights, view_of
 
 if TYPE_CHECKING:

@@ -78,7 +78,8 @@ class SafeLoadError(Exception):
     ) -> None:
         """Store the facts; `__str__` renders them."""
         super().__init__(message)
-        given = without_secrets(given) if isinstance(given, str) else given
+        if isinstance(given, (str, PurePath)) and (shown := without_secrets(str(given))) != str(given):
+            given = type(given)(shown)
         resolved = str(resolved) if isinstance(resolved, str) else resolved  # an `Address` has secrets
         self.message, self.resolved, self.given, self.label = message, resolved, given, label
         self.context, self.details, self.hints = tuple(context), tuple(details), tuple(map(shortened, hints))

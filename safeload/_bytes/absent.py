@@ -9,7 +9,7 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any
 
-from safeload._bytes import paths, windows
+from safeload._bytes import mistyped, paths, windows
 from safeload._bytes.addresses import is_address
 from safeload._bytes.names import is_shown
 from safeload._bytes.open_file import ChangedDataError, DamagedDataError, NotRegularError, RemoteError, ReplacedError
@@ -139,13 +139,13 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
             raise failed(ref, exc) from exc
     parent = nearest_folder(ref)
     beside = names_in(ref.at(parent))
-    near = paths.near_paths(path, parent, beside)
+    near = mistyped.near_paths(path, parent, beside)
     is_relative = not os.path.isabs(str(ref.given)) and not is_address(path)
     context = [("cwd", paths.working_directory() or "removed")] if is_relative else []
     if parent not in ("", os.path.dirname(path)):
         context.append(("exists", parent))
     context += [("inside", names_text(beside))] if parent else []
-    hints = paths.invisible_hints(path) + [f"did you mean {other}?" for other in near]
+    hints = mistyped.invisible_hints(path) + [f"did you mean {other}?" for other in near]
     hints = hints or (_unlisted_hints(path) if not parent else foreign_hints(ref.given))
     if ref.source.is_link(path):
         context.append(("link to", os.path.realpath(path)))
@@ -170,7 +170,7 @@ def foreign_hints(given: object) -> list[str]:
     """Return hints for a missing path that is one of Windows, or a name on a model hub."""
     from safeload._bytes.hub import hub_hints  # noqa: PLC0415  (only a missing file needs it)
 
-    return paths.windows_hints(given) or hub_hints(given)
+    return mistyped.windows_hints(given) or hub_hints(given)
 
 
 def nearest_folder(ref: FileRef) -> str:

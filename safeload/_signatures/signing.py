@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes.files import FileRef
 from safeload._bytes.kinds import FileKind, wrong_kind
+from safeload._bytes.names import is_of_the_system
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.small import require_file
 from safeload._bytes.writing import atomic_write
@@ -60,7 +61,7 @@ def sign(model: str, path: str, signer: Signer, check: Callable[[Signed], object
     """Sign a folder, or an archive, and write the signature; links are followed.
 
     Args:
-        model: The resolved path of the folder or archive. Of a folder, every file is signed but the signature, and what belongs to Git.
+        model: The resolved path of the folder or archive. Of a folder, every file is signed but the signature, what belongs to Git, and what systems put there.
         path: The resolved path of the signature.
         signer: The key.
         check: Checks the model against a signature; it compares what is signed with what a load reads.
@@ -77,9 +78,8 @@ def sign(model: str, path: str, signer: Signer, check: Callable[[Signed], object
     signing = require_signing()
     config = _configured(signer, signing)
     ref = FileRef(path=path, role="signature")
-    ignored = [os.path.relpath(path, model)] if os.path.isdir(model) else []
     try:
-        hashes = signing.hashing.Config().set_allow_symlinks(True).set_ignored_paths(paths=ignored)
+        hashes = signing.hashing.Config().set_allow_symlinks(True).set_ignored_paths(paths=_unsigned(model, path))
         manifest = hashes.hash(model)
     except ValueError as exc:
         raise LockError(f"the folder cannot be signed: {reason_of(exc)}", resolved=model, label="folder") from exc
@@ -94,6 +94,16 @@ def sign(model: str, path: str, signer: Signer, check: Callable[[Signed], object
         return replace(certified(bundle, ref, "", signing), n_files=n_files)
     hint = bundle.bundle.verification_material.public_key.hint
     return Signature(path=path, method="key", fingerprint=hint, n_files=n_files)
+
+
+def _unsigned(model: str, path: str) -> list[str]:
+    """Return the names in a folder that are not signed: the signature's, and those of what systems put there."""
+    if not os.path.isdir(model):
+        return []
+    found = [
+        os.path.join(folder, name) for folder, _, names in os.walk(model) for name in names if is_of_the_system(name)
+    ]
+    return [os.path.relpath(each, model) for each in (path, *found)]
 
 
 def _configured(signer: Signer, signing: Signing) -> Any:  # noqa: ANN401  (a configuration of model-signing)

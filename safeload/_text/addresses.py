@@ -10,9 +10,14 @@ ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::[A-Za-z][A-Za-z0-9+.-]+)*:/
 _USER = r"[^/?#\s]*@|[^/?#\s@:\[]+:(?!:|\d*(?:[/?#\s]|::|$))[^@]{0,999}@"
 """User info; where a name and a colon come before something else than a port, a password with any characters that nobody escaped."""
 
-_PARTS = re.compile(rf"([A-Za-z][A-Za-z0-9+.-]+://)(?:{_USER})?((?:(?!::)[^?#\s])*)(?:[?#](?:(?!::)\S)*)?")
+ONE_SLASH = re.compile(r"(?:https?|s3a?|gs|gcs|az|abfss?|adl|hf|s?ftp|memory):/(?!/)", re.IGNORECASE)
+"""How an address begins that went through `pathlib.Path`, which removes the second slash."""
+
+_PARTS = re.compile(
+    rf"([A-Za-z][A-Za-z0-9+.-]+://|(?i:{ONE_SLASH.pattern}))(?:{_USER})?((?:(?!::)[^?#\s])*)(?:[?#](?:(?!::)\S)*)?"
+)
 
 
 def without_secrets(text: str) -> str:
     """Return a text in which each address has neither user info, nor a query or fragment."""
-    return _PARTS.sub(r"\1\2", text) if "://" in text else text
+    return _PARTS.sub(r"\1\2", text) if ":/" in text else text

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import as_python, bad_argument, is_int, listed
-from safeload._bytes.paths import close_names
+from safeload._bytes.mistyped import close_names
 from safeload.bert._runtimes import ACTIVATIONS, GELU_ERF, GELU_TANH, KERAS_BERT, RUNTIMES, TRANSFORMERS, Runtime
 from safeload.errors import ArgumentError
 

@@ -10,7 +10,8 @@ from safeload._bytes.kinds import kind_of_data, wrong_kind
 from safeload._bytes.small import read_small
 from safeload._forms.tensorflow.prefixes import saved_model_of
 from safeload.errors import UnsafeFileError, VocabularyError
-from safeload.lock._copies import find_locks, open_locked
+from safeload.lock._copies import open_locked
+from safeload.lock._finding import find_locks
 
 if TYPE_CHECKING:
     from safeload._bytes.files import FileRef

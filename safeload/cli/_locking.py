@@ -27,7 +27,7 @@ from safeload.fleet._kinds import kinds_at, no_model
 from safeload.fleet._listing import absolute
 from safeload.fleet._tree import BERT_OR_ELMO, find_models
 from safeload.lock import LOCK_NAME, Lock, lock_text, make_lock, read_lock, with_others
-from safeload.lock._copies import UNLOCKED
+from safeload.lock._finding import UNLOCKED
 from safeload.report import ANY_MODEL
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from safeload.elmo._parameters import list_parameters
 from safeload.elmo.builders import unproven
 from safeload.errors import ArgumentError
 from safeload.lock import LOCK_NAME
-from safeload.lock._copies import UNLOCKED
+from safeload.lock._finding import UNLOCKED
 from safeload.report import SaveReport
 
 if TYPE_CHECKING:

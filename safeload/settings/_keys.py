@@ -9,7 +9,7 @@ import reprlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._arguments import is_int, is_number
-from safeload._bytes import paths
+from safeload._bytes import mistyped, paths
 from safeload.errors import InvalidPathError
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def _unknown(key: str, keys: Mapping[str, Key]) -> str:
     for name, others in (("load_bert", BERT_KEYS), ("load_elmo", ELMO_KEYS)):
         if key in others:
             return f"unknown here; it belongs to {name}"
-    close = paths.close_names(key, list(keys))
+    close = mistyped.close_names(key, list(keys))
     return f"unknown; did you mean {close[0]}?" if close else f"unknown; the keys are {', '.join(keys)}"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload._bytes.absent import MAX_NAMES_PRINTED
 from safeload._bytes.kinds import N_HEAD_BYTES, FileKind, kind_of, wrong_kind
-from safeload._bytes.paths import close_names
+from safeload._bytes.mistyped import close_names
 from safeload._bytes.small import read_small
 from safeload._frameworks.packages import install, missing_dependency
 from safeload._json import json_object, json_type

@@ -21,7 +21,7 @@ from safeload._signatures import signed_for
 from safeload._text.addresses import without_secrets
 from safeload._text.words import counted, escaped, with_article
 from safeload._version import __version__
-from safeload.lock._copies import base_of, find_locks, read_locks
+from safeload.lock._finding import base_of, find_locks, read_locks
 from safeload.lock._hashed import HashedSource
 from safeload.lock._signed_source import paths_of_weights
 from safeload.weights._places import find, weights_below

@@ -18,7 +18,10 @@ TOGETHER = {
         "bert",
         "load_bert keras_bert keras_bert_graph tensorflow_restore raw_read check_bert raw_scan load_google",
     ),
-    "numpy": ("bert", "cold_check_bert cold_scan save_converted copy_files"),
+    "numpy": ("bert", "cold_check_bert cold_scan save_converted copy_files process_convert"),
+    "rich": ("tree", "check_tree scan_tree"),
+    "requests": ("bert", "check_address download"),
+    "model_signing": ("signed", "write_signature check_signed verify_signature sha256sum"),
     "tensorflow": ("bert", "process_check_bert process_import_tensorflow"),
     "safetensors": (
         "bert",
@@ -31,7 +34,7 @@ TOGETHER = {
     ),
     "keras_hub": (
         "both",
-        "load_transformers load_google_transformers from_pretrained from_pretrained_read process_load_transformers process_from_pretrained process_import_transformers load_keras_hub from_preset",
+        "load_transformers load_google_transformers write_outputs load_expected_outputs from_pretrained from_pretrained_read build_transformers raw_read process_load_transformers process_from_pretrained process_import_transformers load_keras_hub from_preset build_keras_hub",
     ),
     "keras.layers": ("module", "write_module saved_model load_elmo_text"),
     "allennlp": ("elmo", "load_elmo_allennlp allennlp forward_allennlp process_allennlp embed_allennlp"),
@@ -42,7 +45,7 @@ models.ELMO.update(dim=12, projection=8, filters=((1, 4), (2, 6)))
 folder, *names = sys.argv[1:]
 print(json.dumps([sides.sample(name, pathlib.Path(folder)) for name in names]))
 """
-LIST = "import bench, json; print(json.dumps([side for group in bench.groups() for side in group.sides]))"
+LIST = "import groups, json; print(json.dumps([side for group in groups.groups() for side in group.sides]))"
 
 
 def printed(code, *arguments):
@@ -57,6 +60,21 @@ def both(tmp_path):
     """Return a folder of Hugging Face's files, with Google's in a folder of it."""
     testing.write_bert_checkpoint(tmp_path / "google")
     return testing.write_bert(tmp_path, form="safetensors")
+
+
+@pytest.fixture
+def signed(tmp_path):
+    """Return a folder of Hugging Face's files alone."""
+    return testing.write_bert(tmp_path / "signed", form="safetensors")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Return the tree that other scanners check too."""
+    printed(
+        f"import fleet, json, pathlib; print(json.dumps(fleet.make(pathlib.Path({str(tmp_path / '300 folders')!r}))))"
+    )
+    return tmp_path / "300 folders"
 
 
 @pytest.fixture
@@ -76,6 +94,32 @@ def test_every_side_runs(needed, request):
     taken = printed(RUN, folder, *names.split())
     assert len(taken) == len(names.split())
     assert all(sample["seconds"] > 0 for sample in taken)
+
+
+def test_the_pages_are_written_from_what_was_measured(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import pages
+
+    samples = {"load_bert": [{"seconds": 0.5, "memory": 1.1}], "keras_bert": [{"seconds": 3.0, "memory": 1.8}]}
+    group = {"model": "BERT-Base", "what": "load", "against": "keras_bert", "samples": samples}
+    kinds = {"load_bert": "safeload", "keras_bert": "peer"}
+    (tmp_path / "bench-3.11.json").write_text(json.dumps({"groups": [{**group, "kinds": kinds}]}))
+    for name in ("README", "PERFORMANCE"):
+        page = tmp_path / name
+        page.write_text("a\n<!-- from-bench: speed -->\nold\n<!-- end of from-bench -->\nb\n")
+        monkeypatch.setattr(pages, name, page)
+    monkeypatch.setattr(pages, "PICTURE", tmp_path / "speed.svg")
+    monkeypatch.setattr(sys, "argv", ["pages.py", str(tmp_path)])
+
+    pages.main()
+
+    row = "| load BERT-Base into keras-bert | 0.5 | keras-bert's loader: 6 times faster |"
+    assert row in (tmp_path / "README").read_text().splitlines()
+    rows = (tmp_path / "PERFORMANCE").read_text().splitlines()
+    assert "| **safeload, every check** | 0.5 | 0.17 | 1.10 |" in rows
+    assert "| keras-bert's own loader | 3 | 1 | 1.80 |" in rows
+    assert "load BERT-Base" in (tmp_path / "speed.svg").read_text()
 
 
 def test_no_side_is_left_out():

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from safeload._bytes.paths import close_names, invisible_hints, is_remote, near_paths, resolve_path, working_directory
+from safeload._bytes.mistyped import close_names, invisible_hints, near_paths
+from safeload._bytes.paths import is_remote, resolve_path, working_directory
 from safeload.errors import InvalidPathError
 
 
@@ -68,6 +69,17 @@ def test_an_address_without_a_valid_host_is_said_without_its_secrets(given):
     with pytest.raises(InvalidPathError) as caught:
         resolve_path(given, argument="path", takes_address=True)
     assert "SECRET" not in str(caught.value).replace("[::1/SECRET", "")
+
+
+@pytest.mark.parametrize("address", ["https://user:SECRET@host/bert", "s3://bucket/bert", "HF://owner/name"])
+def test_an_address_that_pathlib_changed_is_said_as_one(address, here):
+    given = Path(address)
+    with pytest.raises(InvalidPathError, match=r"pass it as str: pathlib\.Path removes the second slash") as caught:
+        resolve_path(given, argument="path", takes_address=True)
+
+    assert "SECRET" not in str(caught.value)
+    (here / given).mkdir(parents=True)
+    assert resolved(given) == str(here / given)
 
 
 @pytest.mark.parametrize("name", ["$LOST", "~nobody-of-this-name", "%s"])

@@ -92,9 +92,6 @@ BEFORE = {
     (MANY_WORKERS, "import torch"): (
         "import os; os.environ.update(RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1', MASTER_PORT='0')\n"
     ),
-    (README, "def test_my_set_up_tells_what_is_wrong(bert_faults):  # runs once for each of 26 faults"): (
-        "import pytest\nfrom safeload import check_bert as my_set_up\n\n"
-    ),
 }
 """What stands before a block in the reader's own file."""
 

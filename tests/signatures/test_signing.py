@@ -49,6 +49,21 @@ def test_what_safeload_signs_theirs_verifies(kind, request, keys):
     verify("key", folder, "--signature", folder / "model.sig", "--public_key", keys[1], code=1)
 
 
+def test_what_systems_put_into_a_folder_is_not_signed(bert, keys):
+    for name in (".DS_Store", "._vocab.txt", "inner/.DS_Store"):
+        (bert / name).parent.mkdir(exist_ok=True)
+        (bert / name).write_bytes(b"x")
+    (bert / "inner" / "kept.txt").write_text("x")
+    signature = bert / "model.sig"
+    safeload_cli("lock", bert, "--sign", keys[0])
+    (bert / ".DS_Store").write_bytes(b"another")
+    (bert / "inner/.DS_Store").unlink()
+
+    verify("key", bert, "--signature", signature, "--public_key", keys[1])
+    n_files = sum(path.is_file() and not path.name.startswith(".") for path in bert.rglob("*")) - 1
+    assert safeload.check_bert(bert, signature=signature, signed_by=keys[1]).signature.n_files == n_files
+
+
 def test_a_certificate_signs(bert, tmp_path):
     chain = Chain(tmp_path / "chain")
     options = ("--certificate", chain.paths["signer"], "--chain", chain.paths["inner"], "--chain", chain.root)

@@ -21,6 +21,10 @@ from safeload._text.addresses import without_secrets
         ),
         ("http://[::1]:80/x@y", "http://[::1]:80/x@y"),
         ("hf://owner/name@main", "hf://owner/name@main"),
+        ("https:/user:PW@host/a?PW", "https:/host/a"),
+        ("'S3:/PW@bucket'", "'S3:/bucket'"),
+        ("C:/models/a?b@home", "C:/models/a?b@home"),
+        ("prefix:/home/a:b@c", "prefix:/home/a:b@c"),
         ("C:\\models@home", "C:\\models@home"),
     ],
 )

@@ -8,7 +8,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from safeload._bytes import absent, paths
+from safeload._bytes import absent, mistyped
 from safeload._bytes.addresses import joined
 from safeload._bytes.archives.locating import archive_hints
 from safeload._bytes.kinds import UNKNOWN, FileKind, kind_of_data, sniff, wrong_kind
@@ -133,10 +133,10 @@ def _require_index(ref: FileRef, prefix: str, place: str) -> WeightPlace:
     folder, name = os.path.split(prefix)
     index = ref.at(prefix + ".index", "index")
     facts = absent.missing_facts(index, (name + ".index",))
-    invisible = paths.invisible_hints(index.path)
+    invisible = mistyped.invisible_hints(index.path)
     if not ref.source.is_dir(folder):
         message = "there is no TensorFlow checkpoint with this prefix: its folder does not exist"
-        near = paths.near_paths(index.path, absent.nearest_folder(index), facts["beside"])
+        near = mistyped.near_paths(index.path, absent.nearest_folder(index), facts["beside"])
         hints = [f"did you mean the prefix {other.removesuffix('.index')}?" for other in near]
         facts["hints"] = [*invisible, *hints] or absent.foreign_hints(ref.given) or [FORMS_HINT]
         raise CheckpointNotFoundError(message, **facts)
@@ -152,7 +152,7 @@ def _siblings(folder: FileRef, name: str, beside: tuple[str, ...]) -> tuple[str,
     if siblings:
         message = f"the checkpoint has no index file; found only {', '.join(siblings[:4])}"
     near = [os.path.basename(found) for found in list_prefixes(folder)]
-    close = paths.close_names(name, near) or [other for other in near if other.startswith(name)]
+    close = mistyped.close_names(name, near) or [other for other in near if other.startswith(name)]
     hints = [f"did you mean the prefix {joined(folder.path, other)}?" for other in close]
     renamed = [other for other in siblings if re.search(r"\(\d+\)", other)]
     hints += [f"{other} looks renamed by a browser; all files of a checkpoint share one prefix" for other in renamed]

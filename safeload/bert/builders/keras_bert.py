@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from safeload._bytes.paths import close_names
+from safeload._bytes.mistyped import close_names
 from safeload._frameworks.state import checks_numerics, require_eager, require_whole_floats
 from safeload._frameworks.tensorflow import require_keras_bert
 from safeload._tensors import holds, tensor_of
