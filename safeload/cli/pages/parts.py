@@ -55,7 +55,7 @@ def parts_of(tensors: Mapping[str, Tensor]) -> list[Part]:
         if is_slot(name, tensors):
             others.setdefault("state of the optimizer", []).append(tensor)
         elif not tensor.spec.dtype.startswith(_FLOATS):
-            others.setdefault("other values than floats", []).append(tensor)
+            others.setdefault("integers and other types", []).append(tensor)
         else:
             parts.setdefault(_NUMBER.sub("N", tensor.layer), []).append(tensor)
     own = [_part(_name(prefix, members), members, is_model=True) for prefix, members in parts.items()]

@@ -39,13 +39,13 @@ pre { white-space: pre-wrap; margin: .4rem 0 0; }
 .copy { font: 12px/1.2 system-ui, sans-serif; margin-left: .4rem; padding: .15rem .5rem; min-height: 24px; color: var(--link);
   background: var(--back); border: 1px solid var(--line); border-radius: 4px; cursor: pointer; white-space: nowrap; }
 .whole { user-select: all; }
-.cut { display: inline-block; max-width: 10ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: bottom; }
+.cut { display: inline-block; max-width: 10ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: top; }
 .scroll { overflow-x: auto; position: relative; } table { border-collapse: collapse; font-size: 14px; }
 caption { text-align: left; color: var(--note); font-size: 13px; padding: .2rem 0 .4rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; } thead th { font-weight: 600; border-bottom: 2px solid var(--line); }
 tbody th { font-weight: 400; } tbody th, tbody td { border-bottom: 1px solid var(--line); }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; } .short { white-space: nowrap; }
-.name { min-width: 15rem; overflow-wrap: anywhere; }
+thead .number { white-space: normal; } .name { min-width: 15rem; overflow-wrap: anywhere; }
 .bars { width: 100%; } .wide { width: 40%; } td.wide { white-space: nowrap; padding-right: 0; } th.wide { text-align: left; }
 .wide .number { display: inline-block; width: 4rem; padding-right: .6rem; } .bar { width: calc(100% - 4rem); min-width: 5rem; height: .8rem; }
 .bar rect { fill: var(--bar); }
@@ -69,7 +69,7 @@ article { border: 1px solid var(--line); border-left: 5px solid var(--note); bor
   color: var(--text); font-weight: 400; }
 article.bad { border-left-color: var(--bad); color: var(--text); font-weight: 400; }
 @media (max-width: 40rem) { .facts { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts dd { margin-bottom: .5rem; }
-  h1 { font-size: 1.25rem; } .name { min-width: 11rem; } }
+  h1 { font-size: 1.25rem; } .name { min-width: 11rem; } legend { float: none; } fieldset label::after { content: "\\a"; white-space: pre; } }
 @media (hover: hover) { tbody th, tbody td { position: relative; } tbody .copy { position: absolute; right: 0; top: .15rem; opacity: 0; }
   tbody tr:hover .copy, tbody .copy:focus-visible { opacity: 1; } }
 @media print { .copy, .filter, fieldset > label, fieldset > input { display: none; } .scroll { overflow: visible; } body { font-size: 10pt; }
