@@ -130,7 +130,7 @@ def stacks(tensors: Iterable[Tensor]) -> list[Stack]:
     for layer, members in groupby(tensors, key=lambda tensor: tensor.layer):
         row = {tensor.inner_name: tensor for tensor in members}
         row = {name: tensor for name, tensor in row.items() if not is_slot(name, row)}
-        if _NUMBER.search(layer) and row:
+        if _NUMBER.search(layer):
             shapes = tuple((name, tensor.spec.shape) for name, tensor in row.items())
             found.setdefault((_NUMBER.sub("", layer), shapes), {})[layer] = row
     return [_stack(layers) for layers in found.values()]
@@ -180,8 +180,8 @@ def _point(each: Statistics, measure: Measure) -> tuple[float, float] | None:
     value = measure.value(each) if each.count else None
     if value is None or each.std is None:
         return None
-    positive = {RATIO: value, DEVIATIONS: each.std}.get(measure.unit, 1.0)
-    return (value, each.std) if positive > 0 else None
+    has_unit = {RATIO: value > 0, DEVIATIONS: each.std > 0}.get(measure.unit, True)
+    return (value, each.std) if has_unit else None
 
 
 def _near(at: int, count: int) -> list[int]:

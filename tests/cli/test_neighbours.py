@@ -141,6 +141,35 @@ def test_layers_that_all_differ_are_no_outliers():
     assert outliers(rows, is_matrix=True) == set()
 
 
+def test_zeros_count_against_those_of_the_neighbours():
+    row = Statistics(count=100, n_zero=50, low=-1.0, high=1.0, mean=0.0, std=0.5)
+    rows = [row] * 3 + [replace(row, n_zero=60)] + [row] * 3  # pruned by a half, one layer by more
+
+    found = compare(rows, ZEROS, is_matrix=True)
+    assert [each.distance for each in found] == [0, 0, 0, pytest.approx(0.1), 0, 0, 0]
+    assert outliers(rows, is_matrix=True) == {(3, "zeros")}
+
+
+def test_the_largest_magnitude_is_that_of_either_end():
+    assert LARGEST.value(Statistics(count=2, low=-3.0, high=1.0)) == 3
+    assert LARGEST.value(Statistics(count=2, low=-1.0, high=2.0)) == 2
+    assert LARGEST.value(Statistics(count=2)) is None
+    assert compare([Statistics(count=2, n_nan=2)] * 6, ZEROS, is_matrix=True) == [None] * 6
+
+
+@pytest.mark.parametrize("n_layers", [5, 8, N_LEFT_OUT, N_LEFT_OUT + 1])
+def test_the_bound_follows_the_differences_of_the_other_layers(n_layers):
+    stds = 10.0 ** np.random.default_rng(1).normal(0, 1, n_layers)
+    rows = [Statistics(count=10, low=-1.0, high=1.0, mean=0.0, std=float(std)) for std in stds]
+    found = compare(rows, STD, is_matrix=True)
+    distances = np.array([each.distance for each in found])
+
+    for at, each in enumerate(found):
+        others = distances if n_layers > N_LEFT_OUT else np.delete(distances, at)
+        spread = 1.4826 * np.median(np.abs(others - np.median(others)))
+        assert each.bound == pytest.approx(max(1.0, 5 * spread))
+
+
 def test_many_layers_take_linear_time():
     row = Statistics(count=10, low=-1.0, high=1.0, mean=0.0, std=0.5)
     rows = [row] * 20_000
@@ -189,9 +218,11 @@ def test_layers_with_the_same_tensors_form_a_stack():
     assert [encoder.number(layer) for layer in encoder.layers] == ["0", "1", "2", "3", "4"]
     assert encoder.is_comparable
     assert sorted(len(each.layers) for each in decoder) == [1, 4]  # the one with another shape is apart
+    assert sorted(each.is_comparable for each in decoder) == [False, True]
     assert set(found) == {"encoder/layer_", "decoder.layers."}
 
 
 def test_a_slot_is_what_is_named_after_another_tensor():
     names = {"layer/kernel", "layer/kernel/adam_m", "state.x", "state.x.exp_avg", "kernel"}
     assert {name for name in names if is_slot(name, names)} == {"layer/kernel/adam_m", "state.x.exp_avg"}
+    assert not is_slot("/kernel", {"", "/kernel"})
