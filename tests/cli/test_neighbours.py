@@ -141,6 +141,27 @@ def test_layers_that_all_differ_are_no_outliers():
     assert outliers(rows, is_matrix=True) == set()
 
 
+def test_a_vector_has_more_room_than_a_matrix():
+    row = Statistics(count=10, low=-1.0, high=1.0, mean=0.0, std=0.1)
+    bounds = {}
+    for factor in (1.9, 2.1, 7.9, 8.1):
+        rows = [row] * 3 + [replace(row, std=0.1 * factor)] + [row] * 3
+        bounds[factor] = [outliers(rows, is_matrix=is_matrix) for is_matrix in (True, False)]
+
+    assert bounds == {
+        1.9: [set(), set()],
+        2.1: [{(3, "std")}, set()],
+        7.9: [{(3, "std")}, set()],
+        8.1: [{(3, "std")}] * 2,
+    }
+
+
+def test_a_constant_tensor_has_no_mean_to_compare():
+    assert (
+        compare([Statistics(count=10, low=1.0, high=1.0, mean=1.0, std=0.0)] * 6, MEAN, is_matrix=False) == [None] * 6
+    )
+
+
 def test_zeros_count_against_those_of_the_neighbours():
     row = Statistics(count=100, n_zero=50, low=-1.0, high=1.0, mean=0.0, std=0.5)
     rows = [row] * 3 + [replace(row, n_zero=60)] + [row] * 3  # pruned by a half, one layer by more
