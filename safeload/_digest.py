@@ -44,3 +44,13 @@ def digest_of(weights: WeightFile, rows: Iterable[Row], settings: Mapping[str, o
     ]
     text = json.dumps([VERSION, sorted(listed), settings], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def digest_of_tensors(weights: WeightFile, names: Iterable[str]) -> str:
+    """Return the digest of tensors of any model, under their stored names.
+
+    Args:
+        weights: As `digest_of` takes it.
+        names: The tensors, in any order.
+    """
+    return digest_of(weights, (Row(name, name) for name in names), {})

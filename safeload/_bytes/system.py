@@ -18,6 +18,7 @@ from safeload._bytes.cgroups import memory_limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.connection import Connection
+    from pathlib import Path
 
 SIGNALS_FROM = 128
 """The exit code of a process that a signal ends is this and the signal's number."""
@@ -47,6 +48,17 @@ def create_file(path: str) -> FileIO:
     for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):
         flags |= getattr(os, name, 0)
     return FileIO(os.open(path, flags, 0o600), "r+b")
+
+
+def link(path: Path, new: Path) -> None:
+    """Give a file a second name; a symbolic link is not followed.
+
+    Raises:
+        OSError: The file system has no hard links, or the system none.
+    """
+    if not hasattr(os, "link"):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    os.link(path, new, follow_symlinks=False)
 
 
 def reserve(file: FileIO, n_bytes: int) -> None:

@@ -188,7 +188,7 @@ def _move_all(source: Path, new: Sequence[Path], folder: Path) -> None:
             is_there = os.path.lexists(target)
             if is_there:
                 with suppress(OSError):  # a file system without hard links
-                    os.link(target, old, follow_symlinks=False)
+                    system.link(target, old)
             moved.append((target, old, is_there))
             os.replace(path, target)
     except BaseException:

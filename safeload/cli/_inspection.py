@@ -70,7 +70,7 @@ def _describe(given: str, *, stats: bool, html: str | None, as_json: bool) -> in
 def _inspect(weights: Weights, *, stats: bool, html: str | None, as_json: bool) -> int:
     found = _statistics(weights) if stats or html else {}
     if html:
-        from safeload.cli._page import write_page  # noqa: PLC0415  (for this option alone)
+        from safeload.cli.pages.model import write_page  # noqa: PLC0415  (for this option alone)
 
         write_page(html, weights, found)
     if as_json:

@@ -22,7 +22,9 @@ from safeload.cli._options import PATH, as_json, ending
 @click.argument("path", type=PATH)
 @click.option("--stats", is_flag=True, help="Read every value: min, max, mean, std, NaN, zeros.")
 @click.option(
-    "--html", type=click.Path(dir_okay=False, writable=True), help="Write a page with a picture of the layers."
+    "--html",
+    type=click.Path(dir_okay=False, writable=True),
+    help="Write a page: facts, findings, and each layer against its neighbours.",
 )
 @as_json
 def inspect(path: str, *, stats: bool, html: str | None, as_json: bool) -> None:

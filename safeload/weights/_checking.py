@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeload._arguments import as_python
 from safeload._bytes import absent
 from safeload._bytes.archives.locating import given_ref, lock_folder
-from safeload._digest import Row, digest_of
+from safeload._digest import digest_of_tensors
 from safeload._forms import open_weights
 from safeload._forms.importing import gc_paused, short_blas_timeout
 from safeload._forms.tensorflow.prefixes import saved_model_of
@@ -154,7 +154,7 @@ def _facts(weights: Opened, readable: list[str]) -> dict[str, Any]:
         "not_looked_at": dict(sorted(Counter(spec.dtype for spec in specs if spec.dtype not in LOOKED_AT).items())),
         "not_read": tuple(each.spec for name, each in file.tensors.items() if not file.has_readable_type(name)),
         "checksums": "; ".join(filter(None, [file.checksums(len(readable)), file.ref.source.proof])),
-        "digest": digest_of(file, (Row(name, name) for name in readable), {}),
+        "digest": digest_of_tensors(file, readable),
         "proofs": tuple(_proofs(weights.source)),
         "signature": weights.source.signed.by if weights.source.signed else None,
         "versions": {

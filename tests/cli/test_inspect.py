@@ -181,7 +181,7 @@ def test_inspect_lists_the_files_of_a_model_in_several(tmp_path):
 
     assert shown.splitlines()[1:5] == [f"  {folder / names[0]}", *(f"  {line}" for line in lines)]
     page = (tmp_path / "page.html").read_text()
-    assert all(f'<p class="note">{line}</p>' in page for line in lines)
+    assert all(f"{folder / name}</code> {size}" in page for size, name in (line.split("  ") for line in lines))
     listed = json.loads(safeload_cli("inspect", folder, "--json").stdout)["files"]
     assert [file["path"] for file in listed] == [str(folder / name) for name in names]
     assert [file["n_bytes"] for file in listed] == [(folder / name).stat().st_size for name in names]

@@ -16,9 +16,9 @@ from safeload import errors
 from safeload._bytes.kinds import kinds_of
 from safeload.bert.namings import NAMINGS
 from tests.bert.test_written_elsewhere import WRITTEN
+from tests.browser import CHROMIUM
 from tests.docs.blocks import PAGES, ROOT
 from tests.test_house import FLOORS, MODULES, PACKAGE, entry_of, imported_files
-from tests.text.test_html import CHROMIUM
 
 DOCS = ROOT / "docs"
 KEPT = {"docs/how-to/troubleshooting.md", "docs/reference/forms.md", "docs/reference/testing.md"}
@@ -197,7 +197,7 @@ def test_every_limit_is_in_the_table():
     others = {
         "MAX_NAMES_PRINTED", "MAX_PRINTED_PROBLEMS", "MAX_PRINTED", "MAX_ROWS", "MAX_THREADS", "MAX_SAFETENSORS_HEADER",
         "MAX_NUMBER", "MAX_REPRESENTATIONS", "MAX_CHARACTERS_PER_TOKEN", "MAX_PADDING_ROWS", "MAX_SHARDS",
-        "MAX_LISTED", "MAX_SCOPE_PARTS", "MAX_FILTERS_SHOWN", "MAX_NAME", "MAX_TENSORS",
+        "MAX_LISTED", "MAX_SCOPE_PARTS", "MAX_FILTERS_SHOWN", "MAX_NAME", "MAX_TENSORS", "MAX_COPIED", "MAX_WORD",
     }  # fmt: skip
     sys.path.insert(0, str(DOCS / "_ext"))
     try:

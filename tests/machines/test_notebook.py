@@ -11,9 +11,9 @@ import pytest
 
 import safeload
 from safeload import testing
-from tests.cli.formats.test_page import DARK
+from tests.browser import CHROMIUM, DARK
 from tests.docs.blocks import ROOT
-from tests.text.test_html import CHROMIUM, Reader
+from tests.text.test_html import Reader
 from tests.weights.files import write_safetensors
 
 WAIT = 120

@@ -1,4 +1,4 @@
-"""Write one HTML page: the counts, charts of faults and times, the failures first, and a box to filter them."""
+"""Write one HTML page: the counts, the failures first, charts of faults and times, every model, and a box to filter them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from safeload._text.html import escape
+from safeload._text.words import counted
 from safeload.cli import _console
+from safeload.cli.pages.frame import CLOSING, bar_cell, cell, copied, facts, filter_box, head, heads, opening, scrolled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,40 +29,8 @@ MAX_TEXT = 2_000
 _BOUNDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Seconds between which models are counted."""
 
-_STYLE = """
-:root { color-scheme: light dark; --text: #1a1a1a; --back: #fff; --line: #e4e4e4; --note: #555; --bad: #a40000; --good: #1b6e1b; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e6e6e6; --back: #16181c; --line: #34373d; --note: #a3a7ae; --bad: #ff8080; --good: #7fcf7f; }
-}
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; color: var(--text); background: var(--back); }
-h1 { font-size: 1.3rem; margin: 0; } h2 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
-p { margin: .3rem 0; overflow-wrap: anywhere; } .note { color: var(--note); }
-.bad { color: var(--bad); font-weight: bold; } .good { color: var(--good); }
-table { border-collapse: collapse; width: 100%; } td { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; }
-td { border-top: 1px solid var(--line); overflow-wrap: anywhere; } .number { text-align: right; white-space: nowrap; }
-.kind, .chart td:first-child, #models .bad, #models .good { white-space: nowrap; }
-.charts { display: flex; flex-wrap: wrap; gap: 0 3rem; } .charts > div { flex: 1 1 18rem; }
-.bar { background: #4a7fd6; height: 1rem; min-width: 2px; } .fault .bar { background: #d64a4a; } .chart td { border: 0; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .2rem 0; font-size: 12px; }
-input { font: inherit; padding: .3rem .5rem; width: 100%; max-width: 30rem; box-sizing: border-box; }
-@media (max-width: 40rem) {
-  body { margin: 1rem auto; } #models tr { display: block; border-top: 1px solid var(--line); padding: .3rem 0; }
-  #models td { display: inline-block; border: 0; padding: 0 .8rem 0 0; } #models tr[hidden] { display: none; }
-}
-"""
-_SCRIPT = """
-const box = document.getElementById("filter"), rows = document.querySelectorAll("#models tbody tr");
-box.addEventListener("input", () => {
-  const words = box.value.toLowerCase().split(/\\s+/);
-  let n = 0;
-  for (const row of rows) {
-    const text = row.textContent.toLowerCase();
-    row.hidden = !words.every(word => text.includes(word));
-    n += !row.hidden;
-  }
-  document.getElementById("shown").textContent = n + " shown";
-});
-"""
+_GOOD = ("good", '<span aria-hidden="true">\N{CHECK MARK}</span> good')
+_BAD = ("bad", '<span aria-hidden="true">\N{MULTIPLICATION X}</span> bad')
 
 
 class _Row(NamedTuple):
@@ -70,6 +40,8 @@ class _Row(NamedTuple):
     n_bytes: int
     fault: str
     text: str
+    digest: str
+    is_bad: bool
 
 
 class Writer:
@@ -106,32 +78,48 @@ class Writer:
             self._write(part)
 
     def _page(self, totals: Totals) -> Iterator[str]:
-        counts = f'<span class="good">{totals.n_good:,} good</span>, <span class="bad">{totals.n_bad:,} bad</span>'
-        rate = f"{_console.bytes_text(self._n_bytes)} verified in {totals.seconds:.2f} s"
-        stopped = "" if totals.is_complete else ", stopped early"
         other = totals.other_count(self._head.n_expected)
-        yield f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{totals.n_good:,} good, {totals.n_bad:,} bad - safeload check</title><style>{_STYLE}</style></head><body>
-<h1>safeload check</h1>
-<p id="counts">{counts}{stopped}</p>
-<p class="note">{rate}; {escape(self._head.time)}, safeload {escape(self._head.version)}, in {escape(os.getcwd())}</p>
+        name, sign = ("bad", "\N{WARNING SIGN}") if totals.n_bad or other else ("good", "\N{CHECK MARK}")
+        said = f"{totals.n_good:,} good, {totals.n_bad:,} bad" + ("" if totals.is_complete else "; stopped early")
+        said += f"; {other}" if other else ""
+        yield opening(f"{totals.n_good:,} good, {totals.n_bad:,} bad - safeload check")
+        yield f"""<header><h1>safeload check</h1>
+<p id="counts" class="verdict {name}"><span aria-hidden="true">{sign}</span> {escape(said)}</p>
+{facts(self._facts(totals))}</header>
+<main>
 """
-        if other:
-            yield f'<p class="bad">{escape(other)}</p>\n'
-        yield '<div class="charts">'
-        yield _chart("Faults", "fault", self._faults.most_common())
-        yield _chart("Seconds of a check", "time", [(_range(at), n) for at, n in sorted(self._times.items())])
-        yield '</div>\n<h2>Slowest</h2><table id="slowest"><tbody>'
-        yield from (_short(row) for _, _, row in sorted(self._slowest, reverse=True))
-        yield '</tbody></table>\n<h2>Models</h2><p><input id="filter" type="search" placeholder="Filter by path, kind or fault">'
-        yield ' <span class="note" id="shown"></span></p><table id="models"><tbody>\n'
-        yield from (_long(row) for row in (*self._bad, *self._good))
-        yield "</tbody></table>\n"
+        yield from self._charts()
+        yield '<section id="models"><h2>Models</h2>\n'
+        yield filter_box("models", "Show models whose path, kind or fault has these words")
+        yield from _messages([row for row in (*self._bad, *self._good) if row.text])
+        yield from scrolled("Every model", _table((*self._bad, *self._good)))
         if left := self._n - len(self._bad) - len(self._good):
             yield f'<p class="note">and {left:,} more, which safeload check --format jsonl lists</p>\n'
+        yield "</section>\n<section><h2>Slowest</h2>\n"
+        yield from scrolled("Slowest models", _slowest(row for _, _, row in sorted(self._slowest, reverse=True)))
+        yield "</section>\n"
         yield from _skipped(totals)
-        yield f"<script>{_SCRIPT}</script></body></html>\n"
+        yield f"</main>\n{CLOSING}"
+
+    def _facts(self, totals: Totals) -> Iterator[tuple[str, str]]:
+        rate = f", {_console.bytes_text(int(self._n_bytes / totals.seconds))} each second" if totals.seconds else ""
+        expected = self._head.n_expected
+        yield "Folder", copied(os.getcwd(), "the path")
+        yield "Models", counted(totals.n_models, "model") + ("" if expected is None else f", {expected:,} expected")
+        yield "Kind", escape(self._head.kind or "")
+        yield "Verified", f"{_console.bytes_text(self._n_bytes)} of files in {totals.seconds:.2f} s{rate}"
+        yield "Checked", f"{escape(self._head.time)}, by safeload {escape(self._head.version)}"
+
+    def _charts(self) -> Iterator[str]:
+        if not self._n:
+            return
+        yield '<div class="columns">'
+        if self._faults:
+            yield from _chart("Faults", "fault", "models", self._faults.most_common())
+        yield from _chart(
+            "Times", "seconds of a check", "models", [(_range(at), n) for at, n in sorted(self._times.items())]
+        )
+        yield "</div>\n"
 
 
 def _row(result: CheckResult) -> _Row:
@@ -139,47 +127,83 @@ def _row(result: CheckResult) -> _Row:
     if result.error is not None:
         fault, text = type(result.error).__name__, _console.error_text(result.error)
     elif result.report is not None:
-        fault = "warnings" if result.is_bad else ""
+        fault = "warnings" if result.report.warnings else ""
         text = "\n".join(result.report.warnings)
     short = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
-    return _Row(result.path, result.kind, result.seconds, result.n_bytes, fault, short)
+    digest = result.report.digest if result.report else ""
+    return _Row(result.path, result.kind, result.seconds, result.n_bytes, fault, short, digest, result.is_bad)
 
 
-def _chart(title: str, name: str, bars: Iterable[tuple[str, int]]) -> str:
-    listed = list(bars)
-    most = max((count for _, count in listed), default=1)
-    rows = "".join(
-        f'<tr><td>{escape(label)}</td><td class="number">{count:,}</td>'
-        f'<td style="width:60%"><div class="bar" style="width:{100 * count / most:.1f}%"></div></td></tr>'
-        for label, count in listed
-    )
-    body = f'<table class="chart"><tbody>{rows}</tbody></table>' if rows else '<p class="note">none</p>'
-    return f'<div class="{name}"><h2>{title}</h2>{body}</div>'
+def _chart(title: str, label: str, unit: str, bars: list[tuple[str, int]]) -> Iterator[str]:
+    total = sum(count for _, count in bars)
+    yield f'<section><h2>{title}</h2>\n<table class="bars">'
+    yield f"<caption>Of {counted(total, unit[:-1])}</caption>{heads((label, ''), (unit, 'wide'))}<tbody>"
+    for name, count in bars:
+        yield f"<tr>{head(escape(name), 'short')}{bar_cell(count / total, f'{count:,}')}</tr>\n"
+    yield "</tbody></table></section>\n"
 
 
 def _range(at: int) -> str:
     if at == len(_BOUNDS):
-        return f"more than {_BOUNDS[-1]:g}"
-    return f"{_BOUNDS[at - 1]:g} to {_BOUNDS[at]:g}" if at else f"up to {_BOUNDS[0]:g}"
+        return f"more than {_BOUNDS[-1]:g} s"
+    return f"{_BOUNDS[at - 1]:g} to {_BOUNDS[at]:g} s" if at else f"up to {_BOUNDS[0]:g} s"
 
 
-def _short(row: _Row) -> str:
-    return f'<tr><td>{escape(row.path)}</td><td class="kind">{escape(row.kind)}</td><td class="number">{row.seconds:.2f} s</td></tr>\n'
+def _slowest(rows: Iterable[_Row]) -> Iterator[str]:
+    titles = heads(("model", "name"), ("kind", ""), ("size", "number"), ("time", "number"))
+    yield f"<table><caption>The {N_SLOWEST} that took longest</caption>{titles}<tbody>\n"
+    for row in rows:
+        yield f"<tr>{head(escape(row.path), 'name')}{cell(escape(row.kind), 'short')}{_numbers(row)}</tr>\n"
+    yield "</tbody></table>"
 
 
-def _long(row: _Row) -> str:
-    mark = f'<td class="bad">{escape(row.fault)}</td>' if row.fault else '<td class="good">ok</td>'
-    text = "\n".join(map(escape, row.text.split("\n")))
-    facts = f'<td class="number">{_console.bytes_text(row.n_bytes)}</td><td class="number">{row.seconds:.2f} s</td>'
-    message = f"<pre>{text}</pre>" if text else ""
-    kind = f'<td class="kind">{escape(row.kind)}</td>'
-    return f"<tr>{mark}<td>{escape(row.path)}{message}</td>{kind}{facts}</tr>\n"
+def _numbers(row: _Row) -> str:
+    size = _console.bytes_text(row.n_bytes) if row.n_bytes else ""
+    return cell(size, "number") + cell(f"{row.seconds:.2f} s", "number")
+
+
+def _messages(rows: list[_Row]) -> Iterator[str]:
+    for row in rows:
+        name, state = _BAD if row.is_bad else _GOOD
+        text = "\n".join(map(escape, row.text.split("\n")))
+        kind = f", {escape(row.kind)}" if row.kind else ""
+        yield f"""<article class="{name}"><h3>{copied(row.path, "the path")}</h3>
+<p><span class="{name}">{state}</span>: {escape(row.fault)}{kind}</p><pre>{text}</pre></article>
+"""
+
+
+def _table(rows: Iterable[_Row]) -> Iterator[str]:
+    titles = heads(
+        ("state", ""),
+        ("model", "name"),
+        ("fault", ""),
+        ("kind", ""),
+        ("size", "number"),
+        ("time", "number"),
+        ("digest", ""),
+    )
+    yield f"<table><caption>Every model, the bad ones first</caption>{titles}<tbody>\n"
+    for row in rows:
+        name, state = _BAD if row.is_bad else _GOOD
+        digest = copied(row.digest, "the digest", "whole cut") if row.digest else ""
+        yield f"<tr>{cell(state, f'short {name}')}{head(copied(row.path, 'the path'), 'name')}{cell(escape(row.fault), 'short')}"
+        yield f"{cell(escape(row.kind), 'short')}{_numbers(row)}{cell(digest, 'short')}</tr>\n"
+    yield "</tbody></table>"
 
 
 def _skipped(totals: Totals) -> Iterator[str]:
     if not totals.skipped:
         return
-    yield "<h2>Skipped</h2><table><tbody>"
-    for each in itertools.islice(totals.skipped, MAX_ROWS):
-        yield f"<tr><td>{escape(each.path)}</td><td>{escape(each.reason)}</td></tr>\n"
-    yield "</tbody></table>\n"
+    yield "<section><h2>Skipped</h2>\n"
+    titles = heads(("folder", "name"), ("reason", "name"))
+    rows = (
+        f"<tr>{head(copied(each.path, 'the path'), 'name')}{cell(escape(each.reason), 'name')}</tr>\n"
+        for each in itertools.islice(totals.skipped, MAX_ROWS)
+    )
+    yield from scrolled(
+        "Skipped folders",
+        itertools.chain(
+            [f"<table><caption>Neither good nor bad</caption>{titles}<tbody>\n"], rows, ["</tbody></table>"]
+        ),
+    )
+    yield "</section>\n"
