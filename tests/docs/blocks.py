@@ -14,6 +14,7 @@ PAGES = sorted(
     if "_build" not in path.parts and str(path.relative_to(ROOT)) not in MADE_BY_A_TEST
 )
 FACTS = re.compile(r"^<!-- from-code: .* -->\n\n(?:(?!<!-- from-code: ).*\n)*?<!-- end of from-code -->$", re.MULTILINE)
+FILE_NAME = re.compile(r"# (\w+\.[a-z]+)\n")
 FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 
 
@@ -42,6 +43,12 @@ class Block:
         """Return how the tables of the tests name it: by page and first line."""
         return self.page, self.text.split("\n", 1)[0]
 
+    @property
+    def file(self):
+        """Return the name of the file that the block is, which its first line says in a comment; else None."""
+        named = FILE_NAME.match(self.text)
+        return named and named[1]
+
 
 def blocks_of(page):
     """Return the blocks of a page, but for the directives of the site and for what the page keeps of the code."""
@@ -68,7 +75,17 @@ def matches(shown, printed):
     """Tell whether a shown text is the printed one; `...` stands for anything, and times are not compared."""
 
     def plain(text):
-        return re.sub(r"\d+\.\d+ s\b", "# s", "\n".join(line.rstrip() for line in text.strip().splitlines()))
+        return re.sub(r"\d+\.\d+ ?s\b", "# s", "\n".join(line.rstrip() for line in text.strip().splitlines()))
 
-    parts = [re.escape(part) for part in plain(shown).split("...")]
-    return re.fullmatch("(?s:.*)".join(parts), plain(printed)) is not None
+    first, *others = plain(shown).split("...")
+    left = plain(printed)
+    if not others or not left.startswith(first):
+        return left == first
+    left = left.removeprefix(first)
+    *middle, last = others
+    for part in middle:
+        place = left.find(part)
+        if place < 0:
+            return False
+        left = left[place + len(part) :]
+    return left.endswith(last)

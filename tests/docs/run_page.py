@@ -31,8 +31,11 @@ def run_python(block, names):
     block["printed"] = printed.getvalue()
 
 
-LOGGED = re.compile(r"(?m)^(WARNING: All log messages before absl::|[IWE]\d{4} \d{2}:\d{2}:\d+\.).*\n")
-"""What TensorFlow's library says on stderr while it is imported, before its log can be turned down."""
+LOGGED = re.compile(
+    r"(?m)^(WARNING: All log messages before absl::|[IWE]\d{4} \d{2}:\d{2}:\d+\.).*\n"
+    r"|^.*: UserWarning: The initializer \w+ is unseeded .*\n  warnings\.warn\(\n"
+)
+"""What TensorFlow prints on stderr while it is imported, before its log can be turned down, and Keras while keras-bert builds."""
 
 
 def run_shell(block, before):
@@ -63,6 +66,10 @@ def main(path):
         block["code"] = 0
         if block["kind"] == "python":
             run_python(block, names)
+        elif block["kind"] == "file":
+            with open(block["name"], "w", encoding="utf-8") as file:
+                file.write(block["source"])
+            block["printed"] = ""
         elif block["kind"] == "pytest":
             run_pytest(block, number)
         else:
