@@ -159,7 +159,7 @@ def of_trees() -> list[Group]:
     """Return a check of many models, and one at an address."""
     scanners = tuple(name for name in ("modelaudit", "modelscan") if shutil.which(name))
     tree = Group(
-        title="check", model=models.TREE, ours=("check_tree",), peers=scanners, limits=("scan_tree",), max_rounds=1
+        title="check", model=models.TREE, ours=("check_tree",), peers=scanners, limits=("raw_scan",), max_rounds=1
     )
     found = [tree]
     if importlib.util.find_spec("requests"):

@@ -84,7 +84,7 @@ ROWS = (
         "`import tensorflow` alone",
         "",
     ),
-    Row("check 300 small models", "300 folders", "check", "check_tree", "modelaudit", "ModelAudit", "scan_tree"),
+    Row("check 300 small models", "300 folders", "check", "check_tree", "modelaudit", "ModelAudit", "raw_scan"),
     Row(
         "check BERT-Base at an address",
         "BERT-Base",
@@ -139,7 +139,7 @@ def compared(value: float) -> str:
     return f"{figures(value)} times faster" if value > 1 else f"{figures(1 / value)} times slower"
 
 
-def sizes_of(row: Row, runs: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, float]]] | None:
+def samples_of(row: Row, runs: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, float]]] | None:
     """Return the samples of a row, of the first Python that has its two sides."""
     for run in runs.values():
         for group in run["groups"]:
@@ -155,7 +155,7 @@ def readme_table(runs: dict[str, dict[str, Any]]) -> str:
     """Return the README's table."""
     lines = ["| what | seconds | compared with |", "| --- | --- | --- |"]
     for row in ROWS:
-        samples = sizes_of(row, runs)
+        samples = samples_of(row, runs)
         if samples:
             against = f"{row.peer_text}: {compared(ratio(samples, row.peer, row.ours))}"
             lines.append(f"| {row.text} | {figures(seconds(samples[row.ours]))} | {against} |")
@@ -226,7 +226,7 @@ def replace(path: Path, name: str, text: str) -> None:
 
 def plot(runs: dict[str, dict[str, Any]], path: Path) -> None:
     """Draw the README's rows: safeload, what it is compared with, and what cannot be left out, in safeload's time."""
-    rows = [(row, samples) for row in ROWS if (samples := sizes_of(row, runs))]
+    rows = [(row, samples) for row in ROWS if (samples := samples_of(row, runs))]
     mpl.rcParams.update(
         {"svg.fonttype": "none", "svg.hashsalt": "safeload", "text.color": "#777", "axes.labelcolor": "#777"}
     )

@@ -45,7 +45,7 @@ copybutton_only_copy_prompt_lines = True
 copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"  # printed texts are read, not copied
 
 ogp_site_name = "safeload"
-ogp_site_url = ""  # there is none yet; `from_code` leaves out the address that would follow from it
+ogp_site_url = ""  # the site has no address yet; `from_code` leaves out the address that would follow from it
 ogp_social_cards = {"enable": False}
 ogp_enable_meta_description = True
 

@@ -15,8 +15,6 @@ import remote
 if TYPE_CHECKING:
     from sides.process import Call
 
-N_BLOCK_BYTES = 1 << 20
-
 
 def check_tree(folder: Path) -> Call:
     """safeload, every model in the tree."""
@@ -31,20 +29,6 @@ def modelaudit(folder: Path) -> Call:
 def modelscan(folder: Path) -> Call:
     """ModelScan, the same tree: it looks for opcodes in pickles, and reads no values."""
     return _scanner("ModelScan", folder)
-
-
-def scan_tree(folder: Path) -> Call:
-    """Read the bytes of each file of the tree once: the floor of its check."""
-    block = memoryview(bytearray(N_BLOCK_BYTES))
-
-    def scan() -> None:
-        for path in folder.rglob("*"):
-            if path.is_file():
-                with path.open("rb", buffering=0) as file:
-                    while file.readinto(block):
-                        pass
-
-    return scan
 
 
 def check_address(folder: Path) -> Call:
@@ -63,7 +47,7 @@ def download(folder: Path) -> Call:
     """Download the same files from the same server: the floor of a check at an address."""
     import requests
 
-    address, block = remote.serve(folder), bytearray(N_BLOCK_BYTES // 4)
+    address, block = remote.serve(folder), bytearray(remote.N_BLOCK_BYTES)
 
     def get() -> None:
         with requests.Session() as session:

@@ -19,7 +19,7 @@ TOGETHER = {
         "load_bert keras_bert keras_bert_graph tensorflow_restore raw_read check_bert raw_scan load_google",
     ),
     "numpy": ("bert", "cold_check_bert cold_scan save_converted copy_files process_convert"),
-    "rich": ("tree", "check_tree scan_tree"),
+    "rich": ("tree", "check_tree raw_scan"),
     "requests": ("bert", "check_address download"),
     "model_signing": ("signed", "write_signature check_signed verify_signature sha256sum"),
     "tensorflow": ("bert", "process_check_bert process_import_tensorflow"),
