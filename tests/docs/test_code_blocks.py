@@ -281,6 +281,10 @@ def complaint(step, following, folder):
     return None
 
 
+OF_A_SERVER = {"CI", "BUILD_NUMBER", "FORCE_COLOR", "PYTEST_ADDOPTS"}
+"""Variables that change what pytest and rich print, and that a reader's terminal does not set."""
+
+
 def run_page(page, home, run_script):
     """Run the blocks of a page, and return them as they were run."""
     if page in NEEDS_TODAY and importlib.util.find_spec("keras_hub") is None:
@@ -298,7 +302,7 @@ def run_page(page, home, run_script):
         return []
     path = home / "steps.json"
     path.write_text(json.dumps(steps), encoding="utf-8")
-    environment = os.environ | {
+    environment = {name: value for name, value in os.environ.items() if name not in OF_A_SERVER} | {
         "HOME": str(home),
         "DATA": str(home / "models"),
         "PAGE_PYTHON": sys.executable,
