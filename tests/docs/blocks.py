@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent.parent
 MADE_BY_A_TEST = {"docs/reference/reported-failures.md"}
 PAGES = sorted(
     str(path.relative_to(ROOT))
-    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
     if "_build" not in path.parts and str(path.relative_to(ROOT)) not in MADE_BY_A_TEST
 )
 FACTS = re.compile(r"^<!-- from-code: .* -->\n\n(?:(?!<!-- from-code: ).*\n)*?<!-- end of from-code -->$", re.MULTILINE)

@@ -34,8 +34,9 @@ def run_python(block, names):
 LOGGED = re.compile(
     r"(?m)^(WARNING: All log messages before absl::|[IWE]\d{4} \d{2}:\d{2}:\d+\.).*\n"
     r"|^.*: UserWarning: The initializer \w+ is unseeded .*\n  warnings\.warn\(\n"
+    r"|^.*: FutureWarning: You are using a (non-supported )?Python version .*\n  warnings\.warn\(message, FutureWarning\)\n"
 )
-"""What TensorFlow prints on stderr while it is imported, before its log can be turned down, and Keras while keras-bert builds."""
+"""What other libraries print on stderr: TensorFlow and Google's, while they are imported, and Keras while keras-bert builds."""
 
 
 def run_shell(block, before):

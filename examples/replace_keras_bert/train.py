@@ -1,8 +1,8 @@
-"""Fine-tune a classifier on top of BERT: one import line away from keras-bert.
+"""Fine-tune a classifier on top of BERT: one import away from keras-bert.
 
-    python examples/replace_keras_bert.py [FOLDER]
+    python train.py [FOLDER]
 
-FOLDER holds a published BERT: bert_config.json, vocab.txt, bert_model.ckpt.*. Without it a tiny one is written first.
+FOLDER holds a published BERT: bert_config.json, vocab.txt, bert_model.ckpt.*. Without it, a tiny one is written first.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import numpy as np
 
 # was: from keras_bert import load_trained_model_from_checkpoint, load_vocabulary
 from safeload.compat.keras_bert import load_trained_model_from_checkpoint, load_vocabulary
+from safeload.testing import write_bert_checkpoint
 
 SENTENCES = ["good film", "bad film", "a good plot", "a bad plot"]
 LABELS = np.array([1, 0, 1, 0])
 
 
-def main(folder: Path) -> None:
-    """Train five epochs and print the loss of each."""
+def train(folder: Path) -> list[float]:
+    """Train five epochs, and return the loss of each."""
     bert = load_trained_model_from_checkpoint(
         folder / "bert_config.json",
         folder / "bert_model.ckpt",
@@ -41,17 +42,17 @@ def main(folder: Path) -> None:
     first = tf.keras.layers.Lambda(lambda output: output[:, 0])(bert.output)
     classifier = tf.keras.Model(bert.inputs, tf.keras.layers.Dense(2, activation="softmax")(first))
     classifier.compile(tf.keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
-    history = classifier.fit([tokens, np.zeros_like(tokens)], LABELS, epochs=5, verbose=0)
-    for epoch, loss in enumerate(history.history["loss"], 1):
-        print(f"epoch {epoch}: loss {loss:.3f}")
+    losses: list[float] = classifier.fit([tokens, np.zeros_like(tokens)], LABELS, epochs=5, verbose=0).history["loss"]
+    return losses
+
+
+def main() -> None:
+    """Print the loss of each epoch."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else write_bert_checkpoint(name)
+        for epoch, loss in enumerate(train(folder), 1):
+            print(f"epoch {epoch}: loss {loss:.3f}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        from safeload.testing import write_bert_checkpoint
-
-        with tempfile.TemporaryDirectory() as name:
-            write_bert_checkpoint(name)
-            main(Path(name))
+    main()

@@ -1,8 +1,8 @@
-"""Train a classifier on top of ELMo: one import line away from AllenNLP.
+"""Train a classifier on top of ELMo: one import away from AllenNLP.
 
-    python examples/replace_allennlp_elmo.py [FOLDER]
+    python train.py [FOLDER]
 
-FOLDER holds a published ELMo: ..._options.json and ..._weights.hdf5. Without it a tiny one is written first.
+FOLDER holds a published ELMo: ..._options.json and ..._weights.hdf5. Without it, a tiny one is written first.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 
 # was: from allennlp.modules.elmo import Elmo, batch_to_ids
 from safeload.compat.allennlp import Elmo, batch_to_ids
+from safeload.testing import write_elmo
 
 SENTENCES = [["good", "film"], ["bad", "film"], ["a", "good", "plot"], ["a", "bad", "plot"]]
 LABELS = torch.tensor([1, 0, 1, 0])
@@ -36,25 +37,28 @@ class Classifier(torch.nn.Module):
         return self.out((vectors * mask).sum(dim=1) / mask.sum(dim=1))
 
 
-def main(folder: Path) -> None:
-    """Train five epochs and print the loss of each."""
+def train(folder: Path) -> list[float]:
+    """Train five epochs, and return the loss of each."""
     torch.manual_seed(0)
     model = Classifier(folder)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
-    for epoch in range(1, 6):
+    losses = []
+    for _ in range(5):
         loss = torch.nn.functional.cross_entropy(model(SENTENCES), LABELS)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        print(f"epoch {epoch}: loss {loss:.3f}")
+        losses.append(loss.item())
+    return losses
+
+
+def main() -> None:
+    """Print the loss of each epoch."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else write_elmo(name)
+        for epoch, loss in enumerate(train(folder), 1):
+            print(f"epoch {epoch}: loss {loss:.3f}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        from safeload.testing import write_elmo
-
-        with tempfile.TemporaryDirectory() as name:
-            write_elmo(name)
-            main(Path(name))
+    main()

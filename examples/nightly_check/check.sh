@@ -1,0 +1,12 @@
+#!/bin/sh
+# Check every model below a folder, keep the report of each day, and end with safeload's exit code.
+#
+#     check.sh MODELS [REPORTS]
+set -u
+models=${1:?the folder of the models} reports=${2:-reports}
+
+mkdir -p "$reports" || exit 2
+safeload check "$models" --format jsonl --output "$reports/$(date +%F).jsonl" > "$reports/latest.txt"
+code=$?
+cat "$reports/latest.txt"
+exit $code
