@@ -31,7 +31,7 @@ _EITHER = "either"
 
 LOAD_TRAINED = "load it with safeload.load_elmo, with the options.json of its training"
 _CONFIGS = {BERT: "bert_config", ELMO: "options"}
-_LOST_VARIABLES = "its weights are in its folder variables, which is not there: copy the whole folder"
+_LOST_VARIABLES = "its weights should be in its folder variables/, which is missing: copy the whole folder"
 
 
 class Other(NamedTuple):

@@ -424,15 +424,15 @@ def test_a_handle_of_tf_hub_is_not_downloaded(url, check, monkeypatch, tmp_path)
 def test_a_path_of_windows_is_called_that(given, check, tiny_bert, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    assert "this is a path of Windows" in failure(check, given).hints[0]
-    assert "this is a path of Windows" in failure(safeload.check_bert, tiny_bert, given).hints[0]
+    assert "this is a Windows path" in failure(check, given).hints[0]
+    assert "this is a Windows path" in failure(safeload.check_bert, tiny_bert, given).hints[0]
 
 
 def test_backslashes_lead_to_the_path_with_slashes_if_there_is_one(bert, monkeypatch):
     monkeypatch.chdir(bert.parent)
     (hint,) = failure(safeload.check_bert, r"model\bert_config.json").hints
 
-    assert hint == "this is written as a path of Windows; here it is model/bert_config.json"
+    assert hint == "this is a Windows path; here it is model/bert_config.json"
     assert failure(safeload.check_bert, r"nowhere\x").hints == (
         "this path has backslashes; write the path as it is on this system, with slashes",
     )

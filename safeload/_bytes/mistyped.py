@@ -37,12 +37,8 @@ def windows_hints(given: object) -> list[str]:
     here = slashed(text)
     other = f"/mnt/{drive[1].lower()}/{here[3:]}" if drive else here  # where WSL mounts the drive
     if os.path.lexists(other):
-        return [f"this is written as a path of Windows; here it is {other}"]
-    hint = (
-        "this is a path of Windows, and Python runs on a system without drives"
-        if drive
-        else "this path has backslashes"
-    )
+        return [f"this is a Windows path; here it is {other}"]
+    hint = "this is a Windows path, and this system has no drives" if drive else "this path has backslashes"
     return [f"{hint}; write the path as it is on this system, with slashes"]
 
 

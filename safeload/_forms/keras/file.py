@@ -86,12 +86,12 @@ class KerasFile(Hdf5File):
             raise wrong_kind(ref, kind or UNKNOWN, wanted="a model saved by Keras")
         members = _members(file, ref)
         if WEIGHTS not in members:
-            message = f"the file of Keras has no {WEIGHTS}"
+            message = f"the Keras file has no {WEIGHTS}"
             raise CorruptFileError(message, **ref.facts, hints=_SAVE_AGAIN)
         config = members.get(CONFIG)
         if config is not None:
             if config.n_bytes > MAX_JSON_BYTES:
-                message = f"the {CONFIG} in the file of Keras has {config.n_bytes:,} bytes; no config needs more than {MAX_JSON_BYTES:,}"
+                message = f"the {CONFIG} in the Keras file has {config.n_bytes:,} bytes; no config needs more than {MAX_JSON_BYTES:,}"
                 raise UnsafeFileError(message, **ref.facts)
             stored = StoredFile(file, ref.path, config)
             self._config = stored.read(config.n_bytes)
@@ -106,10 +106,10 @@ def _members(file: OpenFile, ref: FileRef) -> dict[str, Member]:
     found: dict[str, Member] = {}
     for member in listed:
         if member.name in found:
-            raise UnsafeFileError(f"the file of Keras has two members {member.name}", **ref.facts, hints=_SAVE_AGAIN)
+            raise UnsafeFileError(f"the Keras file has two members {member.name}", **ref.facts, hints=_SAVE_AGAIN)
         if member.name in (WEIGHTS, CONFIG):
             if member.n_stored is not None:
-                message = f"{member.name} in the file of Keras is compressed, which Keras never does"
+                message = f"{member.name} in the Keras file is compressed, which Keras never does"
                 raise UnsafeFileError(message, **ref.facts, hints=_SAVE_AGAIN)
             found[member.name] = member
     return found
