@@ -42,7 +42,7 @@ class Match(NamedTuple):
     """The mapping of a model's parameters to the names in a weight file.
 
     Attributes:
-        scope: What stands before the model's names in the file; may be "".
+        scope: The prefix of the model's names in the file; may be "".
         stored: Parameter -> stored name.
         changes: Parameter -> the change of its stored values.
         unused: Class -> names, without the scope, of known tensors that this load does not need.
@@ -128,7 +128,7 @@ class Naming(ABC):
         Args:
             stored: Stored name -> spec.
             groups: The groups of the file, also those without tensors.
-            scope: What stands before the model's names.
+            scope: The prefix of the model's names.
             label_of: Returns the name of a group's layer, if its writer recorded it.
         """
         del stored, groups, scope, label_of

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Scoped(NamedTuple):
-    """What stands under a scope, for messages.
+    """What is under a scope, for messages.
 
     Attributes:
         noun: "encoder" or "biLM".
@@ -43,7 +43,7 @@ def chosen_scope(
     wanted = as_python(wanted)
     if wanted is not None:
         if not isinstance(wanted, str):
-            raise bad_argument("scope", wanted, "a str", [f"pass what stands before {what.first} in the names"])
+            raise bad_argument("scope", wanted, "a str", [f"pass the text before {what.first} in the names"])
         fitting = [scope for scope in scopes if wanted in _accepted(scope, what)]
         if not fitting:
             message = f"the {title} has no {what.noun} under the scope {wanted!r}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 ANY_MODEL = "any"
-"""What stands for a model where only weights are known, of whatever model."""
+"""The name of a model where only weights are known, of whatever model."""
 
 Kind = Literal["missing", "unexpected", "shape", "dtype"]
 

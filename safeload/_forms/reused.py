@@ -1,6 +1,6 @@
 """Reuse the memory of arrays that are gone, while many large ones are read one after the other.
 
-The system fills each new page with zeros: where memory is asked for anew for each tensor, that takes longer than to read them.
+The system fills each new page with zeros: where each tensor asks for new memory, that takes longer than to read them.
 """
 
 from __future__ import annotations

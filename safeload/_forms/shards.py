@@ -57,7 +57,7 @@ class ShardIndex(NamedTuple):
         names: The names of the tensors of each, or of their groups.
         total_size: The number of bytes of all tensors, if the index says it.
         lists_groups: Whether the names are those of groups, with a slash before each.
-        model: What stands before all names, and may be left out in the shards.
+        model: The prefix of all names, which may be left out in the shards.
     """
 
     ref: FileRef

@@ -27,7 +27,7 @@ ANY = Runtime(
     pooler="if stored",
     settings=TRANSFORMERS.settings,
 )
-"""What stands for the runtime while the source is read: whatever some form can express."""
+"""What is used in place of the runtime while the source is read: whatever some form can express."""
 
 
 @dataclass(frozen=True, kw_only=True)

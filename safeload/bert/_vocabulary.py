@@ -76,7 +76,7 @@ def _token(line: str) -> str:
 
 
 def written_vocabulary(ref: FileRef) -> bytes:
-    """Return a vocabulary that was read, as every library reads the same tokens from it: nothing stands around a token.
+    """Return a vocabulary that was read, as every library reads the same tokens from it: nothing is around a token.
 
     Raises:
         VocabularyError: A token has a carriage return in it, which ends a line for other libraries than Google's.

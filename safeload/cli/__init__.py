@@ -57,7 +57,7 @@ def _escaped_usage() -> Iterator[None]:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=ending(
         "",
-        "safeload check bert models/uncased   is it whole, and does it fit its config?",
+        "safeload check bert models/uncased   is it complete, and does it fit its config?",
         "safeload inspect models/uncased      what is in it?",
         "safeload convert models/uncased hf --form safetensors   write it in another form",
         "safeload doctor                      which parts of safeload work here?",

@@ -55,7 +55,7 @@ def pair_rest(
 
 
 def _around(scope: str) -> str:
-    """Return the scope in which a scope stands."""
+    """Return the parent of a scope."""
     inner = scope.rstrip("/.")
     return scope[: max(inner.rfind("/"), inner.rfind(".")) + 1]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WEIGHTS_NAME = "weights.th"
 SCOPE = "_text_field_embedder.token_embedder_elmo._elmo._elmo_lstm."
-"""What stands before the biLM's names in a model of AllenNLP."""
+"""The prefix of the names of the biLM in a model of AllenNLP."""
 
 _AROUND = SCOPE.removesuffix(f"{LSTMS}.")
 _GATES = (0, 2, 1, 3)

@@ -45,7 +45,7 @@ class ElmoForm(NamedTuple):
         write: Writes the tensors into a folder.
         options: Returns the options that the form's own writer leaves beside them; none if it leaves none.
         others: Returns what it stores beside the parameters: name -> values, of the stored parameters.
-        scope: What stands before the names; None for the naming's usual scope.
+        scope: The prefix of the names; None for the naming's usual scope.
     """
 
     naming: str
@@ -120,7 +120,7 @@ def naming_of_form(form: ElmoForm, n_layers: int) -> Naming:
 
 
 def scope_of_form(form: ElmoForm, naming: Naming) -> str:
-    """Return what stands before the names in a form."""
+    """Return the prefix of the names in a form."""
     return naming.usual_scope if form.scope is None else form.scope
 
 

@@ -37,7 +37,7 @@ class Form(NamedTuple):
         config_name: The name of the config file.
         config: Returns the config that the form's own library writes, from Google's.
         write: Writes the tensors into a folder.
-        scope: What stands before the names; None for the naming's usual scope.
+        scope: The prefix of the names; None for the naming's usual scope.
     """
 
     naming: str

@@ -77,7 +77,7 @@ def _built(
     options: BuildOptions,
     vocabulary: Mapping[str, int],
 ) -> tuple[Any, str]:
-    """Return a model of which what the values fill has no memory, and what stands before the names of its encoder."""
+    """Return a model of which what the values fill has no memory, and the prefix of the names of its encoder."""
     bert, config, model_class = backend.bert, checked.config, options.torch.model_class
     _require_activation(backend, config)
     if model_class is not None:

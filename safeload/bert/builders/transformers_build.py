@@ -91,7 +91,7 @@ def build(bert: Any, model_class: Any, config: Any, names: Collection[str], path
 
 
 def prefix_of(bert: Any, model_class: Any) -> str:  # noqa: ANN401
-    """Return what stands before the names of a class's encoder."""
+    """Return the prefix of the names of a class's encoder."""
     base = "" if issubclass(model_class, bert.BertModel) else model_class.base_model_prefix
     return f"{base}." if base else ""
 

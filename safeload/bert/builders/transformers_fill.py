@@ -76,7 +76,7 @@ def fill(
     Args:
         model: The model; what is filled need not have memory.
         values: Parameter -> verified values, those that torch transposes with the outputs first in memory. Emptied.
-        prefix: What stands before the names of the encoder.
+        prefix: The prefix of the names of the encoder.
         target: Where and how the model is to be.
         path: The path of the config file, for messages.
         is_own: Whether the model is of the caller's class, which may have more than a BERT has.
@@ -101,7 +101,7 @@ def fill(
         model.to(device=target.device, dtype=target.dtype)
         model.eval()
         for module in model.modules():
-            module._is_hf_initialized = True  # noqa: SLF001  (else a model around this one fills it anew)
+            module._is_hf_initialized = True  # noqa: SLF001  (else a model around this one fills it again)
         _prove(model, filling.filled, prefix, path)
     left = [name for name in filling.left() if name not in held]
     if left and not is_own:

@@ -41,7 +41,7 @@ class Described(NamedTuple):
 
     Attributes:
         name: Its name.
-        prefix: What stands before the names of its encoder.
+        prefix: The prefix of the names of its encoder.
         tensors: Name -> parameter, or buffer that it saves.
         n_labels: The number of labels of its config.
     """

@@ -24,7 +24,7 @@ _VARS = "/vars"
 
 
 def fields(number: int) -> dict[str, object]:
-    """Return what stands for the number of an encoder's layer, from 0, in a name.
+    """Return the text for the number of an encoder's layer, from 0, in a name.
 
     `at` counts from 1; `nth` is what Keras adds to the name of a class for its objects after the first; `one` and `two` are
     the numbers of the layer's LayerNorms.
@@ -56,7 +56,7 @@ class Layers(Naming):
     moved: Mapping[str, str] = MappingProxyType({})
 
     def scopes(self, names: Collection[str]) -> list[str]:
-        """Return what stands before the name of the word embeddings."""
+        """Return the prefix of the name of the word embeddings."""
         first = self.stored_as(FIRST_VARIABLE, "")[0]
         return sorted({name.removesuffix(first) for name in names if name == first or name.endswith(f"/{first}")})
 

@@ -26,7 +26,7 @@ def faults_of_layers(weights: Mapping[str, Sequence[str]], scope: str, notes: No
 
     Args:
         weights: Layer -> the names of its weights, in the order of the model.
-        scope: What stands before the names of the layers.
+        scope: The prefix of the names of the layers.
         notes: Returns the list of texts that the writer attached to a group.
     """
     listed = names_listed(notes, scope.rstrip("/"), "layer_names")
@@ -45,7 +45,7 @@ def faults_of_model(weights: Mapping[str, Sequence[str]], scope: str, notes: Not
 
     Args:
         weights: Layer -> the names of its weights, in the order of the model.
-        scope: What stands before the names of the weights.
+        scope: The prefix of the names of the weights.
         notes: Returns the list of texts that the writer attached to a group.
     """
     outer, _, name = scope.rstrip("/").rpartition("/")

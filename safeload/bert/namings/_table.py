@@ -71,7 +71,7 @@ class Table(Naming):
         return re.compile("(?:" + "|".join(map(re.escape, sorted(starts))) + f"){NUMBER}(?![0-9])")
 
     def scopes(self, names: Collection[str]) -> list[str]:
-        """Return what stands before the name of the word embeddings."""
+        """Return the prefix of the name of the word embeddings."""
         firsts = [name for name, _ in self._by_parameter[FIRST_VARIABLE]]
         return sorted(
             {
@@ -143,7 +143,7 @@ class Table(Naming):
         return name.startswith(scope or tuple(f"{part}{self.separator}" for part in self.inside))
 
     def _before_head(self, name: str, scope: str) -> str:
-        """Return what stands before the name of a head: the scope in which the encoder's stands."""
+        """Return the prefix of the name of a head: the scope that contains the encoder's."""
         del name
         return scope[: scope.rstrip(self.separator).rfind(self.separator) + 1]
 

@@ -38,7 +38,7 @@ class Google(Naming):
     usual_scope = SCOPE
 
     def scopes(self, names: Collection[str]) -> list[str]:
-        """Return what stands before `embeddings/`: `["bert/"]` as published, `["module/bert/"]` in a TF-Hub export."""
+        """Return the prefix of `embeddings/`: `["bert/"]` as published, `["module/bert/"]` in a TF-Hub export."""
         return sorted({name.removesuffix(_FIRST) for name in names if name == _FIRST or name.endswith(f"/{_FIRST}")})
 
     def stored_as(self, parameter: str, scope: str, names: Collection[str] = ()) -> tuple[str, Change]:
@@ -83,5 +83,5 @@ def _is_inside(name: str, scope: str) -> bool:
 
 
 def _beside(scope: str) -> str:
-    """Return the scope in which the encoder's stands."""
+    """Return the scope that contains the encoder's."""
     return scope[: scope.rstrip("/").rfind("/") + 1]

@@ -67,7 +67,7 @@ class HuggingFaceTf(Table):
     heads = ("mlm___cls", "nsp___cls")
 
     def scopes(self, names: Collection[str]) -> list[str]:
-        """Return what stands before the name of the word embeddings, but for those that the MLM head repeats."""
+        """Return the prefix of the name of the word embeddings, but for those that the MLM head repeats."""
         return [scope for scope in super().scopes(names) if not self._is_of_heads(scope)]
 
     def stored_as(self, parameter: str, scope: str, names: Collection[str] = ()) -> tuple[str, Change]:
@@ -93,7 +93,7 @@ class HuggingFaceTf(Table):
         return self.copies.get(self._inner(name, scope)) if is_copy else None
 
     def _before_head(self, name: str, scope: str) -> str:
-        """Return what stands before the name of a head: its layer and the model, where the encoder has them too."""
+        """Return the prefix of the name of a head: its layer and the model, where the encoder has them too."""
         layer, *model = scope.split("/")[:-1] or [""]
         if len(model) > 1 and model[-1] == layer:
             return "/".join([name.partition("/")[0], *model[:-1], ""])

@@ -127,7 +127,7 @@ class NestedKerasBert(Layers):
     inside = KerasBert.inside
 
     def scopes(self, names: Collection[str]) -> list[str]:
-        """Return what stands before the name of the word embeddings: the name of the model, and what it is in."""
+        """Return the prefix of the name of the word embeddings: the name of the model, and what it is in."""
         found = (scope.split("/") for scope in super().scopes(names) if scope)
         return ["/".join(parts) for parts in found if parts[-2] != NAMES["token"] and parts[0] not in OF_TRAINING]
 

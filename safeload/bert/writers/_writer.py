@@ -44,7 +44,7 @@ _OF_THE_FILE = (
     "model_type", "transformers_version", "_name_or_path", "name_or_path", "torch_dtype", "dtype", "position_embedding_type",
     "tie_word_embeddings",
 )  # fmt: skip
-"""Keys that say what a writer says anew, or of the file that the config stood beside."""
+"""Keys that a writer writes itself, or that describe the file beside which the config was."""
 
 _OF_CODE = (
     "auto_map", "quantization_config", "transformers_weights", "attn_implementation", "_attn_implementation",
@@ -91,7 +91,7 @@ class Writer(ABC):
         """
 
     def scope(self, content: Content) -> str:
-        """Return what stands before the names."""
+        """Return the prefix of the names."""
         del content
         return self.naming.usual_scope
 

@@ -1,4 +1,4 @@
-"""Say what stands beside the weights of a page: their digest, and the config in the same folder."""
+"""Say what is beside the weights of a page: their digest, and the config in the same folder."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def check_call(bilm: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:  # noqa: 
     if behind.any():
         where = f"{int(behind.sum())} of {counted(len(behind), 'sentence')}"
         warn_caller(
-            f"padding stands before or between words in {where}: AllenNLP's module returns zeros for words behind it; "
+            f"padding is before or between words in {where}: AllenNLP's module returns zeros for words behind it; "
             "put all padding behind the last word, as safeload.character_ids does, or load with backend='torch', which "
             "computes such sentences"
         )

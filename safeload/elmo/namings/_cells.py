@@ -44,7 +44,7 @@ class Cells(Naming):
     has_others: ClassVar[bool] = False
 
     def scopes(self, names: Collection[str]) -> list[str]:
-        """Return what stands before the names of a biLM; for a naming of one layer, if there is a biLM of one layer."""
+        """Return the prefix of the names of a biLM; for a naming of one layer, if there is a biLM of one layer."""
         found = {match[1] for name in names if (match := self._in_scope.match(name))}
         if self.only_cell:
             inner = tuple(self.only_cell.format(direction=direction) + "/" for direction in range(2))
@@ -88,7 +88,7 @@ class Cells(Naming):
 
     @cached_property
     def _in_scope(self) -> re.Pattern[str]:
-        """Match the name of a part of a biLM; the group is what stands before it."""
+        """Match the name of a part of a biLM; the group is the prefix."""
         start = rf"((?:.*?/)?{re.escape(self.usual_scope)})" if self.usual_scope else "()"
         return re.compile(start + _IN_BILM)
 

@@ -44,7 +44,7 @@ class AllenNlp(Naming):
     usual_scope = f"{LSTMS}."
 
     def scopes(self, names: Collection[str]) -> list[str]:
-        """Return what stands before the names of a biLM."""
+        """Return the prefix of the names of a biLM."""
         return sorted({match[1] for name in names if (match := _IN_BILM.match(name))})
 
     def stored_as(self, parameter: str, scope: str, names: Collection[str] = ()) -> tuple[str, Change]:

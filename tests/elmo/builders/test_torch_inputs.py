@@ -33,7 +33,7 @@ def ids():
 
 
 def with_gaps(ids):
-    """Return ids in which padding stands before, between and behind the words, and the places of the words."""
+    """Return ids in which padding is before, between and behind the words, and the places of the words."""
     given = torch.zeros(len(ids), 2 * ids.shape[1] + 1, 50, dtype=ids.dtype)
     given[:, 1::2] = ids
     return given, given.any(dim=-1)
@@ -148,7 +148,7 @@ def test_texts_without_words_give_no_nan(load, ids, backend):
 def test_allennlps_module_warns_of_padding_before_words(load, ids):
     module = load("allennlp", vocab_to_cache=WORDS)
     given, _ = with_gaps(ids)
-    text = "padding stands before or between words in 2 of 2 sentences: AllenNLP's module returns zeros for words behind it"
+    text = "padding is before or between words in 2 of 2 sentences: AllenNLP's module returns zeros for words behind it"
     words = torch.tensor([[1, 0, 2], [4, 0, 0]])
     for call, warned in (
         (lambda: module(given), text),

@@ -33,7 +33,7 @@ def shard_of(prefix, number=1, n_shards=3):
 
 
 def label_of(error):
-    """Return what stands before the resolved path in the message."""
+    """Return the text before the resolved path in the message."""
     return next(line.split(":")[0].strip() for line in str(error).splitlines() if line.endswith(error.resolved))
 
 

@@ -232,7 +232,7 @@ def test_an_id_of_no_character_is_an_error_and_nan_where_xla_has_none(compiled, 
 
 
 def with_gaps(ids):
-    """Return ids in which padding stands before, between and behind the words, and the places of the words."""
+    """Return ids in which padding is before, between and behind the words, and the places of the words."""
     given = np.zeros((len(ids), 2 * ids.shape[1] + 1, 50), ids.dtype)
     given[:, 1::2] = ids
     return given, given.any(axis=-1)
