@@ -55,6 +55,12 @@ def form_of(folder: Path) -> str:
     return next((form for model, form in IN_FORMS.items() if folder.as_posix().endswith(model)), "tensorflow")
 
 
+def safetensors_of(folder: Path) -> Path:
+    """Return the weights as a safetensors file: the model's own, or else a copy where it counts as no file of the model."""
+    own = folder / "model.safetensors"
+    return own if own.exists() else folder / "copy" / own.name
+
+
 def weight_files(folder: Path) -> list[Path]:
     """Return the files that hold the values."""
     others, variables = (".json", ".txt", ".index"), folder / "variables"

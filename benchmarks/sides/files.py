@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from models import weight_files
+from models import safetensors_of, weight_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def copy_files(folder: Path) -> Call:
 
 def sha256sum(folder: Path) -> Call:
     """The SHA-256 of the same bytes."""
-    command = [shutil.which("sha256sum") or "sha256sum", folder / "model.safetensors"]
+    command = [shutil.which("sha256sum") or "sha256sum", safetensors_of(folder)]
     return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 

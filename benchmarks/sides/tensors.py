@@ -8,6 +8,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from models import safetensors_of
+
 from sides.keras_bert import tensorflow_restore
 from sides.process import process
 
@@ -34,7 +36,7 @@ def safetensors(folder: Path) -> Call:
     """The same values from a safetensors file."""
     from safetensors.numpy import load_file
 
-    return lambda: load_file(folder / "model.safetensors")
+    return lambda: load_file(safetensors_of(folder))
 
 
 def load_state_dict(folder: Path) -> Call:
@@ -43,14 +45,14 @@ def load_state_dict(folder: Path) -> Call:
 
     import safeload
 
-    return lambda: safeload.load_state_dict(folder / "model.safetensors", framework="torch")
+    return lambda: safeload.load_state_dict(safetensors_of(folder), framework="torch")
 
 
 def safetensors_torch(folder: Path) -> Call:
     """The same tensors by their library, and one pass over their values."""
     from safetensors.torch import load_file
 
-    return lambda: [float(values.sum()) for values in load_file(folder / "model.safetensors").values()]
+    return lambda: [float(values.sum()) for values in load_file(safetensors_of(folder)).values()]
 
 
 def load_state_dict_locked(folder: Path) -> Call:
@@ -60,10 +62,10 @@ def load_state_dict_locked(folder: Path) -> Call:
     import safeload
     from safeload.lock import lock_text, make_lock
 
-    path = folder / "weights.lock"
-    report = safeload.check_weights(folder / "model.safetensors")
-    path.write_text(lock_text(make_lock(report, path)), encoding="utf-8")
-    return lambda: safeload.load_state_dict(folder / "model.safetensors", framework="torch", lock_file=path)
+    weights = safetensors_of(folder)
+    path = weights.with_name("weights.lock")
+    path.write_text(lock_text(make_lock(safeload.check_weights(weights), path)), encoding="utf-8")
+    return lambda: safeload.load_state_dict(weights, framework="torch", lock_file=path)
 
 
 def write_safetensors(folder: Path) -> Call:
@@ -71,7 +73,9 @@ def write_safetensors(folder: Path) -> Call:
     from safetensors.numpy import save_file
 
     restore: Any = tensorflow_restore(folder)
-    return lambda: save_file(restore(), folder / "model.safetensors")
+    target = safetensors_of(folder)
+    target.parent.mkdir(exist_ok=True)
+    return lambda: save_file(restore(), target)
 
 
 def save_converted(folder: Path) -> Call:
