@@ -230,30 +230,36 @@ def plot(runs: dict[str, dict[str, Any]], path: Path) -> None:
     mpl.rcParams.update(
         {"svg.fonttype": "none", "svg.hashsalt": "safeload", "text.color": "#777", "axes.labelcolor": "#777"}
     )
-    figure = Figure(figsize=(8, 0.42 * len(rows) + 0.6), layout="constrained")
+    figure = Figure(figsize=(8, 0.42 * len(rows) + 0.9), layout="constrained")
     axis = figure.subplots()
     for at, (row, samples) in enumerate(rows):
         own = seconds(samples[row.ours])
-        axis.barh(at - 0.2, seconds(samples[row.peer]) / own, 0.38, color="#999", label="" if at else "the other")
+        axis.barh(
+            at - 0.2, seconds(samples[row.peer]) / own, 0.38, color="#999", label="" if at else "the other library"
+        )
         axis.barh(at + 0.2, 1, 0.38, color="#2a78d6", label="" if at else "safeload, every check included")
         if row.limit in samples:
             limit = seconds(samples[row.limit]) / own
             axis.plot(
                 [limit, limit],
                 [at, at + 0.4],
-                color="black",
+                color="#e08a00",
                 linewidth=2,
                 label="" if at else "bytes read, or layers built, alone",
             )
     axis.set_yticks(
-        range(len(rows)), [f"{row.text}\n{row.peer_text}".replace("`", "") for row, _ in rows], fontsize="x-small"
+        range(len(rows)),
+        [f"{row.text}\nagainst {row.peer_text}".replace("`", "") for row, _ in rows],
+        fontsize="x-small",
     )
     axis.set_xscale("log")
-    axis.set_xlabel("time, in times safeload's", fontsize="small")
+    axis.set_xlim(0.1)
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.set_xlabel("time, where safeload takes 1", fontsize="small")
     axis.tick_params(colors="#777")
     axis.spines[:].set_visible(False)
     axis.invert_yaxis()
-    axis.legend(fontsize="x-small", frameon=False)
+    figure.legend(fontsize="x-small", frameon=False, ncols=3, loc="outside upper right")
     figure.savefig(path, transparent=True, metadata={"Date": None})
 
 
