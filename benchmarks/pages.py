@@ -47,15 +47,6 @@ ROWS = (
         "keras_bert_graph",
     ),
     Row(
-        "load BERT-Large into keras-bert",
-        "BERT-Large",
-        "load",
-        "load_bert",
-        "keras_bert",
-        "keras-bert's loader",
-        "keras_bert_graph",
-    ),
-    Row(
         "load BERT-Base into transformers",
         "BERT-Base as safetensors",
         "into transformers",
@@ -75,15 +66,6 @@ ROWS = (
     ),
     Row("load ELMo into AllenNLP", "ELMo", "load", "load_elmo_allennlp", "allennlp", "AllenNLP's `Elmo`", "raw_read"),
     Row("load ELMo into Keras", "ELMo", "load", "load_elmo_keras", "allennlp", "AllenNLP's `Elmo`", "raw_read"),
-    Row(
-        "check BERT-Base, a whole process",
-        "BERT-Base",
-        "process",
-        "process_check_bert",
-        "process_import_tensorflow",
-        "`import tensorflow` alone",
-        "",
-    ),
     Row("check 300 small models", "300 folders", "check", "check_tree", "modelaudit", "ModelAudit", "raw_scan"),
     Row(
         "check BERT-Base at an address",
@@ -93,15 +75,6 @@ ROWS = (
         "download",
         "a download",
         "download",
-    ),
-    Row(
-        "check a signed BERT-Base",
-        "BERT-Base, signed",
-        "check",
-        "check_signed",
-        "verify_signature",
-        "model-signing's check",
-        "sha256sum",
     ),
 )
 
@@ -230,7 +203,7 @@ def plot(runs: dict[str, dict[str, Any]], path: Path) -> None:
     mpl.rcParams.update(
         {"svg.fonttype": "none", "svg.hashsalt": "safeload", "text.color": "#777", "axes.labelcolor": "#777"}
     )
-    figure = Figure(figsize=(8, 0.42 * len(rows) + 0.9), layout="constrained")
+    figure = Figure(figsize=(8, 0.34 * len(rows) + 0.8), layout="constrained")
     axis = figure.subplots()
     for at, (row, samples) in enumerate(rows):
         own = seconds(samples[row.ours])

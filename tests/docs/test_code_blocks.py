@@ -212,10 +212,11 @@ def require_known(command):
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(encoding="utf-8"), command
     if words[0] == "python":
         assert (ROOT / words[1]).is_file(), command
-    if words[0] == "pip" and (extras := re.search(r"\[(.+)\]", command)):
+    if words[0] == "pip":
         setup = configparser.ConfigParser()
         setup.read(ROOT / "setup.cfg")
-        assert set(extras[1].split(",")) <= set(setup["options.extras_require"]), command
+        extras = {extra for listed in re.findall(r"\[(.+?)\]", command) for extra in listed.split(",")}
+        assert extras <= set(setup["options.extras_require"]), command
 
 
 def require_readable(block):
