@@ -201,6 +201,7 @@ def golden(session: nox.Session, writer: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
+    """What `make lint` runs."""
     session.install("-e", ".[dev]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
