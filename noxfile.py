@@ -35,6 +35,7 @@ TRANSFORMERS = sorted(map(str, Path("tests/bert").rglob("test_transformers*.py")
 FRAMEWORKS = ["tensorflow", "tf-keras", "keras-hub", "torch", "transformers", "jax"]
 
 nox.options.default_venv_backend = "venv"
+nox.options.sessions = []
 
 
 @nox.session(python=PYTHONS)
