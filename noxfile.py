@@ -35,6 +35,7 @@ TRANSFORMERS = sorted(map(str, Path("tests/bert").rglob("test_transformers*.py")
 FRAMEWORKS = ["tensorflow", "tf-keras", "keras-hub", "torch", "transformers", "jax"]
 
 nox.options.default_venv_backend = "venv"
+nox.options.sessions = []
 
 
 @nox.session(python=PYTHONS)
@@ -201,6 +202,7 @@ def golden(session: nox.Session, writer: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
+    """What `make lint` runs."""
     session.install("-e", ".[dev]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")

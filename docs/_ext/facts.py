@@ -26,6 +26,8 @@ from safeload.bert.builders.keras_targets import target_of
 from safeload.cli import main
 from safeload.elmo._options import published_options
 from safeload.elmo._parameters import list_parameters as elmo_parameters
+from safeload.testing._elmo_forms import ELMO_FORMS
+from safeload.testing._forms import FORMS as BERT_FORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -282,48 +284,24 @@ def checkpoint_forms() -> str:
     return long_names(table(("What you pass", "Example", "`place` in the report"), rows))
 
 
-WRITERS = {
-    "tensorflow": "Google's scripts, keras-bert's users, TensorFlow 1",
-    "tensorflow/tf-models": "tf-models, TF-Hub's modules of TensorFlow 2",
-    "tensorflow/keras-bert-tf": "keras-bert, `save_weights` and `save` in TensorFlow's form",
-    "safetensors": "transformers 4 and 5, sentence-transformers",
-    "torch": "transformers 2 to 4, and any script with torch.save",
-    "hdf5": "transformers 2 to 4, its TensorFlow models",
-    "hdf5/keras-bert": "keras-bert, `save_weights` and `save`",
-    "keras": "keras-bert with tf-keras, `save`",
-}
-"""Form of `testing.write_bert` -> who writes it."""
-
-
 def bert_forms() -> str:
     """Return the table of the forms of a BERT's weights; each is written, and loaded as the table says."""
-    written = [(writer, functools.partial(testing.write_bert, form=form)) for form, writer in WRITERS.items()]
+    written = [(row.writer, functools.partial(testing.write_bert, form=form)) for form, row in BERT_FORMS.items()]
     rows = sorted((_form_row(*each) for each in (*written, *bert_files.MORE)), key=lambda row: row[:2])
     head = ("`form`", "`naming`", "Written by", "Files", "`activation` for gelu", "Checksums", "Not proven")
     return table(head, rows)
 
 
-ELMO_WRITERS = {
-    "hdf5": "bilm-tf's `dump_weights`; published ELMos",
-    "hdf5/one-layer": "bilm-tf's `dump_weights`, of a biLM of one layer",
-    "tensorflow": "bilm-tf's training",
-    "tensorflow/tf-hub": "TF-Hub's modules, Google's and DeepPavlov's",
-    "torch": "torch.save, of AllenNLP's `Elmo` or a module that contains one",
-    "torch/model": "AllenNLP's training, in its folder or its `model.tar.gz`",
-}
-"""Form of `testing.write_elmo` -> who writes it."""
-
-
 def elmo_forms() -> str:
     """Return the table of the forms of an ELMo's weights; each is written, and loaded as the table says."""
     rows = []
-    for form, writer in ELMO_WRITERS.items():
+    for form, row in ELMO_FORMS.items():
         with tempfile.TemporaryDirectory() as name:
             report = safeload.check_elmo(testing.write_elmo(name, form=form))
         names = ", ".join(f"`{os.path.relpath(file.path, name)}`" for file in report.files if file.role != "options")
         unused = ", ".join(report.unused) or "nothing"
-        row = (f"`{report.form}`", f"`{report.naming}`", writer, names, report.checksums.partition(":")[0], unused)
-        rows.append(row)
+        checksums = report.checksums.partition(":")[0]
+        rows.append((f"`{report.form}`", f"`{report.naming}`", row.writer, names, checksums, unused))
     return table(("`form`", "`naming`", "Written by", "Files", "Checksums", "Stored but not read"), rows)
 
 

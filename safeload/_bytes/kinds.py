@@ -65,9 +65,11 @@ class FileKind(NamedTuple):
         hint: What to do if another kind was expected; may be "".
         form: The module in `_forms` that reads it; "" if none does.
         models: The models whose weights are stored in this kind of file; of the first are those whose name does not say it.
-        endings: The file extensions to look for in a folder.
+        endings: The file extensions to look for in a folder; none if other programs use them for files that are no weights.
         usual: The names of a BERT's files in a folder, which go before others with these extensions, the first before the
             second.
+        has_config_of_transformers: Whether the config beside such a file, of any name, is `config.json` rather than
+            `bert_config.json`.
     """
 
     id: str
@@ -77,6 +79,7 @@ class FileKind(NamedTuple):
     models: tuple[str, ...] = ()
     endings: tuple[str, ...] = ()
     usual: tuple[str, ...] = ()
+    has_config_of_transformers: bool = False
 
 
 class Sample(NamedTuple):
@@ -155,9 +158,9 @@ KINDS: tuple[tuple[FileKind, Callable[[Sample], bool]], ...] = (
     (FileKind("appledouble", "AppleDouble file, which macOS puts beside the real one", "pass the file of the same name without ._"),
      _begins(b"\x00\x05\x16\x07")),
     (FileKind("safetensors", "safetensors file", form="safetensors", models=("BERT",), endings=(".safetensors",),
-              usual=("model.safetensors", "model.safetensors.index.json")), _is_safetensors),
+              usual=("model.safetensors", "model.safetensors.index.json"), has_config_of_transformers=True), _is_safetensors),
     (FileKind("torch", "PyTorch file", _TORCH, form="torch", models=("BERT", ELMO), endings=(".bin", ".pt", ".pth", ".th"),
-              usual=("pytorch_model.bin", "pytorch_model.bin.index.json")), _is_torch),
+              usual=("pytorch_model.bin", "pytorch_model.bin.index.json"), has_config_of_transformers=True), _is_torch),
     (FileKind("keras", "model saved by Keras", _KERAS, form="keras", models=("BERT",), endings=(".keras",)), _is_keras),
     (FileKind("gzip", "gzip archive", _UNPACK), _begins(b"\x1f\x8b")),
     (FileKind("7z", "7z archive", _UNPACK), _begins(b"7z\xbc\xaf\x27\x1c")),

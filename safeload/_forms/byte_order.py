@@ -37,7 +37,8 @@ def to_host(values: Array, n_number_bytes: int, *, is_big: bool = False) -> Arra
 
 def stored_as(dtype: np.dtype[Any], *, is_big: bool) -> np.dtype[Any]:
     """Return a type in the byte order of a file."""
-    return dtype.newbyteorder(">" if is_big else "<")
+    stored: np.dtype[Any] = dtype.newbyteorder(">" if is_big else "<")
+    return stored
 
 
 def little(values: NDArray[Any]) -> NDArray[Any]:

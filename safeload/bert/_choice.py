@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from safeload._forms.finding import Preference
 
 _GOOGLE, _TRANSFORMERS = CONFIG_NAMES
-_OF_TRANSFORMERS = ("safetensors", "torch")
-"""The kinds of weight files that have a config of transformers, whatever their names."""
 
 
 def names_of_config(weights: FileRef) -> tuple[str, ...]:
@@ -31,7 +29,7 @@ def names_of_config(weights: FileRef) -> tuple[str, ...]:
         is_theirs = bool(files) and is_usual(files[0][0])
     else:
         kind = None if is_of_checkpoint(weights) else sniff(weights)
-        is_theirs = kind is not None and (kind.id in _OF_TRANSFORMERS or is_usual(os.path.basename(weights.path)))
+        is_theirs = kind is not None and (kind.has_config_of_transformers or is_usual(os.path.basename(weights.path)))
     return CONFIG_NAMES[::-1] if is_theirs else CONFIG_NAMES
 
 

@@ -113,4 +113,5 @@ def _in_torch_order(into: Array, new: Array, forget: Array, out: Array) -> Array
     """Return the values of the four gates, as TensorFlow orders them, in torch's order and layout."""
     import numpy as np  # noqa: PLC0415  (not for `import safeload`)
 
-    return np.concatenate([into, forget, new, out], axis=-1).T
+    gates: Array = np.concatenate([into, forget, new, out], axis=-1).T
+    return gates

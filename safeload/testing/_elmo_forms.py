@@ -42,6 +42,7 @@ class ElmoForm(NamedTuple):
 
     Attributes:
         naming: The id of its names.
+        writer: Who writes it, in the table of the forms.
         write: Writes the tensors into a folder.
         options: Returns the options that the form's own writer leaves beside them; none if it leaves none.
         others: Returns what it stores beside the parameters: name -> values, of the stored parameters.
@@ -49,6 +50,7 @@ class ElmoForm(NamedTuple):
     """
 
     naming: str
+    writer: str
     write: Callable[[Path, Tensors], None]
     options: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
     others: Callable[[Tensors], Tensors] = lambda tensors: {}  # noqa: ARG005
@@ -103,12 +105,21 @@ def _others_of_training(variables: Tensors) -> dict[str, NDArray[Any]]:
 
 
 ELMO_FORMS = {
-    "hdf5": ElmoForm("hdf5", _write_hdf5),
-    "hdf5/one-layer": ElmoForm("one-layer", _write_hdf5),
-    "tensorflow": ElmoForm("bilm-tf", _write_training, _options_of_training, _others_of_training),
-    "tensorflow/tf-hub": ElmoForm("tf-hub", _write_module, others=_others_of_module),
-    "torch": ElmoForm("allennlp", write_state_dict),
-    "torch/model": ElmoForm("allennlp", write_model, lambda _: {}, others_of_model, SCOPE),
+    "hdf5": ElmoForm("hdf5", "bilm-tf's `dump_weights`; published ELMos", _write_hdf5),
+    "hdf5/one-layer": ElmoForm("one-layer", "bilm-tf's `dump_weights`, of a biLM of one layer", _write_hdf5),
+    "tensorflow": ElmoForm("bilm-tf", "bilm-tf's training", _write_training, _options_of_training, _others_of_training),
+    "tensorflow/tf-hub": ElmoForm(
+        "tf-hub", "TF-Hub's modules, Google's and DeepPavlov's", _write_module, others=_others_of_module
+    ),
+    "torch": ElmoForm("allennlp", "torch.save, of AllenNLP's `Elmo` or a module that contains one", write_state_dict),
+    "torch/model": ElmoForm(
+        "allennlp",
+        "AllenNLP's training, in its folder or its `model.tar.gz`",
+        write_model,
+        lambda _: {},
+        others_of_model,
+        SCOPE,
+    ),
 }
 """Form -> how it is written; the keys are the forms of `LoadReport.form`, and what tells apart those with the same."""
 

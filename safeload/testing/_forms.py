@@ -34,6 +34,7 @@ class Form(NamedTuple):
 
     Attributes:
         naming: The id of its names.
+        writer: Who writes it, in the table of the forms.
         config_name: The name of the config file.
         config: Returns the config that the form's own library writes, from Google's.
         write: Writes the tensors into a folder.
@@ -41,6 +42,7 @@ class Form(NamedTuple):
     """
 
     naming: str
+    writer: str
     config_name: str
     config: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     write: Callable[[Path, Tensors], None]
@@ -58,24 +60,35 @@ def _of_transformers(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 FORMS = {
-    "tensorflow": Form("google", CONFIG_NAME, dict, lambda folder, tensors: write_bundle(folder / PREFIX, tensors, 1)),
+    "tensorflow": Form(
+        "google", "Google's scripts, keras-bert's users, TensorFlow 1", CONFIG_NAME, dict,
+        lambda folder, tensors: write_bundle(folder / PREFIX, tensors, 1),
+    ),
     "tensorflow/tf-models": Form(
-        "tf-models", CONFIG_NAME, dict, lambda folder, tensors: write_objects(folder / PREFIX, tensors)
+        "tf-models", "tf-models, TF-Hub's modules of TensorFlow 2", CONFIG_NAME, dict,
+        lambda folder, tensors: write_objects(folder / PREFIX, tensors),
     ),
     "tensorflow/keras-bert-tf": Form(
-        "keras-bert-tf", CONFIG_NAME, dict, lambda folder, tensors: write_objects(folder / PREFIX, tensors)
+        "keras-bert-tf", "keras-bert, `save_weights` and `save` in TensorFlow's form", CONFIG_NAME, dict,
+        lambda folder, tensors: write_objects(folder / PREFIX, tensors),
     ),
     "safetensors": Form(
-        "hugging-face", "config.json", _of_transformers,
+        "hugging-face", "transformers 4 and 5, sentence-transformers", "config.json", _of_transformers,
         lambda folder, tensors: write_safetensors(folder / "model.safetensors", tensors, {"format": "pt"}),
     ),
     "torch": Form(
-        "hugging-face", "config.json", _of_transformers,
+        "hugging-face", "transformers 2 to 4, and any script with torch.save", "config.json", _of_transformers,
         lambda folder, tensors: write_torch(folder / "pytorch_model.bin", tensors),
     ),
-    "hdf5": Form("hugging-face-tf", "config.json", _of_transformers, write_tf_model, scope="bert/tf_bert_for_pre_training/bert/"),
-    "hdf5/keras-bert": Form("keras-bert", CONFIG_NAME, dict, lambda folder, tensors: write_layers(folder / "model.h5", tensors)),
-    "keras": Form("keras-bert-numbered", CONFIG_NAME, dict, write_keras),
+    "hdf5": Form(
+        "hugging-face-tf", "transformers 2 to 4, its TensorFlow models", "config.json", _of_transformers,
+        write_tf_model, scope="bert/tf_bert_for_pre_training/bert/",
+    ),
+    "hdf5/keras-bert": Form(
+        "keras-bert", "keras-bert, `save_weights` and `save`", CONFIG_NAME, dict,
+        lambda folder, tensors: write_layers(folder / "model.h5", tensors),
+    ),
+    "keras": Form("keras-bert-numbered", "keras-bert with tf-keras, `save`", CONFIG_NAME, dict, write_keras),
 }  # fmt: skip
 """Form -> how it is written; the keys are the forms of `LoadReport.form`, with the naming unless it is the form's first."""
 

@@ -178,14 +178,11 @@ def test_a_table_of_variables_has_the_names_that_a_check_reads(facts, tiny_bert,
 
 
 def test_every_form_and_naming_is_in_the_table(facts):
-    from safeload.testing._elmo_forms import ELMO_FORMS
-    from safeload.testing._forms import FORMS
-
-    assert set(facts.WRITERS) == set(FORMS)
-    assert set(facts.ELMO_WRITERS) == set(ELMO_FORMS)
     shown = facts.bert_forms()
     pairs = set(re.findall(r"^\| `([\w-]+)` \| `([\w-]+)` \|", shown, re.MULTILINE)) - {("form", "naming")}
-    assert {form for form, _ in pairs} == {kind.form for kind in kinds_of("BERT")}
+    assert {form for form, _ in pairs} == {kind.form for kind in kinds_of("BERT")}, (
+        "the table has what FORMS of safeload/testing/_forms.py and MORE of docs/_ext/bert_files.py write"
+    )
     assert {naming for _, naming in pairs} == {naming.id for naming in NAMINGS}
     assert {(form, naming) for form, naming, _ in WRITTEN.values()} <= pairs
     for name in ("model.weights.h5", "model.weights.json", "pytorch_model.bin.index.json", "variables/variables.index"):
@@ -211,5 +208,7 @@ def test_every_limit_is_in_the_table():
     }
 
     listed = {(module, name) for module, names in facts.LIMITS.items() for name in names if name.startswith("MAX_")}
-    assert listed == {(module, name) for module, name in defined if name not in others}
+    assert listed == {(module, name) for module, name in defined if name not in others}, (
+        "each limit of a file has a row in LIMITS of docs/_ext/facts.py"
+    )
     assert facts.limits().count("\n") > len(listed)

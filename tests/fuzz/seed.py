@@ -1,9 +1,13 @@
-"""Rewrite the corpus: one sound input for each target, and what a fuzzer would take long to find."""
+"""Rewrite the corpus: one sound input for each target, and what a fuzzer would take long to find.
+
+`python -m tests.fuzz.seed weights/NAME` writes one input; without a name, all.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import sys
 import tarfile
 import tempfile
 import zipfile
@@ -137,5 +141,7 @@ def seeds():
 
 if __name__ == "__main__":
     for target, name, data in seeds():
+        if sys.argv[1:] and f"{target}/{name}" not in sys.argv[1:]:
+            continue
         (CORPUS / target).mkdir(parents=True, exist_ok=True)
         (CORPUS / target / name).write_bytes(data)

@@ -60,8 +60,10 @@ def main():
     )
     arguments = parser.parse_args()
     os.chdir(ROOT)
-    n_left = 0
-    for group in table("plan")["group"]:
+    n_left, plan = 0, table("plan")["group"]
+    if strays := {*arguments.modules}.difference(*(group["modules"] for group in plan)):
+        parser.error(f"add to a group of tests/mutation/plan.toml: {', '.join(sorted(strays))}")
+    for group in plan:
         wanted = arguments.modules or group["modules"]
         modules = [Module(path, arguments.only) for path in group["modules"] if path in wanted]
         if modules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,6 +69,15 @@ def test_the_plan_names_what_is_there():
     for group in table("plan")["group"]:
         for name in (*group["modules"], *group["tests"]):
             assert (ROOT / name.partition("::")[0]).exists()
+
+
+def test_a_module_that_is_not_in_the_plan_is_an_error():
+    pytest.importorskip("tomllib")
+    command = [sys.executable, "-m", "tests.mutation.run", "safeload/none.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "add to a group of tests/mutation/plan.toml: safeload/none.py" in done.stderr
 
 
 def test_the_argued_mutants_are_there_and_argued():

@@ -198,7 +198,8 @@ def _unshuffled(data: bytes, n_value_bytes: int) -> bytes:
     """Undo the shuffle filter; bytes after the last whole value are not shuffled."""
     n_values = len(data) // n_value_bytes
     planes = np.frombuffer(data, np.uint8, n_values * n_value_bytes).reshape(n_value_bytes, n_values)
-    return planes.T.tobytes() + data[n_values * n_value_bytes :]
+    values: bytes = planes.T.tobytes()
+    return values + data[n_values * n_value_bytes :]
 
 
 def _checked(data: bytes) -> bytes:

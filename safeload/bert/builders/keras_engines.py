@@ -111,10 +111,11 @@ class OnJax:
 
     def empty(self, shape: Sequence[int], dtype: str | None = None) -> Any:  # noqa: ANN401  (a jax.Array)
         """Return zeros; on a CPU their memory is the system's own until it is written to."""
-        n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        stored = np.dtype(dtype)
+        n_bytes = int(np.prod(shape)) * stored.itemsize
         memory = np.zeros(n_bytes + N_ALIGN_BYTES, np.uint8)
         start = -memory.ctypes.data % N_ALIGN_BYTES
-        return self._jax.device_put(memory[start : start + n_bytes].view(dtype).reshape(tuple(shape)))
+        return self._jax.device_put(memory[start : start + n_bytes].view(stored).reshape(tuple(shape)))
 
     def assign(self, variable: Any, value: NDArray[Any]) -> None:  # noqa: ANN401  (a keras.Variable)
         """Give the variable the array's memory, or a copy where it is elsewhere or in parts."""
