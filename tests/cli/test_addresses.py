@@ -64,6 +64,15 @@ def test_no_format_of_a_check_has_secrets(form, folder, secret):
     assert "ConfigError" in text
 
 
+def test_an_address_that_cannot_be_read_is_no_bad_model(secret, server):
+    server.faults = {"403"}
+    text = said(safeload_cli("check", secret, code=2))
+    assert "the address cannot be read: HTTP 403" in text
+    text = said(safeload_cli("check", "http://user:SECRET@127.0.0.1:9/models", code=2))
+    assert "the address cannot be read: no connection to the server" in text
+    said(safeload_cli("check", "adl://user:SECRET@host/models", code=2))
+
+
 def test_checks_of_one_kind(secret, server):
     said(safeload_cli("check", "bert", f"{secret}/bert", "--vocab", f"{secret}/bert/vocab.txt"))
     said(safeload_cli("check", "elmo", f"{secret}/elmo/options.json", "--weights", f"{secret}/elmo/weights.hdf5"))
