@@ -119,8 +119,8 @@ def test_lock_writes_to_the_disk_and_the_lock_applies(folder, secret, server, tm
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ((), "say with --output FILE where the lock comes to"),
-        (("--output", "x.lock", "--sign", "key.pem"), "--sign is for files of the disk"),
+        ((), "pass --output FILE"),
+        (("--output", "x.lock", "--sign", "key.pem"), "--sign needs a folder on the disk"),
     ],
 )
 def test_lock_says_what_is_missing(arguments, text, server):
@@ -128,8 +128,8 @@ def test_lock_says_what_is_missing(arguments, text, server):
 
 
 def test_lock_of_several_models_at_an_address(server):
-    assert "lock each with an --output" in said(safeload_cli("lock", server.address, code=2))
-    assert "--output belongs to one model" in said(safeload_cli("lock", server.address, "--output", "x", code=2))
+    assert "lock each of them with its own --output" in said(safeload_cli("lock", server.address, code=2))
+    assert "--output names one file" in said(safeload_cli("lock", server.address, "--output", "x", code=2))
 
 
 def test_convert(secret, tmp_path):
