@@ -63,7 +63,7 @@ def failed(ref: FileRef, exc: OSError, verb: str = "read") -> SafeLoadError:
     is_forbidden = exc.errno in _FORBIDDEN and not windows.is_of_device(exc)
     if is_forbidden and not is_write:
         return _refused(ref, exc) if is_address(ref.path) else unreadable(ref)
-    what = ref.role if ref.role == "folder" else f"{ref.role} file"
+    what = _what(ref)
     message = f"the system cannot {verb} the {what}: {windows.in_use(exc) or exc.strerror or exc}"
     if exc.errno in _MISSING:
         return MissingFileError(message, **missing_facts(ref, (os.path.basename(ref.path),)))
@@ -80,7 +80,7 @@ def _of_source(
     """Return the error for what an archive, a server, or bytes that were hashed before, show of a file."""
     hints = ["load again when nothing writes to the folder"]
     if isinstance(exc, RemoteError):
-        message = f"the {ref.role} file cannot be read: {exc.strerror}"
+        message = f"the {_what(ref)} cannot be read: {exc.strerror}"
         return FileSystemError(message, errno=exc.errno, **ref.facts, hints=[exc.hint] if exc.hint else [])
     if isinstance(exc, ReplacedError):
         message = f"the {ref.role} file changed while it was being read: {exc.strerror}"
@@ -107,8 +107,12 @@ def unreadable(ref: FileRef) -> UnreadableFileError:
 
 def _refused(ref: FileRef, exc: OSError) -> UnreadableFileError:
     """Return the error for an object that a server does not give to this process."""
-    hints = ["give this process credentials where the store's own package looks for them: its settings or environment"]
-    return UnreadableFileError(f"the {ref.role} file cannot be read: {exc.strerror}", **ref.facts, hints=hints)
+    hints = ["give this process credentials that may list and read it, in its environment or the store's own settings"]
+    return UnreadableFileError(f"the {_what(ref)} cannot be read: {exc.strerror}", **ref.facts, hints=hints)
+
+
+def _what(ref: FileRef) -> str:
+    return ref.role if ref.role in ("folder", "address") else f"{ref.role} file"
 
 
 def missing(ref: FileRef, looked_for: tuple[str, ...] = ()) -> MissingFileError:
@@ -160,6 +164,9 @@ def missing_facts(ref: FileRef, looked_for: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _unlisted_hints(path: str) -> list[str]:
+    scheme, _, rest = path.partition("://")
+    if scheme not in ("http", "https", "hf"):
+        return [f"{scheme}://{rest.partition('/')[0]} does not exist or is empty; check its name"]
     from safeload._bytes.hub import FILE_NAME  # noqa: PLC0415  (only a missing file needs them)
     from safeload._bytes.usual_names import TRIED  # noqa: PLC0415
 

@@ -42,7 +42,7 @@ EXITS = {
         "safeload check [bert|elmo|weights] PATH...",
         "every model is good",
         "a model is bad, or --expect fails",
-        "wrong usage, a folder that cannot be read, or a FILE that cannot be written",
+        "wrong usage, a folder or an address that cannot be read, or a FILE that cannot be written",
     ),
     "inspect": Exits(
         "safeload inspect PATH", "it was read", "it cannot be read, or with --stats or --html its values are damaged"

@@ -69,16 +69,18 @@ def _describe(given: str, *, stats: bool, html: str | None, as_json: bool) -> in
 
 def _inspect(weights: Weights, *, stats: bool, html: str | None, as_json: bool) -> int:
     found = _statistics(weights) if stats or html else {}
+    said = ""
     if html:
         from safeload.cli.pages.model import write_page  # noqa: PLC0415  (for this option alone)
 
-        write_page(html, weights, found)
+        said = write_page(html, weights, found)
     if as_json:
         _console.print_json(_as_dict(weights, found))
     else:
         out = _console.console()
         _print_weights(out, weights, found, stats=stats)
         if html:
+            _console.line(out, (said, "bold"))
             _console.line(out, ("written  ", _console.NOTE), os.path.abspath(html))
     is_damaged = any(each.fault or each.n_nan or each.n_infinite for each in found.values())
     return 1 if is_damaged else 0

@@ -85,15 +85,15 @@ def _require_places(ref: FileRef, wanted: Wanted, n_models: int) -> None:
     if n_models > 1:
         for name, value in (("--signature", wanted.signing.get("signature")), ("--output", wanted.output)):
             if value:
-                raise click.UsageError(f"{name} belongs to one model, and {n_models} are found")
+                raise click.UsageError(f"{name} names one file, and {n_models} models are found")
     if not is_address(ref.path):
         return
     if wanted.signing.get("private_key"):
-        raise click.UsageError("--sign is for files of the disk, and an address is given")
+        raise click.UsageError("--sign needs a folder on the disk, not an address")
     if n_models > 1:
-        raise click.UsageError(f"{n_models} models are at this address; lock each with an --output of its own")
+        raise click.UsageError(f"{n_models} models are at this address; lock each of them with its own --output")
     if not wanted.output:
-        raise click.UsageError("nothing is written to addresses; say with --output FILE where the lock comes to")
+        raise click.UsageError("a lock cannot be written to an address; pass --output FILE")
 
 
 class _Locked(NamedTuple):

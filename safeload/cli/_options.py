@@ -22,7 +22,7 @@ scope = click.option("--scope", metavar="NAME", help="Of several encoders in a c
 activation = click.option(
     "--activation",
     type=click.Choice([GELU_ERF, GELU_TANH]),
-    help="Compute GELU so, whatever the library computes that owns the form.",
+    help="How to compute GELU, if not as the library that the form belongs to.",
 )
 
 backend = click.option(
@@ -33,7 +33,7 @@ backend = click.option(
 
 
 cache_dir = click.option(
-    "--cache-dir", type=PATH, metavar="FOLDER", help="Keep objects at addresses here, and read them here the next time."
+    "--cache-dir", type=PATH, metavar="FOLDER", help="Keep what is read from addresses in FOLDER, for the next time."
 )
 signature = click.option("--signature", type=PATH, help="The signature of the model; needs --signed-by.")
 signed_by = click.option(

@@ -42,7 +42,7 @@ class _KindGroup(click.Group):
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write how it is called."""
-        formatter.write_usage(ctx.command_path, "[bert|elmo|weights] [OPTIONS] PATH...")
+        formatter.write_usage(ctx.command_path, _USAGE)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options of the command that finds out the kinds, and the commands."""
@@ -52,6 +52,26 @@ class _KindGroup(click.Group):
         self.format_commands(ctx, formatter)
 
 
+class _AnyContext(click.Context):
+    """The context of the command whose name nobody writes."""
+
+    @property
+    def command_path(self) -> str:
+        """The name of its group."""
+        return self.parent.command_path if self.parent else super().command_path
+
+
+class _AnyCommand(ProjectCommand):
+    """The command that finds out the kinds."""
+
+    context_class = _AnyContext
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's own)
+        """Return how its group is called."""
+        return [_USAGE]
+
+
+_USAGE = "[bert|elmo|weights] [OPTIONS] PATH..."
 _ANY = ""
 """The name under which a group finds the command that no one writes."""
 
@@ -63,7 +83,7 @@ def _require_path(ctx: click.Context, first: str) -> None:
         click.UsageError: It is a word that is neither the name of a command nor a path.
     """
     if first and not (first.startswith("-") or any(mark in first for mark in "/\\~$.") or os.path.lexists(first)):
-        raise click.UsageError(f"{first!r} is no kind of model, and no such path exists", ctx)
+        raise click.UsageError(f"{first!r} is neither a kind of model nor an existing path", ctx)
 
 
 @click.group(
@@ -75,15 +95,16 @@ def _require_path(ctx: click.Context, first: str) -> None:
         "safeload check models/                 every BERT and ELMo in the tree",
         "safeload check models/ --expect 12 --exclude 'draft-*'",
         "safeload check models/ --format sarif --output safeload.sarif",
+        "safeload check s3://bucket/models/     every BERT and ELMo in a bucket",
         "safeload check bert models/uncased --training",
     ),
 )
 def check() -> None:
     """Check models as a load would, without TensorFlow or torch.
 
-    Each PATH is a model in any form, or a folder above several; which of them is a BERT and which an ELMo is found out. The commands
-    check one kind of model, with the options of its load. Defaults may be in the table [tool.safeload.check] of the nearest
-    pyproject.toml.
+    Each PATH is a model in any form, or a folder above several, on the disk or at an address such as s3://bucket/models/.
+    safeload finds out which is a BERT and which an ELMo; the commands check one kind, with the options of its load. Defaults may
+    be in the table [tool.safeload.check] of the nearest pyproject.toml.
     """
 
 
@@ -145,7 +166,7 @@ def _check_command(function: Any) -> Any:  # noqa: ANN401  (click's decorators a
     return _any_check_command(scope(ignore_unused(function)))
 
 
-@click.command(cls=ProjectCommand)
+@click.command(cls=_AnyCommand)
 @_any_check_command
 def check_any(paths: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401
     """Check BERT and ELMo models of whatever kind."""

@@ -24,7 +24,7 @@ VARIABLE = "_SAFELOAD_COMPLETE"
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes SHELL complete commands, options and paths of safeload with Tab. A new shell has it."""
+    """Print what makes SHELL complete commands, options and paths of safeload with Tab. It takes effect in a new shell."""
     made_by = get_completion_class(shell)
     assert made_by is not None  # noqa: S101  (click has all of `SHELLS`)
     click.echo(made_by(context.find_root().command, {}, "safeload", VARIABLE).source())

@@ -28,7 +28,7 @@ from safeload.cli._options import PATH, activation, as_json, ending, scope, voca
     "--form",
     required=True,
     type=click.Choice(FORMS),
-    help="The form to write; hdf5 is of an ELMo, the others are of a BERT.",
+    help="The form to write; hdf5 is for an ELMo, the others are for a BERT.",
 )
 @click.option("--weights", type=PATH, help="The weights, if they are not in the folder of SOURCE.")
 @vocab

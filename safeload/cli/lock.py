@@ -39,7 +39,7 @@ from safeload.cli._options import (
 @click.argument("folder", type=PATH)
 @click.option("--update", is_flag=True, help="Replace an existing lock that differs.")
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="The lock to write. [default: FOLDER/safeload.lock]")
-@click.option("--any", "is_any", is_flag=True, help="Lock the weights alone, of whatever model.")
+@click.option("--any", "is_any", is_flag=True, help="Lock the weights alone, of any model.")
 @click.option("--sign", "private_key", type=PATH, metavar="PEM", help="Sign the folder too, with this private key.")
 @click.option("--certificate", type=PATH, metavar="PEM", help="The certificate of that key, to sign with it.")
 @click.option(
@@ -57,8 +57,8 @@ from safeload.cli._options import (
 def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401  (click's own)
     """Check the model in FOLDER and write its safeload.lock: the size and SHA-256 of each of its files.
 
-    FOLDER may be an archive, an address, whose lock is written to --output, or a folder above several models, each of which
-    is locked. --checkpoint, --vocab, --activation and --backend are of a BERT, --weights is of an ELMo.
+    FOLDER may be an archive, a folder above several models, each of which is locked, or the address of one model, whose lock
+    is written to --output. If that lock exists, the model is compared with it. --checkpoint, --vocab, --activation and --backend are for a BERT, --weights is for an ELMo.
 
     From then on, every load and check of the model compares its files with the lock. With --sign, all files in FOLDER are
     signed in the format of OpenSSF model signing, for a load with `signature` and `signed_by`.
@@ -81,12 +81,12 @@ def lock(folder: str, *, update: bool, is_any: bool, as_json: bool, **options: A
     given = [kind for kind, names in (("bert", of_bert), ("elmo", of_elmo)) if any(names.values())]
     if len(given) > 1:
         raise click.UsageError(
-            "--weights is of an ELMo, --checkpoint, --vocab, --activation and --backend are of a BERT"
+            "--weights is for an ELMo, --checkpoint, --vocab, --activation and --backend are for a BERT"
         )
     if is_any:
         if given or options["scope"] or options["ignore_unused"]:
             raise click.UsageError(
-                "--any locks weights of whatever model, and the other options are of a BERT or an ELMo"
+                "--any locks the weights of any model, and the other options are for a BERT or an ELMo"
             )
         sys.exit(
             _locking.run(

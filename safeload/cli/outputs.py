@@ -42,9 +42,9 @@ from safeload.elmo._arguments import BACKENDS
 def outputs(folder: str, *, save: str | None, compare: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Load the BERT or ELMo in FOLDER and save what its layers compute for a few fixed texts, or compare them with such a file.
 
-    FOLDER may be an archive; which model is in it is found out. The file is small, and of no library: save it with one, and compare
+    FOLDER may be an archive; safeload finds out which model is in it. The file is small, and of no library: save it with one, and compare
     another library, another version or a converted copy with it. A difference says in which layer it begins. --checkpoint, --vocab,
-    --training and --activation are of a BERT, --weights of an ELMo.
+    --training and --activation are for a BERT, --weights is for an ELMo.
     """
     from safeload.cli import _outputting  # noqa: PLC0415  (not for `safeload --help`)
 

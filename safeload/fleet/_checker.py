@@ -105,7 +105,7 @@ class Checker:
             folder = lock_folder(path, source)
             message = "the model has no lock file"
             of_any = "--any " if model.kind == "weights" else ""
-            to = f" --output {LOCK_NAME}" if is_address(folder) else ""
+            to = f" --output {LOCK_NAME}, and copy it to {folder}" if is_address(folder) else ""
             of_model = f"{of_any}{archive_at(path, source) or folder}{to}"
             hints = [f"when the files are known to be correct: safeload lock {of_model}"]
             raise LockError(message, resolved=os.path.join(folder, LOCK_NAME), label="lock", hints=hints)

@@ -65,11 +65,12 @@ def no_model(ref: FileRef) -> SafeLoadError:
             return wrong_kind(ref, sniff(ref) or UNKNOWN, wanted="a BERT or an ELMo")
         return absent.missing(ref)
     folder = ref.at(ref.path, "folder")
-    absent.list_names(folder)  # which raises where the folder cannot be read
+    context = [("inside", absent.names_text(absent.list_names(folder)))]
     hints = [*archive_hints(folder), *(advice(folder, BERT) or [_WHAT_THEY_HAVE])]
     message = "the folder contains no BERT or ELMo"
     wanted = "the folder of one model"
-    return WrongFileKindError(message, wanted=wanted, found="another folder", **folder.facts, hints=hints)
+    facts = {**folder.facts, "context": context, "hints": hints}
+    return WrongFileKindError(message, wanted=wanted, found="another folder", **facts)
 
 
 def _in_order(found: set[str], kinds: Iterable[str]) -> list[str]:

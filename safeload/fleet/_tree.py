@@ -15,7 +15,8 @@ from safeload._bytes.files import DISK, FileRef, real_path
 from safeload._bytes.remote.source import RemoteSource
 from safeload._forms.tensorflow.prefixes import ASSETS, SAVED_MODEL, VARIABLES, names_in_assets
 from safeload._recognise import BERT, ELMO, has_piece_of, models_of_variables
-from safeload.errors import FileSystemError, SafeLoadError, UnreadableFileError
+from safeload._text.addresses import without_secrets
+from safeload.errors import FileSystemError, MissingDependencyError, SafeLoadError, UnreadableFileError
 from safeload.fleet._archives import models_in_archive
 from safeload.fleet._found import Model, Skipped, Unreadable
 from safeload.fleet._kinds import decided, kinds_at
@@ -66,7 +67,12 @@ def find_models(kinds: Sequence[str], paths: Iterable[str], excluded: Sequence[s
 
 
 def _at(kinds: tuple[str, ...], path: str, excluded: Sequence[str]) -> Iterator[Found]:
-    root = _root(path)
+    try:
+        root = _root(path)
+        _require_answer(root)
+    except (MissingDependencyError, UnreadableFileError, FileSystemError) as exc:
+        yield Unreadable(without_secrets(path), exc)
+        return
     skipped: Skipped | None = None
     has_model = has_unreadable = has_empty = False
     for found in _walked(kinds, root, excluded) if root.is_dir() else _in_given_archive(kinds, root):
@@ -109,14 +115,37 @@ def _in_given_archive(kinds: tuple[str, ...], root: FileRef) -> Iterator[Found]:
 
 
 def _root(path: str) -> FileRef:
-    """Return the path as it is written, or, where `~` or a variable is expanded in it, the resolved path, or an address."""
+    """Return the path as it is written, or, where `~` or a variable is expanded in it, the resolved path, or an address.
+
+    Raises:
+        MissingDependencyError: The package that reads the address is not installed.
+    """
     given = FileRef(path=path, role="folder", given=path)
     try:
         found = given_ref(path, "path", "folder")
         found.is_dir()  # which needs the package that reads the address
+    except MissingDependencyError:
+        raise
     except SafeLoadError:
         return given  # which its check reports
     return given if absolute(path) == found.path and found.source is DISK else found
+
+
+def _require_answer(root: FileRef) -> None:
+    """Require that a server says what is at an address, if only that nothing is.
+
+    Raises:
+        UnreadableFileError: It refuses to.
+        FileSystemError: It, or the network, failed.
+    """
+    if not is_address(root.path):
+        return
+    try:
+        root.source.mode(root.path)
+    except FileNotFoundError:  # which its check reports
+        return
+    except OSError as exc:
+        raise absent.failed(root.at(root.path, "address"), exc) from exc
 
 
 def _walked(kinds: tuple[str, ...], root: FileRef, excluded: Sequence[str]) -> Iterator[Found | _Empty]:

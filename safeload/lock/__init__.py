@@ -204,7 +204,9 @@ def write_again(path: str, model: str = "", output: str = "") -> str:
 
     elsewhere = is_address(path) or output
     to = f" --output {shlex.quote(output if output and not is_address(output) else LOCK_NAME)}" if elsewhere else ""
-    return f"write it again with: safeload lock {'--any ' * (model == ANY_MODEL)}--update {shlex.quote(path)}{to}"
+    is_there = is_address(path) and (not output or is_address(output))
+    then = f", and copy it to {path}/{LOCK_NAME}" if is_there else ""
+    return f"write it again with: safeload lock {'--any ' * (model == ANY_MODEL)}--update {shlex.quote(path)}{to}{then}"
 
 
 @typed_errors

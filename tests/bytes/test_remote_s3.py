@@ -74,6 +74,8 @@ def test_what_is_not_there():
     for address in ("s3://bucket/gone", "s3://nobucket/bert", "s3://bucket/models/hf/gone.json"):
         with pytest.raises(errors.MissingFileError):
             safeload.check_bert(address)
+    (result,) = safeload.check_many("s3://nobucket/models")
+    assert result.error.hints == ("s3://nobucket does not exist or is empty; check its name",)
 
 
 @pytest.mark.usefixtures("bucket")

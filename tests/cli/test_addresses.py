@@ -64,6 +64,15 @@ def test_no_format_of_a_check_has_secrets(form, folder, secret):
     assert "ConfigError" in text
 
 
+def test_an_address_that_cannot_be_read_is_no_bad_model(secret, server):
+    server.faults = {"403"}
+    text = said(safeload_cli("check", secret, code=2))
+    assert "the address cannot be read: HTTP 403" in text
+    text = said(safeload_cli("check", "http://user:SECRET@127.0.0.1:9/models", code=2))
+    assert "the address cannot be read: no connection to the server" in text
+    said(safeload_cli("check", "adl://user:SECRET@host/models", code=2))
+
+
 def test_checks_of_one_kind(secret, server):
     said(safeload_cli("check", "bert", f"{secret}/bert", "--vocab", f"{secret}/bert/vocab.txt"))
     said(safeload_cli("check", "elmo", f"{secret}/elmo/options.json", "--weights", f"{secret}/elmo/weights.hdf5"))
@@ -110,8 +119,8 @@ def test_lock_writes_to_the_disk_and_the_lock_applies(folder, secret, server, tm
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ((), "say with --output FILE where the lock comes to"),
-        (("--output", "x.lock", "--sign", "key.pem"), "--sign is for files of the disk"),
+        ((), "pass --output FILE"),
+        (("--output", "x.lock", "--sign", "key.pem"), "--sign needs a folder on the disk"),
     ],
 )
 def test_lock_says_what_is_missing(arguments, text, server):
@@ -119,8 +128,8 @@ def test_lock_says_what_is_missing(arguments, text, server):
 
 
 def test_lock_of_several_models_at_an_address(server):
-    assert "lock each with an --output" in said(safeload_cli("lock", server.address, code=2))
-    assert "--output belongs to one model" in said(safeload_cli("lock", server.address, "--output", "x", code=2))
+    assert "lock each of them with its own --output" in said(safeload_cli("lock", server.address, code=2))
+    assert "--output names one file" in said(safeload_cli("lock", server.address, "--output", "x", code=2))
 
 
 def test_convert(secret, tmp_path):

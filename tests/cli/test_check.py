@@ -93,7 +93,9 @@ def test_what_a_good_model_leaves_open_is_said(bert):
 
 
 def test_a_word_that_is_neither_a_kind_nor_a_path_is_told():
-    assert "'brt' is no kind of model, and no such path exists" in safeload_cli("check", "brt", code=2).stderr
+    assert "'brt' is neither a kind of model nor an existing path" in safeload_cli("check", "brt", code=2).stderr
+    told = safeload_cli("check", "models/", "--expect", "0", code=2).stderr
+    assert "safeload check [bert|elmo|weights] [OPTIONS] PATH...\nTry 'python -m safeload check --help'" in told
 
 
 def test_separate_paths_are_options(bert, tmp_path):

@@ -107,6 +107,13 @@ def test_names_bring_no_control_characters_into_the_page(bert, tmp_path):
     assert not {"\x1b", "\u202e"} & set(page)
 
 
+def test_the_verdict_of_the_page_is_printed(bert, tmp_path):
+    page = tmp_path / "page.html"
+    assert "\nNo tensor looks broken.\nwritten  " in safeload_cli("inspect", bert, "--html", page).stdout
+    testing.poison(bert)
+    assert "\n1 tensor looks broken.\nwritten  " in safeload_cli("inspect", bert, "--html", page, code=1).stdout
+
+
 def test_a_value_that_exploded_is_marked(bert):
     testing.poison(bert, "bert/pooler/dense/kernel", 1e30)
 

@@ -64,7 +64,7 @@ def test_a_model_with_two_encoders_is_locked(bert):
 
 def test_options_of_two_kinds_of_models_are_wrong_usage(bert):
     done = safeload_cli("lock", bert, "--weights", bert, "--checkpoint", bert, code=2)
-    assert "--weights is of an ELMo" in done.stderr
+    assert "--weights is for an ELMo" in done.stderr
 
 
 def test_a_bad_model_is_not_locked(bert):

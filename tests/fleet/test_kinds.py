@@ -102,4 +102,6 @@ def test_an_empty_folder_beside_models_is_one(tiny_bert, tmp_path):
     shutil.copytree(tiny_bert, tmp_path / "good")
     (tmp_path / "empty").mkdir()
     assert models_at(tmp_path) == [Model(str(tmp_path / "empty"), ""), Model(str(tmp_path / "good"), "bert")]
-    assert "contains no BERT or ELMo" in Checker()(Model(str(tmp_path / "empty"), "")).error.message
+    error = Checker()(Model(str(tmp_path / "empty"), "")).error
+    assert "contains no BERT or ELMo" in error.message
+    assert "inside: nothing" in str(error)

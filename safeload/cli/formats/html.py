@@ -104,11 +104,12 @@ class Writer:
     def _facts(self, totals: Totals) -> Iterator[tuple[str, str]]:
         rate = f", {_console.bytes_text(int(self._n_bytes / totals.seconds))} each second" if totals.seconds else ""
         expected = self._head.n_expected
-        yield "Folder", copied(os.getcwd(), "the path")
+        yield "Run in", copied(os.getcwd(), "the path")
         yield "Models", counted(totals.n_models, "model") + ("" if expected is None else f", {expected:,} expected")
         yield "Kind", escape(self._head.kind or "")
         yield "Verified", f"{_console.bytes_text(self._n_bytes)} of files in {totals.seconds:.2f} s{rate}"
-        yield "Checked", f"{escape(self._head.time)}, by safeload {escape(self._head.version)}"
+        day, _, clock = self._head.time.partition("T")
+        yield "Checked", f"{escape(day)} {escape(clock[:5])} UTC, by safeload {escape(self._head.version)}"
 
     def _charts(self) -> Iterator[str]:
         if not self._n:

@@ -43,13 +43,13 @@ _OF_ELMO = (
 def digest_text(weights: WeightFile) -> str:
     """Return the digest of the weights, or why there is none, as HTML."""
     if is_address(weights.ref.path):
-        return "not computed of what is at an address; safeload check weights prints it"
+        return "not computed for an address; safeload check weights --json prints it"
     readable = [name for name in weights.tensors if weights.has_readable_type(name)]
     try:
         weights.verify(readable)
     except SafeLoadError:
         return "none, because some values are damaged or not finite"
-    return f'{copied(digest_of_tensors(weights, readable), "the digest")}<br><span class="note">of all tensors, as safeload check weights prints it</span>'
+    return f'{copied(digest_of_tensors(weights, readable), "the digest")}<br><span class="note">of all tensors, as safeload check weights --json prints it</span>'
 
 
 def config_facts(weights: FileRef) -> Iterator[tuple[str, str]]:

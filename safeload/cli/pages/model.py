@@ -52,8 +52,8 @@ _TITLES = (
 )  # fmt: skip
 
 
-def write_page(path: str, weights: Weights, found: Mapping[str, Statistics]) -> None:
-    """Write the page atomically, in parts.
+def write_page(path: str, weights: Weights, found: Mapping[str, Statistics]) -> str:
+    """Write the page atomically, in parts, and return its verdict.
 
     Raises:
         SafeLoadError: As `atomic_write`.
@@ -61,6 +61,8 @@ def write_page(path: str, weights: Weights, found: Mapping[str, Statistics]) -> 
     with atomic_write(path, role="page") as unfinished:
         for part in page(weights, found, datetime.now(timezone.utc)):
             unfinished.write(part.encode("utf-8", "backslashreplace"))
+    shown = list(itertools.islice(weights.tensors.values(), MAX_TENSORS))
+    return verdict(compared(shown, found))[1]
 
 
 def page(weights: Weights, found: Mapping[str, Statistics], time: datetime) -> Iterator[str]:

@@ -32,8 +32,8 @@ def test_the_page_has_facts_on_top_and_the_whole_message_of_a_failure(page, tmp_
 
     assert "2 good, 1 bad" in "".join(Reader(f"<div>{re.search('<p id=.counts.*?</p>', top)[0]}</div>").text)
     titles = re.findall("<dt>(.*?)</dt>", top)
-    assert titles == ["Folder", "Models", "Verified", "Checked"]
-    assert re.search(r"Checked</dt><dd>\d{4}-\d\d-\d\dT[\d:.]+Z, by safeload ", top)
+    assert titles == ["Run in", "Models", "Verified", "Checked"]
+    assert re.search(r"Checked</dt><dd>\d{4}-\d\d-\d\d \d\d:\d\d UTC, by safeload ", top)
     article = re.search('<article class="bad">.*?</article>', rest, re.DOTALL)[0]
     assert str(tmp_path / "tree/z_bert") in article
     assert "a data shard is truncated" in article
