@@ -204,7 +204,7 @@ def write_again(path: str, model: str = "", output: str = "") -> str:
 
     elsewhere = is_address(path) or output
     to = f" --output {shlex.quote(output if output and not is_address(output) else LOCK_NAME)}" if elsewhere else ""
-    return f"write it again with: safeload lock {'--any ' * (model == ANY_MODEL)}--update {shlex.quote(path)}{to}"
+    return f"write the lock again with: safeload lock {'--any ' * (model == ANY_MODEL)}--update {shlex.quote(path)}{to}"
 
 
 @typed_errors

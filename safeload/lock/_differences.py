@@ -31,7 +31,7 @@ def not_locked(path: str, locks: Sequence[Lock]) -> LockError:
     again = _again(locks[0], archive_at(path) or locks[0].folder)
     if not any(path.startswith(lock.path_of("")) for lock in locks):
         hints = [
-            f"a lock covers its own folder: if the file belongs to the locked model, copy it there, and {again}",
+            f"a lock covers its own folder: if the file belongs to the locked model, copy it there, and then {again}",
             "if it belongs to another model, copy the config beside it, and load it with that copy",
         ]
     else:
