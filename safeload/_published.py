@@ -37,6 +37,9 @@ _BERTS: dict[tuple[int, ...], str] = {
     )
 }
 
+PUBLISHED_VOCAB_SIZES = frozenset(sizes[0] for sizes in _BERTS)
+"""Rows of published embedding tables, none of which is padded."""
+
 _ELMO_SIZES = (
     "lstm.dim", "lstm.projection_dim", "lstm.n_layers", "char_cnn.n_highway", "sum of char_cnn.filters",
     "char_cnn.embedding.dim",

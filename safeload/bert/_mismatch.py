@@ -8,14 +8,18 @@ import re
 from typing import TYPE_CHECKING
 
 from safeload._compare import size_claims, size_hint
+from safeload._json import read_json_object
 from safeload._published import published_bert
 from safeload._text.words import N_NAME_CHARS
+from safeload.bert._config import CONFIG_NAMES
 from safeload.bert._parameters import FIRST_VARIABLE, POSITIONS
-from safeload.bert._runtimes import RUNTIMES
+from safeload.bert._runtimes import KERAS_BERT, RUNTIMES
+from safeload.errors import SafeLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from safeload._bytes.files import FileRef
     from safeload._model_kind import Mismatch
     from safeload.bert._config import BertConfig
     from safeload.bert._runtimes import Runtime
@@ -49,6 +53,7 @@ def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None, runtime: Runtime
         return [f"the {title} contains no BERT {mismatch.weights.noun}s; pass the file of the BERT itself"]
     layers = _layer_hints(mismatch)
     return [
+        *_config_hints(mismatch),
         *_size_hints(mismatch, n_tokens, runtime),
         *layers,
         *_release_hints(mismatch),
@@ -57,6 +62,25 @@ def hints(mismatch: Mismatch[BertConfig], n_tokens: int | None, runtime: Runtime
         *_name_hints(missing, found, title),
         *([] if layers else _decoder_hints(mismatch) + _unexpected_hints(problems)),
     ]
+
+
+def _config_hints(mismatch: Mismatch[BertConfig]) -> list[str]:
+    """Return the hint to pass the config in the folder of the weights, if another one was passed and that one fits."""
+    sizes = {key: size for key, size in sizes_of(mismatch.found).items() if size}
+    for name in CONFIG_NAMES:
+        beside = mismatch.weights.ref.folder().inside(name, "config")
+        if beside.path != mismatch.config.path and beside.is_file() and sizes.items() <= _contents(beside).items():
+            return [f"the config in the folder of the {mismatch.weights.title} fits it; pass {beside.path}"]
+    return []
+
+
+def _contents(config: FileRef) -> dict[str, object]:
+    """Return the keys of a config that was not asked for; nothing if it cannot be read."""
+    try:
+        raw = read_json_object(config)
+    except SafeLoadError:
+        return {}
+    return {key: value for key, value in raw.items() if isinstance(value, int)}
 
 
 def _size_hints(mismatch: Mismatch[BertConfig], n_tokens: int | None, runtime: Runtime) -> list[str]:
@@ -84,7 +108,7 @@ def _size_hints(mismatch: Mismatch[BertConfig], n_tokens: int | None, runtime: R
     elif hidden and hidden % config.num_attention_heads:
         hints.append(f"num_attention_heads, {config.num_attention_heads} in the config, must divide {hidden}")
     positions, rows = claims.get("max_position_embeddings", (0, 0))
-    if rows < positions and len(mismatch.problems) == 1:
+    if rows < positions and len(mismatch.problems) == 1 and runtime is KERAS_BERT:
         hints.append(f"or pass seq_len={rows} or less to safeload.load_bert, for inputs of that length")
     return hints
 

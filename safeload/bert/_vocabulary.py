@@ -9,6 +9,7 @@ from safeload._bytes.archives.locating import archive_at, located, lock_folder
 from safeload._bytes.kinds import kind_of_data, wrong_kind
 from safeload._bytes.small import read_small
 from safeload._forms.tensorflow.prefixes import saved_model_of
+from safeload._published import PUBLISHED_VOCAB_SIZES
 from safeload.errors import UnsafeFileError, VocabularyError
 from safeload.lock._copies import open_locked
 from safeload.lock._finding import find_locks
@@ -155,8 +156,11 @@ def require_fit(vocabulary: dict[str, int], config: BertConfig, ref: FileRef) ->
     notes: list[str] = []
     warnings: list[str] = []
     if n_tokens < vocab_size:
-        is_padding = any(-(-n_tokens // multiple) * multiple == vocab_size for multiple in PADDED_TO)
-        text = f"the embedding table has {vocab_size - n_tokens:,} more rows than the vocabulary has tokens"
+        is_padding = vocab_size not in PUBLISHED_VOCAB_SIZES and any(
+            -(-n_tokens // multiple) * multiple == vocab_size for multiple in PADDED_TO
+        )
+        n_more = vocab_size - n_tokens
+        text = f"the embedding table has {n_more:,} more row{'s' * (n_more > 1)} than the vocabulary has tokens"
         why = "padding" if is_padding else "the vocabulary may be cut off, or of another model"
         (notes if is_padding else warnings).append(f"{text} ({n_tokens:,}): {why}")
     if vocabulary.get("[PAD]", 0) != 0:

@@ -206,7 +206,7 @@ def write_again(path: str, model: str = "", output: str = "") -> str:
     to = f" --output {shlex.quote(output if output and not is_address(output) else LOCK_NAME)}" if elsewhere else ""
     is_there = is_address(path) and (not output or is_address(output))
     then = f", and copy it to {path}/{LOCK_NAME}" if is_there else ""
-    return f"write it again with: safeload lock {'--any ' * (model == ANY_MODEL)}--update {shlex.quote(path)}{to}{then}"
+    return f"write the lock again with: safeload lock {'--any ' * (model == ANY_MODEL)}--update {shlex.quote(path)}{to}{then}"
 
 
 @typed_errors

@@ -161,6 +161,20 @@ def test_a_step_of_training_is_equal(tiny_bert):
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
+@pytest.mark.usefixtures("untraced")
+def test_a_training_is_equal_if_the_seed_is_set_after_the_load(tiny_bert):
+    tf = require_keras_bert().tf
+    losses = []
+    for load in (upstream, safeload.load_bert):
+        bert = load(tiny_bert, seq_len=8, trainable=True, dropout_rate=0.3)
+        tf.keras.utils.set_random_seed(0)
+        model = tf.keras.Model(bert.inputs, tf.keras.layers.Dense(2, activation="softmax")(bert.output[:, 0]))
+        model.compile(tf.keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+        losses.append(model.fit(INPUTS[:2], np.array([0, 1]), epochs=2, verbose=0).history["loss"])
+
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
 def test_a_saved_model_loads_again(tiny_bert, tmp_path):
     backend = require_keras_bert()
     model = safeload.load_bert(tiny_bert)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +211,39 @@ def test_a_shorter_position_table_loads_as_both_hints_say(tmp_path):
         safeload.check_bert(folder, seq_len=13)
     assert set_as_the_hints_say([first])
     assert safeload.check_bert(folder).notes == ()
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_the_config_beside_the_weights_is_named_if_it_fits(is_good, bert, tmp_path):
+    other = write_bert_checkpoint(tmp_path / "other", layers=4)
+    if not is_good:
+        shutil.copy(other / "bert_config.json", bert)
+
+    with pytest.raises(VariableMismatchError) as caught:
+        safeload.check_bert(other / "bert_config.json", bert / "bert_model.ckpt")
+    hint = f"the config in the folder of the checkpoint fits it; pass {bert / 'bert_config.json'}"
+    assert (caught.value.hints[0] == hint) == is_good
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"vocab_size": [], "hidden_size": "x"}'])
+def test_a_config_beside_the_weights_that_cannot_be_read_is_not_named(text, bert, tmp_path):
+    other = write_bert_checkpoint(tmp_path / "other", layers=4)
+    (bert / "bert_config.json").write_text(text)
+
+    with pytest.raises(VariableMismatchError) as caught:
+        safeload.check_bert(other / "bert_config.json", bert / "bert_model.ckpt")
+    assert not any("in the folder of" in hint for hint in caught.value.hints)
+
+
+@pytest.mark.parametrize("backend", ["transformers", "keras-hub"])
+def test_a_length_is_no_advice_for_a_library_that_takes_none(backend, bert):
+    edit_config(bert, max_position_embeddings=25)
+
+    with pytest.raises(VariableMismatchError) as caught:
+        safeload.check_bert(bert, backend=backend)
+    assert len(caught.value.hints) == 1
+    assert set_as_the_hints_say(caught.value.hints) == {"max_position_embeddings"}
+    safeload.check_bert(bert, backend=backend)
 
 
 def test_a_longer_position_table_is_no_matter_of_seq_len(bert):

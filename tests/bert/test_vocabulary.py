@@ -176,11 +176,17 @@ def test_a_table_that_is_padded_is_noted(n_tokens, vocab_size):
     assert not notes or notes[0].endswith(": padding")
 
 
-@pytest.mark.parametrize(("n_tokens", "vocab_size"), [(199, 201), (128, 256), (31_102, 32_102)])
+@pytest.mark.parametrize(("n_tokens", "vocab_size"), [(199, 201), (128, 256), (31_102, 32_102), (21_126, 21_128)])
 def test_rows_that_no_padding_explains_are_a_warning(n_tokens, vocab_size):
     (warning,) = fit(n_tokens, vocab_size)[1]
 
     assert warning.startswith(f"the embedding table has {vocab_size - n_tokens:,} more rows than")
+
+
+def test_one_line_less_than_the_chinese_bert_has_is_a_warning():
+    (warning,) = fit(21_127, 21_128)[1]
+
+    assert warning.startswith("the embedding table has 1 more row than the vocabulary has tokens (21,127)")
 
 
 def test_more_tokens_than_rows_are_an_error():

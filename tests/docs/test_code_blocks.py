@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -55,7 +56,18 @@ def set_up_of_a_project(folder):
 
 
 def model_that_keras_saved(folder):
-    testing.write_bert(folder / "out", form="hdf5/keras-bert")
+    path = testing.write_bert(folder / "out", form="hdf5/keras-bert") / "model.h5"
+    with h5py.File(path, "r+") as file:
+        file.attrs["layer_names"] = [*file.attrs["layer_names"], b"head"]
+        head = file.create_group("head")
+        head.attrs["weight_names"] = [b"head/kernel:0", b"head/bias:0"]
+        head["head/kernel:0"], head["head/bias:0"] = np.ones((16, 2), np.float32), np.zeros(2, np.float32)
+
+
+def models_and_a_vocabulary(folder):
+    model = testing.write_bert_checkpoint(folder / "../models/uncased_L-12_H-768_A-12")
+    (folder / "vocabularies").mkdir()
+    shutil.copy(model / "vocab.txt", folder / "vocabularies/uncased.txt")
 
 
 def models_of_libraries(folder):
@@ -76,7 +88,7 @@ SET_UP = {
     LOCK: lock_above_a_model,
     UNIT_TEST: set_up_of_a_project,
     SETTINGS: lambda folder: testing.write_bert_checkpoint(folder / "models/bert", positions=128),
-    REPLACE_BERT: lambda folder: testing.write_bert_checkpoint(folder / "../models/uncased_L-12_H-768_A-12"),
+    REPLACE_BERT: models_and_a_vocabulary,
     **dict.fromkeys(
         [ELMO_IN_KERAS, REPLACE_ELMO], lambda folder: testing.write_elmo(folder / "../models/elmo_original")
     ),

@@ -18,10 +18,14 @@ MADE_ON_THE_SITE = {"docs/reference/errors.md", "docs/reference/api.md", "docs/r
 """Pages whose headings are made from the code; the site's own build checks links to these."""
 
 
+def slug(title):
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
 def slugs_of(path):
     text = FENCE.sub("", path.read_text(encoding="utf-8"))
     titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return {slug(title) for title in titles}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

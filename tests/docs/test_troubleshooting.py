@@ -16,10 +16,17 @@ import pytest
 from safeload import testing
 from safeload._frameworks.tensorflow import require_keras_bert
 from tests.docs.blocks import ROOT
+from tests.docs.test_links import slug
 from tests.forms.torch import archives as torch_files
 
 PAGE = (ROOT / "docs/how-to/troubleshooting.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^### `(.*)`$", PAGE, re.MULTILINE)
+BEGINNINGS = {
+    anchor: re.findall(r"`(.*?)`", row.partition(" | ")[0])
+    for row in re.findall(r"^\| `.*$", PAGE, re.MULTILINE)
+    for anchor in re.findall(r"\(#(.*?)\)", row)
+}
+"""The first words of a text, by the section that the table at the top of the page names for it."""
 CONFIG, PREFIX = "bert_config.json", "bert_model.ckpt"
 
 
@@ -88,6 +95,11 @@ def saved_by_keras_bert(folder):
     backend = require_keras_bert()
     model, _ = backend.keras_bert.loader.build_model_from_config(str(folder / CONFIG))
     model.save(str(folder / "model.h5"))
+
+
+def with_names_as_trainable(folder):
+    load = require_keras_bert().keras_bert.load_trained_model_from_checkpoint
+    load(str(folder / CONFIG), str(folder / PREFIX), trainable=["Encoder-1"])
 
 
 def the_object_graph(folder):
@@ -203,6 +215,7 @@ UPSTREAM = [
     other("Layer count mismatch when loading weights from file", "hdf5/keras-bert", into_keras_bert),
     other("No model config found in the file", "hdf5/keras-bert", by_load_model),
     other("Unknown layer: ...TokenEmbedding...", "tensorflow", by_load_model, saved_by_keras_bert),
+    other("Expected ... argument to be a boolean, but got: [...]", "tensorflow", with_names_as_trainable),
     other("Key _CHECKPOINTABLE_OBJECT_GRAPH not found in checkpoint", "tensorflow", the_object_graph),
     other("Could not find variable module/bilm/...", "tensorflow", a_module_in_keras),
     other("Exporting/importing meta graphs is not supported when eager execution is enabled", "tensorflow", a_graph_of_tensorflow_1),
@@ -270,6 +283,19 @@ def test_upstream_says_what_the_heading_says(heading, write, spoil, arguments, t
     text = upstream_text(folder, *arguments)
 
     assert re.search(".*".join(map(re.escape, heading.split("..."))), text), text
+
+
+@pytest.mark.parametrize(("anchor", "beginnings"), BEGINNINGS.items())
+def test_a_text_of_the_section_begins_as_the_table_says(anchor, beginnings, tmp_path):
+    texts = []
+    for number, (heading, write, spoil, arguments) in enumerate(UPSTREAM):
+        if slug(heading) == anchor:
+            folder = write(tmp_path / f"{number}")
+            spoil(folder)
+            texts.append(upstream_text(folder, *arguments).partition(": ")[2])
+
+    patterns = [".*".join(map(re.escape, each.split("..."))) for each in beginnings]
+    assert any(re.match(pattern, text) for pattern in patterns for text in texts), texts
 
 
 def test_every_heading_was_brought_out_or_has_a_reason():

@@ -117,8 +117,12 @@ def test_weights_from_another_folder_are_not_the_locked_ones(bert, tmp_path):
     write_lock(bert)
     other = shutil.copytree(bert, tmp_path / "other")
     (other / LOCK_NAME).unlink()
-    with pytest.raises(LockError, match="not in its lock file"):
+    with pytest.raises(LockError, match="not in its lock file") as caught:
         safeload.check_bert(bert / "bert_config.json", other / "bert_model.ckpt")
+    first, second = caught.value.hints
+    assert first.startswith("a lock covers its own folder")
+    assert second == "if it belongs to another model, copy the config beside it, and load it with that copy"
+    assert safeload.check_bert(other / "bert_config.json", other / "bert_model.ckpt")
 
 
 def test_a_lock_above_the_model_works_when_it_is_passed(bert):
