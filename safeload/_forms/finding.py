@@ -11,7 +11,7 @@ from safeload._bytes.kinds import CHECKPOINT, UNKNOWN, kinds_of, sniff, wrong_ki
 from safeload._bytes.small import require_file
 from safeload._bytes.usual_names import files_of_forms, is_usual
 from safeload._forms import shards
-from safeload._forms.tensorflow.prefixes import find_checkpoint, list_prefixes
+from safeload._forms.tensorflow.prefixes import checkpoints_in, find_checkpoint
 from safeload._forms.weight_file import WeightPlace
 from safeload.errors import AmbiguousCheckpointError
 
@@ -42,13 +42,14 @@ def find_weights(ref: FileRef, model: str | None, prefers: Callable[[], Preferen
     """
     if not ref.is_dir():
         return _of_file(ref, model) or find_checkpoint(ref)
-    prefixes = list_prefixes(ref)
+    prefixes = checkpoints_in(ref)
     files = files_of_forms(absent.names_in(ref), model)
     if files and not prefixes:
         return _only_file(ref, files, model)
     if not files or not is_usual(files[0][0]):  # beside a checkpoint, others are of other models, or optimizers
         return find_checkpoint(ref)
-    checkpoints, names = [os.path.basename(prefix) for prefix in prefixes], [name for name, _ in files]
+    checkpoints = [prefix.removeprefix(ref.path).lstrip("/") for prefix in prefixes]
+    names = [name for name, _ in files]
     preference = prefers()
     if preference is None:
         raise _ambiguous(ref, [*checkpoints, *names], "the folder has a checkpoint and another file with weights")

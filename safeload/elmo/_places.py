@@ -206,11 +206,16 @@ def find_weights(ref: FileRef) -> WeightPlace:
         MissingFileError: The folder has no weights.
         AmbiguousCheckpointError: Several files could be the weights.
     """
-    folder, names = ref.path, absent.list_names(ref)
+    names = absent.list_names(ref)
     _require_elmo_folder(ref, names)
     forms = files_of_forms(names, _recognise.ELMO)
     candidates = _preferred([name for name, form in forms if form == _HDF5], "weights")
     candidates = [_OF_SIMPLE_ELMO] if _OF_SIMPLE_ELMO in candidates else candidates
+    if _is_module(ref):  # beside its variables, files without a usual name are of other models
+        usual = [name for name in candidates if "weights" in name.lower()]
+        if not usual:
+            return find_checkpoint(ref)
+        raise _ambiguous(ref, [_VARIABLES, *usual], "the folder has a SavedModel and another file with weights")
     if not candidates and _has_checkpoint(ref):
         return find_checkpoint(ref)
     if not candidates:
@@ -220,15 +225,17 @@ def find_weights(ref: FileRef) -> WeightPlace:
         return WeightPlace(ref=ref.inside(candidates[0], "weight"), form=dict(forms)[candidates[0]], place="folder")
     if candidates:
         what = "HDF5 files" if dict(forms)[candidates[0]] == _HDF5 else "PyTorch files"
-        message = f"the folder has {len(candidates)} {what} that could be the weights"
-        paths = [joined(folder, name) for name in candidates]
-        hints = [f"pass weight_file, one of: {', '.join(candidates)}"]
-        folder_ref = ref.at(folder, "folder")
-        raise AmbiguousCheckpointError(message, candidates=paths, **folder_ref.facts, hints=hints)
+        raise _ambiguous(ref, candidates, f"the folder has {len(candidates)} {what} that could be the weights")
     if _allennlp.is_model(names):
         name, *others = _recognise.WEIGHTS_OF_ALLENNLP
         raise _missing(ref.inside(name, "weight"), (name, *others))
     raise _missing(ref.inside(WEIGHTS_NAME, "weight"), ("*weights*.hdf5", "*.hdf5"))
+
+
+def _ambiguous(ref: FileRef, names: list[str], message: str) -> AmbiguousCheckpointError:
+    hints = [f"pass weight_file, one of: {', '.join(names)}"]
+    paths = [joined(ref.path, name) for name in names]
+    return AmbiguousCheckpointError(message, candidates=paths, **ref.at(ref.path, "folder").facts, hints=hints)
 
 
 def _missing(ref: FileRef, looked_for: tuple[str, ...], near: Sequence[str] = ()) -> MissingFileError:

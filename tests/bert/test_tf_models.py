@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import safeload
-from safeload import errors, testing
+from safeload import SafeLoadWarning, errors, testing
 from safeload._forms.tensorflow.prefixes import SAVED_MODEL
 from tests.command_line import safeload_cli
 from tests.opened import opened_checkpoint
@@ -236,6 +236,16 @@ def test_the_folders_of_a_saved_model_are_no_models(folder, hub):
     found = json.loads(safeload_cli("check", "bert", hub.parent, "--json").stdout)
 
     assert [each["path"] for each in found["models"]] == [str(hub)]
+
+
+def test_files_without_a_usual_name_beside_its_variables_are_of_no_concern(hub, tmp_path):
+    shutil.copy(CONFIG, hub)
+    shutil.copy(testing.write_bert(tmp_path / "keras", form="hdf5/keras-bert") / "model.h5", hub / "tuned.h5")
+    assert safeload.check_bert(hub).place == "SavedModel"
+
+    shutil.copy(testing.write_bert(tmp_path / "theirs", form="safetensors") / "model.safetensors", hub)
+    with pytest.warns(SafeLoadWarning, match=r"model\.safetensors"):
+        assert safeload.check_bert(hub).place == "SavedModel"
 
 
 @pytest.mark.parametrize("folder", [".", "assets"])

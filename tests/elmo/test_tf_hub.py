@@ -389,3 +389,16 @@ def test_a_lock_of_a_module_holds_its_variables(module):
     testing.flip_bit(module, "bilm/char_embed")
     with pytest.raises(LockError):
         safeload.check_elmo(module)
+
+
+def test_files_without_a_usual_name_beside_its_variables_are_of_no_concern(modules, tmp_path):
+    folder = shutil.copytree(modules["google"][0], tmp_path / "module")
+    other = testing.write_elmo(tmp_path / "other") / "weights.hdf5"
+    shutil.copy(other, folder / "tuned.hdf5")
+    assert safeload.check_elmo(folder).place == "SavedModel"
+
+    shutil.copy(other, folder)
+    with pytest.raises(AmbiguousCheckpointError) as caught:
+        safeload.check_elmo(folder)
+    assert caught.value.candidates == (str(folder / "variables/variables"), str(folder / "weights.hdf5"))
+    assert len(safeload.check_elmo(folder / "options.json", folder / "weights.hdf5").read) == 29

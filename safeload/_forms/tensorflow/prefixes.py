@@ -88,6 +88,17 @@ def list_prefixes(folder: FileRef) -> list[str]:
     ]
 
 
+def checkpoints_in(folder: FileRef) -> list[str]:
+    """List the prefixes in a folder, or else that of the SavedModel that it is."""
+    return list_prefixes(folder) or _prefixes_of_saved_model(folder)
+
+
+def _prefixes_of_saved_model(folder: FileRef) -> list[str]:
+    prefix = joined(folder.path, f"{VARIABLES}/{VARIABLES}")
+    is_one = saved_model_of(folder) == folder and folder.source.is_file(prefix + ".index")
+    return [prefix] if is_one else []
+
+
 def _place(ref: FileRef, prefix: str, place: str, state_file: str | None = None) -> WeightPlace:
     return WeightPlace(ref=ref.at(prefix, "prefix"), form="tensorflow", place=place, state_file=state_file)
 
@@ -100,9 +111,8 @@ def _in_folder(ref: FileRef) -> WeightPlace:
         return _from_state(ref, state, "folder with a checkpoint state file")
     if len(prefixes) == 1:
         return _place(ref, prefixes[0], "folder with one checkpoint")
-    inner = joined(folder, f"{VARIABLES}/{VARIABLES}")
-    if not prefixes and saved_model_of(ref) == ref and ref.source.is_file(inner + ".index"):
-        return _place(ref, inner, "SavedModel")
+    if not prefixes and (inner := _prefixes_of_saved_model(ref)):
+        return _place(ref, inner[0], "SavedModel")
     if prefixes:
         message = f"the folder has {len(prefixes)} checkpoints and no checkpoint state file that names one"
         names = ", ".join(map(os.path.basename, prefixes[: absent.MAX_NAMES_PRINTED]))
