@@ -302,6 +302,7 @@ def test_other_sizes_are_told_with_the_number_of_heads(tmp_path):
 
     told = [hint.partition(";")[0] for hint in caught.value.hints]
     assert told == [
+        "the config in the folder of the checkpoint fits it",
         "hidden_size is 16 in the config but 192 in the checkpoint",
         "num_attention_heads is 4 in the config but 2 in the checkpoint",
     ]
