@@ -21,8 +21,9 @@ def test_good_models_end_with_0(tmp_path: Path) -> None:
     """Check two."""
     write_bert(tmp_path / "models/bert")
     write_elmo(tmp_path / "models/elmo")
+    done = check(tmp_path)
 
-    assert check(tmp_path).returncode == 0
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_a_changed_model_ends_with_1_and_is_in_the_report(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def train(folder: Path) -> list[float]:
     )
     import tensorflow as tf  # noqa: PLC0415  (after the load, which has chosen Keras 2 for tf.keras)
 
-    tf.keras.utils.set_random_seed(0)
+    tf.keras.utils.set_random_seed(0)  # after the load, so that the new layer starts as with keras-bert
     ids = load_vocabulary(folder / "vocab.txt")
     tokens = np.zeros((len(SENTENCES), 16))
     for row, sentence in enumerate(SENTENCES):

@@ -19,7 +19,9 @@ class Address(str):
     real: str
 
     def __new__(cls, real: str) -> Address:  # noqa: PYI034  (Self is newer than Python 3.10)
-        """Cut what is not shown; a slash at the end says nothing."""
+        """Cut what is not shown; a slash at the end and capitals in the scheme say nothing."""
+        scheme, mark, rest = real.partition("://")
+        real = f"{scheme.lower()}{mark}{rest}" if mark else real
         shown = without_secrets(real).rstrip("/")
         address = super().__new__(cls, shown if "://" in shown else real)
         address.real = real

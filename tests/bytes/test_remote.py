@@ -65,6 +65,11 @@ def test_a_check_of_any_store_of_fsspec_says_what_one_of_the_disk_says(form, fol
     require_same(safeload.check_bert(f"memory://models/{name}"), safeload.check_bert(folder / name))
 
 
+@pytest.mark.usefixtures("memory")
+def test_the_capitals_of_a_scheme_say_nothing():
+    assert safeload.check_bert("MEMORY://models/safetensors").files[0].path == "memory://models/safetensors/config.json"
+
+
 @pytest.mark.parametrize("name", ["bert.zip", "bert.tar.gz"])
 @pytest.mark.usefixtures("memory")
 def test_an_archive_is_read_where_it_is(name, folder, server):
