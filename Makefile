@@ -59,12 +59,12 @@ $(VENV)/bin/python:
 	@$(VENV)/bin/python -m pip install --quiet wheel
 
 $(VENV)/demo.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "installing safeload, TensorFlow, keras-bert, torch and AllenNLP: one to five minutes"
+	@echo "installing safeload and the libraries that it loads into: one to five minutes"
 	@$(INSTALL) --editable '.[all]'
 	@touch $@
 
 $(VENV)/test.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo "installing safeload, TensorFlow, keras-bert, torch, AllenNLP and the test tools: one to five minutes"
+	@echo "installing safeload, the libraries that it loads into and the test tools: one to five minutes"
 	@$(INSTALL) --editable '.[all,test]'
 	@touch $@ $(VENV)/demo.installed
 
