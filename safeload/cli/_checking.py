@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+import click
+
 from safeload._bytes.paths import resolve_path
 from safeload._bytes.writing import atomic_write
 from safeload._text.progress import progress
@@ -140,6 +142,8 @@ def _check_all(checker: Checker, ahead: Ahead, wanted: Wanted, totals: _Counted,
 def _numbered(checker: Checker, ahead: Ahead, wanted: Wanted) -> Generator[tuple[int, Outcome], None, None]:
     if wanted.dask is not None:
         with closing(connect(wanted.dask)) as client:
+            if not client.nthreads():
+                click.echo("the cluster has no workers yet: waiting for one", err=True)
             yield from checked_on(client, checker, ahead)
         return
     only = None if wanted.isolated else ahead.take_only()

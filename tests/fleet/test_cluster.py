@@ -117,6 +117,16 @@ def test_the_command_takes_the_address_of_a_scheduler(tiny_bert, client, workers
     assert "are of this machine" in safeload_cli("check", tree, "--dask", scheduler[1], "-j", "2", code=2).stderr
 
 
+def test_the_command_says_that_it_waits_for_a_worker(tiny_bert, workers, scheduler):
+    command = [sys.executable, "-m", "safeload", "check", str(tiny_bert), "--dask", scheduler[1]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        said = process.stderr.readline()
+        workers()
+        assert process.wait(timeout=300) == 0
+
+    assert said == "the cluster has no workers yet: waiting for one\n"
+
+
 def test_jobs_are_the_clusters(client):
     with pytest.raises(ArgumentError, match="jobs must be None with a client"):
         safeload.check_many([], client=client, jobs=2)
