@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 import safeload
@@ -129,3 +131,12 @@ def test_a_server_that_is_not_there(monkeypatch):
         said += f"{error!r} {error} {vars(error)}"
         error = error.__cause__ or error.__context__
     assert "SECRET" not in said
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_store_that_does_not_answer_is_given_up(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(objects, "ANSWER_SECONDS", 0.2)
+        with pytest.raises(errors.FileSystemError, match=r"Timeout.* \(attempt 5 of 5\)"):
+            safeload.check_bert("s3://bucket/models/bert")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Any, TypeVar
+import functools
+from typing import TYPE_CHECKING, Any
 
 from safeload._bytes.open_file import RemoteError, ReplacedError
 from safeload._bytes.remote.attempts import PassingError, attempted
@@ -11,9 +12,13 @@ from safeload._bytes.remote.store import N_START_BYTES, Found, Store
 from safeload._text.addresses import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-Result = TypeVar("Result")
+ANSWER_SECONDS = 60.0
+"""How long a store may take to answer, besides the time for its bytes. A package that cannot be interrupted has limits of its own."""
+
+SLOWEST = 100_000
+"""Bytes of an answer for which a store has one second more."""
 
 _PINS = ("ETag", "etag", "e_tag", "generation", "VersionId", "version_id", "md5Hash", "content_md5", "md5", "checksum")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
@@ -49,7 +54,7 @@ class ObjectStore(Store):
             OSError: As `Store.look`.
         """
         path = self._path(address)
-        listed = self._call(lambda: self._fs.ls(path, detail=True))
+        listed = self._call("ls", path, detail=True)
         found = {each["name"].rstrip("/"): each["type"] == "directory" for each in listed}
         return {name: is_dir for each, is_dir in found.items() if (name := each.rpartition("/")[2]) and each != path}
 
@@ -63,7 +68,7 @@ class ObjectStore(Store):
         if not len(block):
             return
         path = self._path(address)
-        data = self._call(lambda: self._fs.cat_file(path, start=offset, end=offset + len(block)))
+        data = self._call("cat_file", path, n_bytes=len(block), start=offset, end=offset + len(block))
         if len(data) != len(block):
             raise ReplacedError
         block[:] = data
@@ -76,18 +81,24 @@ class ObjectStore(Store):
     def _info(self, address: str) -> Mapping[str, Any]:
         self._fs.invalidate_cache()
         path = self._path(address)
-        found: Mapping[str, Any] = self._call(lambda: self._fs.info(path))
+        found: Mapping[str, Any] = self._call("info", path)
         return found
 
     def _path(self, address: str) -> str:
         path: str = self._fs._strip_protocol(address)  # noqa: SLF001  (fsspec's own way from an address to a path)
         return path
 
-    @staticmethod
-    def _call(call: Callable[[], Result]) -> Result:
-        def once() -> Result:
+    def _call(self, name: str, path: str, *, n_bytes: int = 0, **options: object) -> Any:  # noqa: ANN401  (fsspec has no types)
+        call = getattr(self._fs, name)
+        if self._fs.async_impl:
+            from fsspec.asyn import sync  # noqa: PLC0415  (which such a file system has imported)
+
+            seconds = ANSWER_SECONDS + n_bytes / SLOWEST
+            call = functools.partial(sync, self._fs.loop, getattr(self._fs, f"_{name}"), timeout=seconds)
+
+        def once() -> Any:  # noqa: ANN401  (fsspec has no types)
             try:
-                return call()
+                return call(path, **options)
             except (FileNotFoundError, NotADirectoryError):
                 raise FileNotFoundError(errno.ENOENT, "no such object") from None
             except Exception as exc:  # noqa: BLE001  (each protocol's package has its own)
@@ -111,7 +122,7 @@ def typed(exc: Exception) -> OSError:
     status = getattr(exc, "status", None) or getattr(exc, "code", None)
     if isinstance(exc, PermissionError) or status in (401, 403) or "Credential" in name:
         return PermissionError(errno.EACCES, what)
-    if isinstance(exc, TimeoutError):
+    if isinstance(exc, TimeoutError) or "Timeout" in name:  # asyncio's is another class before Python 3.11
         return PassingError(errno.ETIMEDOUT, what)
     if status in _OVERLOADED or isinstance(exc, ConnectionError) or "Connect" in name:
         return PassingError(errno.ECONNABORTED, what)
