@@ -160,7 +160,6 @@ def test_a_step_of_training_is_equal(tiny_bert):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
 @pytest.mark.usefixtures("untraced")
 def test_a_training_is_equal_if_the_seed_is_set_after_the_load(tiny_bert):
     tf = require_keras_bert().tf
@@ -175,6 +174,7 @@ def test_a_training_is_equal_if_the_seed_is_set_after_the_load(tiny_bert):
     np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
 def test_a_saved_model_loads_again(tiny_bert, tmp_path):
     backend = require_keras_bert()
     model = safeload.load_bert(tiny_bert)
