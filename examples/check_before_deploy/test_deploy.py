@@ -11,9 +11,10 @@ from safeload.testing import truncate, write_bert
 SCRIPT = Path(__file__).with_name("deploy.sh")
 
 
-def deploy(folder: Path) -> subprocess.CompletedProcess[str]:
+def deploy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Deploy the models in a folder."""
-    return subprocess.run(["sh", SCRIPT, "models", "deployed"], cwd=folder, capture_output=True, text=True, check=False)
+    command = ["sh", SCRIPT, *(arguments or ("models", "deployed"))]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_good_models_are_deployed(tmp_path: Path) -> None:
@@ -31,4 +32,11 @@ def test_a_bad_model_stops_the_deployment(tmp_path: Path) -> None:
 
     assert deploy(tmp_path).returncode == 1
     assert json.loads((tmp_path / "models-report.json").read_text())["n_bad"] == 1
+    assert not (tmp_path / "deployed").exists()
+
+
+def test_a_wrong_call_deploys_nothing(tmp_path: Path) -> None:
+    """Name a folder that is not there, and leave the target out."""
+    assert deploy(tmp_path, "./nowhere", "deployed").returncode == 1
+    assert deploy(tmp_path, "models").returncode == 2
     assert not (tmp_path / "deployed").exists()

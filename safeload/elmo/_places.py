@@ -21,7 +21,7 @@ from safeload._forms.tensorflow.prefixes import (
     is_of_checkpoint,
     list_prefixes,
     prefix_of,
-    saved_model_of,
+    saved_prefix,
 )
 from safeload._forms.weight_file import WeightPlace
 from safeload._json import require_json
@@ -45,7 +45,6 @@ _OF_SIMPLE_ELMO = "model.hdf5"
 
 _HDF5, _TORCH = "hdf5", "torch"
 _VARIABLES = os.path.join(VARIABLES, VARIABLES)
-_VARIABLES_INDEX = f"{_VARIABLES}.index"
 
 
 def resolve_config(request: Request, source: Source) -> FileRef:
@@ -216,7 +215,7 @@ def find_weights(ref: FileRef) -> WeightPlace:
         if not usual:
             return find_checkpoint(ref)
         raise _ambiguous(ref, [_VARIABLES, *usual], "the folder has a SavedModel and another file with weights")
-    if not candidates and _has_checkpoint(ref):
+    if not candidates and (list_prefixes(ref) or ref.inside(STATE_NAME).is_file()):
         return find_checkpoint(ref)
     if not candidates:
         candidates = [name for name in _recognise.WEIGHTS_OF_ALLENNLP if name in names][:1]
@@ -266,13 +265,9 @@ def _require_elmo_folder(ref: FileRef, names: list[str]) -> None:
     raise WrongFileKindError(message, wanted=wanted, found=other.name, **folder.facts, hints=[other.hint])
 
 
-def _has_checkpoint(ref: FileRef) -> bool:
-    return bool(list_prefixes(ref)) or ref.inside(STATE_NAME).is_file() or _is_module(ref)
-
-
 def _is_module(ref: FileRef) -> bool:
     """Return whether a folder is a SavedModel with its variables, as a TF-Hub module is."""
-    return saved_model_of(ref) == ref and ref.inside(_VARIABLES_INDEX).is_file()
+    return saved_prefix(ref) is not None
 
 
 def module_in(ref: FileRef) -> FileRef:

@@ -29,13 +29,13 @@ def not_locked(path: str, locks: Sequence[Lock]) -> LockError:
     """Return the error for a file that no lock lists."""
     message = "a file that belongs to this model is not in its lock file"
     again = _again(locks[0], archive_at(path) or locks[0].folder)
-    if not any(path.startswith(lock.path_of("")) for lock in locks):
+    if any(path.startswith(lock.path_of("")) for lock in locks):
+        hints = [f"if the file belongs there, {again}", "if not, load the files that are locked"]
+    else:
         hints = [
             f"a lock covers its own folder: if the file belongs to the locked model, copy it there, and then {again}",
             "if it belongs to another model, copy the config beside it, and load it with that copy",
         ]
-    else:
-        hints = [f"if the file belongs there, {again}", "if not, load the files that are locked"]
     context = []
     for lock in locks:
         names = ", ".join(file.name for file in lock.files[:MAX_NAMES_PRINTED])

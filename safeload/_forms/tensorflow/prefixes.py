@@ -90,13 +90,14 @@ def list_prefixes(folder: FileRef) -> list[str]:
 
 def checkpoints_in(folder: FileRef) -> list[str]:
     """List the prefixes in a folder, or else that of the SavedModel that it is."""
-    return list_prefixes(folder) or _prefixes_of_saved_model(folder)
+    saved = saved_prefix(folder)
+    return list_prefixes(folder) or ([saved] if saved else [])
 
 
-def _prefixes_of_saved_model(folder: FileRef) -> list[str]:
+def saved_prefix(folder: FileRef) -> str | None:
+    """Return the prefix of the variables of the SavedModel that is a folder; None if it is none, or lacks them."""
     prefix = joined(folder.path, f"{VARIABLES}/{VARIABLES}")
-    is_one = saved_model_of(folder) == folder and folder.source.is_file(prefix + ".index")
-    return [prefix] if is_one else []
+    return prefix if saved_model_of(folder) == folder and folder.source.is_file(prefix + ".index") else None
 
 
 def _place(ref: FileRef, prefix: str, place: str, state_file: str | None = None) -> WeightPlace:
@@ -111,8 +112,8 @@ def _in_folder(ref: FileRef) -> WeightPlace:
         return _from_state(ref, state, "folder with a checkpoint state file")
     if len(prefixes) == 1:
         return _place(ref, prefixes[0], "folder with one checkpoint")
-    if not prefixes and (inner := _prefixes_of_saved_model(ref)):
-        return _place(ref, inner[0], "SavedModel")
+    if not prefixes and (inner := saved_prefix(ref)):
+        return _place(ref, inner, "SavedModel")
     if prefixes:
         message = f"the folder has {len(prefixes)} checkpoints and no checkpoint state file that names one"
         names = ", ".join(map(os.path.basename, prefixes[: absent.MAX_NAMES_PRINTED]))
