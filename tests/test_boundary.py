@@ -129,6 +129,7 @@ INNER = {
     "safeload.lock.hash_of",
     "safeload.lock.is_canonical",
     "safeload.lock.read_lock_at",
+    "safeload.lock.lock_command",
     "safeload.lock.write_again",
     "safeload.lock.with_others",
 }

@@ -9,7 +9,6 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from safeload._bytes.addresses import is_address
 from safeload._bytes.archives.locating import archive_at, given_ref, located, lock_folder
 from safeload._bytes.paths import resolve_path
 from safeload._text.addresses import without_secrets
@@ -22,7 +21,7 @@ from safeload.errors import LockError, SafeLoadError, SafeLoadWarning, UnsafeFil
 from safeload.fleet._kinds import no_model
 from safeload.fleet._listing import absolute
 from safeload.fleet._result import CheckResult
-from safeload.lock import LOCK_NAME
+from safeload.lock import LOCK_NAME, lock_command
 from safeload.weights import check_weights
 
 if TYPE_CHECKING:
@@ -104,10 +103,9 @@ class Checker:
             source = given_ref(model.path, "path", "model").source
             folder = lock_folder(path, source)
             message = "the model has no lock file"
-            of_any = "--any " if model.kind == "weights" else ""
-            to = f" --output {LOCK_NAME}, and copy it to {folder}" if is_address(folder) else ""
-            of_model = f"{of_any}{archive_at(path, source) or folder}{to}"
-            hints = [f"when the files are known to be correct: safeload lock {of_model}"]
+            options = "--any" if model.kind == "weights" else ""
+            command = lock_command(archive_at(path, source) or folder, options, folder=folder)
+            hints = [f"when the files are known to be correct: {command}"]
             raise LockError(message, resolved=os.path.join(folder, LOCK_NAME), label="lock", hints=hints)
         return report
 

@@ -192,21 +192,27 @@ def _malformed(ref: FileRef, what: str) -> LockError:
     return LockError(message, **ref.facts, hints=["copy it again", write_again(os.path.dirname(ref.path))])
 
 
-def write_again(path: str, model: str = "", output: str = "") -> str:
-    """Return the hint to write a new lock of the model at a path, a folder or an archive.
+def write_again(path: str, model: str = "", output: str = "", folder: str = "") -> str:
+    """Return the hint to write a new lock; `lock_command` says what is passed."""
+    return f"write the lock again with: {lock_command(path, '--any --update' if model == ANY_MODEL else '--update', output, folder)}"
+
+
+def lock_command(path: str, options: str = "", output: str = "", folder: str = "") -> str:
+    """Return the command that locks a model, and what to do then.
 
     Args:
-        path: The path, or the address.
-        model: What the old lock says.
+        path: The path or address of the model, its folder or its archive.
+        options: Options of the command.
         output: The old lock, if its names start from another folder.
+        folder: The folder of an archive.
     """
     import shlex  # noqa: PLC0415  (only an error needs it)
 
     elsewhere = is_address(path) or output
     to = f" --output {shlex.quote(output if output and not is_address(output) else LOCK_NAME)}" if elsewhere else ""
     is_there = is_address(path) and (not output or is_address(output))
-    then = f", and copy it to {path}/{LOCK_NAME}" if is_there else ""
-    return f"write the lock again with: safeload lock {'--any ' * (model == ANY_MODEL)}--update {shlex.quote(path)}{to}{then}"
+    then = f", and copy it to {folder or path}/{LOCK_NAME}" if is_there else ""
+    return f"safeload lock {options}{' ' * bool(options)}{shlex.quote(path)}{to}{then}"
 
 
 @typed_errors

@@ -114,4 +114,4 @@ def _model_of(lock: Lock, names: Sequence[str]) -> str:
 
 
 def _again(lock: Lock, path: str) -> str:
-    return write_again(path, lock.model, lock.path if lock.root else "")
+    return write_again(path, lock.model, lock.path if lock.root else "", lock.folder)

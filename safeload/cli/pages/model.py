@@ -58,17 +58,20 @@ def write_page(path: str, weights: Weights, found: Mapping[str, Statistics]) -> 
     Raises:
         SafeLoadError: As `atomic_write`.
     """
+    result = compared(_shown(weights), found)
     with atomic_write(path, role="page") as unfinished:
-        for part in page(weights, found, datetime.now(timezone.utc)):
+        for part in page(weights, found, result, datetime.now(timezone.utc)):
             unfinished.write(part.encode("utf-8", "backslashreplace"))
-    shown = list(itertools.islice(weights.tensors.values(), MAX_TENSORS))
-    return verdict(compared(shown, found))[1]
+    return verdict(result)[1]
 
 
-def page(weights: Weights, found: Mapping[str, Statistics], time: datetime) -> Iterator[str]:
+def _shown(weights: Weights) -> list[Tensor]:
+    return list(itertools.islice(weights.tensors.values(), MAX_TENSORS))
+
+
+def page(weights: Weights, found: Mapping[str, Statistics], result: Compared, time: datetime) -> Iterator[str]:
     """Yield the parts of the page, as HTML, with the time at which it is written."""
-    tensors = list(itertools.islice(weights.tensors.values(), MAX_TENSORS))
-    result, parts = compared(tensors, found), parts_of(weights.tensors)
+    tensors, parts = _shown(weights), parts_of(weights.tensors)
     name = os.path.basename(weights.file.ref.path)
     is_good, said = verdict(result)
     sign = "\N{CHECK MARK}" if is_good else "\N{WARNING SIGN}"
