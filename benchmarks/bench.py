@@ -148,6 +148,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/bench"), metavar="FOLDER")
     arguments = parser.parse_args()
     wanted = [group for group in groups() if any(text in f"{group.model}, {group.title}" for text in arguments.only)]
+    if not wanted:
+        raise SystemExit(f"no group has a name with one of {arguments.only}")
     results = []
     with tempfile.TemporaryDirectory() as name:
         written = set()
@@ -161,9 +163,10 @@ def main() -> None:
                     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=HERE)
                     written.add((folder, writer))
             results.append((group, measure(group, folder, min(arguments.rounds, group.max_rounds))))
+            path = write_files(results, arguments)  # after each group: a run takes most of an hour
     Console(width=150).print(table_of(results))
     print(*layer_lines(results), *word_lines(results), sep="\n")
-    print(f"written: {write_files(results, arguments)}")
+    print(f"written: {path}")
 
 
 if __name__ == "__main__":

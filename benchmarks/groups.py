@@ -43,8 +43,8 @@ class Group:
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """Return all of them, in the order in which they take turns."""
-        return (*self.ours, *self.peers, *self.limits)
+        """Return all of them once, in the order in which they take turns."""
+        return tuple(dict.fromkeys((*self.ours, *self.peers, *self.limits)))
 
     @property
     def against(self) -> str:
