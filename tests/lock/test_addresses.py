@@ -144,7 +144,10 @@ def test_an_archive_at_an_address_with_its_lock(folder, server):
         file.write(b"x")
     with pytest.raises(errors.LockError, match="CHANGED") as caught:
         safeload.check_bert(f"{server.address}/bert.zip")
-    assert f"--update {server.address}/bert.zip --output {LOCK_NAME}, and copy it to {server.address}/{LOCK_NAME}" in str(caught.value)
+    assert (
+        f"--update {server.address}/bert.zip --output {LOCK_NAME}, and copy it to {server.address}/{LOCK_NAME}"
+        in str(caught.value)
+    )
 
 
 def test_what_is_loaded_is_what_was_hashed(folder, server):

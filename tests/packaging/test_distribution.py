@@ -130,7 +130,9 @@ def test_the_metadata_says_what_is_so(metadata):
 def test_the_readme_of_an_index_names_files_of_the_sdist_and_links_to_none(metadata):
     shown, kept = metadata.get_payload(), (ROOT / "README.md").read_text(encoding="utf-8")
     links = [
-        (text, path) for text, path in re.findall(r"(?<!!)\[([^]\n]+)\]\(([^)\s:]+)\)", kept) if not path.startswith("#")
+        (text, path)
+        for text, path in re.findall(r"(?<!!)\[([^]\n]+)\]\(([^)\s:]+)\)", kept)
+        if not path.startswith("#")
     ]
     pictures = re.findall(r"!\[([^]\n]+)\]\(([^)\s:]+)\)", kept)
     blocks = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
