@@ -7,11 +7,13 @@ import importlib.util
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from safeload import testing
+from safeload.errors import MissingDependencyError
 from tests import forking, without_system_calls
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -82,16 +84,36 @@ def pytest_addoption(parser):
 
 
 FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "keras_bert", "keras_hub", "torch", "allennlp", "transformers"}
+LEFT_OUT = set() if sys.version_info < (3, 12) or importlib.util.find_spec("torch") else {"torch"}
+"""What `make test` does not install on this Python."""
+
+
+def left_out(config, exc):
+    """Return the framework that an exception misses, if the session is one without it, or ""."""
+    if isinstance(exc, MissingDependencyError):
+        package = exc.package
+    else:
+        package = (exc.name or "").partition(".")[0] if isinstance(exc, ModuleNotFoundError) else ""
+    return package if package in (FRAMEWORKS if config.option.without_frameworks else LEFT_OUT) else ""
 
 
 def needing_a_framework(item):
-    """Skip a test that imports a framework, where the session is one without them."""
+    """Skip a test that needs a framework, where the session is one without it."""
     try:
         return (yield)
-    except ModuleNotFoundError as exc:
-        if not item.config.option.without_frameworks or (exc.name or "").partition(".")[0] not in FRAMEWORKS:
+    except (ModuleNotFoundError, MissingDependencyError) as exc:
+        if not (package := left_out(item.config, exc)):
             raise
-        pytest.skip(f"needs {exc.name}")
+        pytest.skip(f"needs {package}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Skip a file whose imports need a framework, where the session is one without it."""
+    report = yield
+    if report.failed and (package := left_out(collector.config, report.call.excinfo.value.__cause__)):
+        report.outcome, report.longrepr = "skipped", (str(collector.path), 1, f"Skipped: needs {package}")
+    return report
 
 
 pytest_runtest_setup = pytest.hookimpl(wrapper=True)(needing_a_framework)

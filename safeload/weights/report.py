@@ -67,7 +67,8 @@ class WeightsReport:
     def headline(self) -> str:
         """Return the first line: the counts of tensors and bytes."""
         left = f", {len(self.not_read)} not read" if self.not_read else ""
-        return f"weights: {len(self.read)} {self.noun} of {counted(self.n_bytes, 'byte')} read and verified{left}"
+        n_read = counted(len(self.read), self.noun.removesuffix("s"))
+        return f"weights: {n_read} of {counted(self.n_bytes, 'byte')} read and verified{left}"
 
     def __str__(self) -> str:
         """Return the report as text for a log."""

@@ -90,6 +90,7 @@ def elmo(tmp_path):
 
 @pytest.fixture
 def elmo_saved(elmo, tmp_path):
+    pytest.importorskip("torch")
     file = tmp_path / "elmo.json"
     done = safeload_cli("outputs", elmo, "--save", file, "--backend", "torch")
     assert done.stdout.startswith(f"saved  {elmo}  ELMo: the outputs of 6 layers")
@@ -117,6 +118,7 @@ def test_an_elmo_of_other_settings_is_1_with_the_cause(elmo, elmo_saved):
 
 
 def test_the_sum_that_the_files_store_is_saved(tmp_path):
+    pytest.importorskip("torch")
     module, file = testing.write_elmo(tmp_path / "module", form="tensorflow/tf-hub"), tmp_path / "module.json"
     safeload_cli("outputs", module, "--save", file, "--backend", "torch")
 

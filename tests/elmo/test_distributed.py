@@ -10,6 +10,8 @@ import pytest
 
 from tests.elmos import BACKENDS
 
+pytest.importorskip("torch")
+
 STEP = """
 import os, sys
 import torch, safeload

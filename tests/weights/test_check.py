@@ -442,7 +442,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     *_, peak = done.stdout.split()
 
-    assert "5000 tensors" in done.stdout
+    assert "5,000 tensors" in done.stdout
     assert int(peak) < 200 * 1024  # kB, as Linux says it
 
 

@@ -73,6 +73,7 @@ def test_a_torch_that_was_built_for_another_numpy_is_told(call, tiny_elmo, tmp_p
 
 
 def test_auto_goes_on_with_torch_when_allennlp_cannot_be_imported(tiny_elmo, tmp_path):
+    pytest.importorskip("torch")
     (tmp_path / "allennlp").mkdir()
     (tmp_path / "allennlp" / "__init__.py").write_text("raise OSError('libfoo.so: cannot open')", encoding="utf-8")
     code = "import sys, safeload; print(safeload.report_of(safeload.load_elmo(sys.argv[1])).backend)"
