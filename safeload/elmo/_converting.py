@@ -64,13 +64,12 @@ def convert(request: Request, target: Target, *, scope: object, started: Callabl
 def job_of(options: ElmoOptions, left_out: tuple[str, ...]) -> Job:
     """Plan the files of an ELMo."""
     rows = tuple(Row(name, name, "same", spec) for name, spec in list_parameters(options).items())
-    parts = {part: options.raw[part] for part in ("lstm", "char_cnn")}
 
     def write(folder: Path, tensors: Iterator[tuple[str, Array]]) -> None:
         from safeload._forms.byte_order import little  # noqa: PLC0415
         from safeload._forms.hdf5.writing import new_hdf5  # noqa: PLC0415  (imports h5py)
 
-        (folder / OPTIONS_NAME).write_text(json.dumps(parts, indent=2) + "\n", encoding="utf-8", newline="\n")
+        (folder / OPTIONS_NAME).write_text(json.dumps(options.parts, indent=2) + "\n", encoding="utf-8", newline="\n")
         with new_hdf5(str(folder / WEIGHTS_NAME)) as file:
             for name, values in tensors:
                 file[name] = little(values)

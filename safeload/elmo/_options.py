@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safeload import _recognise
+from safeload._arguments import as_python_tree
 from safeload._bytes.files import FileRef
 from safeload._json import Keys, read_json_object, shown
 from safeload.elmo._characters import MAX_CHARACTERS_PER_TOKEN, N_CHARACTERS
@@ -81,6 +82,11 @@ class ElmoOptions(NamedTuple):
     def n_filters(self) -> int:
         """Units of a token's vector before the projection."""
         return sum(number for _, number in self.filters)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The JSON object of an `options.json`, in Python's own containers: a layer of Keras 2 wraps those that it holds."""
+        return {part: as_python_tree(self.raw[part]) for part in ("lstm", "char_cnn")}
 
     @property
     def is_published(self) -> bool:

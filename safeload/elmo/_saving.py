@@ -91,8 +91,9 @@ def _write(held: Held, folder: Path) -> None:
 
     from safeload._forms.hdf5.writing import new_hdf5  # noqa: PLC0415
 
-    options = {part: held.options.raw[part] for part in ("lstm", "char_cnn")}
-    (folder / _places.OPTIONS_NAME).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8", newline="\n")
+    (folder / _places.OPTIONS_NAME).write_text(
+        json.dumps(held.options.parts, indent=2) + "\n", encoding="utf-8", newline="\n"
+    )
     faults = []
     with new_hdf5(str(folder / _places.WEIGHTS_NAME)) as file:
         for name, spec in list_parameters(held.options).items():

@@ -89,10 +89,15 @@ def test_every_key_is_an_option_of_each_check():
 
 def test_a_working_directory_that_was_removed_has_no_settings(tiny_bert, tmp_path):
     (tmp_path / "gone").mkdir()
-    code = f"import os; os.rmdir(os.getcwd()); from safeload.cli import main; main(['check', {str(tiny_bert)!r}])"
+    # a script, as the installed command is: with `-c` and that folder, Python 3.13.0 cannot import socket
+    script = tmp_path / "main.py"
+    script.write_text(
+        f"import os; os.rmdir(os.getcwd()); from safeload.cli import main; main(['check', {str(tiny_bert)!r}])",
+        encoding="utf-8",
+    )
     environment = {**os.environ, "PYTHONPATH": str(Path(safeload.__file__).parents[1])}
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, script],
         cwd=tmp_path / "gone",
         env=environment,
         capture_output=True,

@@ -16,7 +16,7 @@ import tensorflow as tf
 from safeload.elmo._arguments import elmo_arguments, require_numbers, require_options_allow
 from safeload.elmo.builders import keras_bilm
 from safeload.elmo.builders.keras_inputs import as_ids, is_symbolic, keras, require_ids
-from safeload.elmo.builders.keras_layer import BilmLayer, json_of, validated
+from safeload.elmo.builders.keras_layer import BilmLayer, validated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ def _layer_arguments(options: ElmoOptions, arguments: ElmoArguments) -> dict[str
     """Return the constructor arguments of `ElmoLayer`."""
     wanted = arguments._asdict()
     del wanted["backend"], wanted["vocab_to_cache"], wanted["gamma"]
-    return {"options": json_of(options), **wanted}
+    return {"options": options.parts, **wanted}
 
 
 @keras.utils.register_keras_serializable(package="safeload")

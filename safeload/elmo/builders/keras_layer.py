@@ -154,11 +154,6 @@ def validated(options: object) -> ElmoOptions:
     return validate_options(as_python_tree(options), FileRef(path="the layer's config", role="options"))
 
 
-def json_of(options: ElmoOptions) -> dict[str, Any]:
-    """Return what `validated` reads."""
-    return {part: options.raw[part] for part in ("lstm", "char_cnn")}
-
-
 class Values:
     """Initializer that returns the values of a dataset."""
 

@@ -16,7 +16,7 @@ from safeload.elmo._arguments import STORED, ElmoArguments
 from safeload.elmo._model import elmo
 from safeload.elmo.builders import keras_bilm, report_on_built
 from safeload.elmo.builders.keras_inputs import as_tensor, is_symbolic, keras, values_of
-from safeload.elmo.builders.keras_layer import BilmLayer, json_of, validated
+from safeload.elmo.builders.keras_layer import BilmLayer, validated
 from safeload.elmo.builders.keras_mean import mean_of
 from safeload.elmo.builders.keras_tokens import ElmoTokens
 from safeload.errors import ArgumentError
@@ -164,7 +164,7 @@ class ElmoText(BilmLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""
-        return {**super().get_config(), "options": json_of(self._options), "output": self._output}
+        return {**super().get_config(), "options": self._options.parts, "output": self._output}
 
 
 def _arguments(mix: str | None = None) -> ElmoArguments:
