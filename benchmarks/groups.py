@@ -43,13 +43,13 @@ class Group:
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """Return all of them once, in the order in which they take turns."""
-        return tuple(dict.fromkeys((*self.ours, *self.peers, *self.limits)))
+        """Return all of them, in the order in which they take turns."""
+        return (*self.ours, *self.peers, *self.limits)
 
     @property
     def against(self) -> str:
-        """Return the side that the others are divided by."""
-        return (*self.peers, *self.limits)[0]
+        """Return the side that the others are divided by; without any other, safeload's first."""
+        return (*self.peers, *self.limits, *self.ours)[0]
 
     def kind_of(self, side: str) -> str:
         """Return what a side is."""
@@ -116,11 +116,11 @@ def of_elmo() -> list[Group]:
 
     return [
         Group(title="load", model="ELMo", ours=loads, peers=upstream, limits=("raw_read",)),
-        Group(title="forward", model="ELMo", ours=forwards, peers=peers("forward") or forwards[:1]),
+        Group(title="forward", model="ELMo", ours=forwards, peers=peers("forward")),
         Group(title="check", model="ELMo", ours=("check_elmo",), limits=("raw_scan",)),
         Group(title="load", model=models.TF_HUB, ours=("load_elmo_text",), peers=("saved_model",)),
         Group(title="save", model="ELMo", ours=("save_elmo",), limits=("raw_write",)),
-        Group(title="embed", model="ELMo", ours=embedders, peers=peers("embed") or embedders[:1]),
+        Group(title="embed", model="ELMo", ours=embedders, peers=peers("embed")),
         Group(title="process", model="ELMo", ours=processes, peers=peers("process"), limits=("process_import_torch",)),
     ]
 
