@@ -72,6 +72,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
+def counted_of(count: int, nouns: str) -> str:
+    """Return the same for the plural that a report has: "tensors"."""
+    return counted(count, nouns.removesuffix("s"))
+
+
 def some_of(count: int, total: int, noun: str) -> str:
     """Begin a sentence: "1 of 37 variables is", "2 of 37 variables are"."""
     return f"{count} of {counted(total, noun)} {'is' if count == 1 else 'are'}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from safeload._text.dicts import dict_of
-from safeload._text.words import counted, first_of, with_article
+from safeload._text.words import counted, counted_of, first_of, with_article
 from safeload.report import ANY_MODEL, file_rows, pairs_text, rows_text, seconds_text
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class WeightsReport:
     def headline(self) -> str:
         """Return the first line: the counts of tensors and bytes."""
         left = f", {len(self.not_read)} not read" if self.not_read else ""
-        n_read = counted(len(self.read), self.noun.removesuffix("s"))
+        n_read = counted_of(len(self.read), self.noun)
         return f"weights: {n_read} of {counted(self.n_bytes, 'byte')} read and verified{left}"
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from safeload._text.words import counted
+from safeload._text.words import counted_of
 from safeload.cli import _console
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class Writer:
         locked = ", locked" if any(file.role == "lock" for file in report.files) else ""
         locked += ", signed" if report.signature else ""
         size = _console.bytes_text(result.n_bytes)
-        n_read = counted(len(report.read), report.noun.removesuffix("s"))
-        facts = f"{n_read}, {size}{locked}, {result.seconds:.2f} s"
+        facts = f"{counted_of(len(report.read), report.noun)}, {size}{locked}, {result.seconds:.2f} s"
         mark = ("BAD ", _console.BAD) if result.is_bad else ("ok  ", _console.OK)
         _console.line(self._out, mark, f" {result.path}  ", (facts, _console.NOTE))
         for warning in report.warnings:
