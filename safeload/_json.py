@@ -15,6 +15,9 @@ from safeload.errors import ConfigError
 from safeload.report import KeyProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from safeload._bytes.files import FileRef
     from safeload._bytes.kinds import FileKind
 
@@ -207,6 +210,11 @@ class Keys:
         message = f"{what}: {counted(len(self.problems), 'bad key')}"
         details = [str(problem) for problem in self.problems]
         raise ConfigError(message, problems=self.problems, **ref.facts, details=details, hints=hints)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object to a file."""
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 def json_type(value: object) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from safeload._text.dicts import dict_of
-from safeload._text.words import escaped, first_of, two_lines, with_article
+from safeload._text.words import counted, counted_of, escaped, first_of, two_lines, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -210,7 +210,7 @@ class LoadReport:
     def headline(self) -> str:
         """Return the first line: the model and the counts of read and unused tensors."""
         n_unused = sum(len(names) for names in self.unused.values())
-        return f"{self.model}: {len(self.read)} {self.noun} read and verified, {n_unused} unused"
+        return f"{self.model}: {counted_of(len(self.read), self.noun)} read and verified, {n_unused} unused"
 
     def _repr_html_(self) -> str:
         """Return the report as HTML for notebooks."""
@@ -230,11 +230,11 @@ class LoadReport:
                 ("checksums", self.checksums),
                 ("digest", self.digest),
                 ("signed by", self.signature.who() if self.signature else ""),
-                ("read", folded(f"{len(self.read)} {self.noun}", [f"{spec.name} {spec}" for spec in self.read])),
+                ("read", folded(counted_of(len(self.read), self.noun), [f"{spec.name} {spec}" for spec in self.read])),
                 *[("unused", folded(f"{len(names)} {what}", names)) for what, names in self.unused.items()],
                 ("ignored", folded(f"{len(self.ignored)} named by ignore_unused", self.ignored)),
-                ("initialised", folded(f"{len(self.initialised)} variables", self.initialised)),
-                ("problems", folded(f"{len(self.problems)} problems", self.problems)),
+                ("initialised", folded(counted(len(self.initialised), "variable"), self.initialised)),
+                ("problems", folded(counted(len(self.problems), "problem"), self.problems)),
                 ("activation", self.activation),
                 ("taken from the config", pairs_text(self.taken_from_config, "=")),
                 ("keys not used", ", ".join(self.unused_keys)),
@@ -312,7 +312,7 @@ class SaveReport:
 
     def headline(self) -> str:
         """Return the first line: the model and the count of tensors."""
-        return f"{self.model}: {len(self.written)} {self.noun} written, read back and verified"
+        return f"{self.model}: {counted_of(len(self.written), self.noun)} written, read back and verified"
 
     def __str__(self) -> str:
         """Return the report as text for a log."""

@@ -12,6 +12,7 @@ from safeload._converting import n_bytes_of
 from safeload._model_kind import Request
 from safeload._saving import target_of
 from safeload._text.progress import progress
+from safeload._text.words import counted_of
 from safeload.cli import _console
 from safeload.cli._receiving import receiving
 from safeload.errors import ArgumentError, InvalidPathError, MissingFileError, SafeLoadError, UnreadableFileError
@@ -75,7 +76,7 @@ def _converted(places: Places, form: str, options: Mapping[str, Any]) -> SaveRep
 def _print(report: SaveReport, target: str) -> None:
     out = _console.console()
     n_bytes = sum(file.n_bytes for file in report.files)
-    facts = f"{report.form}, {len(report.written)} {report.noun}, {_console.bytes_text(n_bytes)}"
+    facts = f"{report.form}, {counted_of(len(report.written), report.noun)}, {_console.bytes_text(n_bytes)}"
     _console.line(out, ("written  ", _console.OK), f"{target}  ", (facts, _console.NOTE))
     for file in report.files:
         _console.line(out, f"  {_console.bytes_text(file.n_bytes):>9}  {file.path}", (f"  {file.role}", _console.NOTE))

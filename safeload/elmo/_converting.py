@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from safeload._arguments import require_patterns
 from safeload._converting import Job, require_left_out, save, unproven
+from safeload._json import write_json
 from safeload._model_kind import Clock
 from safeload._naming import BUFFERS, COPIES
 from safeload._saving import require_elsewhere
@@ -69,7 +69,7 @@ def job_of(options: ElmoOptions, left_out: tuple[str, ...]) -> Job:
         from safeload._forms.byte_order import little  # noqa: PLC0415
         from safeload._forms.hdf5.writing import new_hdf5  # noqa: PLC0415  (imports h5py)
 
-        (folder / OPTIONS_NAME).write_text(json.dumps(options.parts, indent=2) + "\n", encoding="utf-8", newline="\n")
+        write_json(folder / OPTIONS_NAME, options.parts)
         with new_hdf5(str(folder / WEIGHTS_NAME)) as file:
             for name, values in tensors:
                 file[name] = little(values)

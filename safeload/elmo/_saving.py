@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +10,7 @@ from safeload import _recognise
 from safeload._bytes.files import DISK
 from safeload._bytes.writing import new_files
 from safeload._forms.byte_order import little
+from safeload._json import write_json
 from safeload._model_kind import Clock, Request
 from safeload._saving import flag, lock_new, made, require_free, target_of
 from safeload._steps import check
@@ -91,9 +91,7 @@ def _write(held: Held, folder: Path) -> None:
 
     from safeload._forms.hdf5.writing import new_hdf5  # noqa: PLC0415
 
-    (folder / _places.OPTIONS_NAME).write_text(
-        json.dumps(held.options.parts, indent=2) + "\n", encoding="utf-8", newline="\n"
-    )
+    write_json(folder / _places.OPTIONS_NAME, held.options.parts)
     faults = []
     with new_hdf5(str(folder / _places.WEIGHTS_NAME)) as file:
         for name, spec in list_parameters(held.options).items():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from safeload._arguments import is_number
-from safeload._json import shown
+from safeload._json import shown, write_json
 from safeload.bert._content import MLM
 from safeload.bert._runtimes import DROPOUTS, GELU_ERF, GELU_TANH, LAYER_NORM_EPS, dropout_rates
 from safeload.errors import ConfigError
@@ -118,11 +117,6 @@ class Writer(ABC):
         """Write the vocabulary, if there is one."""
         if content.vocabulary is not None:
             (folder / VOCAB_NAME).write_bytes(content.vocabulary)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON file."""
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 def sizes_of(config: BertConfig) -> dict[str, Any]:

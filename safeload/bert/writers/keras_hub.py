@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from safeload._json import write_json
 from safeload.bert._content import POOLER_PART
 from safeload.bert._runtimes import GELU, GELU_TANH, KERAS_HUB, dropout_rates
 from safeload.bert.namings import keras_hub
@@ -21,7 +22,6 @@ from safeload.bert.writers._writer import (
     needs_activation,
     needs_epsilon,
     require,
-    write_json,
 )
 
 if TYPE_CHECKING:

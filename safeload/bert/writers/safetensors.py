@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from safeload._json import shown
+from safeload._json import shown, write_json
 from safeload.bert._content import MLM, NSP, PAD, POOLER_PART
 from safeload.bert._runtimes import GELU_ERF, GELU_TANH, TRANSFORMERS
 from safeload.bert.namings._heads import GOOGLE_HEADS
@@ -24,7 +24,6 @@ from safeload.bert.writers._writer import (
     needs_activation,
     require,
     sizes_of,
-    write_json,
 )
 from safeload.report import KeyProblem
 
