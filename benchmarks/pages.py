@@ -79,6 +79,28 @@ ROWS = (
 )
 
 
+class Series(NamedTuple):
+    """Models of which each is a row of one table: its title, what their names begin with, and what is measured of each."""
+
+    title: str
+    prefix: str
+    measured: tuple[str, ...]
+
+    def has(self, model: str, what: str) -> bool:
+        """Return whether a group belongs to it."""
+        return model.startswith(self.prefix) and what in self.measured
+
+
+SERIES = (
+    Series("BERTs of 4 to 48 narrow layers, against keras-bert's own loader", "BERT of ", ("load",)),
+    Series(
+        "BERT-Base in other forms: a load against one of Google's checkpoint, a check against one read of the bytes",
+        "BERT-Base as ",
+        ("load", "check", "cold check"),
+    ),
+)
+
+
 def runs_in(folder: Path) -> dict[str, dict[str, Any]]:
     """Return what was measured: version of Python -> the file's content."""
     found = {
@@ -102,7 +124,7 @@ def ratio(samples: dict[str, list[dict[str, float]]], side: str, other: str) -> 
 
 def figures(value: float) -> str:
     """Return seconds or a ratio with two figures, and all of its whole ones."""
-    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"  # noqa: PLR2004
+    return f"{value:.0f}" if value >= 9.95 else f"{value:#.2g}"  # noqa: PLR2004
 
 
 def compared(value: float) -> str:
@@ -141,9 +163,33 @@ def label_of(side: str) -> str:
 
 
 def group_tables(runs: dict[str, dict[str, Any]]) -> str:
-    """Return a table for each group, with columns for each Python."""
-    order = list(dict.fromkeys((group["model"], group["what"]) for run in runs.values() for group in run["groups"]))
-    return "\n\n".join(_group_table(*key, runs) for key in order)
+    """Return what was measured with what, a table for each group with columns for each Python, and one for each series."""
+    order = dict.fromkeys((group["model"], group["what"]) for run in runs.values() for group in run["groups"])
+    alone = [key for key in order if not any(each.has(*key) for each in SERIES)]
+    found = [_series_table(each, [key for key in order if each.has(*key)], runs) for each in SERIES]
+    return "\n\n".join([_versions(runs), *(_group_table(*key, runs) for key in alone), *filter(None, found)])
+
+
+def _versions(runs: dict[str, dict[str, Any]]) -> str:
+    names = dict.fromkeys(name for run in runs.values() for name in run["versions"])
+    rows = [f"| {name} | {' | '.join(run['versions'].get(name, '') for run in runs.values())} |" for name in names]
+    return "\n".join([f"| | {' | '.join(runs)} |", "| --- |" + " --- |" * len(runs), *rows])
+
+
+def _series_table(series: Series, keys: list[tuple[str, str]], runs: dict[str, dict[str, Any]]) -> str:
+    if not keys:
+        return ""
+    groups = {(python, group["model"], group["what"]): group for python, run in runs.items() for group in run["groups"]}
+    columns = [(python, what) for python in runs for what in series.measured if (python, keys[0][0], what) in groups]
+    heads = [f"{python}: {what}, {column}" for python, what in columns for column in ("seconds", "ratio")]
+    lines = [f"### {series.title}", "", f"| | {' | '.join(heads)} |", "| --- |" + " --- |" * len(heads)]
+    for model in dict.fromkeys(model for model, _ in keys):
+        cells = []
+        for python, what in columns:
+            group = groups.get((python, model, what))
+            cells += _cells(group, next(iter(group["kinds"])), has_memory=False) if group else ["", ""]
+        lines.append(f"| {model.removeprefix(series.prefix)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _group_table(model: str, what: str, runs: dict[str, dict[str, Any]]) -> str:

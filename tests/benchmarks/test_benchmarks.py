@@ -104,7 +104,9 @@ def test_the_pages_are_written_from_what_was_measured(tmp_path, monkeypatch):
     samples = {"load_bert": [{"seconds": 0.5, "memory": 1.1}], "keras_bert": [{"seconds": 3.0, "memory": 1.8}]}
     group = {"model": "BERT-Base", "what": "load", "against": "keras_bert", "samples": samples}
     kinds = {"load_bert": "safeload", "keras_bert": "peer"}
-    (tmp_path / "bench-3.11.json").write_text(json.dumps({"groups": [{**group, "kinds": kinds}]}))
+    deep = {**group, "model": "BERT of 48 layers"}
+    run = {"versions": {"h5py": "3.14.0"}, "groups": [{**each, "kinds": kinds} for each in (group, deep)]}
+    (tmp_path / "bench-3.11.json").write_text(json.dumps(run))
     for name in ("README", "PERFORMANCE"):
         page = tmp_path / name
         page.write_text("a\n<!-- from-bench: speed -->\nold\n<!-- end of from-bench -->\nb\n")
@@ -114,11 +116,13 @@ def test_the_pages_are_written_from_what_was_measured(tmp_path, monkeypatch):
 
     pages.main()
 
-    row = "| load BERT-Base into keras-bert | 0.5 | keras-bert's loader: 6 times faster |"
+    row = "| load BERT-Base into keras-bert | 0.50 | keras-bert's loader: 6.0 times faster |"
     assert row in (tmp_path / "README").read_text().splitlines()
     rows = (tmp_path / "PERFORMANCE").read_text().splitlines()
-    assert "| **safeload, every check** | 0.5 | 0.17 | 1.10 |" in rows
-    assert "| keras-bert's own loader | 3 | 1 | 1.80 |" in rows
+    assert "| **safeload, every check** | 0.50 | 0.17 | 1.10 |" in rows
+    assert "| keras-bert's own loader | 3.0 | 1.0 | 1.80 |" in rows
+    assert "| 48 layers | 0.50 | 0.17 |" in rows
+    assert "| h5py | 3.14.0 |" in rows
     assert "load BERT-Base" in (tmp_path / "speed.svg").read_text()
 
 
