@@ -66,7 +66,7 @@ def test_the_text_has_a_row_for_each_fact():
     )  # fmt: skip
 
     assert str(report).splitlines() == [
-        "ELMo: 1 datasets read and verified, 1 unused",
+        "ELMo: 1 dataset read and verified, 1 unused",
         "  vocab:       /a (1,234 bytes)",
         "  real path:   /b",
         f"  sha256:      {'c' * 64} of the vocab",

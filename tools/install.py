@@ -67,11 +67,15 @@ def plain(text: str) -> str:
 
 def show(shown: Shown, ended: threading.Event) -> None:
     """Print the line until pip has ended."""
-    is_terminal = sys.stdout.isatty()
-    while not ended.wait(0.5 if is_terminal else LINE_EVERY):
-        print(f"\r{shown.text()[:78]:78}" if is_terminal else shown.text(), end="" if is_terminal else "\n", flush=True)
-    if is_terminal:
-        print(f"\r{'':78}\r", end="")
+    if not sys.stdout.isatty():
+        while not ended.wait(LINE_EVERY):
+            print(shown.text(), flush=True)
+        return
+    has_ended = False
+    while not has_ended:
+        print(f"\r{shown.text()[:78]:78}", end="", flush=True)
+        has_ended = ended.wait(0.5)
+    print(f"\r{'':78}\r", end="")
 
 
 def main() -> int:
@@ -91,7 +95,7 @@ def main() -> int:
     if pip.returncode:
         print("".join(printed), file=sys.stderr)
     else:
-        print(f"installed {shown.total} packages in {shown.text().split()[0]} s", flush=True)
+        print(f"installed {shown.total} package{'s' * (shown.total != 1)} in {shown.text().split()[0]} s", flush=True)
     return pip.returncode
 
 

@@ -34,7 +34,7 @@ def test_it_ends_with_a_count(environment):
         [python, TOOL, "--no-index", "--force-reinstall", wheel], capture_output=True, text=True, check=True
     )
 
-    assert done.stdout.startswith("installed 1 packages in ")
+    assert done.stdout.startswith("installed 1 package in ")
     assert done.stderr == ""
 
 
@@ -48,7 +48,7 @@ def test_on_a_terminal_one_line_changes(environment):
 
     assert shown.count("\n") == 1
     assert " s  " in shown.split("\r")[1]
-    assert shown.rpartition("\r")[0].rpartition("\r")[2].startswith("installed 1 packages")
+    assert shown.rpartition("\r")[0].rpartition("\r")[2].startswith("installed 1 package ")
 
 
 def test_what_pip_says_is_shown_where_it_fails(environment):
