@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,7 @@ class _Worker:
     def __init__(self, checker: Checker) -> None:
         """Start the process."""
         self.pipe, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_serve, args=(checker, theirs), daemon=True)
+        self._process = _CONTEXT.Process(target=_serve, args=(checker, theirs, dict(os.environ)), daemon=True)
         system.start_worker(self._process)
         theirs.close()
         self.number, self.model = 0, None
@@ -135,8 +136,10 @@ class _Worker:
         self.pipe.close()
 
 
-def _serve(checker: Checker, pipe: Connection) -> None:
+def _serve(checker: Checker, pipe: Connection, environment: dict[str, str]) -> None:
     """Check the models that come through the pipe, in a process of their own."""
+    os.environ.clear()  # the fork server may be older than credentials that the caller has set since
+    os.environ.update(environment)
     system.obey_parent()
     system.limit_memory()
     import safeload._forms.arrays  # noqa: F401, PLC0415  (so that the time of the first model does not include NumPy's import)

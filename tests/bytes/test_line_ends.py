@@ -34,7 +34,7 @@ def rewrite(path, written):
 
 def test_a_vocabulary_has_the_same_tokens_and_keras_bert_reads_the_same(tiny_bert, tmp_path):
     keras_bert = pytest.importorskip("keras_bert")
-    plain = shutil.copy(tiny_bert / "vocab.txt", tmp_path / "vocab.txt")
+    plain = shutil.copyfile(tiny_bert / "vocab.txt", tmp_path / "vocab.txt")
     tokens = safeload.load_vocabulary(plain)
     path = rewrite(tmp_path / "vocab.txt", WRITTEN["both"])
 
@@ -46,7 +46,7 @@ def test_a_vocabulary_has_the_same_tokens_and_keras_bert_reads_the_same(tiny_ber
 def test_a_vocabulary_has_the_tokens_that_tensorflow_s_reader_of_lines_gives(kind, tiny_bert, tmp_path):
     import tensorflow as tf
 
-    path = rewrite(shutil.copy(tiny_bert / "vocab.txt", tmp_path / "vocab.txt"), WRITTEN[kind])
+    path = rewrite(shutil.copyfile(tiny_bert / "vocab.txt", tmp_path / "vocab.txt"), WRITTEN[kind])
     with tf.io.gfile.GFile(str(path), "r") as file:  # as Google's load_vocab does
         lines = iter(file.readline, "")
         tokens = {line.strip(): number for number, line in enumerate(lines)}
@@ -56,7 +56,9 @@ def test_a_vocabulary_has_the_tokens_that_tensorflow_s_reader_of_lines_gives(kin
 
 def test_a_byte_order_mark_in_a_vocabulary_hides_a_token_from_each_reader(tiny_bert, tmp_path):
     keras_bert = pytest.importorskip("keras_bert")
-    path = rewrite(shutil.copy(tiny_bert / "vocab.txt", tmp_path / "vocab.txt"), WRITTEN["both, and a byte order mark"])
+    path = rewrite(
+        shutil.copyfile(tiny_bert / "vocab.txt", tmp_path / "vocab.txt"), WRITTEN["both, and a byte order mark"]
+    )
 
     assert "[PAD]" not in keras_bert.load_vocabulary(str(path))
     with pytest.raises(VocabularyError, match="byte order mark"):
@@ -64,7 +66,7 @@ def test_a_byte_order_mark_in_a_vocabulary_hides_a_token_from_each_reader(tiny_b
 
 
 def test_carriage_returns_alone_end_no_line_as_in_google_s_reader(tiny_bert, tmp_path):
-    path = rewrite(shutil.copy(tiny_bert / "vocab.txt", tmp_path / "vocab.txt"), WRITTEN["carriage returns"])
+    path = rewrite(shutil.copyfile(tiny_bert / "vocab.txt", tmp_path / "vocab.txt"), WRITTEN["carriage returns"])
     with pytest.raises(VocabularyError) as caught:
         safeload.load_vocabulary(path)
     assert (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,13 +13,14 @@ import safeload
 from safeload import testing
 from safeload.cli import _settings
 from tests.command_line import safeload_cli
+from tests.conftest import copied
 
 
 @pytest.fixture
 def project(tiny_bert, tmp_path, monkeypatch):
     """Return a function that writes the table into a project with two models, and enters a folder of it."""
     for name in ("good", "draft-1"):
-        shutil.copytree(tiny_bert, tmp_path / name)
+        copied(tiny_bert, tmp_path / name)
     testing.truncate(tmp_path / "draft-1")
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner/notes.txt").touch()  # an empty folder beside models is a bad model

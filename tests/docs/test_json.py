@@ -15,6 +15,7 @@ from safeload.cli import _diagnosing
 from safeload.testing import poison, write_checkpoint
 from tests.checkpoints import bert_tensors
 from tests.command_line import safeload_cli
+from tests.conftest import copied
 from tests.docs.blocks import ROOT
 
 SCHEMA = json.loads((ROOT / "docs/reference/safeload.schema.json").read_text(encoding="utf-8"))
@@ -94,7 +95,7 @@ def test_what_a_command_prints_is_of_the_schema_and_in_the_reference(
         pytest.skip(f"needs {needed}")
     poison(bert)
     tensors = {name: values for name, values in bert_tensors().items() if "layer_1" not in name}
-    other = shutil.copytree(tiny_bert, tmp_path / "other")
+    other = copied(tiny_bert, tmp_path / "other")
     write_checkpoint(other / "bert_model.ckpt", bert_tensors(seed=3))
     write_checkpoint(tmp_path / "cut", {**tensors, "cls/predictions/output_bias": np.zeros(3, np.float64)})
     for name, model in (("tree/good", other), ("tree/bad", bert)):

@@ -134,7 +134,7 @@ def half_an_archive(kind):
 
 def unpacked(folder):
     with tarfile.open(folder / "model.tar.gz") as archive:
-        archive.extractall(folder / "out", filter="data")
+        archive.extractall(folder / "out", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
 
 
 def a_pickle(opcodes):

@@ -9,12 +9,15 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import pytest
 
 import safeload
 from safeload import testing
 from safeload.errors import ArgumentError, CorruptFileError, MissingFileError, UnsafeFileError
+from safeload.fleet import _workers
+from safeload.fleet._found import Model
 
 
 @pytest.fixture
@@ -160,3 +163,24 @@ def test_a_crash_says_what_may_have_ended_it(tree):
     assert type(crashed(model, "x", 0.0).error) is UnsafeFileError
     assert "do not load it" in crashed(model, "x", 0.0).error.hints[0]
     assert "memory" in crashed(model, "x", 0.0, is_killed=True).error.hints[0]
+
+
+def test_a_worker_has_the_environment_of_the_call(tiny_bert, monkeypatch):
+    monkeypatch.setenv("TAKEN_AWAY", "before")
+    list(safeload.check_many(tiny_bert))  # from now on there is a fork server
+    monkeypatch.setenv("SET_LATER", "after")
+    monkeypatch.delenv("TAKEN_AWAY")
+
+    assert [_asked(partial(os.getenv, name)) for name in ("SET_LATER", "TAKEN_AWAY")] == ["after", MODEL]
+
+
+MODEL = Model("model", "bert")
+
+
+def _asked(checker):
+    worker = _workers._Worker(checker)
+    worker.give(1, MODEL)
+    assert worker.pipe.poll(60)
+    found = worker.take()
+    worker.end()
+    return found
