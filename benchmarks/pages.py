@@ -134,27 +134,36 @@ def compared(value: float) -> str:
     return f"{figures(value)} times faster" if value > 1 else f"{figures(1 / value)} times slower"
 
 
+def groups_of(model: str, what: str, runs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what was measured of a model: version of Python -> the group."""
+    return {
+        python: group
+        for python, run in runs.items()
+        for group in run["groups"]
+        if (group["model"], group["what"]) == (model, what)
+    }
+
+
 def samples_of(row: Row, runs: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, float]]] | None:
     """Return the samples of a row, of the first Python that has its two sides."""
-    for run in runs.values():
-        for group in run["groups"]:
-            if (group["model"], group["what"]) == (row.model, row.what) and {row.ours, row.peer} <= set(
-                group["samples"]
-            ):
-                found: dict[str, list[dict[str, float]]] = group["samples"]
-                return found
-    return None
+    found = (group["samples"] for group in groups_of(row.model, row.what, runs).values())
+    return next((samples for samples in found if {row.ours, row.peer} <= set(samples)), None)
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, ["---"] * len(heads), *rows])
 
 
 def readme_table(runs: dict[str, dict[str, Any]]) -> str:
     """Return the README's table."""
-    lines = ["| what | seconds | compared with |", "| --- | --- | --- |"]
+    rows = []
     for row in ROWS:
         samples = samples_of(row, runs)
         if samples:
             against = f"{row.peer_text}: {compared(ratio(samples, row.peer, row.ours))}"
-            lines.append(f"| {row.text} | {figures(seconds(samples[row.ours]))} | {against} |")
-    return "\n".join(lines)
+            rows.append([row.text, figures(seconds(samples[row.ours])), against])
+    return table(["what", "seconds", "compared with"], rows)
 
 
 def label_of(side: str) -> str:
@@ -166,49 +175,39 @@ def group_tables(runs: dict[str, dict[str, Any]]) -> str:
     """Return what was measured with what, a table for each group with columns for each Python, and one for each series."""
     order = dict.fromkeys((group["model"], group["what"]) for run in runs.values() for group in run["groups"])
     alone = [key for key in order if not any(each.has(*key) for each in SERIES)]
-    found = [_series_table(each, [key for key in order if each.has(*key)], runs) for each in SERIES]
-    return "\n\n".join([_versions(runs), *(_group_table(*key, runs) for key in alone), *filter(None, found)])
+    found = [(each, [model for model, what in order if each.has(model, what)]) for each in SERIES]
+    series = [_series_table(each, list(dict.fromkeys(models)), runs) for each, models in found if models]
+    return "\n\n".join([_versions(runs), *(_group_table(*key, runs) for key in alone), *series])
 
 
 def _versions(runs: dict[str, dict[str, Any]]) -> str:
     names = dict.fromkeys(name for run in runs.values() for name in run["versions"])
-    rows = [f"| {name} | {' | '.join(run['versions'].get(name, '') for run in runs.values())} |" for name in names]
-    return "\n".join([f"| | {' | '.join(runs)} |", "| --- |" + " --- |" * len(runs), *rows])
+    return table(["", *runs], [[name, *(run["versions"].get(name, "") for run in runs.values())] for name in names])
 
 
-def _series_table(series: Series, keys: list[tuple[str, str]], runs: dict[str, dict[str, Any]]) -> str:
-    if not keys:
-        return ""
-    groups = {(python, group["model"], group["what"]): group for python, run in runs.items() for group in run["groups"]}
-    columns = [(python, what) for python in runs for what in series.measured if (python, keys[0][0], what) in groups]
+def _series_table(series: Series, models: list[str], runs: dict[str, dict[str, Any]]) -> str:
+    measured = {(model, what): groups_of(model, what, runs) for model in models for what in series.measured}
+    columns = [(python, what) for python in runs for what in series.measured if python in measured[models[0], what]]
     heads = [f"{python}: {what}, {column}" for python, what in columns for column in ("seconds", "ratio")]
-    lines = [f"### {series.title}", "", f"| | {' | '.join(heads)} |", "| --- |" + " --- |" * len(heads)]
-    for model in dict.fromkeys(model for model, _ in keys):
-        cells = []
+    rows = []
+    for model in models:
+        rows.append([model.removeprefix(series.prefix)])
         for python, what in columns:
-            group = groups.get((python, model, what))
-            cells += _cells(group, next(iter(group["kinds"])), has_memory=False) if group else ["", ""]
-        lines.append(f"| {model.removeprefix(series.prefix)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            group = measured[model, what].get(python)
+            rows[-1] += _cells(group, next(iter(group["kinds"])), has_memory=False) if group else ["", ""]
+    return f"### {series.title}\n\n{table(['', *heads], rows)}"
 
 
 def _group_table(model: str, what: str, runs: dict[str, dict[str, Any]]) -> str:
-    found = {
-        python: group
-        for python, run in runs.items()
-        for group in run["groups"]
-        if (group["model"], group["what"]) == (model, what)
-    }
+    found = groups_of(model, what, runs)
     has_memory = what not in NO_MEMORY and model != "300 folders"
     columns = ["seconds", "ratio", *(["memory"] if has_memory else [])]
-    lines = [f"### {model}: {what}", ""]
-    lines.append("| | " + " | ".join(f"{python}: {column}" for python in found for column in columns) + " |")
-    lines.append("| --- |" + " --- |" * (len(found) * len(columns)))
+    rows = []
     for side, kind in _all_kinds(found).items():
-        cells = [cell for group in found.values() for cell in _cells(group, side, has_memory=has_memory)]
-        name = label_of(side)
-        lines.append(f"| {f'**{name}**' if kind == 'safeload' else name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        name = f"**{label_of(side)}**" if kind == "safeload" else label_of(side)
+        rows.append([name, *(cell for group in found.values() for cell in _cells(group, side, has_memory=has_memory))])
+    heads = [f"{python}: {column}" for python in found for column in columns]
+    return f"### {model}: {what}\n\n{table(['', *heads], rows)}"
 
 
 def _all_kinds(found: dict[str, dict[str, Any]]) -> dict[str, str]:

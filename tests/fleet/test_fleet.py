@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -18,15 +17,14 @@ from safeload import testing
 from safeload.errors import ArgumentError, CorruptFileError, MissingFileError, UnsafeFileError
 from safeload.fleet import _workers
 from safeload.fleet._found import Model
+from tests.conftest import copied
 
 
 @pytest.fixture
 def tree(tiny_bert, tiny_elmo, tmp_path):
     """Return a folder with four models, one of them damaged."""
     for name, model in (("a", tiny_bert), ("b/c", tiny_elmo), ("b/d", tiny_bert), ("e", tiny_elmo)):
-        shutil.copytree(model, tmp_path / "tree" / name)
-    for path in (tmp_path / "tree/b/d").iterdir():
-        path.chmod(0o644)
+        copied(model, tmp_path / "tree" / name)
     testing.poison(tmp_path / "tree/b/d")
     return tmp_path / "tree"
 
